@@ -1,0 +1,1 @@
+"""Source corpora: one module each, found by name."""

@@ -1,0 +1,1 @@
+"""How a source becomes rows: metadata, reading, the base class, the catalogue, download and check."""

@@ -1,0 +1,1 @@
+"""Prompts and answers: instruction + text → prompt; label → answer; answer → label."""

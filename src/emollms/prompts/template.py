@@ -1,0 +1,65 @@
+"""One template: the prompt, and the boundary at which the answer begins.
+
+Training, evaluation and annotation all come through here. The parts and cues are those of the published benchmark:
+`Task: {instruction} Tweet: {text} Emotion E: {emotion}. Intensity Score: `, between `Human:` and `Assistant:`.
+"""
+
+import re
+from dataclasses import dataclass
+
+from emollms.prompts.instructions import instruction
+from emollms.tasks import Task
+
+SENTENCE_ENDS = (".", "!", "?")
+LINE_BREAKS = "[\r\n\v\f\x85\u2028\u2029]+"  # read alike by Python and by RE2, which renders whole columns
+_LINE_BREAKS = re.compile(LINE_BREAKS)
+
+
+@dataclass(frozen=True)
+class PromptParts:
+    """What stands before and after a text in its prompt.
+
+    Args:
+        before: the instruction, up to the text.
+        after: what follows the text, up to the answer.
+        ends_sentence: whether a text that does not end in `.`, `!` or `?` gets a `.`.
+    """
+
+    before: str
+    after: str
+    ends_sentence: bool
+
+
+def prompt_parts(task: Task, wording: int, emotion: str | None = None, language: str = "en") -> PromptParts:
+    """The parts of a prompt that do not depend on the text; arguments as for `prompt`."""
+    named = f" Emotion E: {emotion}." if task.names_emotion else ""
+    return PromptParts(
+        before=f"Task: {instruction(task, wording, emotion, language)} {task.noun}: ",
+        after=f"{named} {task.cue} ",
+        ends_sentence=task.noun == "Tweet",
+    )
+
+
+def end_sentence(text: str) -> str:
+    """`text` with a `.` appended unless it ends in `.`, `!` or `?`; not stripped first, as in the published AEB."""
+    return text if text.endswith(SENTENCE_ENDS) else f"{text}."
+
+
+def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, language: str = "en") -> str:
+    """The one-line prompt that asks `task` of `text`. It ends in a space; see `frame` for the answer boundary.
+
+    Args:
+        task: the task.
+        text: the text; its line breaks become spaces.
+        wording: which instruction wording, from 0.
+        emotion: the emotion or dimension, where the task has them.
+        language: code of the text's language.
+    """
+    parts = prompt_parts(task, wording, emotion, language)
+    line = _LINE_BREAKS.sub(" ", text)
+    return parts.before + (end_sentence(line) if parts.ends_sentence else line) + parts.after
+
+
+def frame(prompt: str) -> str:
+    """What a model without a chat template sees before its answer; the answer follows at once, without a space."""
+    return f"Human: \n{prompt}\n\nAssistant:\n"

@@ -1,0 +1,1 @@
+"""What may stay in a data set: near-duplicates, contamination, expectations, sensitive text."""

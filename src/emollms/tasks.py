@@ -1,0 +1,246 @@
+"""What is asked of a text: the tasks, their native scales, classes, labels and emotions.
+
+Fourteen tasks form the Affect Evaluation Benchmark (AEB), five of them train a model (AAID). The others serve
+further corpora. Definitions: SemEval-2018 Task 1 (Mohammad et al., 2018), VADER (Hutto and Gilbert, 2014), EmoBank
+(Buechel and Hahn, 2017), SST (Socher et al., 2013), GoEmotions (Demszky et al., 2020), target-dependent Twitter
+sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from emollms.errors import unknown
+
+Perspective = Literal["combined", "reader", "writer"]
+Poles = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One question that can be asked of a text.
+
+    Args:
+        name: the name in the data sets, reports and on the command line.
+        about: one line for people.
+        noun: what the text is called in the prompt.
+        cue: the words after the text, to which the answer is the continuation.
+        emotions: the emotions, or dimensions, that are asked for one at a time; empty if the task has none.
+        names_emotion: whether the prompt has a part `Emotion E: …` of its own.
+        perspective: whose feeling the gold describes, where a corpus tells readers from writers.
+        benchmark: whether it is one of the fourteen of the AEB.
+        training: whether it is one of the five of AAID.
+    """
+
+    name: str
+    about: str
+    noun: Literal["Tweet", "Text"] = "Text"
+    cue: str = "Intensity Score:"
+    emotions: tuple[str, ...] = ()
+    names_emotion: bool = False
+    perspective: Perspective | None = None
+    benchmark: bool = False
+    training: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegressionTask(Task):
+    """A score. Corpora give it on `low`..`high`; models always answer on 0..1.
+
+    Args:
+        low: lowest native value.
+        high: highest native value.
+        poles: what the two ends mean, by emotion (by "" where the task has none).
+    """
+
+    low: float
+    high: float
+    poles: Mapping[str, Poles] = field(default_factory=dict)
+
+    def to_unit(self, value: float) -> float:
+        """Native value, `low`..`high`, to 0..1."""
+        return (value - self.low) / (self.high - self.low)
+
+    def from_unit(self, score: float) -> float:
+        """Score on 0..1 to the native scale; the inverse of `to_unit`."""
+        return self.low + score * (self.high - self.low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrdinalTask(Task):
+    """One of several ordered classes.
+
+    Args:
+        classes: class number to its name, in ascending order; `{emotion}` stands for the emotion asked for.
+    """
+
+    classes: Mapping[int, str]
+
+    def class_name(self, number: int, emotion: str | None = None) -> str:
+        """The words for class `number`, about `emotion` where the task has emotions."""
+        return self.classes[number].format(emotion=emotion)
+
+    def class_label(self, number: int, emotion: str | None = None) -> str:
+        """Number and words, `2: moderate amount of anger can be inferred`: the answer that a model is to give."""
+        return f"{number}: {self.class_name(number, emotion)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiLabelTask(Task):
+    """Any number of labels.
+
+    Args:
+        labels: all labels, in the order in which answers name them.
+        nothing: the answer where none of the labels applies; None where at least one always does.
+        unannotated: labels that the corpus did not annotate in a language (its code as in the rows), not asked for.
+    """
+
+    labels: tuple[str, ...]
+    nothing: str | None = None
+    unannotated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def labels_in(self, language: str) -> tuple[str, ...]:
+        """The labels annotated in `language`, in order."""
+        left_out = self.unannotated.get(language, ())
+        return tuple(label for label in self.labels if label not in left_out)
+
+
+BASIC_FOUR = ("anger", "fear", "joy", "sadness")
+EKMAN = ("anger", "disgust", "fear", "joy", "sadness", "surprise")
+PLUTCHIK_PLUS = (
+    "anger", "anticipation", "disgust", "fear", "joy", "love",
+    "optimism", "pessimism", "sadness", "surprise", "trust",
+)  # fmt: skip
+GOEMOTIONS = (
+    "admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "curiosity", "desire",
+    "disappointment", "disapproval", "disgust", "embarrassment", "excitement", "fear", "gratitude", "grief", "joy",
+    "love", "nervousness", "optimism", "pride", "realization", "relief", "remorse", "sadness", "surprise", "neutral",
+)  # fmt: skip
+VALENCE = ("very negative", "very positive")
+DIMENSIONS = {
+    "valence": ("very negative", "very positive"),
+    "arousal": ("very calm", "very excited"),
+    "dominance": ("being controlled", "being in control"),
+}
+NO_EMOTION = "neutral or no emotion"
+
+_TASKS: tuple[Task, ...] = (
+    RegressionTask(
+        name="EI-reg", about="how strong an emotion of the tweeter is", noun="Tweet", emotions=BASIC_FOUR,
+        names_emotion=True, low=0.0, high=1.0, poles=dict.fromkeys(BASIC_FOUR, ("least E", "most E")),
+        benchmark=True, training=True,
+    ),
+    OrdinalTask(
+        name="EI-oc", about="which of four intensities an emotion of the tweeter has", noun="Tweet",
+        cue="Intensity Class:", emotions=BASIC_FOUR, names_emotion=True,
+        classes={
+            0: "no {emotion} can be inferred",
+            1: "low amount of {emotion} can be inferred",
+            2: "moderate amount of {emotion} can be inferred",
+            3: "high amount of {emotion} can be inferred",
+        },
+        benchmark=True, training=True,
+    ),
+    RegressionTask(
+        name="V-reg", about="how positive the tweeter feels", noun="Tweet", low=0.0, high=1.0, poles={"": VALENCE},
+        benchmark=True, training=True,
+    ),
+    OrdinalTask(
+        name="V-oc", about="which of seven degrees of feeling, negative to positive, the tweeter has", noun="Tweet",
+        cue="Intensity Class:",
+        classes={
+            -3: "very negative emotional state can be inferred",
+            -2: "moderately negative emotional state can be inferred",
+            -1: "slightly negative emotional state can be inferred",
+            0: "neutral or mixed emotional state can be inferred",
+            1: "slightly positive emotional state can be inferred",
+            2: "moderately positive emotional state can be inferred",
+            3: "very positive emotional state can be inferred",
+        },
+        benchmark=True, training=True,
+    ),
+    MultiLabelTask(
+        name="E-c", about="which of eleven emotions the tweet shows", noun="Tweet",
+        cue="This tweet contains emotions:", labels=PLUTCHIK_PLUS, nothing=NO_EMOTION, benchmark=True, training=True,
+    ),
+    RegressionTask(
+        name="EmoBank", about="valence, arousal and dominance of a sentence, readers and writers combined",
+        emotions=tuple(DIMENSIONS), low=1.0, high=5.0, poles=DIMENSIONS, perspective="combined", benchmark=True,
+    ),
+    MultiLabelTask(
+        name="GoEmotions", about="which of Ekman's six emotions, or none, a Reddit comment shows",
+        cue="This text contains emotions:", labels=(*EKMAN, "neutral"), benchmark=True,
+    ),
+    RegressionTask(
+        name="SST", about="how positive a sentence of a film review is", cue="Sentiment score:", low=0.0, high=1.0,
+        poles={"": VALENCE}, benchmark=True,
+    ),
+    OrdinalTask(
+        name="SST5", about="which of five sentiments a sentence of a film review has", cue="Sentiment Class:",
+        classes={0: "very negative", 1: "negative", 2: "neutral", 3: "positive", 4: "very positive"}, benchmark=True,
+    ),
+    OrdinalTask(
+        name="TDT", about="the sentiment towards a target in a tweet", cue="Intensity Class:",
+        classes={-1: "negative", 0: "neutral", 1: "positive"}, benchmark=True,
+    ),
+    *(
+        RegressionTask(
+            name=name, about=f"how positive {text} is", low=-4.0, high=4.0, poles={"": VALENCE}, benchmark=True
+        )
+        for name, text in {
+            "V-A": "a snippet of a product review",
+            "V-M": "a snippet of a film review",
+            "V-NYT": "a sentence of a newspaper editorial",
+            "V-T": "a tweet",
+        }.items()
+    ),
+    MultiLabelTask(
+        name="GoEmotions-28", about="which of 27 emotions, or none, a Reddit comment shows",
+        cue="This text contains emotions:", labels=GOEMOTIONS,
+    ),
+    *(
+        RegressionTask(
+            name=f"EmoBank-{perspective}", about=f"valence, arousal and dominance of a sentence, for its {perspective}",
+            emotions=tuple(DIMENSIONS), low=1.0, high=5.0, poles=DIMENSIONS, perspective=perspective,
+        )
+        for perspective in ("reader", "writer")
+    ),
+    MultiLabelTask(
+        name="BRIGHTER-E-c", about="which of six emotions the speaker most likely feels",
+        cue="This text contains emotions:", labels=EKMAN, nothing=NO_EMOTION,
+        unannotated={"en": ("disgust",), "af": ("surprise",)},
+    ),
+    OrdinalTask(
+        name="BRIGHTER-EI-oc", about="which of four intensities an emotion of the speaker has",
+        cue="Intensity Class:", emotions=EKMAN, names_emotion=True,
+        classes={
+            0: "no {emotion} can be inferred",
+            1: "low amount of {emotion} can be inferred",
+            2: "moderate amount of {emotion} can be inferred",
+            3: "high amount of {emotion} can be inferred",
+        },
+    ),
+)  # fmt: skip
+
+TASKS: Mapping[str, Task] = {task.name: task for task in _TASKS}
+
+
+def get_task(name: str) -> Task:
+    """The task of this name.
+
+    Raises:
+        UsageError: nobody knows the name; the message suggests the near ones.
+    """
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return TASKS[name]
+
+
+def benchmark_tasks() -> tuple[Task, ...]:
+    """The fourteen tasks of the AEB, in the order of the paper."""
+    return tuple(task for task in _TASKS if task.benchmark)
+
+
+def training_tasks() -> tuple[Task, ...]:
+    """The five tasks of AAID."""
+    return tuple(task for task in _TASKS if task.training)

@@ -1,0 +1,1 @@
+"""Expectation suites: one a data set, one a source corpus."""
