@@ -12,14 +12,14 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
 
+from emollms.corpora.install import CHUNK
 from emollms.errors import EmollmsError
 
-CHUNK = 1 << 16  # bytes
 RATIO = 100
 """An archive may not unpack to more than this many times its size; text packs to a third or a tenth."""
 FLOOR = 16 << 20  # bytes that any archive may unpack to: a small one of repetitive text packs better
@@ -131,7 +131,7 @@ class _Zip(Archive):
 
 
 class _Tar(Archive):
-    def __init__(self, path: Path, packed: IO[bytes]) -> None:
+    def __init__(self, path: Path, packed: gzip.GzipFile) -> None:
         super().__init__(path)
         bounded = _Bounded(packed, self.limit, path)
         self._stream = tarfile.open(fileobj=bounded, mode="r:")  # noqa: SIM115 - the caller closes `packed`
@@ -148,7 +148,7 @@ class _Tar(Archive):
 class _Bounded(io.RawIOBase):
     """An unpacked stream that refuses to be longer than `limit` bytes."""
 
-    def __init__(self, stream: IO[bytes], limit: int, path: Path) -> None:
+    def __init__(self, stream: gzip.GzipFile, limit: int, path: Path) -> None:
         self._stream, self._limit, self._path = stream, limit, path
 
     def read(self, size: int = -1) -> bytes:
@@ -173,20 +173,21 @@ def open_archive(path: Path) -> Iterator[Archive]:
     Raises:
         ArchiveError: it is neither, it is broken, or it is not safe.
     """
+    with ExitStack() as stack:
+        with _as_archive_error(path):
+            archive = _open(path, stack)
+            archive.check()
+        yield archive
+
+
+def _open(path: Path, stack: ExitStack) -> Archive:
     with path.open("rb") as stream:
         magic = stream.read(4)
     if magic.startswith(b"PK"):
-        with _as_archive_error(path), zipfile.ZipFile(path) as zipped:
-            archive: Archive = _Zip(path, zipped)
-            archive.check()
-            yield archive
-    elif magic.startswith(b"\x1f\x8b"):
-        with _as_archive_error(path), gzip.open(path) as unpacked:
-            archive = _Tar(path, unpacked)
-            archive.check()
-            yield archive
-    else:
-        raise ArchiveError(f"{path.name} is neither a zip nor a tar.gz archive: it begins with {magic!r}")
+        return _Zip(path, stack.enter_context(zipfile.ZipFile(path)))
+    if magic.startswith(b"\x1f\x8b"):
+        return _Tar(path, stack.enter_context(gzip.open(path)))
+    raise ArchiveError(f"{path.name} is neither a zip nor a tar.gz archive: it begins with {magic!r}")
 
 
 @contextmanager

@@ -28,8 +28,8 @@ class DownloadError(EmollmsError):
     """A file that could not be fetched; what came of it is kept, and the next try goes on from there."""
 
 
-@dataclass
-class _Again(Exception):
+@dataclass(eq=False)
+class _PassingError(Exception):
     """A try that failed in a way that may pass.
 
     Args:
@@ -105,13 +105,13 @@ class Downloader:
         while True:
             try:
                 return self._try(address, part, label, size, retry)
-            except _Again as again:
+            except _PassingError as again:
                 retry = self._count(retry, address, label, again)
                 self.sleep(max(again.wait, retry.get_backoff_time()))
             except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 raise DownloadError(f"{label}: {address} cannot be fetched: {_reason(error)}") from error
 
-    def _count(self, retry: Retry, address: str, label: str, again: _Again) -> Retry:
+    def _count(self, retry: Retry, address: str, label: str, again: _PassingError) -> Retry:
         try:
             return retry.increment("GET", address, error=again.cause)
         except urllib3.exceptions.MaxRetryError:
@@ -134,7 +134,7 @@ class Downloader:
         except requests.exceptions.SSLError:
             raise
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise _Again(error, reached=False) from error
+            raise _PassingError(error, reached=False) from error
         with response:
             if self._complete(response, part, here):
                 return
@@ -148,7 +148,7 @@ class Downloader:
         if response.headers.get("Content-Range") == f"bytes */{here}":
             return True
         discard(part)
-        raise _Again(ValueError(f"the server has no bytes from {here:,} on"), reached=True)
+        raise _PassingError(ValueError(f"the server has no bytes from {here:,} on"), reached=True)
 
     def _refuse(self, response: requests.Response, label: str, retry: Retry) -> None:
         status = response.status_code
@@ -160,7 +160,7 @@ class Downloader:
         wait = _asked(response, retry)
         if wait > self.patience.longest:
             raise DownloadError(f"{label}: {what} and asks to wait {wait:.0f} seconds; run the command again then")
-        raise _Again(ValueError(f"status {status}"), reached=True, wait=wait)
+        raise _PassingError(ValueError(f"status {status}"), reached=True, wait=wait)
 
     def _receive(self, response: requests.Response, part: Path, label: str, start: int, size: int | None) -> None:
         limit = LARGEST if size is None else size
@@ -176,12 +176,12 @@ class Downloader:
                     if here > limit:
                         break
             except urllib3.exceptions.HTTPError as error:
-                raise _Again(error, reached=True) from error
+                raise _PassingError(error, reached=True) from error
         if here > limit:
             discard(part)
             raise DownloadError(f"{label}: {response.url} sends more than {limit:,} bytes")
         if size is not None and here < size:
-            raise _Again(ValueError(f"the answer ended after {here:,} of {size:,} bytes"), reached=True)
+            raise _PassingError(ValueError(f"the answer ended after {here:,} of {size:,} bytes"), reached=True)
 
 
 def _headers(part: Path, here: int) -> dict[str, str]:
@@ -203,7 +203,7 @@ def _start(response: requests.Response, part: Path, here: int) -> int:
         if found and int(found[1]) == here and same:
             return here
         discard(part)
-        raise _Again(ValueError("the server sends another part than asked for"), reached=True)
+        raise _PassingError(ValueError("the server sends another part than asked for"), reached=True)
     discard(part)
     part.touch()
     if validator:

@@ -1,7 +1,6 @@
 """A file of a corpus is filled beside its place, checked, and only then moved in."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -73,7 +72,7 @@ def install(corpus: str, file: SourceFile, part: Path, target: Path) -> None:
     found = sha256_of(part)
     if found != file.sha256:
         raise SourceError(place, f"SHA-256 is not {file.sha256}", found, REMEDY)
-    os.replace(part, target)
+    part.replace(target)
     discard(part)
 
 

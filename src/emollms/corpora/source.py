@@ -107,6 +107,7 @@ class Source:
         quarantine: leave broken rows out, instead of stopping at the first.
         defects: how often each known defect was met and handled.
         left_out: rows left out since `take_left_out` was last called.
+        hashes: SHA-256 of each file read so far, by path.
     """
 
     meta: CorpusMetadata
@@ -114,6 +115,7 @@ class Source:
     quarantine: bool = False
     defects: Counter[str] = field(default_factory=Counter)
     left_out: list[LeftOut] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, place: Place, problem: str, value: str | None, remedy: str = CHECK_AGAIN) -> None:
         """Stop at a broken row, or, in quarantine, leave it out.
@@ -153,12 +155,16 @@ class Source:
         if not path.is_file():
             raise UsageError(f"{path} is missing; run `emollms corpora show {self.meta.name}` to see how to get it")
         with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = self.hashes[file.path] = hashlib.file_digest(stream, "sha256").hexdigest()
         if found == file.sha256:
             return
         if not self.quarantine:
             raise SourceError(self.place(file), f"SHA-256 is not {file.sha256}", found, CHECK_AGAIN)
         self.defects["file differs from the pinned one"] += 1
+
+    def size(self, path: str) -> int:
+        """The size of a file in bytes."""
+        return (self.root / path).stat().st_size
 
     def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
         """The lines of a UTF-8 file, with their numbers, without their ends.

@@ -17,17 +17,10 @@ _LINE_BREAKS = re.compile(LINE_BREAKS)
 
 @dataclass(frozen=True)
 class PromptParts:
-    """What stands before and after a text in its prompt.
-
-    Args:
-        before: the instruction, up to the text.
-        after: what follows the text, up to the answer.
-        ends_sentence: whether a text that does not end in `.`, `!` or `?` gets a `.`.
-    """
+    """What stands before and after a text in its prompt."""
 
     before: str
     after: str
-    ends_sentence: bool
 
 
 def prompt_parts(task: Task, wording: int, emotion: str | None = None, language: str = "en") -> PromptParts:
@@ -36,8 +29,12 @@ def prompt_parts(task: Task, wording: int, emotion: str | None = None, language:
     return PromptParts(
         before=f"Task: {instruction(task, wording, emotion, language)} {task.noun}: ",
         after=f"{named} {task.cue} ",
-        ends_sentence=task.noun == "Tweet",
     )
+
+
+def ends_sentences(task: Task) -> bool:
+    """Whether texts of this task are ended like sentences in the prompt; so it is for tweets."""
+    return task.noun == "Tweet"
 
 
 def end_sentence(text: str) -> str:
@@ -56,8 +53,13 @@ def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, 
         language: code of the text's language.
     """
     parts = prompt_parts(task, wording, emotion, language)
+    return parts.before + shown(task, text) + parts.after
+
+
+def shown(task: Task, text: str) -> str:
+    """A text as it stands in its prompt: on one line, and ended like a sentence where the task asks for that."""
     line = _LINE_BREAKS.sub(" ", text)
-    return parts.before + (end_sentence(line) if parts.ends_sentence else line) + parts.after
+    return end_sentence(line) if ends_sentences(task) else line
 
 
 def frame(prompt: str) -> str:

@@ -11,7 +11,8 @@ def connected(rows: int, left: Positions, right: Positions) -> Positions:
 
     Args:
         rows: how many rows there are; one in no pair is a cluster by itself.
-        left, right: the rows of each pair, int64.
+        left: a row of each pair, int64 of shape (pairs,).
+        right: the other row of each pair.
     """
     parent = np.arange(rows, dtype=np.int64)
     _join(parent, left.astype(np.int64), right.astype(np.int64))

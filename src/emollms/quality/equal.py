@@ -112,12 +112,13 @@ def _hash_texts(data: Bytes, offsets: Offsets, out: Words) -> None:
 
 
 @kernel
-def _is_same(
+def is_same(
     left_data: Bytes, left_start: int, left_stop: int, right_data: Bytes, right_start: int, right_stop: int
 ) -> bool:
+    """Whether two stretches of bytes are equal."""
     if left_stop - left_start != right_stop - right_start:
         return False
-    for step in range(left_stop - left_start):
+    for step in range(left_stop - left_start):  # noqa: SIM110 - numba compiles loops, not generators
         if left_data[left_start + step] != right_data[right_start + step]:
             return False
     return True
@@ -130,7 +131,7 @@ def _same_texts(
 ) -> None:  # fmt: skip
     for i in range(len(lefts)):
         a, b = lefts[i], rights[i]
-        out[i] = _is_same(
+        out[i] = is_same(
             left_data, left_offsets[a], left_offsets[a + 1], right_data, right_offsets[b], right_offsets[b + 1]
         )
 
@@ -149,6 +150,6 @@ def _first_in_bucket(data: Bytes, offsets: Offsets, packed: Words, out: Position
             other = np.int64(packed[before] & low_half)
             if out[other] != other:
                 continue  # a repeat of a text already looked at
-            if _is_same(data, offsets[other], offsets[other + 1], data, offsets[row], offsets[row + 1]):
+            if is_same(data, offsets[other], offsets[other + 1], data, offsets[row], offsets[row + 1]):
                 out[row] = other
                 break

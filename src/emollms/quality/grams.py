@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from emollms.errors import UsageError
-from emollms.quality.kernels import kernel
+from emollms.quality.kernels import Whole, kernel
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Texts:
         Raises:
             UsageError: the column holds something else than strings, or more rows than one search can number.
         """
-        array = _string_array(column)
+        array = string_array(column)
         if len(array) >= MAX_ROWS:
             raise UsageError(f"{len(array):,} texts are too many for one search; the limit is {MAX_ROWS - 1:,}")
         _, offsets, data = array.buffers()
@@ -71,7 +71,8 @@ class Texts:
         return int(np.diff(self.offsets).max(initial=0))
 
 
-def _string_array(column: Any) -> Any:
+def string_array(column: Any) -> Any:
+    """One Arrow large_string array, nulls empty, out of a string array, a chunked array or a list of str."""
     array = column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column, pa.large_string())
     kind = array.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
@@ -99,7 +100,7 @@ class Scratch:
 
 
 @kernel
-def code_point(data: Bytes, at: int) -> tuple[int, int]:
+def code_point(data: Bytes, at: int) -> tuple[Whole, int]:
     """The code point at byte `at` of valid UTF-8, and its length in bytes."""
     lead = np.int64(data[at])
     if lead < 0x80:
@@ -139,7 +140,7 @@ def pack_grams(data: Bytes, start: int, stop: int, first: Words, rest: Words, be
 
 
 @kernel
-def is_unspaced(point: int) -> bool:
+def is_unspaced(point: Whole) -> bool | np.bool:
     """Whether a code point belongs to a script written without spaces: Han, kana, Thai, Lao, Burmese, Khmer."""
     if point < 0x0E00:
         return False

@@ -7,9 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar, cast
 
 import numba
+import numpy as np
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Whole = int | np.int64
+"""A whole number inside a kernel, where numba has one type for both."""
 
 Worker = Callable[[Iterator[slice]], None]
 """Takes blocks of rows from an iterator that it shares with the other workers, until none is left."""
@@ -17,6 +21,9 @@ Worker = Callable[[Iterator[slice]], None]
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile `function` to machine code, kept on disk, that runs without the interpreter lock.
+
+    numba compiles again when the file of a function changes, not when that of a kernel it calls does: after an edit
+    here, remove the `__pycache__` folders of this package.
 
     Not numba's own `parallel=True`: its thread pools stop the process when two Python threads or a forked child enter
     them, as the workers of Spark, Dask and pytest do; plain threads over blocks of rows have no such limit.

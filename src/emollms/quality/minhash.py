@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emollms.quality.grams import GRAM, Bytes, Offsets, Positions, Scratch, Texts, Words, pack_grams
-from emollms.quality.kernels import kernel, share_out
+from emollms.quality.kernels import Whole, kernel, share_out
 from emollms.quality.sha1 import Schedule, sha1_head
 
 Signatures = npt.NDArray[np.uint32]
@@ -101,7 +101,7 @@ def _line(first: np.uint64, rest: np.uint64) -> np.uint64:
 
 
 @kernel
-def _recall(memo: Words, line: np.uint64, first: np.uint64, rest: np.uint64) -> int:
+def _recall(memo: Words, line: np.uint64, first: np.uint64, rest: np.uint64) -> Whole:
     """The mixed hash of a gram if one of the four places of its line holds it, otherwise -1."""
     for way in range(_WAYS):
         place = line + np.uint64(way)
@@ -111,7 +111,7 @@ def _recall(memo: Words, line: np.uint64, first: np.uint64, rest: np.uint64) -> 
 
 
 @kernel
-def _learn(memo: Words, line: np.uint64, first: np.uint64, rest: np.uint64, value: int) -> None:
+def _learn(memo: Words, line: np.uint64, first: np.uint64, rest: np.uint64, value: Whole) -> None:
     """Put (first, rest << 32 | hash) in the place of the line that the hash itself names."""
     place = line + np.uint64(value & (_WAYS - 1))
     memo[place, 0] = first

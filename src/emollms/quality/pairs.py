@@ -165,7 +165,7 @@ def _stand_in(values: Words, among: Words) -> npt.NDArray[np.bool_]:
     if not len(among):
         return np.zeros(len(values), np.bool_)
     places = np.minimum(np.searchsorted(among, values), len(among) - 1)
-    return among[places] == values
+    return np.equal(among[places], values)
 
 
 def _merge(found: Words, scores: Similarities, more: Words, their: Similarities) -> tuple[Words, Similarities]:

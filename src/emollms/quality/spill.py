@@ -20,7 +20,7 @@ _ENTRY_BYTES = 8
 
 
 def in_memory(texts: Texts, rows: Positions, banding: Banding, seed: int, threads: int) -> Iterator[Words]:
-    """Yield the sorted buckets (`lsh.sort_bucketed`) of one band after another; `threads` bands at a time are sorted."""
+    """Yield the sorted buckets (`lsh.sort_bucketed`) of one band after another; `threads` are sorted at a time."""
     keys = band_keys(texts, rows, banding, np.uint32, seed, threads)
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, banding.bands, threads):

@@ -1,0 +1,69 @@
+"""The command line: one module a group of commands, one thin function a command.
+
+A module has a `typer.Typer` named `app`: with a name it is a group (`emollms corpora …`), without one its commands
+stand at the top (`emollms build …`). To add one, write the module and name it in `_MODULES`. A module of this package
+imports what is slow to import inside its functions, so that `--help` answers at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from emollms import __version__
+from emollms.cli import corpora
+from emollms.cli.output import examples, print_error
+from emollms.errors import EmollmsError
+
+_MODULES = (corpora,)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("emollms corpora", "emollms corpora fetch vader goemotions", "emollms corpora fetch --help"),
+)
+for _module in _MODULES:
+    app.add_typer(_module.app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emollms {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def emollms(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Data sets, tuning, evaluation and annotation of affect in text."""
+
+
+def main() -> None:
+    """Run the command line; errors that users can make or meet are one line, not a traceback.
+
+    The exit code is 2 for a wrong call, 1 for a failed check or a closed pipe, 130 for Ctrl-C.
+    """
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> int:
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # a closed pipe shows here, and not when Python ends
+    except EmollmsError as error:
+        print_error(error)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0

@@ -1,0 +1,189 @@
+"""`emollms corpora`: which corpora there are, which are here, and how to get the others."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_error, print_fields, print_note, print_table, progress_bars
+from emollms.errors import UsageError
+
+if TYPE_CHECKING:
+    from emollms.corpora.corpus import Corpus
+    from emollms.corpora.fetch import Outcome
+    from emollms.corpora.metadata import CorpusMetadata
+    from emollms.corpora.suppliers import LocalFolder
+
+app = typer.Typer(name="corpora")
+
+_LIST = examples("emollms corpora", "EMOLLMS_CORPORA=~/corpora emollms corpora", "emollms corpora | cut -f 1,7")
+_SHOW = examples("emollms corpora show vader")
+_FETCH = examples(
+    "emollms corpora fetch vader goemotions",
+    "emollms corpora fetch semeval2018_task1 --accept-terms",
+    "emollms corpora fetch sst --from ~/Downloads",
+    "emollms corpora fetch --to /data/corpora && EMOLLMS_CORPORA=/data/corpora emollms corpora",
+)
+_PIN = examples("emollms corpora pin my_corpus --from ~/my_corpus > builders/files/my_corpus.csv")
+
+
+@app.callback(invoke_without_command=True, epilog=_LIST)
+def corpora(context: typer.Context) -> None:
+    """List the corpora: what they hold, what may be done with them, where they are on this machine."""
+    if context.invoked_subcommand is not None:
+        return
+    from emollms.corpora import catalogue
+
+    columns = ("name", "languages", "tasks", "rows", "licence", "redistribution", "where")
+    print_table(columns, [_listed(corpus) for corpus in catalogue.corpora().values()])
+
+
+@app.command(epilog=_SHOW)
+def show(name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME")]) -> None:
+    """Show all that is known of a corpus, and the state of its files: ok, missing, or differs from the pinned one."""
+    from emollms.corpora import catalogue
+    from emollms.corpora.install import state_of
+
+    corpus = catalogue.get_corpus(name)
+    folder = catalogue.folder(corpus)
+    print_fields({**_fields(corpus.meta), "folder": folder})
+    print()
+    columns = ("file", "state", "bytes", "rows", "sha256", "address")
+    rows = [
+        (file.path, state_of(file, folder), file.bytes, file.rows or 0, file.sha256, file.address or "by hand")
+        for file in corpus.meta.files
+    ]
+    print_table(columns, rows)
+
+
+@app.command(epilog=_FETCH)
+def fetch(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of corpora; all that can be fetched by default.", metavar="NAME")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Take the files, or the archives, from a folder, not the network."),
+    ] = None,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="Accept the terms that the distributors set; they are still shown.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder for all corpora, in place of EMOLLMS_CORPORA or the cache."),
+    ] = None,
+) -> None:
+    """Get corpora from their official addresses, or from a folder; every file is checked against its SHA-256.
+
+    What is here already is not fetched again, and a download that was cut goes on where it stopped.
+    """
+    from emollms.corpora.suppliers import LocalFolder
+
+    local = LocalFolder(source) if source else None
+    chosen = _chosen(names, local)
+    outcomes = _fetch_all(_agreed(chosen, to, accept_terms), local, to)
+    columns = ("name", "fetched", "kept", "failed", "folder")
+    counts = [(len(outcome.fetched), len(outcome.kept), len(outcome.failed)) for outcome in outcomes]
+    names_and_counts = zip(outcomes, counts, strict=True)
+    print_table(columns, [(outcome.corpus, *count, outcome.folder) for outcome, count in names_and_counts])
+    for outcome in outcomes:
+        if outcome.replaced:
+            print_note(f"{outcome.corpus}: replaced, as they were not the pinned ones: {', '.join(outcome.replaced)}")
+        if outcome.errors:
+            print_error(outcome.summary)
+    if len(outcomes) < len(chosen) or any(outcome.errors for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_PIN)
+def pin(
+    name: Annotated[str, typer.Argument(help="Name of the corpus; it need not exist yet.", metavar="NAME")],
+    source: Annotated[Path, typer.Option("--from", metavar="DIR", help="The folder that holds its files.")],
+) -> None:
+    """Print the table of a corpus's files with their SHA-256 and size, for `builders/files/NAME.csv`.
+
+    What the table there says of rows, split, language, task, emotion and address is kept.
+    """
+    from emollms.corpora.pin import pin as make_table
+
+    pinned = make_table(name, source)
+    print(pinned.table, end="")
+    for what, paths in (("new", pinned.new), ("changed", pinned.changed), ("gone", pinned.gone)):
+        if paths:
+            print_note(f"{what}: {', '.join(paths)}")
+
+
+def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
+    from emollms.corpora import catalogue
+
+    meta, folder = corpus.meta, catalogue.folder(corpus)
+    languages = " ".join(meta.languages) if len(meta.languages) <= 4 else f"{len(meta.languages)} languages"
+    here = sum((folder / file.path).is_file() for file in meta.files)
+    where = f"{folder}" if here else "not here"
+    if 0 < here < len(meta.files):
+        where += f" ({here} of {len(meta.files)} files)"
+    return meta.name, languages, " ".join(meta.tasks), meta.rows, meta.licence, meta.redistribution, where
+
+
+def _fields(meta: "CorpusMetadata") -> dict[str, object]:
+    fields = {name: value for name, value in meta.model_dump(exclude={"files"}).items() if value is not None}
+    fields = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    return {**fields, "bundled": "yes" if meta.bundled else "no", "rows": meta.rows, "files": len(meta.files)}
+
+
+def _chosen(names: Sequence[str] | None, local: "LocalFolder | None") -> "list[type[Corpus]]":
+    from emollms.corpora import catalogue
+
+    if names:
+        return [catalogue.get_corpus(name) for name in dict.fromkeys(names)]
+    others = [corpus for corpus in catalogue.corpora().values() if not corpus.meta.bundled]
+    if local is None:
+        return [corpus for corpus in others if any(file.address for file in corpus.meta.files)]
+    found = [corpus for corpus in others if local.has_any(corpus.meta)]
+    if not found:
+        raise UsageError(f"{local.root} holds no file of any corpus; `emollms corpora show NAME` lists their files")
+    return found
+
+
+def _agreed(corpora: "Sequence[type[Corpus]]", to: Path | None, accept: bool) -> "list[type[Corpus]]":
+    """Those corpora whose terms are accepted, or that have none, or of which nothing is to be fetched."""
+    from emollms.corpora import catalogue
+    from emollms.corpora.fetch import is_complete
+
+    with_terms = [
+        corpus
+        for corpus in corpora
+        if corpus.meta.terms and not corpus.meta.bundled and not is_complete(corpus.meta, catalogue.folder(corpus, to))
+    ]
+    for corpus in with_terms:
+        print_note(f"Terms of {corpus.meta.title} ({corpus.meta.homepage}):\n  {corpus.meta.terms}")
+    if accept or not with_terms:
+        return list(corpora)
+    if not sys.stdin.isatty():
+        names = ", ".join(corpus.meta.name for corpus in with_terms)
+        raise UsageError(f"the terms of {names} must be accepted: read them above, and add --accept-terms")
+    refused = [corpus for corpus in with_terms if not _says_yes(corpus.meta.name)]
+    for corpus in refused:
+        print_error(f"{corpus.meta.name}: not fetched, as its terms were not accepted")
+    return [corpus for corpus in corpora if corpus not in refused]
+
+
+def _says_yes(name: str) -> bool:
+    print(f"Do you accept the terms of {name}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", to: Path | None) -> "list[Outcome]":
+    from emollms.corpora import catalogue
+    from emollms.corpora.download import Downloader
+    from emollms.corpora.fetch import fetch as fetch_corpus
+    from emollms.corpora.suppliers import Network
+
+    with progress_bars() as progress:
+        supplier = local or Network(Downloader(progress=progress))
+        return [
+            fetch_corpus(corpus.meta, catalogue.folder(corpus, None if corpus.meta.bundled else to), supplier)
+            for corpus in corpora
+        ]

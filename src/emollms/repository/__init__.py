@@ -1,0 +1,1 @@
+"""A dataset repo on disk: parquet, metadata, manifest, versions, diff."""

@@ -1,0 +1,64 @@
+"""A folder that appears whole or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from emollms.errors import UsageError
+
+LOCK = ".lock"
+
+
+@contextmanager
+def draft(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write into; the caller moves it in with `move_in`.
+
+    What an earlier run left there, killed or failed, is removed first. A failed draft is kept for a look.
+
+    Raises:
+        UsageError: another run is writing the same thing.
+    """
+    folder = out.with_name(f".{out.name}.draft")
+    folder.mkdir(parents=True, exist_ok=True)
+    _bring_back(out)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            _empty(folder)
+            yield folder
+    except Timeout:
+        raise UsageError(f"another run is writing {out}; wait for it, or choose another --out") from None
+
+
+def move_in(folder: Path, out: Path) -> None:
+    """Put a finished draft in its place; what stands there is replaced.
+
+    A kill between the two renames leaves the old folder under its other name, and the next run brings it back.
+    """
+    (folder / LOCK).unlink(missing_ok=True)
+    old = _replaced(out)
+    if out.exists():
+        out.rename(old)
+    folder.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _replaced(out: Path) -> Path:
+    return out.with_name(f".{out.name}.replaced")
+
+
+def _bring_back(out: Path) -> None:
+    old = _replaced(out)
+    if old.exists() and not out.exists():
+        old.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()

@@ -1,0 +1,97 @@
+"""Examples on their way: one Arrow file a task and split, read back by memory map."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from emollms.corpora.corpus import Example, Value
+from emollms.prompts.answers import answer
+from emollms.repository.schema import EXAMPLE_SCHEMA
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, get_task
+
+BATCH = 2_000
+Group = tuple[str, str]
+"""A task and a split."""
+
+
+class ExampleStore:
+    """Examples on disk, in the order in which they came.
+
+    Memory does not grow with their number: at most `BATCH` examples a group are held.
+
+    Args:
+        folder: an empty folder for the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._waiting: dict[Group, list[tuple[str, Example]]] = {}
+        self._writers: dict[Group, pa.ipc.RecordBatchFileWriter] = {}
+
+    def add(self, corpus: str, example: Example) -> None:
+        """Take in an example of a corpus."""
+        group = (example.task, example.split)
+        waiting = self._waiting.setdefault(group, [])
+        waiting.append((corpus, example))
+        if len(waiting) == BATCH:
+            self._write(group)
+
+    def close(self) -> None:
+        """Write what waits; nothing can be added after that."""
+        for group in self._waiting:
+            self._write(group)
+        for writer in self._writers.values():
+            writer.close()
+
+    def groups(self) -> list[Group]:
+        """Task and split of all examples, in the order of their first one."""
+        return list(self._waiting)
+
+    def batches(self, group: Group) -> Iterator[pa.RecordBatch]:
+        """The examples of a group, with `EXAMPLE_SCHEMA`."""
+        with pa.memory_map(str(self._path(group))) as stream, pa.ipc.open_file(stream) as reader:
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+    def _path(self, group: Group) -> Path:
+        return self.folder / f"{group[0]}.{group[1]}.arrow"
+
+    def _write(self, group: Group) -> None:
+        waiting, self._waiting[group] = self._waiting[group], []
+        if group not in self._writers:
+            self._writers[group] = pa.ipc.new_file(str(self._path(group)), EXAMPLE_SCHEMA)
+        if waiting:
+            self._writers[group].write_batch(_to_arrow(group[0], waiting))
+
+
+def _to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
+    graded = [_grade(task_name, example.value, example.emotion) for _, example in rows]
+    columns = {
+        "source_id": [example.source_id for _, example in rows],
+        "text": [example.text for _, example in rows],
+        "completion": [completion for completion, _, _, _ in graded],
+        "gold": [example.gold for _, example in rows],
+        "score": [score for _, score, _, _ in graded],
+        "label": [label for _, _, label, _ in graded],
+        "labels": [labels for _, _, _, labels in graded],
+        "emotion": [example.emotion for _, example in rows],
+        "language": [example.language for _, example in rows],
+        "corpus": [corpus for corpus, _ in rows],
+    }
+    return pa.record_batch(columns, schema=EXAMPLE_SCHEMA)
+
+
+@cache
+def _grade(task_name: str, value: Value, emotion: str | None) -> tuple[str, float | None, int | None, list[str]]:
+    """Completion, score, label and labels of a value; few values differ, so each is worked out once."""
+    task = get_task(task_name)
+    if isinstance(task, RegressionTask) and isinstance(value, float):
+        score = task.to_unit(value)
+        return answer(task, score, emotion), score, None, []
+    if isinstance(task, OrdinalTask) and isinstance(value, int):
+        return answer(task, value, emotion), float(value), list(task.classes).index(value), []
+    if isinstance(task, MultiLabelTask) and isinstance(value, tuple):
+        return answer(task, value), None, None, [label for label in task.labels if label in value]
+    raise TypeError(f"{task_name} takes no {type(value).__name__}")

@@ -1,0 +1,154 @@
+"""The manifest of a dataset repo: what it is made from, and what is in it. It is written last."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emollms.corpora.metadata import CorpusMetadata, Redistribution
+from emollms.errors import EmollmsError, UsageError
+
+NAME = "manifest.json"
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileEntry(_Strict):
+    """A file: its path, SHA-256 and size."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class SourceEntry(_Strict):
+    """A source corpus as it was read: its metadata, the files that were read, and what was met in them.
+
+    Args:
+        corpus: its name.
+        version: the version that is pinned.
+        licence: its licence.
+        redistribution: what of it may be passed on.
+        homepage: its official address.
+        files: the raw files that were read.
+        defects: how often each known defect was met and handled.
+        left_out: how many raw rows were left out, by reason.
+    """
+
+    corpus: str
+    version: str
+    licence: str
+    redistribution: Redistribution
+    homepage: str
+    files: list[FileEntry]
+    defects: dict[str, int]
+    left_out: dict[str, int]
+
+
+class CountEntry(_Strict):
+    """How many texts and rows a task has in a split, and how many texts each filter took.
+
+    Args:
+        task: the task.
+        split: the split.
+        read: texts read from the corpora.
+        dropped: texts dropped, by reason.
+        rows: rows written, over all wordings.
+    """
+
+    task: str
+    split: str
+    read: int
+    dropped: dict[str, int]
+    rows: int
+
+
+class Superseded(_Strict):
+    """The version that this one takes the place of."""
+
+    version: str
+    content_hash: str
+
+
+class Manifest(_Strict):
+    """What a dataset repo is.
+
+    Args:
+        format: number of this form.
+        data_set: name of the data set.
+        title: its name for people.
+        version: semantic version; a version never changes.
+        content_hash: hash of all rows; it tells whether data changed.
+        supersedes: the version before, where this one was built over it.
+        redistribution: what may be passed on: the strictest of the sources.
+        settings: what it was built with.
+        sources: the corpora.
+        counts: rows by task and split.
+        files: all files of the repo but this one.
+        made_with: version of this package.
+    """
+
+    format: int = 1
+    data_set: str
+    title: str
+    version: str = Field(pattern=VERSION.pattern)
+    content_hash: str
+    supersedes: Superseded | None
+    redistribution: Redistribution
+    settings: dict[str, object]
+    sources: list[SourceEntry]
+    counts: list[CountEntry]
+    files: list[FileEntry]
+    made_with: str
+
+    def write(self, folder: Path) -> None:
+        """Write it into a repo."""
+        text = json.dumps(self.model_dump(), ensure_ascii=False, indent=2)
+        (folder / NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a repo.
+
+    Raises:
+        UsageError: there is none.
+        EmollmsError: it is damaged.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise UsageError(f"{folder} holds no finished data set: {NAME} is missing; build it with `emollms build`")
+    try:
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise EmollmsError(f"{path} is damaged ({str(error).splitlines()[0]}); build the data set again") from None
+
+
+def parse_version(version: str) -> tuple[int, int, int]:
+    """Major, minor and patch of a semantic version.
+
+    Raises:
+        UsageError: it is none.
+    """
+    found = VERSION.fullmatch(version)
+    if not found:
+        raise UsageError(f"{version!r} is no version; versions look like 1.0.0")
+    major, minor, patch = (int(part) for part in found.groups())
+    return major, minor, patch
+
+
+def entry(folder: Path, path: Path) -> FileEntry:
+    """The entry of a file below `folder`."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return FileEntry(path=path.relative_to(folder).as_posix(), sha256=digest, bytes=path.stat().st_size)
+
+
+def strictest(sources: list[CorpusMetadata]) -> Redistribution:
+    """What may be passed on of a data set made of these corpora."""
+    order: list[Redistribution] = ["none", "ids", "text"]
+    return min((source.redistribution for source in sources), key=order.index)

@@ -1,0 +1,100 @@
+"""The columns of a data set, one schema for every config."""
+
+import pyarrow as pa
+
+from emollms.tasks import OrdinalTask, Task
+
+EXAMPLE_SCHEMA = pa.schema(
+    [
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("completion", pa.string(), nullable=False),
+        pa.field("gold", pa.string(), nullable=False),
+        pa.field("score", pa.float64()),
+        pa.field("label", pa.int64()),
+        pa.field("labels", pa.list_(pa.string()), nullable=False),
+        pa.field("emotion", pa.string()),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("corpus", pa.string(), nullable=False),
+    ]
+)
+"""Examples before they are worded, one file a task and split."""
+
+ROW_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("prompt", pa.string()),
+        pa.field("completion", pa.string()),
+        pa.field("gold", pa.string()),
+        pa.field("score", pa.float64()),
+        pa.field("label", pa.int64()),
+        pa.field("labels", pa.list_(pa.string())),
+        pa.field("task", pa.string()),
+        pa.field("emotion", pa.string()),
+        pa.field("perspective", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("corpus", pa.string()),
+        pa.field("source_id", pa.string()),
+        pa.field("wording", pa.int32()),
+    ]
+)
+"""Rows of a data set."""
+
+REJECTED_SCHEMA = pa.schema(
+    [
+        pa.field("corpus", pa.string()),
+        pa.field("file", pa.string()),
+        pa.field("line", pa.int64()),
+        pa.field("source_id", pa.string()),
+        pa.field("task", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("similarity", pa.float64()),
+    ]
+)
+"""Rows left out: where they stood, why, and what they duplicate."""
+
+COLUMNS = {
+    "id": "corpus/task/source id/emotion/wording number; stable between versions",
+    "text": "the text",
+    "prompt": "the text with an instruction, on one line; the answer is its continuation",
+    "completion": "the answer: a score on 0..1 with three decimals, a class with its words, or labels",
+    "gold": "the corpus's own value or class",
+    "score": "the score on 0..1 (regression), the class number (ordinal), else null",
+    "label": "the class as an index from 0 (ordinal), else null",
+    "labels": "the labels (multi-label), else empty",
+    "task": "name of the task",
+    "emotion": "the emotion or dimension asked for, or null",
+    "perspective": "whose feeling it is where the corpus tells readers from writers: combined, reader or writer",
+    "language": "code of the text's language",
+    "corpus": "name of the source corpus",
+    "source_id": "the text's id in that corpus",
+    "wording": "number of the instruction wording, from 0",
+}
+"""What each column of `ROW_SCHEMA` holds, for people."""
+
+_TYPE_NAMES = {pa.string(): "string", pa.float64(): "float64", pa.int64(): "int64", pa.int32(): "int32"}
+
+
+def features(schema: pa.Schema, task: Task | None = None) -> list[dict[str, object]]:
+    """The columns as the `dataset_info` of a README lists them.
+
+    The form is that of `datasets.Features`; a test holds the two together.
+
+    Args:
+        schema: Arrow schema of the files.
+        task: the task of the config, where it has one; the classes of an ordinal task become a ClassLabel.
+    """
+    return [{"name": field.name, **_feature(field, task)} for field in schema]
+
+
+def _feature(field: pa.Field, task: Task | None) -> dict[str, object]:
+    if field.name == "label" and isinstance(task, OrdinalTask):
+        names = {str(index): task.class_label(number, "E") for index, number in enumerate(task.classes)}
+        return {"dtype": {"class_label": {"names": names}}}
+    if pa.types.is_list(field.type):
+        return {"list": _TYPE_NAMES[field.type.value_type]}
+    return {"dtype": _TYPE_NAMES[field.type]}

@@ -1,0 +1,77 @@
+"""Examples to rows: each with its instruction, whole columns at a time."""
+
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emollms.prompts.instructions import wordings
+from emollms.prompts.template import LINE_BREAKS, SENTENCE_ENDS, ends_sentences, prompt_parts
+from emollms.repository.schema import ROW_SCHEMA
+from emollms.repository.specs import Wordings
+from emollms.tasks import Task
+
+Numbers = npt.NDArray[np.int32]
+
+
+def word(task: Task, examples: pa.RecordBatch, mode: Wordings) -> pa.RecordBatch:
+    """The rows of a batch of examples.
+
+    Args:
+        task: the task of all of them.
+        examples: examples, with `EXAMPLE_SCHEMA`.
+        mode: `all` gives a row a wording, those of one example together; `one` gives a row an example, whose wording
+            follows from a checksum of its id, so that it is the same in every build.
+
+    Returns:
+        Rows, with `ROW_SCHEMA`.
+    """
+    stems = _join("/", examples["corpus"], task.name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
+    count = len(wordings(task.name))
+    if mode == "all":
+        rows = np.repeat(np.arange(len(stems)), count)
+        numbers = np.tile(np.arange(count, dtype=np.int32), len(stems))
+    else:
+        rows = np.arange(len(stems))
+        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in stems.to_pylist()], dtype=np.int32)
+    table = examples.append_column("stem", stems).append_column("shown", _shown(task, examples["text"])).take(rows)
+    columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
+    columns |= {
+        "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
+        "prompt": _prompts(task, table, numbers),
+        "task": pa.repeat(task.name, len(rows)),
+        "perspective": pa.repeat(pa.scalar(task.perspective, pa.string()), len(rows)),
+        "wording": pa.array(numbers),
+    }
+    return pa.record_batch([columns[name] for name in ROW_SCHEMA.names], schema=ROW_SCHEMA)
+
+
+def _shown(task: Task, texts: pa.StringArray) -> pa.StringArray:
+    """The texts as they stand in their prompts: `prompts.template.shown` for a column."""
+    lines = pc.replace_substring_regex(texts, LINE_BREAKS, " ")
+    if not ends_sentences(task):
+        return lines
+    last = pc.utf8_slice_codeunits(lines, -1, None)
+    return _join("", lines, pc.if_else(pc.is_in(last, pa.array(SENTENCE_ENDS)), "", "."))
+
+
+def _prompts(task: Task, rows: pa.RecordBatch, numbers: Numbers) -> pa.StringArray:
+    """The prompts of a column of texts; what stands around a text is filled in once for each of the few kinds."""
+    emotions = rows["emotion"].dictionary_encode(null_encoding="encode")
+    languages = rows["language"].dictionary_encode()
+    shape = (len(emotions.dictionary), len(languages.dictionary), int(numbers.max()) + 1)
+    codes = np.ravel_multi_index((emotions.indices.to_numpy(), languages.indices.to_numpy(), numbers), shape)
+    kinds, which = np.unique(codes, return_inverse=True)
+    parts = [
+        prompt_parts(task, int(number), emotions.dictionary[emotion].as_py(), languages.dictionary[language].as_py())
+        for emotion, language, number in zip(*np.unravel_index(kinds, shape), strict=True)
+    ]
+    before = pa.array([part.before for part in parts]).take(pa.array(which))
+    after = pa.array([part.after for part in parts]).take(pa.array(which))
+    return _join("", before, rows["shown"], after)
+
+
+def _join(separator: str, *columns: object) -> pa.StringArray:
+    return pc.binary_join_element_wise(*columns, separator)

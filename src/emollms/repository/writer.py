@@ -1,0 +1,118 @@
+"""Parquet files of a data set, and a hash of what is in them."""
+
+import hashlib
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+SHARD_ROWS = 1_000_000
+REPEATING = ["task", "emotion", "perspective", "language", "corpus", "completion", "gold", "labels.list.element"]
+
+
+class TableWriter:
+    """Writes rows into `<stem>-00000.parquet`, and on into further files every million rows.
+
+    Files are cut into pages where the content says so, as `datasets` does it, so that a few new rows change few bytes
+    of a file and a version uploads quickly.
+
+    Args:
+        stem: path of the files without number and ending.
+        schema: the columns.
+    """
+
+    def __init__(self, stem: Path, schema: pa.Schema) -> None:
+        self.stem, self.schema = stem, schema
+        self.files: list[Path] = []
+        self.rows = 0
+        self.bytes = 0
+        self._content = ContentHash(schema)
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> "TableWriter":
+        """Make the folder; the first file comes with the first rows."""
+        self.stem.parent.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the open file; a table without rows gets one empty file."""
+        if kind is None and self._writer is None:
+            self._open()
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows; each call makes one row group."""
+        if self._writer is None or self.rows >= SHARD_ROWS * len(self.files):
+            self._open()
+        assert self._writer is not None
+        self._writer.write_batch(batch)
+        self._content.update(batch)
+        self.rows += batch.num_rows
+        self.bytes += batch.nbytes
+
+    def content_hash(self) -> str:
+        """A hash of the rows written, in hexadecimal; it does not depend on how parquet stores them."""
+        return self._content.hexdigest()
+
+    def _open(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        path = self.stem.with_name(f"{self.stem.name}-{len(self.files):05d}.parquet")
+        self.files.append(path)
+        self._writer = pq.ParquetWriter(
+            path,
+            self.schema,
+            compression="zstd",
+            use_dictionary=[name for name in REPEATING if name.split(".")[0] in self.schema.names],
+            use_content_defined_chunking=True,
+            write_page_index=True,
+        )
+
+
+class ContentHash:
+    """SHA-256 over the values of each column, whatever the batches they came in.
+
+    Args:
+        schema: the columns: strings, numbers and lists of strings.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._columns = {field.name: hashlib.sha256(str(field.type).encode()) for field in schema}
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Take in rows."""
+        for name, digest in self._columns.items():
+            for buffer in _value_bytes(batch[name]):
+                digest.update(buffer)
+
+    def hexdigest(self) -> str:
+        """The hash of all rows so far."""
+        joined = "".join(f"{name}={digest.hexdigest()};" for name, digest in self._columns.items())
+        return hashlib.sha256(joined.encode()).hexdigest()
+
+
+def _value_bytes(array: pa.Array) -> list[memoryview]:
+    """Lengths or validity, then the values of an array, as bytes."""
+    if pa.types.is_list(array.type):
+        return [_raw(pc.fill_null(pc.list_value_length(array), -1)), *_value_bytes(array.flatten())]
+    if pa.types.is_string(array.type):
+        return [_raw(pc.fill_null(pc.binary_length(array), -1)), _text_bytes(array)]
+    return [_raw(array.is_valid().cast(pa.uint8())), _raw(pc.fill_null(array, 0))]
+
+
+def _text_bytes(array: pa.StringArray) -> memoryview:
+    """The bytes of all texts one after the other; Arrow keeps them so, in the third buffer, from offset to offset."""
+    _, offsets, data = array.buffers()
+    if data is None:
+        return memoryview(b"")
+    ends = memoryview(offsets).cast("i")
+    return memoryview(data)[ends[array.offset] : ends[array.offset + len(array)]]
+
+
+def _raw(array: pa.Array) -> memoryview:
+    return memoryview(array.to_numpy(zero_copy_only=False)).cast("B")
