@@ -20,7 +20,7 @@ class Brighter(Corpus):
         title="BRIGHTER",
         description="Social media, news, speeches and stories with up to six perceived emotions and their intensity.",
         languages=(
-            "af", "am", "ar", "arq", "ary", "de", "en", "es", "ha", "hi", "id", "ig", "jv", "mr", "om", "pcm",
+            "af", "am", "arq", "ary", "de", "en", "es", "ha", "hi", "id", "ig", "jv", "mr", "om", "pcm",
             "pt-BR", "pt-MZ", "ro", "ru", "rw", "so", "su", "sv", "sw", "ti", "tt", "uk", "vmw", "xh", "yo", "zh", "zu",
         ),
         tasks=("BRIGHTER-E-c", "BRIGHTER-EI-oc"),

@@ -235,7 +235,7 @@ class TestFetch:
         result = run("corpora", "fetch", "plain", "strict", "--from", tmp_path / "from", "--accept-terms")
         assert result.exit_code == 1
         assert [line for line in result.stderr.splitlines() if line.startswith("error: ")] == [
-            f"error: plain: 1 files could not be got: plain/a.txt: SHA-256 is not {hashlib.sha256(b'a').hexdigest()}: "
+            f"error: plain: 1 file could not be got: plain/a.txt: SHA-256 is not {hashlib.sha256(b'a').hexdigest()}: "
             f"'{hashlib.sha256(b'x').hexdigest()}'; the source gives another file than the pinned one; "
             "see `emollms corpora show` for other ways to get it"
         ]

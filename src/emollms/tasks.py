@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from emollms.errors import unknown
+from emollms.errors import UsageError, unknown
 
 Perspective = Literal["combined", "reader", "writer"]
 Poles = tuple[str, str]
@@ -41,6 +41,19 @@ class Task:
     perspective: Perspective | None = None
     benchmark: bool = False
     training: bool = False
+
+    def check_emotion(self, emotion: str | None) -> None:
+        """Make sure that `emotion` is one that the task asks for, and that one is named where it asks for one.
+
+        Raises:
+            UsageError: it is not; the message tells the emotions.
+        """
+        if self.emotions and not emotion:
+            raise UsageError(f"task {self.name} asks for one emotion at a time; name one of {', '.join(self.emotions)}")
+        if emotion and not self.emotions:
+            raise UsageError(f"task {self.name} asks for no single emotion, but {emotion!r} was given; leave it out")
+        if emotion and emotion not in self.emotions:
+            raise unknown(f"emotion of task {self.name}", emotion, self.emotions)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@ import io
 import stat
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import pytest
 
@@ -99,7 +100,7 @@ class TestAttacks:
         inner = make(tmp_path / "inner.zip", ("a.txt", b"1")).read_bytes()
         path = make(tmp_path / "x", ("inner.zip", inner))
         assert read(path, "inner.zip", len(inner)) == inner
-        with pytest.raises(ArchiveError, match="holds no 'a.txt'"):
+        with pytest.raises(ArchiveError, match=r"holds no 'a\.txt'"):
             read(path, "a.txt", 1)
 
     def test_a_cut_archive_is_one_error(self, make, tmp_path):
@@ -108,14 +109,12 @@ class TestAttacks:
         with pytest.raises(ArchiveError, match=r"x (cannot be read|holds no)"):
             read(path, "a.txt", 256 * 64)
 
-    def test_flipped_bytes_are_one_error_or_none(self, make, tmp_path):
+    def test_flipped_bytes_raise_nothing_but_archive_errors(self, make, tmp_path):
         good = make(tmp_path / "x", ("a.txt", b"some text " * 20)).read_bytes()
         for at in range(4, len(good)):
             (tmp_path / "x").write_bytes(good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :])
-            try:
-                read(tmp_path / "x", "a.txt", 200)
-            except ArchiveError as error:
-                assert "\n" not in str(error)
+            with suppress(ArchiveError):
+                assert len(read(tmp_path / "x", "a.txt", 200)) <= 201
 
 
 @pytest.mark.parametrize(("mode", "kind"), [(stat.S_IFLNK, "link"), (stat.S_IFCHR, "device"), (stat.S_IFIFO, "device")])
@@ -145,10 +144,8 @@ def test_a_zip_that_lies_about_its_size_is_cut(tmp_path):
     path = made_zip(tmp_path / "x.zip", ("a.txt", b"a" * 1000))
     lie = path.read_bytes().replace((1000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     path.write_bytes(lie)
-    try:
-        assert len(read(path, "a.txt", 10)) <= 11
-    except ArchiveError as error:
-        assert "cannot be read" in str(error)
+    with pytest.raises(ArchiveError, match=r"cannot be read: Bad CRC-32"):
+        read(path, "a.txt", 10)
 
 
 def test_a_long_name_that_would_fill_memory_is_refused(tmp_path, monkeypatch):
@@ -164,7 +161,7 @@ def test_an_encrypted_member_is_one_error(tmp_path):
     body[6] |= 1
     body[body.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(body)
-    with pytest.raises(ArchiveError, match="cannot be read: .*encrypted"):
+    with pytest.raises(ArchiveError, match=r"cannot be read: .*encrypted"):
         read(path, "a.txt", 1)
 
 

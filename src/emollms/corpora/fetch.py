@@ -49,7 +49,8 @@ class Outcome:
         more = f" (and {len(self.errors) - 2} more errors)" if len(self.errors) > 2 else ""
         # The last one says what to do by hand, where there is such a thing.
         shown = self.errors if len(self.errors) <= 2 else [self.errors[0], self.errors[-1]]
-        return f"{self.corpus}: {len(self.failed)} files could not be got: {' | '.join(shown)}{more}"
+        count = "1 file" if len(self.failed) == 1 else f"{len(self.failed)} files"
+        return f"{self.corpus}: {count} could not be got: {' | '.join(shown)}{more}"
 
 
 def fetch(meta: CorpusMetadata, folder: Path, supplier: Supplier) -> Outcome:

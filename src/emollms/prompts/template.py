@@ -24,7 +24,12 @@ class PromptParts:
 
 
 def prompt_parts(task: Task, wording: int, emotion: str | None = None, language: str = "en") -> PromptParts:
-    """The parts of a prompt that do not depend on the text; arguments as for `prompt`."""
+    """The parts of a prompt that do not depend on the text; arguments as for `prompt`.
+
+    Raises:
+        UsageError: the task asks for an emotion and none is named, or another one.
+    """
+    task.check_emotion(emotion)
     named = f" Emotion E: {emotion}." if task.names_emotion else ""
     return PromptParts(
         before=f"Task: {instruction(task, wording, emotion, language)} {task.noun}: ",

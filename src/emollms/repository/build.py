@@ -22,7 +22,7 @@ from emollms.corpora.corpus import Corpus
 from emollms.corpora.source import LeftOut, Source
 from emollms.errors import EmollmsError, UsageError
 from emollms.repository.croissant import croissant
-from emollms.repository.draft import LOCK, draft, move_in
+from emollms.repository.draft import LOCK, bring_back, draft, move_in
 from emollms.repository.examples import ExampleStore, Group
 from emollms.repository.manifest import (
     NAME as MANIFEST,
@@ -77,6 +77,7 @@ def build(settings: Settings, out: Path, version: str = "1.0.0", root: Path | No
         EmollmsError: `out` holds this version with other content.
     """
     settings.check()
+    bring_back(out)
     before = _standing(out, settings, version)
     with draft(out) as folder:
         run = _Run(settings, folder, root)

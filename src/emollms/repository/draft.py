@@ -23,7 +23,6 @@ def draft(out: Path) -> Iterator[Path]:
     """
     folder = out.with_name(f".{out.name}.draft")
     folder.mkdir(parents=True, exist_ok=True)
-    _bring_back(out)
     try:
         with FileLock(folder / LOCK, timeout=0):
             _empty(folder)
@@ -35,7 +34,7 @@ def draft(out: Path) -> Iterator[Path]:
 def move_in(folder: Path, out: Path) -> None:
     """Put a finished draft in its place; what stands there is replaced.
 
-    A kill between the two renames leaves the old folder under its other name, and the next run brings it back.
+    A kill between the two renames leaves the old folder under its other name, and `bring_back` undoes that.
     """
     (folder / LOCK).unlink(missing_ok=True)
     old = _replaced(out)
@@ -49,7 +48,8 @@ def _replaced(out: Path) -> Path:
     return out.with_name(f".{out.name}.replaced")
 
 
-def _bring_back(out: Path) -> None:
+def bring_back(out: Path) -> None:
+    """Undo half a replacement: where a run was killed between its two renames, what stood in `out` comes back."""
     old = _replaced(out)
     if old.exists() and not out.exists():
         old.rename(out)

@@ -1,0 +1,5 @@
+"""`python -m emollms`."""
+
+from emollms.cli import main
+
+main()

@@ -1,0 +1,119 @@
+"""`emollms build` and `emollms diff`: data sets, and what changed between two versions of one."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_note, print_table
+
+if TYPE_CHECKING:
+    from emollms.repository.build import Build
+
+app = typer.Typer()
+
+_BUILD = examples(
+    "emollms build aeb --corpora sample --out out/aeb",
+    "emollms build aaid --out out/aaid",
+    "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
+    "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
+)
+_DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
+
+
+class DataSetName(StrEnum):
+    """The data sets that can be built."""
+
+    aaid = "aaid"
+    aeb = "aeb"
+
+
+class ProfileName(StrEnum):
+    """What is built: a repaired release, or what the paper published."""
+
+    release = "release"
+    paper = "paper"
+
+
+Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given more than once, or with commas.")]
+
+
+@app.command(epilog=_BUILD)
+def build(
+    data_set: Annotated[DataSetName, typer.Argument(help="aaid trains models, aeb evaluates them.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
+    profile: Annotated[
+        ProfileName, typer.Option(help="release repairs; paper gives the published texts and golds.")
+    ] = (ProfileName.release),
+    corpora: Names = None,
+    tasks: Names = None,
+    languages: Annotated[
+        list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
+    ] = None,
+    version: Annotated[
+        str, typer.Option(metavar="X.Y.Z", help="Semantic version; one version never changes.")
+    ] = "1.0.0",
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="Leave broken source rows out and count them, instead of stopping.")
+    ] = False,
+) -> None:
+    """Build a data set from raw corpora, ready for `load_dataset`."""
+    from emollms.repository.build import build as run
+    from emollms.repository.specs import Settings, as_names, get_data_set
+
+    settings = Settings(
+        data_set=get_data_set(data_set.value),
+        profile=profile.value,
+        corpora=as_names(corpora or []),
+        tasks=as_names(tasks or []),
+        languages=as_names(languages or ["en"]),
+        quarantine=quarantine,
+    )
+    _print_build(run(settings, out, version, source), out)
+
+
+def _print_build(done: "Build", out: Path) -> None:
+    counts = done.manifest.counts
+    print_table(
+        ("task", "split", "texts", "rows"),
+        [(count.task, count.split, count.read - sum(count.dropped.values()), count.rows) for count in counts],
+    )
+    left_out = sum(sum(source.left_out.values()) for source in done.manifest.sources)
+    if left_out:
+        print_note(f"left out {left_out:,} raw rows; {out / 'rejected.parquet'} tells which and why")
+    times = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in done.seconds.items())
+    state = "built" if done.changed else "was there already, unchanged:"
+    print_note(f"{state} {done.manifest.data_set} {done.manifest.version} in {out} ({times})")
+    print_note(f'load it: datasets.load_dataset("{out}")')
+
+
+@app.command(epilog=_DIFF)
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The folder of one version.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder of the other.")],
+    ids: Annotated[bool, typer.Option("--ids", help="List the rows, not only their numbers.")] = False,
+) -> None:
+    """Show the rows added, removed and changed, and the version step that the change asks for."""
+    from emollms.repository.diff import diff as compare
+
+    found = compare(old, new)
+    if ids:
+        kinds = ("added", "removed", "changed")
+        print_table(
+            ("change", "id"),
+            [(kind, name) for change in found.changes for kind in kinds for name in getattr(change, kind)],
+        )
+    else:
+        print_table(
+            ("task", "split", "added", "removed", "changed", "columns"),
+            [
+                (c.task, c.split, len(c.added), len(c.removed), len(c.changed), ", ".join(c.columns))
+                for c in found.changes
+            ],
+        )
+    print_note(f"{found.old.version} → {found.new.version}; the change asks for this step: {found.step}")

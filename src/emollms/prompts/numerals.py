@@ -1,0 +1,100 @@
+"""The one number that an answer gives; an answer that leaves room for another reading is invalid, not guessed at."""
+
+import re
+import unicodedata
+
+from emollms.errors import shorten
+
+TWO_NUMBERS = "different numbers"
+UNREADABLE = "unreadable number"
+CUT_OFF = "decimal cut off"
+
+
+class InvalidAnswer(Exception):  # noqa: N818 - it says what the answer is, and never leaves this package
+    """An answer that cannot be read.
+
+    Args:
+        reason: one of the fixed wordings of this package.
+        part: the part of the answer that is to blame; cut when shown.
+    """
+
+    def __init__(self, reason: str, part: str = "") -> None:
+        super().__init__(f"{reason}: {shorten(part)!r}" if part else reason)
+
+
+_SAME_SIGN = {ord(sign): "-" for sign in "\u2010\u2011\u2012\u2013\u2212\ufe63"}
+_FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
+_PLAIN = {**_FULL_WIDTH, **_SAME_SIGN, 0x2014: "- ", 0x2015: "- ", 0x066A: "%", 0x066B: "."}
+
+# Every digit is taken in, and what stands beside it is looked at afterwards: no backtracking, whatever the length.
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
+_GLUED_BEFORE = re.compile(r"(?:\w|\d,|\.)\Z")
+_BOUND_BEFORE = re.compile(
+    r"(?:n't|n’t|\b(?:not|never|than|below|above|under|over|almost|nearly|at least|at most|up to)(?: an?| class)?"
+    r"|(?:^|\s)[<>]=?|[≤≥≠]|-) ?\Z",
+    re.IGNORECASE,
+)
+_SPOILT_AFTER = re.compile(
+    r"\w|\+|['’:]\d| ?(?:[%‰°±^]|[*×+] ?\d|/ ?\w)"
+    r"| (?:point|percent|per ?cent|and an? half|and an? quarter|halves|half|hundred|thousand|million)\b"
+    r"| or (?:more|less|higher|lower|above|below|over|under)\b",
+    re.IGNORECASE,
+)
+_WINDOW = 24
+_END = re.compile(r"\.[\s.\"'”’»)\]*`]*\Z")
+_NEXT_SENTENCE = re.compile(r"\. [^\W\d_]")
+
+
+def plain(text: str) -> str:
+    """`text` on one line, with ASCII digits, signs and decimal points for those of other scripts."""
+    if not text.isascii():
+        text = "".join(_plain_character(character) for character in text.translate(_PLAIN))
+    return " ".join(text.split())
+
+
+def _plain_character(character: str) -> str:
+    if character.isascii():
+        return character
+    if unicodedata.category(character) == "Cf":  # marks of writing direction and the like, which nobody sees
+        return ""
+    return str(unicodedata.decimal(character, character))
+
+
+def one_number(text: str, *, decimals: bool) -> float | None:
+    """The number in `text`, a result of `plain`; None where there is no digit.
+
+    Args:
+        text: the answer.
+        decimals: whether decimals are expected, so that `0. taxi` is one that broke off and not a 0.
+
+    Raises:
+        InvalidAnswer: there are several, or one that can be read in more than one way.
+    """
+    values: dict[float, str] = {}
+    for found in _NUMBER.finditer(text):
+        _check_neighbours(text, found, decimals)
+        values.setdefault(float(found[0].replace(",", ".")), found[0])
+        if len(values) > 1:
+            raise InvalidAnswer(TWO_NUMBERS, " and ".join(shorten(number, 30) for number in values.values()))
+    if values and not text.isascii() and any(character.isnumeric() and not character.isdecimal() for character in text):
+        raise InvalidAnswer(UNREADABLE, text)
+    return next(iter(values), None)
+
+
+def _check_neighbours(text: str, found: re.Match[str], decimals: bool) -> None:
+    start, end = found.span()
+    glued = _GLUED_BEFORE.search(text, max(0, start - 2), start)
+    bound = _BOUND_BEFORE.search(text[max(0, start - _WINDOW) : start])
+    if glued or bound or _SPOILT_AFTER.match(text, end):
+        raise InvalidAnswer(UNREADABLE, text[max(0, start - _WINDOW) : start] + text[start : end + _WINDOW])
+    whole = found[0].lstrip("+-").isdecimal()
+    if decimals and whole and text.startswith(".", end) and not _ends_sentence(text, start, end):
+        raise InvalidAnswer(CUT_OFF, text[start : start + 2 * _WINDOW])
+
+
+def _ends_sentence(text: str, start: int, end: int) -> bool:
+    """Whether the dot at `end`, after a number, is no decimal point."""
+    if _END.match(text, end):
+        return True
+    follows = _NEXT_SENTENCE.match(text, end)
+    return start > 0 and follows is not None and follows[0][-1].isupper()

@@ -1,0 +1,17 @@
+"""Data sets built from corpora that tests write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny_corpus import Install, write_corpus
+
+from emollms.corpora import catalogue
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """A function that writes the corpus `tiny` with rows by split, and gives the folder of corpora."""
+    monkeypatch.setattr(catalogue, "_from_other_packages", catalogue._from_other_packages)
+    yield lambda rows: write_corpus(tmp_path / "corpora", rows)
+    catalogue.corpora.cache_clear()
