@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.corpus import Corpus, Example, Selection, Value
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
+from emollms.corpora.published import published_tweet
 from emollms.corpora.repairs import ENTITIES, LINE_BREAKS, OUTER_SPACE
 from emollms.corpora.source import CellError, Record, Source
-from emollms.prompts.template import end_sentence
 from emollms.tasks import NO_EMOTION, PLUTCHIK_PLUS
 
 HEADERLESS = "Emotion_testingSet.txt"
@@ -72,7 +72,7 @@ class SemEval2018Task1(Corpus):
 
     def published_text(self, example: Example) -> str:
         """Not stripped, and ended with a `.` where no `.`, `!` or `?` ends it."""
-        return end_sentence(example.text)
+        return published_tweet(example.text)
 
 
 def _no_annotation(record: Record) -> str | None:

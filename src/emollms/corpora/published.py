@@ -1,4 +1,11 @@
-"""How the published AEB came by some of its numbers, for the profile `paper`."""
+"""How the published AEB came by its texts and numbers, for the profile `paper`."""
+
+from emollms.prompts.template import end_sentence
+
+
+def published_tweet(text: str) -> str:
+    """A tweet as the published data sets have it: not stripped, and ended with a `.` where nothing else ends it."""
+    return end_sentence(text)
 
 
 def published_number(value: float) -> str:

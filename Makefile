@@ -1,0 +1,40 @@
+# Each target sets up what it needs: a virtual environment in .venv, CPU torch, the package with its extras.
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := dev,train
+OUT := out
+
+.PHONY: demo test test-all lint types bench clean
+
+demo: .venv/ready
+	$(BIN)/emollms build aaid --corpora sample --languages all --out $(OUT)/aaid
+	$(BIN)/emollms build aeb --corpora sample --languages all --out $(OUT)/aeb
+	$(BIN)/python -c "from datasets import load_dataset; \
+	print(load_dataset('$(OUT)/aaid', 'EI-reg')); print(load_dataset('$(OUT)/aeb', split='test')[0])"
+
+test: .venv/ready
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+
+test-all: .venv/ready
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+bench: .venv/ready
+	$(BIN)/python benchmarks/build.py
+
+clean:
+	rm -rf .venv $(OUT)
+
+# torch comes first and pinned: its CPU build, where one is at hand, keeps the accelerator libraries away.
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable ".[$(EXTRAS)]"
+	touch .venv/ready

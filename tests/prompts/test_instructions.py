@@ -1,0 +1,126 @@
+"""The wordings of the instructions."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from emollms.errors import UsageError
+from emollms.prompts.instructions import instruction, wordings
+from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
+
+EVERY_WORDING = [(task, number) for task in TASKS.values() for number in range(len(wordings(task.name)))]
+every_wording = pytest.mark.parametrize(
+    ("task", "number"), EVERY_WORDING, ids=[f"{task.name}-{number}" for task, number in EVERY_WORDING]
+)
+
+
+def expected_placeholders(task: Task) -> set[str]:
+    if isinstance(task, RegressionTask):
+        return {"low", "high"} | ({"emotion"} if task.emotions and not task.names_emotion else set())
+    if isinstance(task, OrdinalTask):
+        return {"classes"}
+    assert isinstance(task, MultiLabelTask)
+    return {"labels"} | ({"nothing"} if task.nothing else set())
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
+def test_number_of_wordings(task: Task):
+    assert len(wordings(task.name)) == (10 if task.training else 5)
+
+
+def test_no_wording_is_used_twice_in_one_task():
+    for name in TASKS:
+        assert len(set(wordings(name))) == len(wordings(name)), name
+
+
+@every_wording
+def test_placeholders_are_known_and_complete(task: Task, number: int):
+    fields = [name for _, name, _, _ in Formatter().parse(wordings(task.name)[number]) if name is not None]
+    assert set(fields) == expected_placeholders(task)
+    assert all(fields.count(name) == 1 for name in fields)
+
+
+@every_wording
+def test_every_placeholder_is_filled(task: Task, number: int):
+    for emotion in task.emotions or (None,):
+        text = instruction(task, number, emotion)
+        assert not re.search(r"[{}]|None|\s\s|''|\n", text)
+        assert text == text.strip()
+        assert text.endswith((".", "?"))
+        assert ".." not in text
+        assert ". ." not in text
+
+
+@every_wording
+def test_no_range_but_nought_to_one_is_named(task: Task, number: int):
+    wording = wordings(task.name)[number]
+    scale = ["0", "1"] if isinstance(task, RegressionTask) else []
+    assert re.findall(r"[-+]?\d+(?:[.,]\d+)?", wording) == scale
+    if scale:
+        assert re.search(r"\b0 \(\{low\}\).*\b1 \(\{high\}\)", wording)
+
+
+@every_wording
+def test_a_wording_speaks_of_the_text_that_it_is_about(task: Task, number: int):
+    wording = wordings(task.name)[number]
+    says_tweet = bool(re.search(r"\b[Tt]weet|Twitter", wording))
+    assert says_tweet == (task.noun == "Tweet" or task.name == "V-T")
+    assert task.names_emotion == ("emotion E" in wording or "Emotion E" in wording)
+
+
+def test_perspectives_are_told():
+    assert all(re.search(r"express|writer|convey|speaks|carries", wording) for wording in wordings("EmoBank"))
+    assert all(re.search(r"evoke|reader|stirs|leaves|calls", wording) for wording in wordings("EmoBank"))
+    assert all(re.search(r"reader|reads", wording) for wording in wordings("EmoBank-reader"))
+    assert not any("writer" in wording for wording in wordings("EmoBank-reader"))
+    assert all("writer" in wording for wording in wordings("EmoBank-writer"))
+    assert not any("reader" in wording for wording in wordings("EmoBank-writer"))
+
+
+def test_valence_class_is_about_the_emotional_state():
+    assert all("emotional state" in wording for wording in wordings("V-oc"))
+    assert not any("mental state" in wording for name in TASKS for wording in wordings(name))
+
+
+def test_filled_instructions():
+    assert "0 (very calm)" in instruction(get_task("EmoBank"), 0, "arousal")
+    assert "0 (least E)" in instruction(get_task("EI-reg"), 0, "joy")
+    classes = "-1: negative. 0: neutral. 1: positive."
+    assert instruction(get_task("TDT"), 0).endswith(classes)
+    assert "1: low amount of E can be inferred. 2:" in instruction(get_task("EI-oc"), 0, "fear")
+    assert "disgust" not in instruction(get_task("BRIGHTER-E-c"), 0, language="en")
+    assert "disgust" in instruction(get_task("BRIGHTER-E-c"), 0, language="de")
+
+
+def test_files_say_that_they_only_grow():
+    for path in (Path(__file__).parents[2] / "builders" / "instructions" / "en").glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").startswith("# The order is part of the row ids: append only.\n")
+        assert path.stem in TASKS
+
+
+def test_no_wordings_in_a_language_is_said():
+    with pytest.raises(UsageError, match=r"no instruction wordings for task 'SST' in language 'xx'; add .*SST\.yaml"):
+        wordings("SST", "xx")
+
+
+def word_runs(text: str, length: int) -> Iterator[tuple[str, ...]]:
+    words = re.findall(r"[\w']+", text.lower())
+    return zip(*(words[start:] for start in range(length)), strict=False)
+
+
+@pytest.mark.corpora
+def test_wordings_are_not_the_published_ones(reference_dir: Path):
+    published = set()
+    for path in sorted((reference_dir / "outputs" / "Emollama-chat-13b").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            published.add(re.split(r" (?:Tweet|Text): ", json.loads(line)["input"], maxsplit=1)[0])
+    assert 50 <= len(published) < 100
+    runs = {run for text in published for run in word_runs(text, 8)}
+    for name in TASKS:
+        for wording in wordings(name):
+            for part in re.split(r"\{\w+\}", wording):
+                assert not runs.intersection(word_runs(part, 8)), wording
