@@ -77,6 +77,7 @@ def with_datasets(out: Path) -> dict[str, float]:
     total = 0
     for (task, split), rows in raw_rows().items():
         table = Dataset.from_list(rows).map(render)
+        (out / task).mkdir(parents=True, exist_ok=True)
         table.to_parquet(str(out / task / f"{split}.parquet"))
         total += len(table)
     return {"rows": total, "peak_mb": peak_mb()}
@@ -98,7 +99,7 @@ def raw_rows() -> dict[tuple[str, str], list[dict[str, object]]]:
             for cells in list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]:
                 rows.setdefault((file.task or "", file.split or ""), []).extend(
                     {"task": file.task, "emotion": file.emotion, "source_id": cells[0], "text": cells[1],
-                     "gold": cells[3:] if file.task == "E-c" else [cells[3]], "wording": number}
+                     "gold": cells[2:] if file.task == "E-c" else [cells[3]], "wording": number}
                     for number in range(len(wordings(file.task or "")))
                 )  # fmt: skip
     return rows
@@ -137,15 +138,14 @@ def gold_value(task: object, cells: list[str]) -> object:
 
 
 def show(best: dict[str, dict[str, float]]) -> None:
-    table = Table(
-        "side", "rows", "seconds", "peak MB", "times as fast", "of its time: reading, wording, writing, describing"
-    )
+    parts = ("reading", "wording", "writing", "describing")
+    table = Table("side", "rows", "seconds", "peak MB", "times as fast", ", ".join(parts))
     slowest = best["datasets"]["seconds"]
     for side, run in best.items():
-        parts = [f"{run[part]:.2f} s" for part in ("reading", "wording", "writing", "describing") if part in run]
+        shown = ", ".join(f"{run[part]:.2f} s" for part in parts if part in run)
         row = (f"{run['rows']:,}", f"{run['seconds']:.2f}", f"{run['peak_mb']:.0f}", f"{slowest / run['seconds']:.1f}")
-        table.add_row(side, *row, ", ".join(parts))
-    Console(width=140).print(table)
+        table.add_row(side, *row, shown)
+    Console(width=120).print(table)
 
 
 SIDES = {"emollms": with_emollms, "datasets": with_datasets}

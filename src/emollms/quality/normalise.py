@@ -44,7 +44,7 @@ _TAG = r"<!--.*?-->|</?[a-z][^<>]*>"
 _LINK = r"(?:https?:|www\.)[!-~]*|(?:[a-z0-9-]+\.)+[a-z]{2,}/[!-~]*"
 _BRACKET = r"-(?:lrb|rrb|lsb|rsb|lcb|rcb)-"
 _USER = r"(?:\brt\s*)?@\w*"
-_OTHER = r"[^\x00-\x7f\p{L}\p{M}\p{N}\p{So}]|[¦©®°]"
+_OTHER = r"[^\x00-\x7f\p{L}\p{M}\p{N}\p{So}]|[¦©®°\x{FFFC}\x{FFFD}]"
 _OPENING_RT = r"^(?:rt(?: |$))+"
 
 
