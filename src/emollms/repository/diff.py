@@ -99,7 +99,7 @@ def _compare(task: str, split: str, old: pa.Table, new: pa.Table) -> Change:
     both_new = new.filter(in_old.is_valid())
     both_old = old.take(in_old.drop_null())
     differing = dict(_differing(both_old, both_new))
-    changed = pa.array([False] * both_new.num_rows)
+    changed = pc.is_null(both_new["id"])  # of no row yet: an id is never null
     for mask in differing.values():
         changed = pc.or_(changed, mask)
     return Change(

@@ -11,7 +11,7 @@ from emollms.prompts.answers import answer
 from emollms.repository.schema import EXAMPLE_SCHEMA
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, get_task
 
-BATCH = 2_000
+BATCH = 500
 Group = tuple[str, str]
 """A task and a split."""
 

@@ -1,6 +1,7 @@
 """Parquet files of a data set, and a hash of what is in them."""
 
 import hashlib
+import json
 from pathlib import Path
 from types import TracebackType
 
@@ -82,22 +83,27 @@ class ContentHash:
     """
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._columns = {field.name: hashlib.sha256(str(field.type).encode()) for field in schema}
+        empty = pa.RecordBatch.from_pylist([], schema)
+        self._columns = {name: [hashlib.sha256() for _ in _value_bytes(empty[name])] for name in schema.names}
+        self._schema = schema
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Take in rows."""
-        for name, digest in self._columns.items():
-            for buffer in _value_bytes(batch[name]):
-                digest.update(buffer)
+        for name, digests in self._columns.items():
+            for digest, values in zip(digests, _value_bytes(batch[name]), strict=True):
+                digest.update(values)
 
     def hexdigest(self) -> str:
         """The hash of all rows so far."""
-        joined = "".join(f"{name}={digest.hexdigest()};" for name, digest in self._columns.items())
-        return hashlib.sha256(joined.encode()).hexdigest()
+        columns = {
+            f"{name}:{self._schema.field(name).type}": [digest.hexdigest() for digest in digests]
+            for name, digests in self._columns.items()
+        }
+        return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
 
 
 def _value_bytes(array: pa.Array) -> list[memoryview]:
-    """Lengths or validity, then the values of an array, as bytes."""
+    """Lengths or validity, and the values of an array: as many streams of bytes as its type asks for."""
     if pa.types.is_list(array.type):
         return [_raw(pc.fill_null(pc.list_value_length(array), -1)), *_value_bytes(array.flatten())]
     if pa.types.is_string(array.type):
