@@ -2,13 +2,14 @@
 
 import random
 
-WORDS = (
-    "morning terrible happy never because always train coffee yesterday wonderful angry people running house garden "
-    "сегодня очень грустно день радость утро человек всегда дорога "
-    "اليوم سعيد جدا لأن الطقس جميل صباح حزين "
-    "आज मैं बहुत खुश हूँ क्योंकि मौसम अच्छा है "
-    "今日はとても嬉しいです 我非常难过因为下雨 😀 ❤"
-).split()
+LINES = (
+    "morning terrible happy never because always train coffee yesterday wonderful angry people running house garden",
+    "сегодня очень грустно день радость утро человек всегда дорога",
+    "اليوم سعيد جدا لأن الطقس جميل صباح حزين",
+    "आज मैं बहुत खुश हूँ क्योंकि मौसम अच्छा है",
+    "今日はとても嬉しいです 我非常难过因为下雨 😀 ❤",
+)
+WORDS = " ".join(LINES).split()
 
 
 def sentences(count: int, seed: int, words: int = 12) -> list[str]:

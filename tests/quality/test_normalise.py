@@ -38,7 +38,7 @@ def one(text: str) -> str:
         ("-LRB- aside -rrb- and -LSB-", "aside and"),
         ("cafÃ© donâ€™t ðŸ˜Š Ð¿Ñ€Ð¸Ð²ÐµÑ‚", "café don t 😊 привет"),
         ("na\u00c3\u00afve Ren\u00c3\u0089", "naïve rené"),
-        ("CAFÉ… “MANHÔ TÉŽ GÅ…", "café manhã též gå"),
+        ("CAFÉ… “MANH\u00c3” TÉŽ GÅ…", "café manhã též gå"),
         ("❤️ 👍🏽 👨\u200d👩\u200d👧", "❤ 👍 👨👩👧"),
         ("ｆｕｌｌ ①② ﬁne ™", "full 12 fine tm"),
         ("Straße STRASSE ΛΌΓΟΣ λόγος", "strasse strasse λόγοσ λόγοσ"),
@@ -85,7 +85,8 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 def test_what_is_left_is_words(text: str) -> None:
     plain = one(text)
     assert plain == " ".join(plain.split(" ")).strip()
-    assert not set(plain) & set("&<>#@\\_:/\t\n") and "  " not in plain
+    assert not set(plain) & set("&<>#@\\_:/\t\n")
+    assert "  " not in plain
 
 
 @given(WORDS, st.integers(0, 9), st.sampled_from(["upper", "title", "swapcase"]))
@@ -126,7 +127,9 @@ def test_escaped_and_spelled_out_characters_compare_equal(words: list[str]) -> N
     assert one("".join(f"&#{ord(character)};" for character in text)) == one(text)
 
 
-@given(st.lists(st.text(st.sampled_from("äöüßéñÀÉжщюяЖЩЮЯ今日雨ไทยअआ"), min_size=2, max_size=8), min_size=1, max_size=5))
+@given(
+    st.lists(st.text(st.sampled_from("äöüßéñÀÉжщюяЖЩЮЯ今日雨ไทยअआ"), min_size=2, max_size=8), min_size=1, max_size=5)
+)
 def test_mojibake_is_undone(words: list[str]) -> None:
     text = " ".join(words)
     for _ in range(2):

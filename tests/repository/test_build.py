@@ -223,14 +223,14 @@ def test_a_changed_file_is_refused(install: Install, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("moment", ["_read_corpus", "_write_rows", "_describe", "_manifest", "move_in"])
+@pytest.mark.parametrize("moment", ["read", "screen", "write_rows", "describe", "move_in"])
 def test_a_kill_leaves_nothing_that_looks_finished(moment: str, tmp_path: Path) -> None:
     """The process kills itself with SIGKILL as it comes to a part of the build; the next run succeeds."""
     script = f"""
 import os, signal, sys
-from emollms.repository import build
+from emollms.repository import build, pipeline
 def die(*args, **kwargs): os.kill(os.getpid(), signal.SIGKILL)
-setattr(build if {moment!r} == "move_in" else build._Run, {moment!r}, die)
+setattr(build if {moment!r} == "move_in" else pipeline.Pipeline, {moment!r}, die)
 sys.argv = ["emollms", "build", "aeb", "--corpora", "sample", "--out", {str(tmp_path / "out")!r}]
 from emollms.cli import main
 main()

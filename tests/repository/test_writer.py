@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollms.repository import writer
 from emollms.repository.writer import ContentHash, TableWriter
 
 SCHEMA = pa.schema(
@@ -52,9 +50,8 @@ def test_hash_tells_rows_apart(one: list[dict[str, object]], other: list[dict[st
     assert (content(one, 0) == content(other, 0)) == (one == other)
 
 
-def test_shards_hold_all_rows_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "SHARD_ROWS", 4)
-    with TableWriter(tmp_path / "test", SCHEMA) as table:
+def test_shards_hold_all_rows_in_order(tmp_path: Path) -> None:
+    with TableWriter(tmp_path / "test", SCHEMA, shard_rows=4) as table:
         for start in range(0, 10, 2):
             rows = [{"id": str(n), "score": 0.5, "label": None, "labels": []} for n in (start, start + 1)]
             table.write(pa.RecordBatch.from_pylist(rows, SCHEMA))

@@ -22,10 +22,11 @@ class ExampleStore:
     Memory does not grow with their number: at most `BATCH` examples a group are held.
 
     Args:
-        folder: an empty folder for the files.
+        folder: a new folder for the files.
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir()
         self.folder = folder
         self._waiting: dict[Group, list[tuple[str, Example]]] = {}
         self._writers: dict[Group, pa.ipc.RecordBatchFileWriter] = {}
@@ -63,10 +64,11 @@ class ExampleStore:
         if group not in self._writers:
             self._writers[group] = pa.ipc.new_file(str(self._path(group)), EXAMPLE_SCHEMA)
         if waiting:
-            self._writers[group].write_batch(_to_arrow(group[0], waiting))
+            self._writers[group].write_batch(to_arrow(group[0], waiting))
 
 
-def _to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
+def to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
+    """Examples of a task, each with the name of its corpus, as a batch with `EXAMPLE_SCHEMA`."""
     graded = [_grade(task_name, example.value, example.emotion) for _, example in rows]
     columns = {
         "source_id": [example.source_id for _, example in rows],

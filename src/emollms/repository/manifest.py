@@ -68,6 +68,50 @@ class CountEntry(_Strict):
     rows: int
 
 
+class PairCount(_Strict):
+    """Near-duplicate pairs of one kind, task and pair of splits.
+
+    Args:
+        kind: within split, between splits, benchmark, or between tasks.
+        task: the task.
+        splits: the splits of the two sides.
+        equal: pairs whose normalised texts are equal.
+        near: other pairs.
+        disagreeing: pairs that answer one question differently.
+        mean_disagreement: mean distance of the answers to one question; None where no pair has one question.
+    """
+
+    kind: str
+    task: str
+    splits: str
+    equal: int
+    near: int
+    disagreeing: int
+    mean_disagreement: float | None
+
+
+class ScreeningEntry(_Strict):
+    """The search for near-duplicates.
+
+    Args:
+        threshold: the least Jaccard similarity of character 4-grams.
+        policy: what became of near-duplicates inside the training split.
+        benchmark: corpora whose tests training and validation were held against.
+        benchmark_not_here: corpora of the benchmark that were not on the machine, and not held against.
+        benchmark_texts: how many different texts that were.
+        pairs: numbers of pairs.
+        overlaps: for each task how many of its texts stand in each other task, equal or nearly.
+    """
+
+    threshold: float
+    policy: str
+    benchmark: list[str]
+    benchmark_not_here: list[str]
+    benchmark_texts: int
+    pairs: list[PairCount]
+    overlaps: dict[str, dict[str, int]]
+
+
 class Superseded(_Strict):
     """The version that this one takes the place of."""
 
@@ -89,6 +133,7 @@ class Manifest(_Strict):
         settings: what it was built with.
         sources: the corpora.
         counts: rows by task and split.
+        screening: the search for near-duplicates; None where there was none.
         files: all files of the repo but this one.
         made_with: version of this package.
     """
@@ -103,6 +148,7 @@ class Manifest(_Strict):
     settings: dict[str, object]
     sources: list[SourceEntry]
     counts: list[CountEntry]
+    screening: ScreeningEntry | None
     files: list[FileEntry]
     made_with: str
 

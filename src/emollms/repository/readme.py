@@ -1,6 +1,6 @@
 """The README of a dataset repo: YAML metadata that `load_dataset` reads, and a text, both made from the data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 import yaml
@@ -18,13 +18,13 @@ Tables = Mapping[tuple[str, str], TableWriter]
 SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
 
-def render_readme(manifest: Manifest, tables: Tables, statistics: Mapping[str, object]) -> str:
+def render_readme(manifest: Manifest, tables: Tables, pairs: Sequence[Mapping[str, object]]) -> str:
     """The README.
 
     Args:
         manifest: what the data set is, its files still missing.
         tables: its tables.
-        statistics: figures by task and split, as in `statistics.json`.
+        pairs: a few pairs of near-duplicates to show, with `PAIR_SCHEMA`.
     """
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters["thousands"] = lambda number: f"{number:,}"
@@ -32,7 +32,8 @@ def render_readme(manifest: Manifest, tables: Tables, statistics: Mapping[str, o
     return template.render(
         metadata=yaml.safe_dump(_metadata(manifest, tables), sort_keys=False, allow_unicode=True, width=120),
         manifest=manifest,
-        statistics=statistics,
+        pairs=pairs,
+        text_may_be_shown=manifest.redistribution == "text",
         columns=COLUMNS,
         tasks={count.task: get_task(count.task) for count in manifest.counts},
         corpora=[get_corpus(source.corpus).meta for source in manifest.sources],

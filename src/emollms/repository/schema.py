@@ -37,6 +37,8 @@ ROW_SCHEMA = pa.schema(
         pa.field("corpus", pa.string()),
         pa.field("source_id", pa.string()),
         pa.field("wording", pa.int32()),
+        pa.field("cluster", pa.string()),
+        pa.field("overlaps", pa.list_(pa.string())),
     ]
 )
 """Rows of a data set."""
@@ -73,6 +75,8 @@ COLUMNS = {
     "corpus": "name of the source corpus",
     "source_id": "the text's id in that corpus",
     "wording": "number of the instruction wording, from 0",
+    "cluster": "id of the first of the near-duplicates of this text in its split and task; null if it has none",
+    "overlaps": "other tasks of the benchmark in which this text, or nearly this text, stands as well",
 }
 """What each column of `ROW_SCHEMA` holds, for people."""
 

@@ -28,15 +28,15 @@ def word(task: Task, examples: pa.RecordBatch, mode: Wordings) -> pa.RecordBatch
     Returns:
         Rows, with `ROW_SCHEMA`.
     """
-    stems = _join("/", examples["corpus"], task.name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
+    names = stems(task.name, examples)
     count = len(wordings(task.name))
     if mode == "all":
-        rows = np.repeat(np.arange(len(stems)), count)
-        numbers = np.tile(np.arange(count, dtype=np.int32), len(stems))
+        rows = np.repeat(np.arange(len(names)), count)
+        numbers = np.tile(np.arange(count, dtype=np.int32), len(names))
     else:
-        rows = np.arange(len(stems))
-        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in stems.to_pylist()], dtype=np.int32)
-    table = examples.append_column("stem", stems).append_column("shown", _shown(task, examples["text"])).take(rows)
+        rows = np.arange(len(names))
+        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
+    table = examples.append_column("stem", names).append_column("shown", _shown(task, examples["text"])).take(rows)
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
         "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
@@ -46,6 +46,11 @@ def word(task: Task, examples: pa.RecordBatch, mode: Wordings) -> pa.RecordBatch
         "wording": pa.array(numbers),
     }
     return pa.record_batch([columns[name] for name in ROW_SCHEMA.names], schema=ROW_SCHEMA)
+
+
+def stems(task_name: str, examples: pa.RecordBatch) -> pa.StringArray:
+    """The ids of rows without the wording number: `corpus/task/source id/emotion`."""
+    return _join("/", examples["corpus"], task_name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
 
 
 def _shown(task: Task, texts: pa.StringArray) -> pa.StringArray:

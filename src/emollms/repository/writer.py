@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -10,7 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 SHARD_ROWS = 1_000_000
-REPEATING = ["task", "emotion", "perspective", "language", "corpus", "completion", "gold", "labels.list.element"]
+REPEATING = (
+    "task", "emotion", "perspective", "language", "corpus", "completion", "gold", "cluster", "reason", "kind",
+    "labels.list.element", "overlaps.list.element",
+)  # fmt: skip
 
 
 class TableWriter:
@@ -22,10 +28,11 @@ class TableWriter:
     Args:
         stem: path of the files without number and ending.
         schema: the columns.
+        shard_rows: rows after which a new file begins.
     """
 
-    def __init__(self, stem: Path, schema: pa.Schema) -> None:
-        self.stem, self.schema = stem, schema
+    def __init__(self, stem: Path, schema: pa.Schema, shard_rows: int = SHARD_ROWS) -> None:
+        self.stem, self.schema, self.shard_rows = stem, schema, shard_rows
         self.files: list[Path] = []
         self.rows = 0
         self.bytes = 0
@@ -48,7 +55,7 @@ class TableWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows; each call makes one row group."""
-        if self._writer is None or self.rows >= SHARD_ROWS * len(self.files):
+        if self._writer is None or self.rows >= self.shard_rows * len(self.files):
             self._open()
         assert self._writer is not None
         self._writer.write_batch(batch)
@@ -73,6 +80,14 @@ class TableWriter:
             use_content_defined_chunking=True,
             write_page_index=True,
         )
+
+
+@contextmanager
+def one_table(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
+    """A writer for a table that is one file, `path`, however long it gets."""
+    with TableWriter(path.with_suffix(""), schema, shard_rows=sys.maxsize) as table:
+        yield table
+    table.files[0].rename(path)
 
 
 class ContentHash:
@@ -108,7 +123,8 @@ def _value_bytes(array: pa.Array) -> list[memoryview]:
         return [_raw(pc.fill_null(pc.list_value_length(array), -1)), *_value_bytes(array.flatten())]
     if pa.types.is_string(array.type):
         return [_raw(pc.fill_null(pc.binary_length(array), -1)), _text_bytes(array)]
-    return [_raw(array.is_valid().cast(pa.uint8())), _raw(pc.fill_null(array, 0))]
+    numbers = array.cast(pa.uint8()) if pa.types.is_boolean(array.type) else array
+    return [_raw(array.is_valid().cast(pa.uint8())), _raw(pc.fill_null(numbers, 0))]
 
 
 def _text_bytes(array: pa.StringArray) -> memoryview:

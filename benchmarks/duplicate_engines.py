@@ -1,0 +1,138 @@
+"""The engines of the near-duplicate benchmark; run as a script, one of them in this process.
+
+    python duplicate_engines.py ENGINE TEXTS.parquet PAIRS.npy
+
+The pairs are uint64, `smaller row << 32 | larger row`, sorted.
+"""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+THRESHOLD, BANDS, ROWS = 0.7, 28, 7
+PERMUTATIONS = BANDS * ROWS
+
+
+def grams(text: str) -> set[str]:
+    return {text[at : at + 4] for at in range(max(len(text) - 3, 1))}
+
+
+def verified(texts: list[str], candidates: Iterable[tuple[int, int]]) -> np.ndarray:
+    """The candidates whose gram sets reach the threshold; the sets of one text are kept for its next candidate."""
+    pairs = sorted({(min(pair), max(pair)) for pair in candidates if pair[0] != pair[1]})
+    found, last, ours = [], -1, set()
+    for one, other in pairs:
+        if one != last:
+            last, ours = one, grams(texts[one])
+        theirs = grams(texts[other])
+        shared = len(ours & theirs)
+        if shared / (len(ours) + len(theirs) - shared) >= THRESHOLD:
+            found.append(one << 32 | other)
+    return np.array(found, np.uint64)
+
+
+def emollms(path: str) -> np.ndarray:
+    import pyarrow.parquet as pq
+
+    from emollms.quality.pairs import find_duplicates
+
+    near = find_duplicates(pq.read_table(path)["text"]).near
+    return near.left.astype(np.uint64) << np.uint64(32) | near.right.astype(np.uint64)
+
+
+def read(path: str) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)["text"].to_pylist()
+
+
+def datasketch_update(path: str) -> np.ndarray:
+    from datasketch import MinHash
+
+    def one_by_one(texts: list[str]) -> Iterable[MinHash]:
+        for text in texts:
+            minhash = MinHash(num_perm=PERMUTATIONS)
+            for gram in grams(text):
+                minhash.update(gram.encode())
+            yield minhash
+
+    texts = read(path)
+    return verified(texts, datasketch_candidates(one_by_one(texts)))
+
+
+def datasketch_generator(path: str) -> np.ndarray:
+    from datasketch import MinHash
+
+    texts = read(path)
+    shingled = ([gram.encode() for gram in grams(text)] for text in texts)
+    return verified(texts, datasketch_candidates(MinHash.generator(shingled, num_perm=PERMUTATIONS)))
+
+
+def datasketch_candidates(minhashes: Iterable) -> Iterable[tuple[int, int]]:
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(num_perm=PERMUTATIONS, params=(BANDS, ROWS))
+    for row, minhash in enumerate(minhashes):
+        for other in index.query(minhash):
+            yield other, row
+        index.insert(row, minhash, check_duplication=False)
+
+
+def rensa(path: str) -> np.ndarray:
+    from rensa import RMinHash, RMinHashLSH
+
+    texts = read(path)
+    index = RMinHashLSH(threshold=THRESHOLD, num_perm=PERMUTATIONS, num_bands=BANDS)
+    candidates = []
+    for row, text in enumerate(texts):
+        minhash = RMinHash(num_perm=PERMUTATIONS, seed=1)
+        minhash.update(list(grams(text)))
+        candidates += [(other, row) for other in index.query(minhash)]
+        index.insert(row, minhash)
+    return verified(texts, candidates)
+
+
+def gaoya(path: str) -> np.ndarray:
+    from gaoya.minhash import MinHashStringIndex
+
+    texts = read(path)
+    index = MinHashStringIndex(
+        hash_size=32, jaccard_threshold=0.0, num_bands=BANDS, band_size=ROWS, num_hashes=PERMUTATIONS,
+        analyzer="char", lowercase=False, ngram_range=(4, 4),
+    )  # fmt: skip
+    rows = list(range(len(texts)))
+    index.par_bulk_insert_docs(rows, texts)
+    found = index.par_bulk_query(texts, return_similarity=False)
+    return verified(texts, ((row, other) for row, others in enumerate(found) for other in others))
+
+
+def peak_memory() -> int:
+    """The most memory this process has had resident, in kB.
+
+    Not `ru_maxrss`: on Linux it outlives exec, so a child would report the peak of the parent that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+ENGINES = {
+    "emollms": emollms,
+    "datasketch-update": datasketch_update,
+    "datasketch-generator": datasketch_generator,
+    "rensa": rensa,
+    "gaoya": gaoya,
+}
+PACKAGES = {
+    "emollms": "pyarrow", "datasketch-update": "datasketch", "datasketch-generator": "datasketch",
+    "rensa": "rensa", "gaoya": "gaoya",
+}  # fmt: skip
+
+if __name__ == "__main__":
+    engine, texts_path, out = sys.argv[1:]
+    pairs = np.sort(ENGINES[engine](texts_path))
+    peak = peak_memory()
+    with Path(out).open("wb") as file:
+        np.save(file, pairs)
+    Path(out).with_suffix(".kb").write_text(str(peak))

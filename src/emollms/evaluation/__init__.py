@@ -1,0 +1,1 @@
+"""How good are answers: metrics, intervals, calibration, baselines and the published scores."""

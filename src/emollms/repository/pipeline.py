@@ -1,0 +1,197 @@
+"""The path of the data through a build.
+
+Read and checked (`ExampleStore`), screened for near-duplicates (`Filters`), worded and written a task and split at a
+time (`TableWriter`), described (statistics, README, Croissant), and signed with the manifest, which is written last.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from time import perf_counter
+
+import pyarrow as pa
+
+from emollms import __version__
+from emollms.corpora.catalogue import folder as corpus_folder
+from emollms.corpora.corpus import Corpus
+from emollms.corpora.source import LeftOut, Source
+from emollms.quality.screening import PAIR_SCHEMA
+from emollms.repository.croissant import croissant
+from emollms.repository.draft import LOCK
+from emollms.repository.examples import ExampleStore, Group
+from emollms.repository.filters import no_filters, rejected_rows
+from emollms.repository.manifest import CountEntry, FileEntry, Manifest, SourceEntry, Superseded, entry, strictest
+from emollms.repository.readme import render_readme
+from emollms.repository.schema import REJECTED_SCHEMA, ROW_SCHEMA
+from emollms.repository.specs import Settings
+from emollms.repository.statistics import Statistics
+from emollms.repository.wording import word
+from emollms.repository.writer import TableWriter, one_table
+from emollms.tasks import get_task
+
+LEFT_OUT_AT_ONCE = 10_000
+
+
+class Pipeline:
+    """One build into a draft folder.
+
+    Args:
+        settings: what to build.
+        folder: the draft.
+        root: the folder of the corpora; None for where they are on this machine.
+
+    Attributes:
+        seconds: wall time by part.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, root: Path | None) -> None:
+        self.settings, self.folder, self.root = settings, folder, root
+        self.seconds: dict[str, float] = {}
+        self.store = ExampleStore(folder / "examples")
+        self.filters = no_filters()
+        self.tables: dict[Group, TableWriter] = {}
+        self.statistics: dict[Group, Statistics] = {}
+
+    def run(self, version: str, before: Manifest | None) -> Manifest:
+        """Build; `before` is the version that this one takes the place of."""
+        with one_table(self.folder / "rejected.parquet", REJECTED_SCHEMA) as rejected:
+            with self._timed("reading"):
+                sources = self.read(rejected)
+            with self._timed("screening"):
+                self.screen(rejected)
+        self.write_rows()
+        rmtree(self.store.folder)
+        with self._timed("describing"):
+            return self.describe(self._manifest(version, before, sources))
+
+    def read(self, rejected: TableWriter) -> list[SourceEntry]:
+        """Every wanted example into the store; every row left out into `rejected.parquet`."""
+        sources = [self._read_corpus(corpus, rejected) for corpus in self.settings.sources()]
+        self.store.close()
+        return sources
+
+    def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:
+        source = Source(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
+        left_out: Counter[str] = Counter()
+        for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
+            self.store.add(corpus.meta.name, example)
+            if len(source.left_out) >= LEFT_OUT_AT_ONCE:
+                _reject(source, rejected, left_out)
+        _reject(source, rejected, left_out)
+        return _source_entry(source, left_out)
+
+    def screen(self, rejected: TableWriter) -> None:
+        """Near-duplicates: pairs into `duplicates.parquet`, what is dropped into `rejected.parquet`."""
+        if self.settings.profile == "paper":
+            return
+        from emollms.repository.screening import screen_store  # compiles kernels: only where something is screened
+
+        self.filters = screen_store(self.store, self.settings, self.root)
+        for batch in rejected_rows(self.filters, self.store):
+            rejected.write(batch)
+        with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
+            for batch in self.filters.pairs().to_batches():
+                table.write(batch)
+
+    def write_rows(self) -> None:
+        """The rows of each task and split into its table."""
+        for group in self.store.groups():
+            task = get_task(group[0])
+            statistics = self.statistics[group] = Statistics()
+            with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
+                for examples in self.filters.apply(group, self.store.batches(group)):
+                    with self._timed("wording"):
+                        rows = word(task, examples, self.settings.data_set.wordings)
+                    with self._timed("writing"):
+                        table.write(rows)
+                    with self._timed("describing"):
+                        statistics.add(examples, rows)
+            self.tables[group] = table
+
+    def describe(self, manifest: Manifest) -> Manifest:
+        """Statistics, Croissant metadata, README, and last the manifest."""
+        statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
+        _write_json(self.folder / "statistics.json", statistics)
+        data_files = {
+            f"{task}/{split}" + (f"-{number}" if number else ""): entry(self.folder, path)
+            for (task, split), table in self.tables.items()
+            for number, path in enumerate(table.files)
+        }
+        _write_json(self.folder / "croissant.json", croissant(manifest, data_files))
+        readme = render_readme(manifest, self.tables, self.filters.examples())
+        (self.folder / "README.md").write_text(readme, encoding="utf-8")
+        others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
+        manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
+        manifest.write(self.folder)
+        return manifest
+
+    def _manifest(self, version: str, before: Manifest | None, sources: list[SourceEntry]) -> Manifest:
+        settings = self.settings
+        hashes = "".join(f"{task}/{split}={table.content_hash()};" for (task, split), table in self.tables.items())
+        older = before if before and before.version != version else None
+        return Manifest(
+            data_set=settings.data_set.name,
+            title=settings.data_set.title,
+            version=version,
+            content_hash=hashlib.sha256(hashes.encode()).hexdigest(),
+            supersedes=Superseded(version=older.version, content_hash=older.content_hash) if older else None,
+            redistribution=strictest([corpus.meta for corpus in settings.sources()]),
+            settings=settings.as_json(),
+            sources=sources,
+            counts=[self._count(group) for group in self.statistics],
+            screening=self.filters.entry,
+            files=[],
+            made_with=__version__,
+        )
+
+    def _count(self, group: Group) -> CountEntry:
+        figures, dropped = self.statistics[group], self.filters.dropped(group)
+        read = figures.texts + sum(dropped.values())
+        return CountEntry(task=group[0], split=group[1], read=read, dropped=dropped, rows=figures.rows)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        start = perf_counter()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - start
+
+
+def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
+    meta = source.meta
+    return SourceEntry(
+        corpus=meta.name,
+        version=meta.version,
+        licence=meta.licence,
+        redistribution=meta.redistribution,
+        homepage=meta.homepage,
+        files=[FileEntry(path=path, sha256=sha, bytes=source.size(path)) for path, sha in source.hashes.items()],
+        defects={name: count for name, count in sorted(source.defects.items()) if count},
+        left_out=dict(sorted(left_out.items())),
+    )
+
+
+def _reject(source: Source, rejected: TableWriter, counts: Counter[str]) -> None:
+    """Write the rows that a source has left out, and count them by reason."""
+    rows = source.take_left_out()
+    counts.update(row.reason for row in rows)
+    if rows:
+        rejected.write(pa.RecordBatch.from_pylist([_rejected(source, row) for row in rows], REJECTED_SCHEMA))
+
+
+def _rejected(source: Source, row: LeftOut) -> dict[str, object]:
+    return {
+        "corpus": source.meta.name,
+        "file": row.place.file,
+        "line": row.place.line,
+        "source_id": row.source_id,
+        "text": row.value,
+        "reason": row.reason,
+    }
+
+
+def _write_json(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
