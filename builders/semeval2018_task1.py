@@ -11,7 +11,7 @@ from emollms.corpora.source import CellError, Record, Source
 from emollms.tasks import NO_EMOTION, PLUTCHIK_PLUS
 
 HEADERLESS = "Emotion_testingSet.txt"
-_CLASS = re.compile(r"(-?\d): ")
+_CLASS = re.compile(r"(-?[0-9]): ")
 
 
 class SemEval2018Task1(Corpus):

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
 from emollms.corpora.repairs import Repair
 from emollms.corpora.source import CellError, Record, Source
+from emollms.errors import SourceError
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 Profile = Literal["release", "paper"]
@@ -108,7 +109,8 @@ class Corpus(ABC):
         What is not fit for use is refused with its place, or left out and counted: see `Source`.
 
         Raises:
-            SourceError: a file or a row is not what the corpus says, and `source` does not quarantine.
+            SourceError: a file or a row is not what the corpus says, and `source` does not quarantine; or nothing is
+                left of a corpus in quarantine.
         """
         seen: set[int] = set()
         for record in self.records(source, selection):
@@ -123,6 +125,10 @@ class Corpus(ABC):
                 source.refuse(place, error.problem, error.value)
             else:
                 yield from found
+        if source.first_refused and not seen:
+            first = source.first_refused
+            problem = f"no row is left; {source.refused} refused, the first for this: {first.reason}"
+            raise SourceError(first.place, problem, first.value, "get the files again with `emollms corpora fetch`")
 
     def _finish(self, example: Example, source: Source) -> Example:
         if self.profile == "paper":
@@ -146,7 +152,7 @@ def _check(example: Example) -> None:
     if not example.text.strip():
         raise CellError("the text is empty", example.source_id)
     if (example.emotion or "") not in (task.emotions or ("",)):
-        raise CellError(f"{task.name} has no emotion of this name", example.emotion)
+        raise CellError(f"{task.name} has no emotion of this name", example.emotion or "")
     _check_value(task, example)
 
 
@@ -162,6 +168,8 @@ def _check_value(task: Task, example: Example) -> None:
         for label in value:
             if label not in task.labels_in(example.language):
                 raise CellError(f"{task.name} has no such label", label)
+        if len(set(value)) < len(value):
+            raise CellError("a label stands twice", example.gold)
         if not value and task.nothing is None:
             raise CellError(f"{task.name} needs at least one label", "")
 

@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
-from collections import Counter
+import re
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -13,6 +15,8 @@ from emollms.errors import Place, SourceError, UsageError
 
 Given = TypeVar("Given")
 LONGEST_LINE = 1 << 20  # bytes; the longest real line is 3 KB, and a file without line ends must not fill memory
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")  # all but the tab and the line feed
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 CHECK_AGAIN = "get the file again with `emollms corpora fetch`, or leave the row out with --quarantine"
 
 
@@ -58,15 +62,15 @@ class Record:
         return self.cells[column]
 
     def number(self, column: str) -> float:
-        """The cell of a column as a number.
+        """The cell of a column as a number, written in ASCII digits with a decimal point.
 
         Raises:
             CellError: it is none.
         """
-        try:
-            return float(self.cells[column])
-        except ValueError:
-            raise CellError(f"{column} is not a number", self.cells[column]) from None
+        cell = self.cells[column]
+        if not _NUMBER.fullmatch(cell):  # float() also takes 1_000, digits of other scripts, and spaces around
+            raise CellError(f"{column} is not a number", cell)
+        return float(cell)
 
     def flags(self, columns: Sequence[str]) -> tuple[str, ...]:
         """Those of the 0/1 columns that hold 1.
@@ -107,6 +111,8 @@ class Source:
         quarantine: leave broken rows out, instead of stopping at the first.
         defects: how often each known defect was met and handled.
         left_out: rows left out since `take_left_out` was last called.
+        refused: how many rows were refused in quarantine.
+        first_refused: the first of them.
         hashes: SHA-256 of each file read so far, by path.
     """
 
@@ -115,6 +121,8 @@ class Source:
     quarantine: bool = False
     defects: Counter[str] = field(default_factory=Counter)
     left_out: list[LeftOut] = field(default_factory=list)
+    refused: int = 0
+    first_refused: LeftOut | None = None
     hashes: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, place: Place, problem: str, value: str | None, remedy: str = CHECK_AGAIN) -> None:
@@ -125,7 +133,9 @@ class Source:
         """
         if not self.quarantine:
             raise SourceError(place, problem, value, remedy)
+        self.refused += 1
         self.leave_out(LeftOut(place, problem, value))
+        self.first_refused = self.first_refused or self.left_out[-1]
 
     def leave_out(self, row: LeftOut) -> None:
         """Leave a row out, for a reason that is no error of the file."""
@@ -148,13 +158,15 @@ class Source:
         """Hold a file against its pinned size and hash.
 
         Raises:
-            UsageError: it is not there.
-            SourceError: it differs; in quarantine that is only counted, since each row is checked as well.
+            UsageError: it is not there, or is no file.
+            SourceError: it cannot be read, or differs; in quarantine that it differs is only counted, since each row
+                is checked as well.
         """
         path = self.root / file.path
         if not path.is_file():
-            raise UsageError(f"{path} is missing; run `emollms corpora show {self.meta.name}` to see how to get it")
-        with path.open("rb") as stream:
+            state = "no file" if path.exists() else "missing"
+            raise UsageError(f"{path} is {state}; run `emollms corpora show {self.meta.name}` to see how to get it")
+        with self._open(file) as stream:
             found = self.hashes[file.path] = hashlib.file_digest(stream, "sha256").hexdigest()
         if found == file.sha256:
             return
@@ -166,31 +178,41 @@ class Source:
         """The size of a file in bytes."""
         return (self.root / path).stat().st_size
 
+    @contextmanager
+    def _open(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """Open a file; what the system says against it becomes an error of the source."""
+        try:
+            with (self.root / file.path).open("rb") as stream:
+                yield stream
+        except OSError as error:
+            remedy = "see to the disk and the permissions, or get the file again with `emollms corpora fetch`"
+            raise SourceError(self.place(file), "cannot be read", error.strerror or str(error), remedy) from error
+
     def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
         """The lines of a UTF-8 file, with their numbers, without their ends.
 
-        Lines with NUL bytes, broken UTF-8 or more than 1 MiB are refused.
+        Lines with control characters, broken UTF-8 or more than 1 MiB are refused.
         """
         self.check(file)
-        with (self.root / file.path).open("rb") as stream:
+        with self._open(file) as stream:
             number = 0
             while raw := stream.readline(LONGEST_LINE):
                 number += 1
                 if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
                     self.refuse(self.place(file, number), "line is longer than 1 MiB", _as_text(raw))
                     _skip_line(stream)
-                elif b"\0" in raw:
-                    self.refuse(self.place(file, number), "NUL byte", _as_text(raw))
-                else:
-                    line = self._decode(file, number, raw)
-                    if line is not None:
-                        yield number, line
+                elif (line := self._decode(file, number, raw)) is not None:
+                    yield number, line
 
     def _decode(self, file: SourceFile, number: int, raw: bytes) -> str | None:
         end = 2 if raw.endswith(b"\r\n") else 1 if raw.endswith(b"\n") else 0
         self.defects["CRLF line end"] += end == 2
+        raw = raw[: len(raw) - end]
+        if control := _CONTROL.search(raw):
+            self.refuse(self.place(file, number), _name_of(control), _as_text(raw[max(0, control.start() - 20) :]))
+            return None
         try:
-            line = raw[: len(raw) - end].decode("utf-8")
+            line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             problem = f"byte {error.start + 1} of the line is not UTF-8"
             self.refuse(self.place(file, number), problem, _as_text(raw[error.start : error.start + 40]))
@@ -222,6 +244,7 @@ class Source:
         """
         cells = self._quoted(file, delimiter) if quotes else self._plain(file, delimiter)
         if header and not self._header_is_right(file, next(cells, None), columns):
+            self.defects["file left out as a whole"] += 1
             return
         rows = 0
         for line, row in cells:
@@ -256,26 +279,31 @@ class Source:
                 yield number, line.split(delimiter)
 
     def _quoted(self, file: SourceFile, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        at = 0
+        """Rows whose cells may be quoted, and run over several lines, with the number of their last line.
 
-        def feed() -> Iterator[str]:
-            nonlocal at
-            for number, line in self.lines(file):
-                at = number
-                self.defects["line with CSV quoting"] += '"' in line
-                yield line + "\n"
-
-        reader = csv.reader(feed(), delimiter=delimiter, strict=True)
+        A quote that is not closed would take the rows after it along. So its line alone is refused, and reading goes
+        on at the next one.
+        """
+        lines = _Lines(self._lines_with_quotes(file))
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
+            lines.taken.clear()
             try:
                 row = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                self.refuse(self.place(file, at), f"broken quoting ({error})", None)
+                number, line = lines.give_back()
+                self.refuse(self.place(file, number), f"broken quoting ({error})", line)
+                reader = csv.reader(lines, delimiter=delimiter, strict=True)
             else:
                 if row:
-                    yield at, row
+                    yield lines.taken[-1][0], row
+
+    def _lines_with_quotes(self, file: SourceFile) -> Iterator[tuple[int, str]]:
+        for number, line in self.lines(file):
+            self.defects["line with CSV quoting"] += '"' in line
+            yield number, line
 
     def _header_is_right(self, file: SourceFile, first: tuple[int, list[str]] | None, columns: Sequence[str]) -> bool:
         if first is None:
@@ -289,10 +317,43 @@ class Source:
         return list(columns) == first[1]
 
 
+class _Lines:
+    """Lines for `csv.reader`, which takes as many as a row needs.
+
+    Args:
+        lines: numbers and lines, without ends.
+    """
+
+    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+        self._lines = lines
+        self._waiting: deque[tuple[int, str]] = deque()
+        self.taken: list[tuple[int, str]] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._waiting.popleft() if self._waiting else next(self._lines)
+        self.taken.append(line)
+        return line[1] + "\n"
+
+    def give_back(self) -> tuple[int, str]:
+        """Put back all taken lines but the first, and return that one."""
+        first, *others = self.taken
+        self._waiting.extendleft(reversed(others))
+        return first
+
+
 def _given(value: Given | None) -> Given:
     if value is None:
         raise TypeError("the table of files leaves this empty, and the builder asks for it")
     return value
+
+
+def _name_of(control: re.Match[bytes]) -> str:
+    code = control[0][0]
+    names = {0: "NUL byte", 13: "carriage return inside the line"}
+    return names.get(code, f"control character U+{code:04X}")
 
 
 def _as_text(raw: bytes) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emollms.evaluation.extras import needed
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -25,13 +27,11 @@ NO_CLASS = -99
 
 def pearson(gold: Floats, predicted: Floats) -> float:
     """Pearson's r, -1..1."""
-    from scipy.stats import pearsonr
-
     if not varies(gold) or not varies(predicted):
         return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nearly constant input: r is as exact as it can be
-        return _defined(pearsonr(gold, predicted).statistic)
+        return _defined(needed("scipy.stats").pearsonr(gold, predicted).statistic)
 
 
 def upper_half(gold: Floats) -> Flags:
@@ -65,15 +65,13 @@ def kappa(gold: Floats, predicted: Floats, classes: Floats | None = None) -> flo
         predicted: classes.
         classes: the classes that count; those seen in `gold` by default.
     """
-    from sklearn.metrics import cohen_kappa_score
-
     names = np.unique(to_classes(gold if classes is None else classes))
     chosen = to_classes(predicted)
     if len(names) < 2 or not np.isin(chosen, names).any():
         return 0.0
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # 0/0 where all pairs are of one class
-        return _defined(cohen_kappa_score(to_classes(gold), chosen, labels=names, weights="quadratic"))
+        return _defined(_sklearn().cohen_kappa_score(to_classes(gold), chosen, labels=names, weights="quadratic"))
 
 
 def kappa_nonzero(gold: Floats, predicted: Floats) -> float:
@@ -84,9 +82,7 @@ def kappa_nonzero(gold: Floats, predicted: Floats) -> float:
 
 def accuracy(gold: Floats, predicted: Floats) -> float:
     """Share of rows with the right class, 0..1."""
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_score(to_classes(gold), to_classes(predicted))) if len(gold) else 0.0
+    return float(_sklearn().accuracy_score(to_classes(gold), to_classes(predicted))) if len(gold) else 0.0
 
 
 def jaccard(gold: Flags, predicted: Flags) -> float:
@@ -94,18 +90,14 @@ def jaccard(gold: Flags, predicted: Flags) -> float:
 
     scikit-learn counts one column as two classes, so the rows are padded with a label that nobody has.
     """
-    from sklearn.metrics import jaccard_score
-
     if not len(gold):
         return 0.0
-    return float(jaccard_score(_padded(gold), _padded(predicted), average="samples", zero_division=1.0))
+    return float(_sklearn().jaccard_score(_padded(gold), _padded(predicted), average="samples", zero_division=1.0))
 
 
 def label_jaccard(gold: Flags, predicted: Flags) -> Floats:
     """For each label, the rows that have it in both by the rows that have it in one, 0..1."""
-    from sklearn.metrics import jaccard_score
-
-    return _by_label(jaccard_score, gold, predicted)
+    return _by_label(_sklearn().jaccard_score, gold, predicted)
 
 
 def jaccard_weighted(gold: Flags, predicted: Flags) -> float:
@@ -116,9 +108,7 @@ def jaccard_weighted(gold: Flags, predicted: Flags) -> float:
 
 def label_f1(gold: Flags, predicted: Flags) -> Floats:
     """F1 of each label, 0..1; 0 for a label that neither has."""
-    from sklearn.metrics import f1_score
-
-    return _by_label(f1_score, gold, predicted)
+    return _by_label(_sklearn().f1_score, gold, predicted)
 
 
 def macro_f1(gold: Flags, predicted: Flags) -> float:
@@ -128,11 +118,9 @@ def macro_f1(gold: Flags, predicted: Flags) -> float:
 
 def micro_f1(gold: Flags, predicted: Flags) -> float:
     """F1 over all pairs of a row and a label, 0..1."""
-    from sklearn.metrics import f1_score
-
     if not gold.size:
         return 0.0
-    return float(f1_score(gold.ravel().astype(int), predicted.ravel().astype(int), zero_division=0.0))
+    return float(_sklearn().f1_score(gold.ravel().astype(int), predicted.ravel().astype(int), zero_division=0.0))
 
 
 def varies(values: Floats) -> bool:
@@ -148,6 +136,10 @@ def to_classes(values: Floats) -> Integers:
 def one_hot(values: Floats, classes: Integers) -> Flags:
     """Classes as labels, one column for each of `classes`."""
     return to_classes(values)[:, None] == classes[None, :]
+
+
+def _sklearn() -> Any:
+    return needed("sklearn.metrics")
 
 
 def _by_label(metric: Callable[..., Any], gold: Flags, predicted: Flags) -> Floats:

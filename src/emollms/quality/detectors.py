@@ -108,6 +108,11 @@ _KNOWN_KEYS = (
     r"\d{8,10}:AA[\w-]{33}",  # Telegram
     r"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*+",  # JSON Web Tokens
 )
+_KNOWN_SECRET_MARKS = (
+    "-----begin", "://", "hf_", "sk-", "k_live_", "k_test_", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_",
+    "glpat-", "gldt-", "glrt-", "akia", "asia", "abia", "acca", "aiza", "ya29.", "xox", "sg.",
+    "npm_", "pypi-", ":aa", "eyj",
+)  # fmt: skip
 _KNOWN_SECRET = re.compile(
     r"(?P<find>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
     r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
@@ -140,37 +145,7 @@ DETECTORS = (
         "secret",
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|://[^\s/:@]+:[^\s/:@]+@|hf_|sk-|[sr]k_(?:live|test)_|gh[opsur]_|github_pat_"
         r"|gl(?:pat|dt|rt)-|A(?:KIA|SIA|BIA|CCA|Iza)[\w-]{16}|ya29\.|xox[a-z]-|SG\.[\w-]{16}|npm_|pypi-|:AA[\w-]{33}|eyJ",
-        # fmt: off
-        (
-            "private key",
-            "://",
-            "hf_",
-            "sk-",
-            "k_live_",
-            "k_test_",
-            "gho_",
-            "ghp_",
-            "ghs_",
-            "ghu_",
-            "ghr_",
-            "github_pat_",
-            "glpat-",
-            "gldt-",
-            "glrt-",
-            "akia",
-            "asia",
-            "abia",
-            "acca",
-            "aiza",
-            "ya29.",
-            "xox",
-            "sg.",
-            "npm_",
-            "pypi-",
-            ":aa",
-            "eyj",
-        ),
-        # fmt: on
+        _KNOWN_SECRET_MARKS,
         _KNOWN_SECRET,
         _has_digit,
     ),

@@ -1,6 +1,7 @@
 """What texts and golds look like in figures: for the page of a check, and for the statistics of a corpus."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def _bins(scores: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _length_names() -> list[str]:
-    return [*(f"{low}–{high - 1}" for low, high in zip(LENGTHS, LENGTHS[1:], strict=False)), f"{LENGTHS[-1]}+"]
+    return [*(f"{low}–{high - 1}" for low, high in pairwise(LENGTHS)), f"{LENGTHS[-1]}+"]
 
 
 def _length_classes(texts: "pd.Series[Any]") -> "pd.Series[Any]":

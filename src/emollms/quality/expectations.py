@@ -87,7 +87,8 @@ class ColumnPairValuesInScriptOfLanguage(ColumnPairMapMetricProvider):
     def _pandas(cls, column_A: "pd.Series[Any]", column_B: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N803, N805
         own = {language: re.compile(f"[{_OTHER_LETTERS.get(language, _LATIN)}]") for language in column_B.unique()}
         fits = [
-            2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
+            (language not in _OTHER_LETTERS and text.isascii())
+            or 2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
             for text, language in zip(column_A, column_B, strict=True)
         ]
         return pd.Series(fits, index=column_A.index, dtype=bool)
@@ -122,7 +123,7 @@ class ColumnPairValuesInOneSplit(ColumnPairMapMetricProvider):
         if compare == "normalised":
             bare = normalise(pa.array(column_A, pa.string())).to_pandas()
             compared = bare.set_axis(column_A.index).where(lambda text: text != "", column_A)
-        order = column_B.map(SPLIT_ORDER)
+        order = column_B.astype(str).map(SPLIT_ORDER)
         return order == order.groupby(compared).transform("max")
 
 

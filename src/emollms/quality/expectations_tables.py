@@ -1,4 +1,4 @@
-"""Expectations of whole tables that great_expectations does not have: shares of values, and columns with their types."""
+"""Expectations of whole tables that great_expectations does not have: shares of values, types of columns."""
 
 from typing import Any
 

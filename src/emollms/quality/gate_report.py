@@ -128,7 +128,7 @@ class GateReport:
         return sum(check.status == status for check in self.checks)
 
 
-class GateFailed(EmollmsError):
+class GateFailed(EmollmsError):  # noqa: N818 - it says what happened, like the others of `errors`
     """A data set that falls short of its suite.
 
     Args:

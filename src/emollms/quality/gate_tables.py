@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TEXT_COLUMNS = (
-    "id", "text", "completion", "gold", "score", "label", "labels", "task", "emotion", "language", "corpus", "source_id",
+    "id", "text", "completion", "gold", "score", "label", "labels", "task", "emotion", "language", "corpus",
 )  # fmt: skip
 ROWS = 100_000
 """How many prompts are in memory at a time."""
@@ -98,7 +98,7 @@ class FolderTables:
         tables = []
         for (_, split), paths in self._files.items():
             rows = ds.dataset(paths).to_table(columns=list(columns), filter=chosen)
-            tables.append(rows.append_column("split", pa.repeat(split, len(rows)).dictionary_encode()))
+            tables.append(rows.append_column("split", pa.repeat(split, len(rows))))
         return pa.concat_tables(tables) if tables else pa.table({name: [] for name in (*columns, "split")})
 
     def _with_benchmark(self) -> "pd.DataFrame":
@@ -121,15 +121,28 @@ def texts_frame(texts: pa.Table) -> "pd.DataFrame":
 
 
 def chosen(frame: "pd.DataFrame", parts: Collection[Part]) -> "pd.DataFrame":
-    """The rows of some tasks and splits."""
-    kinds = frame[["task", "split"]].drop_duplicates()
-    if {*zip(kinds["task"], kinds["split"], strict=True)} <= {*parts}:
+    """The rows of some tasks and splits; those of one stand together, so that one is a slice without a copy."""
+    import pandas as pd
+
+    ranges = _ranges(frame)
+    wanted = [frame.iloc[ranges[part]] for part in parts if part in ranges]
+    if len(wanted) == len(ranges):
         return frame
-    wanted = [(frame["task"] == task) & (frame["split"] == split) for task, split in parts]
-    mask = wanted[0]
-    for other in wanted[1:]:
-        mask = mask | other
-    return frame[mask]
+    return pd.concat(wanted) if len(wanted) > 1 else next(iter(wanted), frame.iloc[:0])
+
+
+def _ranges(frame: "pd.DataFrame") -> dict[Part, slice]:
+    """From where to where the rows of each task and split stand."""
+    if "ranges" not in frame.attrs:
+        tasks, splits = (frame[name].to_numpy(dtype=object) for name in ("task", "split"))
+        changes = (tasks[1:] != tasks[:-1]) | (splits[1:] != splits[:-1])
+        starts = [0, *(changes.nonzero()[0] + 1)] if len(frame) else []
+        frame.attrs["ranges"] = {
+            (tasks[start], splits[start]): slice(start, end)
+            for start, end in zip(starts, [*starts[1:], len(frame)], strict=False)
+        }
+    ranges: dict[Part, slice] = frame.attrs["ranges"]
+    return ranges
 
 
 def _chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -11,7 +11,10 @@ from unicodedata import decimal
 HINT = r"(?:\p{Nd}[ ().\-/]{0,3}){6}\p{Nd}"
 """An RE2 pattern that every text with a telephone number matches."""
 
-RUN = re.compile(r"(?<![\w.,/:=#$€£@%+(-])(?P<find>\+?\(?\d++(?:[ .\-/)(]{1,3}+\d++)*+)(?![\w%@]|[-.,:/]\d)")
+RUN = re.compile(
+    r"(?<![\w.,/:=#$€£@%+-])(?P<find>\+?(?:\((?=\d{1,5}\)))?\d++(?:(?:[ .\-/)]{1,3}+|[ .\-/]?\((?=\d{1,5}\)))\d++)*+)"
+    r"(?![\w%]|[-.,:/]\d)"
+)
 """Digits in groups, with nothing around that makes them part of a price, a decimal, a word or an address."""
 
 _DATE = re.compile(
@@ -25,7 +28,7 @@ _NATIONAL = re.compile(r"\(?0[1-9]\d{0,4}\)?[ /-]{0,2}(?:\d{2,}[ -]?)+")
 _CUE = re.compile(
     r"(?:\b(?:call|phone|tel|telephone|fax|dial|text|sms|whats ?app|mobile|cell|contact|hotline|helpline)\w{0,4}"
     r"|\b(?:ll[aá]m\w*|tel[eé]f\w*|m[oó]vil|celular|тел\w*|звон\w*)|هاتف|جوال|واتس|تلفون|اتصل|电话|電話|手机|手機)"
-    r"\W{0,3}(?:[\w'-]+\W{1,3}){0,4}$",
+    r"[^\w\n]{0,3}(?:[\w'-]+[^\w\n]{1,3}){0,4}$",
     re.IGNORECASE,
 )
 

@@ -118,6 +118,8 @@ def mask_column(texts: pa.StringArray) -> pa.StringArray:
     Returns:
         A column of the same type, length and order.
     """
+    if isinstance(texts, pa.ChunkedArray):
+        return pa.chunked_array([mask_column(chunk) for chunk in texts.chunks], texts.type)
     suspects = _suspects(texts)
     masked = [mask(text) for text in texts.filter(suspects).to_pylist()]
     return pc.replace_with_mask(texts, suspects, pa.array(masked, texts.type)) if masked else texts

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from emollms.corpora.catalogue import folder, get_corpus, is_here
 from emollms.corpora.corpus import Example, Selection
+from emollms.corpora.metadata import Split
 from emollms.corpora.source import Source
 from emollms.quality.pairs import Search
 from emollms.quality.screen import screen
@@ -17,6 +18,7 @@ from emollms.repository.filters import Filters, as_texts, texts_of
 from emollms.repository.manifest import PairCount, ScreeningEntry
 from emollms.repository.specs import DATA_SETS, Settings
 
+TEST: tuple[Split, ...] = ("test",)
 MEMORY = 1 << 28  # bytes of band keys that the search holds before it goes to disk: enough for 1.2 million texts
 
 
@@ -57,7 +59,7 @@ def _benchmark(names: list[str], settings: Settings, root: Path | None) -> pa.Ta
     batches = []
     for corpus in map(get_corpus, names):
         source = Source(corpus.meta, folder(corpus, root), settings.quarantine)
-        selection = Selection(corpus.meta.tasks, splits=("test",))
+        selection = Selection(corpus.meta.tasks, TEST)
         groups: dict[str, list[tuple[str, Example]]] = {}
         for example in corpus(settings.profile).examples(source, selection):
             groups.setdefault(example.task, []).append((corpus.meta.name, example))

@@ -1,0 +1,73 @@
+"""`emollms dedup` and `emollms overlap`: near-duplicates in any data set."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_note, print_table
+
+app = typer.Typer()
+
+_DEDUP = examples(
+    "emollms dedup tweets.jsonl --out out/tweets",
+    "emollms dedup out/aaid --against out/aeb --out out/aaid-clean --policy drop",
+    "emollms dedup someone/their-data@main --against out/aeb --out out/theirs --text-column tweet",
+)
+_OVERLAP = examples(
+    "emollms overlap my-training-data.parquet out/aeb", "emollms overlap out/aaid out/aeb --threshold 0.8"
+)
+
+Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard similarity of character 4-grams.")]
+TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
+
+
+class PolicyName(StrEnum):
+    """What becomes of near-duplicates inside the training split."""
+
+    flag = "flag"
+    drop = "drop"
+
+
+@app.command(epilog=_DEDUP)
+def dedup(
+    data: Annotated[str, typer.Argument(metavar="IN", help="A Parquet or JSON Lines file, a folder, or a Hub repo.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder; it appears when all is done.")],
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="A data set whose texts must not be in training or validation.")
+    ] = None,
+    threshold: Threshold = 0.7,
+    policy: Annotated[PolicyName, typer.Option(help="flag near-duplicates inside training, or drop all but one.")] = (
+        PolicyName.flag
+    ),
+    text_column: TextColumn = "text",
+    memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
+) -> None:
+    """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
+    from emollms.quality.pairs import Search
+    from emollms.repository.dedup import deduplicate
+
+    search = Search(threshold, memory=memory * 2**20 if memory else None)
+    done = deduplicate(data, out, against, policy.value, search, text_column)
+    print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
+    for reason, count in done.reasons.items():
+        print_note(f"dropped {count:,} rows: {reason}")
+    pairs = ", ".join(f"{count:,} {kind}" for kind, count in done.pairs.items()) or "none"
+    print_note(f"pairs: {pairs}; clusters inside splits: {done.clusters:,}; all of them are listed in {out}")
+
+
+@app.command(epilog=_OVERLAP)
+def overlap(
+    one: Annotated[str, typer.Argument(metavar="A", help="A data set.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Another, such as a benchmark.")],
+    threshold: Threshold = 0.7,
+    text_column: TextColumn = "text",
+) -> None:
+    """Count the texts of A that stand in B, equal or nearly, split by split."""
+    from emollms.quality.pairs import Search
+    from emollms.repository.dedup import overlap as hold_against
+
+    columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
+    found = hold_against(one, other, Search(threshold), text_column)
+    print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

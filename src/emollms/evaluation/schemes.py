@@ -1,0 +1,136 @@
+"""Which metrics a task has, which is the published one, and what becomes of answers that cannot be read.
+
+Sources: SemEval-2018 Task 1 (Mohammad et al., 2018) for EI-*, V-reg, V-oc and E-c; Tables 5 and 6 of EmoLLMs (Liu et
+al., 2024) for the others; SemEval-2025 Task 11 (Muhammad et al., 2025) for BRIGHTER.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emollms.evaluation import intervals, metrics
+from emollms.evaluation.intervals import RowSums
+from emollms.tasks import Task
+
+Values = NDArray[Any]
+Policy = Literal["official", "drop", "worst"]
+POLICIES: Mapping[Policy, str] = {
+    "official": "the middle of the scale; class 0 in the tasks of SemEval-2018, elsewhere a wrong class; no label",
+    "drop": "the row is left out",
+    "worst": "the answer farthest from the gold",
+}
+"""What an answer that cannot be read counts as."""
+
+
+def everywhere(gold: Values) -> metrics.Flags:
+    """All rows."""
+    return np.ones(len(gold), dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric, twice: exactly, and as a function of sums over rows for the bootstrap.
+
+    Args:
+        name: its name in scores.
+        title: its name for people.
+        value: gold and predictions to the metric.
+        sums: gold and predictions to the same metric as sums.
+        rows: the rows it looks at, from the gold.
+        by_label: whether it has a value for each label, or class seen in gold.
+    """
+
+    name: str
+    title: str
+    value: Callable[[Values, Values], float]
+    sums: Callable[[Values, Values], RowSums]
+    rows: Callable[[Values], metrics.Flags] = everywhere
+    by_label: bool = False
+
+
+def _pearson(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
+    return Metric(name, title, value, lambda gold, said: intervals.pearson_sums(gold, said, rows(gold)), rows)
+
+
+def _kappa(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
+    return Metric(name, title, value, lambda gold, said: intervals.kappa_sums(gold, said, rows(gold)), rows)
+
+
+PEARSON = _pearson("pearson", "Pearson's r", metrics.pearson)
+PEARSON_UPPER_HALF = _pearson(
+    "pearson_upper_half", "Pearson's r, gold ≥ 0.5", metrics.pearson_upper_half, metrics.upper_half
+)
+PEARSON_NONZERO = _pearson("pearson_nonzero", "Pearson's r, gold ≠ 0", metrics.pearson_nonzero, metrics.nonzero)
+KAPPA = _kappa("kappa", "quadratic weighted kappa", metrics.kappa)
+KAPPA_NONZERO = _kappa(
+    "kappa_nonzero", "quadratic weighted kappa, gold ≠ 0", metrics.kappa_nonzero, metrics.nonzero
+)
+ACCURACY = Metric("accuracy", "accuracy", metrics.accuracy, intervals.accuracy_sums)
+MACRO_F1 = Metric("macro_f1", "macro-F1", metrics.macro_f1, intervals.macro_f1_sums, by_label=True)
+MICRO_F1 = Metric("micro_f1", "micro-F1", metrics.micro_f1, intervals.micro_f1_sums)
+JACCARD = Metric("jaccard", "accuracy (mean Jaccard index of rows)", metrics.jaccard, intervals.jaccard_sums)
+JACCARD_WEIGHTED = Metric(
+    "jaccard_weighted", "Jaccard index of labels, weighted by gold rows", metrics.jaccard_weighted,
+    intervals.jaccard_weighted_sums, by_label=True,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a task is scored.
+
+    Args:
+        main: the metric that stands for the task in tables, the one published for it.
+        others: further ones.
+        invalid_class: the class that an unreadable answer counts as by the official rule; None where it counts as wrong.
+    """
+
+    main: Metric
+    others: tuple[Metric, ...] = ()
+    invalid_class: int | None = None
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All, the main one first."""
+        return (self.main, *self.others)
+
+    def get(self, name: str) -> Metric | None:
+        """The metric of this name, if the task has it."""
+        return next((metric for metric in self.metrics if metric.name == name), None)
+
+
+_REGRESSION = Scheme(PEARSON)
+_INTENSITY = Scheme(PEARSON, (PEARSON_UPPER_HALF,))
+_ORDINAL = Scheme(PEARSON, (PEARSON_NONZERO, KAPPA, KAPPA_NONZERO, ACCURACY), invalid_class=0)
+_CLASSES = Scheme(ACCURACY, (MACRO_F1,))
+_LABELS = Scheme(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
+SCHEMES: Mapping[str, Scheme] = {
+    "EI-reg": _INTENSITY,
+    "EI-oc": _ORDINAL,
+    "V-reg": _INTENSITY,
+    "V-oc": _ORDINAL,
+    "E-c": _LABELS,
+    "EmoBank": _REGRESSION,
+    "GoEmotions": _LABELS,
+    "SST": _REGRESSION,
+    "SST5": _CLASSES,
+    "TDT": _CLASSES,
+    "V-A": _REGRESSION,
+    "V-M": _REGRESSION,
+    "V-NYT": _REGRESSION,
+    "V-T": _REGRESSION,
+    "GoEmotions-28": _LABELS,
+    "EmoBank-reader": _REGRESSION,
+    "EmoBank-writer": _REGRESSION,
+    "BRIGHTER-E-c": Scheme(MACRO_F1, (JACCARD, MICRO_F1)),
+    "BRIGHTER-EI-oc": _ORDINAL,
+}
+"""How each task is scored; `main` is the published metric."""
+
+
+def scheme_of(task: Task) -> Scheme:
+    """How `task` is scored."""
+    return SCHEMES[task.name]

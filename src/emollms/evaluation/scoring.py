@@ -1,0 +1,264 @@
+"""A score for a task: every metric with its parts, 95 % intervals, and how many answers could not be read."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from emollms.errors import UsageError, unknown
+from emollms.evaluation.intervals import Interval, RowSums, interval, resample
+from emollms.evaluation.metrics import Floats
+from emollms.evaluation.schemes import Metric, Policy, scheme_of
+from emollms.evaluation.sheet import Sheet, as_sheet
+from emollms.prompts.answers import Reading
+from emollms.tasks import MultiLabelTask, Task
+
+RESAMPLES = 1000
+Gold = float | int | Collection[str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value of a metric.
+
+    Args:
+        value: the value; 0 where the metric has none.
+        interval: its 95 % bootstrap interval.
+        n: the rows it was computed from.
+    """
+
+    value: float
+    interval: Interval
+    n: int
+
+
+@dataclass(frozen=True)
+class MetricScore(Figure):
+    """A metric of a task.
+
+    Args:
+        value: over all rows; the mean of the parts where the task asks for one emotion at a time.
+        interval: its 95 % bootstrap interval.
+        n: the rows it was computed from.
+        name: the name of the metric.
+        title: its name for people.
+        parts: its value for each emotion asked for, each label, or each class seen in gold.
+    """
+
+    name: str
+    title: str
+    parts: Mapping[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """How good answers to a task are.
+
+    Args:
+        task: name of the task.
+        main: name of the metric that stands for it.
+        metrics: every metric by name.
+        n: how many rows there are.
+        scored: how many of them were scored; fewer where the policy drops invalid ones.
+        invalid: how many answers could not be read, by reason, most common first.
+        policy: what they count as.
+        sheet: gold and predictions, for `compare`.
+    """
+
+    task: str
+    main: str
+    metrics: Mapping[str, MetricScore]
+    n: int
+    scored: int
+    invalid: Mapping[str, int]
+    policy: Policy
+    sheet: Sheet = field(repr=False, compare=False)
+
+    @property
+    def value(self) -> float:
+        """The main metric."""
+        return self.metrics[self.main].value
+
+    @property
+    def invalid_count(self) -> int:
+        """How many answers could not be read."""
+        return sum(self.invalid.values())
+
+    @property
+    def invalid_rate(self) -> float:
+        """Their share, 0..1."""
+        return self.invalid_count / self.n if self.n else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the rows, as `scores.json` has it."""
+        return {
+            "task": self.task,
+            "main": self.main,
+            "value": self.value,
+            "n": self.n,
+            "scored": self.scored,
+            "invalid": {"policy": self.policy, "rate": self.invalid_rate, "n": self.invalid_count}
+            | {"reasons": dict(self.invalid)},
+            "metrics": {
+                name: {"title": metric.title, **_figure_json(metric)}
+                | {"parts": {part: _figure_json(figure) for part, figure in metric.parts.items()}}
+                for name, metric in self.metrics.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same rows of a task.
+
+    Args:
+        task: name of the task.
+        metric: name of the metric.
+        a: its value for the first.
+        b: its value for the second.
+        difference: a - b.
+        interval: the 95 % interval of the difference, from resamples of rows that are the same for both.
+        n: the rows.
+    """
+
+    task: str
+    metric: str
+    a: float
+    b: float
+    difference: float
+    interval: Interval
+    n: int
+
+    @property
+    def above_noise(self) -> bool:
+        """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
+        return not self.interval.low <= 0 <= self.interval.high
+
+
+def score(
+    task: Task,
+    golds: Sequence[Gold],
+    readings: Sequence[Reading],
+    emotions: Sequence[str | None] | None = None,
+    policy: Policy = "official",
+    *,
+    language: str = "en",
+    scale: tuple[float, float] = (0.0, 1.0),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> TaskScore:
+    """Score answers to a task.
+
+    Args:
+        task: the task.
+        golds: a row's score on `scale`, class or labels: `gold_of(task, row)`.
+        readings: what the answer to each row says; a class may be an expected one, such as 1.37.
+        emotions: the emotion asked for in each row, where the task has them.
+        policy: what an answer that cannot be read counts as.
+        language: code of the rows' language, where the labels depend on it.
+        scale: lowest and highest score, if it is not 0..1.
+        resamples: how many bootstrap resamples the intervals come from, at least 1.
+        seed: seed of the resamples; the same seed and number of rows give the same draws.
+
+    Raises:
+        UsageError: the lists differ in length, a policy is unknown, or an emotion or label is none of the task's.
+    """
+    sheet = as_sheet(task, golds, readings, emotions, policy, language, scale)
+    scheme = scheme_of(task)
+    kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
+    reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
+    return TaskScore(
+        task=task.name,
+        main=scheme.main.name,
+        metrics=_scores(sheet.take(kept), scheme.metrics, resamples, seed),
+        n=len(readings),
+        scored=int(kept.sum()),
+        invalid=dict(reasons.most_common()),
+        policy=policy,
+        sheet=sheet,
+    )
+
+
+def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
+    """The gold of a row of a data set: its labels, its class, or its score on 0..1."""
+    value: Gold = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
+    return value
+
+
+def compare(
+    a: TaskScore, b: TaskScore, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+) -> Comparison:
+    """Hold two models' answers to the same rows against each other.
+
+    Rows that `drop` leaves out for one are left out for both.
+
+    Args:
+        a: score of the first.
+        b: score of the second.
+        metric: name of the metric; None for the main one.
+        resamples: how many bootstrap resamples.
+        seed: their seed.
+
+    Raises:
+        UsageError: task, rows or policies differ, or the task has no such metric.
+    """
+    if (a.task, a.policy) != (b.task, b.policy) or not a.sheet.same_rows(b.sheet):
+        raise UsageError(
+            f"{a.task} ({a.policy}, {a.n} rows) and {b.task} ({b.policy}, {b.n} rows) cannot be compared; "
+            "score both on the same rows in the same order, with the same policy"
+        )
+    scheme = scheme_of(a.sheet.task)
+    chosen = scheme.get(metric or a.main)
+    if chosen is None:
+        raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
+    kept = a.sheet.valid & b.sheet.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
+    values, samples = zip(*_paired([a.sheet.take(kept), b.sheet.take(kept)], chosen, resamples, seed), strict=True)
+    middle = interval(samples[0] - samples[1])
+    return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], middle, int(kept.sum()))
+
+
+def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:
+    """The whole-task value and samples of one metric for each sheet, on the same draws."""
+    generator = np.random.default_rng(seed)
+    values, samples = np.zeros(len(sheets)), np.zeros((len(sheets), resamples))
+    strata = [sheet.strata() for sheet in sheets]
+    for aligned in zip(*strata, strict=True):
+        values += [metric.value(*stratum.of(metric)) for stratum in aligned]
+        samples += resample([metric.sums(*stratum.of(metric)) for stratum in aligned], resamples, generator)
+    count = len(strata[0])
+    return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
+
+
+def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
+    """Every metric, with its parts."""
+    generator = np.random.default_rng(seed)
+    whole: dict[str, list[tuple[Figure, Floats]]] = {metric.name: [] for metric in wanted}
+    parts: dict[str, dict[str, Figure]] = {metric.name: {} for metric in wanted}
+    for stratum in sheet.strata():
+        cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
+        cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
+        sums: list[RowSums] = [metric.sums(gold, said) for metric, _, gold, said in cells]
+        for (metric, part, gold, said), samples in zip(cells, resample(sums, resamples, generator), strict=True):
+            figure = Figure(metric.value(gold, said), interval(samples), int(metric.rows(gold).sum()))
+            if part:
+                parts[metric.name][part] = figure
+                continue
+            whole[metric.name].append((figure, samples))
+            if stratum.emotion:
+                parts[metric.name][stratum.emotion] = figure
+    return {metric.name: _over_strata(metric, whole[metric.name], parts[metric.name]) for metric in wanted}
+
+
+def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts: Mapping[str, Figure]) -> MetricScore:
+    """The mean over the emotions asked for; the one value of a task without them."""
+    value = float(np.mean([figure.value for figure, _ in strata]))
+    samples = np.mean([samples for _, samples in strata], axis=0)
+    return MetricScore(
+        value, interval(samples), sum(figure.n for figure, _ in strata), metric.name, metric.title, parts
+    )
+
+
+def _figure_json(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "low": figure.interval.low, "high": figure.interval.high, "n": figure.n}

@@ -1,0 +1,151 @@
+"""Gold and predictions of a task side by side as arrays, with unreadable answers filled in by a stated policy."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from emollms.errors import UsageError, unknown
+from emollms.evaluation.metrics import Flags, Floats, Integers, one_hot, to_classes
+from emollms.evaluation.schemes import POLICIES, Metric, Policy, Values, scheme_of
+from emollms.prompts.answers import Reading
+from emollms.tasks import MultiLabelTask, OrdinalTask, Task
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The rows about one emotion, or all rows of a task that asks for none; resamples keep their number.
+
+    Args:
+        emotion: the emotion, or "".
+        gold: gold of its rows.
+        predicted: predictions.
+        labels: names of the columns, where `gold` has labels.
+    """
+
+    emotion: str
+    gold: Values
+    predicted: Values
+    labels: tuple[str, ...]
+
+    def of(self, metric: Metric) -> tuple[Values, Values]:
+        """Gold and predictions as `metric` takes them: classes as labels where it looks at each of them."""
+        if not metric.by_label or self.gold.ndim == 2:
+            return self.gold, self.predicted
+        seen = np.unique(to_classes(self.gold))
+        return one_hot(self.gold, seen), one_hot(self.predicted, seen)
+
+    def labels_of(self, metric: Metric) -> list[tuple[str, Values, Values]]:
+        """Name, gold and predictions of each label, or of each class seen in gold."""
+        gold, predicted = self.of(metric)
+        names = self.labels or tuple(str(number) for number in np.unique(to_classes(self.gold)))
+        return [(name, gold[:, [i]], predicted[:, [i]]) for i, name in enumerate(names)]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Gold and predictions, a row each.
+
+    Args:
+        task: the task.
+        gold: scores or classes, of shape (rows,), or truth values of shape (rows, labels).
+        predicted: the same, unreadable answers filled in; NaN is a class that is none.
+        valid: whether the answer could be read.
+        emotions: the emotions asked for in the data, in the order of the task; none for most tasks.
+        emotion: index into them, for each row.
+        labels: names of the columns, where there are labels.
+    """
+
+    task: Task
+    gold: Values
+    predicted: Values
+    valid: Flags
+    emotions: tuple[str, ...]
+    emotion: Integers
+    labels: tuple[str, ...]
+
+    def take(self, rows: Flags) -> "Sheet":
+        """These rows; emotions that have none of them stay."""
+        return replace(
+            self, gold=self.gold[rows], predicted=self.predicted[rows], valid=self.valid[rows],
+            emotion=self.emotion[rows],
+        )  # fmt: skip
+
+    def same_rows(self, other: "Sheet") -> bool:
+        """Whether gold and emotions are the same, row by row."""
+        return (
+            self.emotions == other.emotions
+            and np.array_equal(self.emotion, other.emotion)
+            and np.array_equal(self.gold, other.gold)
+        )
+
+    def strata(self) -> list[Stratum]:
+        """The rows by emotion; all together where the task asks for none."""
+        names = self.emotions or ("",)
+        rows = [self.emotion == index for index in range(len(names))]
+        return [
+            Stratum(name, self.gold[own], self.predicted[own], self.labels)
+            for name, own in zip(names, rows, strict=True)
+        ]
+
+
+def as_sheet(
+    task: Task,
+    golds: Sequence[Any],
+    readings: Sequence[Reading],
+    emotions: Sequence[str | None] | None,
+    policy: Policy,
+    language: str = "en",
+    scale: tuple[float, float] = (0.0, 1.0),
+) -> Sheet:
+    """Gold and predictions as arrays; the arguments are those of `scoring.score`.
+
+    Raises:
+        UsageError: the lists differ in length, the policy is unknown, or an emotion or label is none of the task's.
+    """
+    if policy not in POLICIES:
+        raise unknown("policy for invalid answers", policy, POLICIES)
+    if len(golds) != len(readings) or (emotions is not None and len(emotions) != len(golds)):
+        raise UsageError(f"{task.name}: {len(golds)} golds, {len(readings)} answers; give one of each, and emotion, a row")
+    valid = np.array([reading.value is not None for reading in readings], dtype=np.bool_)
+    present, emotion = _emotions(task, emotions or [None] * len(golds))
+    names = task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
+    said = [reading.value for reading in readings]
+    if isinstance(task, MultiLabelTask):
+        gold: Values = _flags(task, golds, names)
+        predicted: Values = _flags(task, [value if value is not None else () for value in said], names)
+        worst: Values = ~gold
+    else:
+        gold = np.array(golds, dtype=np.float64)
+        middle = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else sum(scale) / 2
+        fill = np.nan if middle is None else middle
+        predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)
+        worst = _farthest(gold, (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale)
+    if policy == "worst":
+        predicted[~valid] = worst[~valid]
+    return Sheet(task, gold, predicted, valid, present, emotion, names)
+
+
+def _emotions(task: Task, emotions: Sequence[str | None]) -> tuple[tuple[str, ...], Integers]:
+    """The emotions that rows are about, in the order of the task, and an index into them for each row."""
+    if not task.emotions:
+        return (), np.zeros(len(emotions), dtype=np.int64)
+    for emotion in dict.fromkeys(emotions):
+        task.check_emotion(emotion)
+    present = tuple(emotion for emotion in task.emotions if emotion in set(emotions))
+    return present, np.array([present.index(emotion or "") for emotion in emotions], dtype=np.int64)
+
+
+def _flags(task: MultiLabelTask, rows: Sequence[Collection[str]], names: tuple[str, ...]) -> Flags:
+    """Labels as truth values; labels that the language's corpus does not annotate are left out."""
+    if alien := {label for labels in rows for label in labels} - set(task.labels):
+        raise unknown(f"label of task {task.name}", min(alien), task.labels)
+    flags = [[name in labels for name in names] for labels in rows]
+    return np.array(flags, dtype=np.bool_).reshape(len(rows), len(names))
+
+
+def _farthest(gold: Floats, ends: tuple[float, float]) -> Floats:
+    """The end of the scale that is farther from each gold; the lower one from the middle."""
+    low, high = ends
+    return np.where(gold - low < high - gold, float(high), float(low))

@@ -1,0 +1,256 @@
+"""Models of the transformers library, decoder-only and encoder-decoder, on CPU and GPU."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from emollms.errors import UsageError
+from emollms.inference import tries
+from emollms.inference.batching import Batch, Budget, plan
+from emollms.inference.causal import CausalRunner
+from emollms.inference.engine import EngineError, EngineInfo, Result, Sampling, versions_of
+from emollms.inference.hashing import weights_hash
+from emollms.inference.sampling import choose, dice
+from emollms.inference.seq2seq import Seq2SeqRunner
+from emollms.inference.states import Runner, State
+from emollms.inference.tokens import Candidates, Codec
+from emollms.prompts.framing import Template
+
+Found = TypeVar("Found")
+Ids = list[int]
+
+_LOGITS = 1 << 26
+
+
+class TransformersEngine:
+    """An engine around a loaded model; see `load` for one from a path.
+
+    Args:
+        model: a model of transformers, on its device.
+        tokenizer: its tokenizer.
+        name: what the manifest calls it.
+        revision: what the manifest says about its version.
+        template: see `emollms.prompts.framing.resolve_template`.
+        batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
+        share: whether shared beginnings of prompts are computed once.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        name: str,
+        revision: str | None = None,
+        template: Template = "auto",
+        batch_tokens: int | None = None,
+        share: bool = True,
+    ) -> None:
+        if getattr(model, "_is_stateful", False):
+            raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
+        self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
+        self.codec = Codec(tokenizer, model, template)
+        self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
+        with torch.inference_mode():
+            self.runner: Runner = (
+                Seq2SeqRunner(model, self.codec.pad, self.codec.decoder_start)
+                if self.codec.seq2seq
+                else CausalRunner(model, self.codec.pad)
+            )
+
+    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+        """See `Engine.generate`."""
+        ids = [self.codec.prompt(prompt) for prompt in prompts]
+        self._check(ids, sampling.max_new_tokens)
+
+        def run(state: State, batch: Batch) -> list[str]:
+            return self._answers(state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling)
+
+        yield from self._run(ids, run, after=sampling.max_new_tokens, width=1)
+
+    def score(
+        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+    ) -> Iterator[Result[list[float]]]:
+        """See `Engine.score`."""
+        found = [
+            self.codec.candidates(self.codec.tail(prompt), tuple(some))
+            for prompt, some in zip(prompts, continuations, strict=True)
+        ]
+        ids = [self._before(self.codec.prompt(prompt), some) for prompt, some in zip(prompts, found, strict=True)]
+        width = max((_nodes(some) if tolerance == 0 else 16 for some in set(found)), default=1)
+        self._check(ids, max((some.longest for some in found), default=0))
+
+        def run(state: State, batch: Batch) -> list[list[float]]:
+            return tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+
+        yield from self._run(ids, run, after=width, width=width)
+
+    def describe(self) -> EngineInfo:
+        """See `Engine.describe`."""
+        path = Path(self.name)
+        revision = self.revision or getattr(self.model.config, "_commit_hash", None)
+        return EngineInfo(
+            engine="transformers",
+            model=self.name,
+            revision=revision or (weights_hash(path) if path.is_dir() else None),
+            dtype=str(self.model.dtype).removeprefix("torch."),
+            device=device_name(self.model.device),
+            template=self.codec.template,
+            settings={"batch_tokens": self.batch_tokens, "threads": torch.get_num_threads()},
+            versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
+        )
+
+    def close(self) -> None:
+        """Let go of the model."""
+        del self.runner, self.model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _before(self, ids: Ids, candidates: Candidates) -> Ids:
+        return ids[: len(ids) - candidates.replaced]
+
+    def _check(self, ids: Sequence[Ids], after: int) -> None:
+        config = self.model.config.get_text_config()
+        most = getattr(config, "max_position_embeddings", None)
+        longest = max(map(len, ids), default=0) + (0 if self.codec.seq2seq else after)
+        if most and longest > most:
+            raise EngineError(
+                f"{self.name} takes {most} tokens, but a prompt with its answer needs {longest}; shorten the text"
+            )
+
+    def _run(
+        self, ids: Sequence[Ids], run: Callable[[State, Batch], list[Found]], after: int, width: int
+    ) -> Iterator[Result[Found]]:
+        """Read the prompts in batches, and give what `run` finds for each row."""
+        config = self.model.config.get_text_config()
+        budget = Budget(
+            tokens=self.batch_tokens,
+            logits=max(1, _LOGITS // config.vocab_size),
+            window=None if self.codec.seq2seq else getattr(config, "sliding_window", None),
+        )
+        todo = list(plan(ids, budget, after, width, self.share and not self.codec.seq2seq))[::-1]
+        while todo:
+            batch, start = todo.pop(), time.perf_counter()
+            try:
+                with torch.inference_mode():
+                    values = run(self._read(ids, batch), batch)
+            except torch.OutOfMemoryError:
+                todo += _halves(batch)
+                torch.cuda.empty_cache()
+                continue
+            seconds = (time.perf_counter() - start) / len(batch.rows)
+            yield from (Result(row, value, seconds) for row, value in zip(batch.rows, values, strict=True))
+
+    def _read(self, ids: Sequence[Ids], batch: Batch) -> State:
+        shared = ids[batch.rows[0]][: batch.prefix]
+        return self.runner.start(shared, [ids[row][batch.prefix :] for row in batch.rows])
+
+    def _answers(self, state: State, prompts: Sequence[str], ids: Sequence[Ids], sampling: Sampling) -> list[str]:
+        """Generate for one batch; rows that are done leave it as soon as they are half of it."""
+        answers: list[Ids] = [[] for _ in prompts]
+        dices = [dice(sampling.seed, prompt) for prompt in prompts]
+        active, done = list(range(len(prompts))), set[int]()
+        for count in range(1, sampling.max_new_tokens + 1):
+            seen = [[*ids[row], *answers[row]] for row in active] if sampling.repetition_penalty != 1 else []
+            tokens = choose(state.logits, sampling, seen, [dices[row] for row in active])
+            for row, token in zip(active, tokens, strict=True):
+                if row not in done:
+                    answers[row].append(token)
+                    done.update([row] if self.codec.is_over(answers[row]) else [])
+            left = [place for place, row in enumerate(active) if row not in done]
+            if not left or count == sampling.max_new_tokens:
+                break
+            state.step(tokens)
+            if 2 * len(left) <= len(active):
+                state.select(left)
+                active = [active[place] for place in left]
+        return [self.codec.text(answer) for answer in answers]
+
+
+def _nodes(candidates: Candidates) -> int:
+    return sum(1 for _ in candidates.tree.inner())
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    """Two batches for one that was too big.
+
+    Raises:
+        EngineError: it holds a single row.
+    """
+    middle = len(batch.rows) // 2
+    if not middle:
+        raise EngineError("out of memory on a single row; use a smaller model, or --dtype bfloat16")
+    return [Batch(batch.prefix, batch.rows[middle:]), Batch(batch.prefix, batch.rows[:middle])]
+
+
+def device_name(device: torch.device) -> str:
+    """A device, and which."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def load(
+    model: str,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: Template = "auto",
+    batch_tokens: int | None = None,
+) -> TransformersEngine:
+    """Load a model and its tokenizer; code that comes with a model is never run.
+
+    Args:
+        model: folder or repository; also of a PEFT adapter.
+        revision: branch, tag or commit of a repository.
+        device: `auto` for the first accelerator, or a name as torch knows it.
+        dtype: `auto` for float32 on CPU, where answers then depend on no batch, and the model's own elsewhere; or
+            `float32`, `bfloat16`, `float16`.
+        template: see `emollms.prompts.framing.resolve_template`.
+        batch_tokens: see `TransformersEngine`.
+
+    Raises:
+        UsageError: there is no such model, device or number type.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+    place = _device(device)
+    try:
+        config = AutoConfig.from_pretrained(_base(model), revision=revision)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+        loaded = kind.from_pretrained(model, revision=revision, dtype=_dtype(dtype, place))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
+    return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)
+
+
+def _base(model: str) -> str:
+    """The model whose configuration tells the kind: for a folder with an adapter, the one it was made for."""
+    import json
+
+    adapter = Path(model) / "adapter_config.json"
+    if adapter.is_file() and not (Path(model) / "config.json").is_file():
+        return str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    return model
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"unknown device {name!r}; name one as torch does: cpu, cuda, cuda:1, mps") from error
+
+
+def _dtype(name: str, device: torch.device) -> Any:
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if name not in ("float32", "bfloat16", "float16"):
+        raise UsageError(f"unknown dtype {name!r}; use auto, float32, bfloat16 or float16")
+    return getattr(torch, name)

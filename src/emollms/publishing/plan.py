@@ -1,0 +1,136 @@
+"""What a push would do: worked out from hashes, before anything is sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emollms.errors import EmollmsError
+from emollms.publishing.release import LocalFile, Release
+from emollms.publishing.remote import Gated, Remote, RemoteFile, State
+
+OF_THE_HUB = {".gitattributes"}
+"""Files that the Hub itself puts into a repo."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What whoever publishes allows.
+
+    Args:
+        expect_head: the commit that `main` must be at.
+        delete: delete what is in the repo and not in the release.
+        public: show the repo to everybody, as the last step.
+        gated: let others ask for access.
+    """
+
+    expect_head: str | None = None
+    delete: bool = False
+    public: bool = False
+    gated: Gated | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would do.
+
+    Args:
+        repo: the repo.
+        release: what is to be published.
+        state: what the repo is like; None if it is to be created.
+        published: whether the tag is there already, with the same content.
+        add: paths that are new.
+        change: paths with other content.
+        delete: paths that go.
+        left: paths that are in the repo, not in the release, and stay.
+    """
+
+    repo: str
+    release: Release
+    state: State | None
+    published: bool
+    add: tuple[str, ...] = ()
+    change: tuple[str, ...] = ()
+    delete: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def sends(self) -> list[LocalFile]:
+        """The files whose content goes to the Hub."""
+        return [self.release.files[path] for path in (*self.add, *self.change)]
+
+    @property
+    def commits(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.add or self.change or self.delete)
+
+
+def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
+    """Look at the repo and work out what is to be done.
+
+    Raises:
+        EmollmsError: the repo is not at the expected commit, has the version with other content, is public though
+            nothing was published to it, or holds files that would be loaded together with the release.
+    """
+    state = remote.state()
+    _check_head(remote.repo, state, options)
+    if state is None:
+        return Plan(remote.repo, release, None, published=False, add=tuple(release.files))
+    if release.tag in state.tags:
+        _check_tag(remote, release, state)
+        return Plan(remote.repo, release, state, published=True)
+    if not state.private and not options.public and not any(tag.startswith("v") for tag in state.tags):
+        raise EmollmsError(
+            f"{remote.repo} is public and nothing was published to it yet; make it private, or give --public"
+        )
+    plan = _compare(remote.repo, release, state, options)
+    _check_left(plan)
+    return plan
+
+
+def differences(files: Mapping[str, LocalFile], there: Mapping[str, RemoteFile]) -> list[str]:
+    """Paths of a release that a revision does not have, or has with other content."""
+    return [path for path, file in files.items() if path not in there or not there[path].is_same(file)]
+
+
+def _compare(repo: str, release: Release, state: State, options: Options) -> Plan:
+    differing = differences(release.files, state.files)
+    others = tuple(sorted(set(state.files) - set(release.files) - OF_THE_HUB))
+    return Plan(
+        repo,
+        release,
+        state,
+        published=False,
+        add=tuple(path for path in differing if path not in state.files),
+        change=tuple(path for path in differing if path in state.files),
+        delete=others if options.delete else (),
+        left=() if options.delete else others,
+    )
+
+
+def _check_head(repo: str, state: State | None, options: Options) -> None:
+    expected = options.expect_head
+    if expected and (state is None or len(expected) < 7 or not state.head.startswith(expected)):
+        found = state.head if state else "not there"
+        raise EmollmsError(f"{repo} is {found}, not at {expected}; nothing was changed")
+
+
+def _check_tag(remote: Remote, release: Release, state: State) -> None:
+    other = differences(release.files, remote.files(state.tags[release.tag]))
+    if other:
+        raise EmollmsError(
+            f"{remote.repo} has {release.tag} with other content ({_some(other)}), and a version never changes; "
+            f"give the new content a version of its own"
+        )
+
+
+def _check_left(plan: Plan) -> None:
+    """Files that stay must not mix with those of the release: tables below `data/`, and a script that replaces them."""
+    mixing = [path for path in plan.left if path.endswith(".py") or path.endswith(".parquet")]
+    if mixing and plan.release.kind == "dataset":
+        raise EmollmsError(
+            f"{plan.repo} holds files that would be loaded together with these ({_some(mixing)}); "
+            f"give --delete to delete what is not of this version"
+        )
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

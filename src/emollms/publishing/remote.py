@@ -1,0 +1,184 @@
+"""A repo on the Hub: what is there, and the few calls that change it. Calls that fail for a passing reason are repeated."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import httpx2
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import validate_repo_id
+
+from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.release import Kind, LocalFile
+from emollms.publishing.retry import describe, retrying
+
+Gated = Literal["auto", "manual"]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the Hub.
+
+    Args:
+        size: in bytes.
+        git_sha1: what git calls it; for LFS files that is the pointer's, not the content's.
+        sha256: hash of the content of an LFS file; None for other files.
+    """
+
+    size: int
+    git_sha1: str
+    sha256: str | None
+
+    def is_same(self, file: LocalFile) -> bool:
+        """Whether a file here has the same content."""
+        same = self.sha256 == file.sha256 if self.sha256 else self.git_sha1 == file.git_sha1
+        return same and self.size == file.size
+
+
+@dataclass(frozen=True)
+class State:
+    """What a repo is like.
+
+    Args:
+        head: the commit that `main` is at.
+        files: the files of that commit, by path.
+        tags: the commit of each tag.
+        private: whether only its owners see it.
+        gated: whether, and how, others must ask for access.
+    """
+
+    head: str
+    files: Mapping[str, RemoteFile]
+    tags: Mapping[str, str]
+    private: bool
+    gated: str | bool
+
+
+class Remote:
+    """A repo on the Hub that `HF_ENDPOINT` names.
+
+    Args:
+        repo: `OWNER/NAME`.
+        kind: what it holds.
+        api: the client.
+
+    Raises:
+        UsageError: the name is none.
+    """
+
+    def __init__(self, repo: str, kind: Kind = "dataset", api: HfApi | None = None) -> None:
+        if repo.count("/") != 1:
+            raise UsageError(f"{repo!r} is no repo; its name looks like OWNER/NAME")
+        try:
+            validate_repo_id(repo)
+        except HFValidationError as error:
+            raise UsageError(f"{repo!r} is no repo: {error}") from None
+        self.repo, self.kind = repo, kind
+        self.api = api or HfApi(library_name="emollms")
+
+    def state(self) -> State | None:
+        """What the repo is like; None if there is none, or none that this account may see."""
+        try:
+            info = self._ask(lambda: self.api.repo_info(self.repo, repo_type=self.kind))
+        except RepositoryNotFoundError:
+            return None
+        head = str(info.sha)
+        refs = self._ask(lambda: self.api.list_repo_refs(self.repo, repo_type=self.kind))
+        tags = {tag.name: tag.target_commit for tag in refs.tags}
+        return State(head, self.files(head), tags, bool(info.private), getattr(info, "gated", None) or False)
+
+    def files(self, revision: str) -> dict[str, RemoteFile]:
+        """The files of a revision, by path.
+
+        Raises:
+            UsageError: there is no such revision.
+        """
+
+        def listed() -> list[RepoFile]:
+            found = self.api.list_repo_tree(self.repo, repo_type=self.kind, revision=revision, recursive=True)
+            return [entry for entry in found if isinstance(entry, RepoFile)]
+
+        try:
+            files = self._ask(listed)
+        except RevisionNotFoundError:
+            raise UsageError(f"{self.repo} has no revision {revision}") from None
+        return {file.path: RemoteFile(file.size, file.blob_id, file.lfs.sha256 if file.lfs else None) for file in files}
+
+    def create(self) -> None:
+        """Create the repo, private; one that is there stays as it is."""
+        self._ask(lambda: self.api.create_repo(self.repo, repo_type=self.kind, private=True, exist_ok=True))
+
+    def upload(self, files: Iterable[LocalFile]) -> list[CommitOperationAdd]:
+        """Send the content of files; nothing is seen of it before a commit names them.
+
+        Returns:
+            The files, for `commit`.
+        """
+        additions = [CommitOperationAdd(file.path, str(file.source)) for file in files]
+        for addition, file in zip(additions, files, strict=True):
+            addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it is known, so nobody need read for it again
+        self._ask(lambda: self.api.preupload_lfs_files(self.repo, additions, repo_type=self.kind, free_memory=False))
+        return additions
+
+    def commit(self, additions: list[CommitOperationAdd], deleted: Iterable[str], parent: str, title: str) -> str:
+        """Make one commit on `main`, if that is still at `parent`; it is tried once.
+
+        Returns:
+            The id of the commit.
+
+        Raises:
+            HfHubHTTPError, httpx2.TransportError: as the client does; the commit may have happened all the same.
+        """
+        operations = [*additions, *(CommitOperationDelete(path, is_folder=False) for path in deleted)]
+        made = self.api.create_commit(
+            self.repo, operations, commit_message=title, repo_type=self.kind, parent_commit=parent
+        )
+        return made.oid
+
+    def tag(self, tag: str, commit: str, message: str) -> None:
+        """Tag a commit; a tag that is there stays as it is."""
+        self._ask(
+            lambda: self.api.create_tag(
+                self.repo, tag=tag, tag_message=message, revision=commit, repo_type=self.kind, exist_ok=True
+            )
+        )
+
+    def gate(self, gated: Gated) -> None:
+        """Let others see the repo's files only when they have asked for it."""
+        self._ask(lambda: self.api.update_repo_settings(self.repo, gated=gated, repo_type=self.kind))
+
+    def make_public(self) -> None:
+        """Show the repo to everybody."""
+        self._ask(lambda: self.api.update_repo_settings(self.repo, private=False, repo_type=self.kind))
+
+    def download(self, revision: str, cache: Path) -> Path:
+        """Download all files of a revision into a cache; gives their folder.
+
+        Raises:
+            UsageError: there is no such repo or revision.
+        """
+        try:
+            return Path(
+                self._ask(
+                    lambda: snapshot_download(
+                        self.repo, repo_type=self.kind, revision=revision, cache_dir=cache, endpoint=self.api.endpoint
+                    )
+                )
+            )
+        except RepositoryNotFoundError:
+            raise UsageError(f"there is no {self.kind} {self.repo} on the Hub that this account may see") from None
+        except RevisionNotFoundError:
+            raise UsageError(f"{self.repo} has no revision {revision}") from None
+
+    def _ask(self, call: Callable[[], Result]) -> Result:
+        """Make a call; errors that the caller cannot do anything about become one line."""
+        try:
+            return retrying(call)
+        except (RepositoryNotFoundError, RevisionNotFoundError):
+            raise
+        except (HfHubHTTPError, httpx2.HTTPError, OSError, RuntimeError) as error:
+            raise EmollmsError(f"{self.repo}: {describe(error)}") from error

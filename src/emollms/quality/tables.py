@@ -1,0 +1,90 @@
+"""Data sets of any kind as Arrow tables: Parquet, JSON Lines, a folder, a dataset repo of the Hub."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from emollms.errors import UsageError
+
+LOADERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
+
+
+def load_splits(name: str) -> dict[str, pa.Table]:
+    """The splits of a data set.
+
+    Args:
+        name: a Parquet, JSON Lines or CSV file, a folder that `load_dataset` loads, or the id of a repo of the Hub,
+            with `@` and a revision where one is meant. A single file is one split, `train`.
+
+    Raises:
+        UsageError: there is no such thing, or it cannot be read.
+    """
+    from datasets import Dataset, disable_progress_bars, load_dataset
+    from datasets.exceptions import DatasetGenerationError
+
+    disable_progress_bars()
+    path = Path(name)
+    try:
+        if path.suffix in LOADERS and path.is_file():
+            found = load_dataset(LOADERS[path.suffix], data_files=str(path))
+        elif path.exists():
+            found = load_dataset(str(path))
+        else:
+            repo, _, revision = name.partition("@")
+            found = load_dataset(repo, revision=revision or None)
+    except (DatasetGenerationError, FileNotFoundError, ConnectionError, ValueError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise UsageError(f"{name} cannot be read as a data set: {reason}") from None
+    return {split: _arrow(rows) for split, rows in found.items() if isinstance(rows, Dataset)}
+
+
+def _arrow(rows: object) -> pa.Table:
+    return rows.with_format("arrow")[:]  # type: ignore[attr-defined]
+
+
+def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
+    """The column of texts.
+
+    Raises:
+        UsageError: there is none of this name, or it holds no strings.
+    """
+    if name not in table.column_names:
+        raise UsageError(f"{of} has no column {name!r}; it has {', '.join(table.column_names)}; see --text-column")
+    column = table[name]
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        raise UsageError(f"column {name!r} of {of} holds {column.type}, not text; see --text-column")
+    return column.cast(pa.string())
+
+
+def as_texts(splits: dict[str, pa.Table], column: str, of: str) -> pa.Table:
+    """The rows of a data set as `quality.screening.TEXT_SCHEMA` has them; what a data set lacks is null.
+
+    Rows without an `id` get split and number. Wordings of one text stand for it together: a table with a `wording`
+    column is read at its first wording alone.
+    """
+    from emollms.quality.screening import TEXT_SCHEMA
+
+    parts = []
+    for split, table in splits.items():
+        texts = text_column(table, column, of)
+        columns = {
+            "id": table["id"].cast(pa.string()) if "id" in table.column_names else _numbers(split, len(texts)),
+            "text": texts,
+            "split": pa.repeat(split, len(texts)),
+        }
+        for field in TEXT_SCHEMA:
+            if field.name not in columns:
+                columns[field.name] = _column_or_nulls(table, field)
+        parts.append(pa.table([columns[name] for name in TEXT_SCHEMA.names], schema=TEXT_SCHEMA))
+    return pa.concat_tables(parts)
+
+
+def _column_or_nulls(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+    name = "completion" if field.name == "answer" else field.name
+    if name in table.column_names and table[name].type == field.type:
+        return table[name]
+    return pa.nulls(table.num_rows, field.type)
+
+
+def _numbers(split: str, count: int) -> pa.Array:
+    return pa.array([f"{split}/{number}" for number in range(count)], pa.string())

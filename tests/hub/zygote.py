@@ -1,0 +1,78 @@
+"""Runs scripts, each in a fork of a process that has imported the client already.
+
+`HF_ENDPOINT` and `HF_HUB_DISABLE_XET` are read when the client is imported, so scripts cannot run in the tests' own
+process; importing anew for each would take longer than the tests. Each script finds `waits`, a list of the seconds that
+the client and the package would have slept: nothing sleeps here.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+
+class Clock:
+    """Stands in for the module `time` where something would wait."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+def main() -> None:
+    import datasets  # noqa: F401
+    import huggingface_hub.hf_api
+    from huggingface_hub import file_download
+    from huggingface_hub.utils import _http
+
+    import emollms.cli
+    import emollms.publishing.publish
+    import emollms.publishing.retry
+
+    clock = Clock()
+    for module in (file_download, _http, emollms.publishing.retry):
+        module.time = clock
+    print("ready", flush=True)
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            run(job, clock)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def run(job: dict[str, object], clock: Clock) -> NoReturn:
+    """Run a script and leave; nothing of the process's own end is run, as after a kill."""
+    os.environ.update(job["environment"])
+    os.chdir(job["folder"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(Path(job["folder"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.argv = ["script", *job["arguments"]]
+    code = 1
+    try:
+        exec(compile(job["script"], "script", "exec"), {"__name__": "__main__", "waits": clock.waits})
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
