@@ -6,6 +6,7 @@ The pairs are uint64, `smaller row << 32 | larger row`, sorted.
 """
 
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -132,7 +133,6 @@ PACKAGES = {
 if __name__ == "__main__":
     engine, texts_path, out = sys.argv[1:]
     pairs = np.sort(ENGINES[engine](texts_path))
-    peak = peak_memory()
     with Path(out).open("wb") as file:
         np.save(file, pairs)
-    Path(out).with_suffix(".kb").write_text(str(peak))
+    Path(out).with_suffix(".use").write_text(f"{peak_memory()} {time.process_time()}")

@@ -127,7 +127,13 @@ class TestHub:
         command = [str(Path(sys.executable).parent / program), *others]
         environment = self.server.environment(self.xet, token)
         found = subprocess.run(
-            command, env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            command,
+            env=environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         done = Done(found.returncode, found.stdout, found.stderr)
         assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"

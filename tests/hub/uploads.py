@@ -45,7 +45,8 @@ def _upload(hub: "Hub", oid: str, size: int) -> dict[str, object]:
     if size <= hub.part_size:
         return {"href": f"{address}?signature={hub.secret}"}
     parts = {
-        str(number + 1): f"{address}/{number + 1}?signature={hub.secret}" for number in range(ceil(size / hub.part_size))
+        str(number + 1): f"{address}/{number + 1}?signature={hub.secret}"
+        for number in range(ceil(size / hub.part_size))
     }
     return {"href": f"{address}/complete?signature={hub.secret}", "header": {"chunk_size": str(hub.part_size), **parts}}
 
@@ -107,7 +108,12 @@ def commit(hub: "Hub", request: Request, kind: str, repo: str, revision: str) ->
     for line in lines[1:]:
         _apply(hub, files, line["key"], line["value"])
     made = hub.store.commit(
-        found, revision, header["summary"], header.get("description", ""), request.user.name if request.user else "", files
+        found,
+        revision,
+        header["summary"],
+        header.get("description", ""),
+        request.user.name if request.user else "",
+        files,
     )
     url = f"{request.base}/{'' if kind == 'models' else f'{kind}/'}{repo}/commit/{made.oid}"
     return Answer({"success": True, "commitOid": made.oid, "commitUrl": url, "hookOutput": ""})

@@ -2,103 +2,21 @@
 
 import csv
 import hashlib
-import re
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TypeVar
 
-from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
+from emollms.corpora.lines import CONTROL, LONGEST, CsvLines, as_text, name_of, skip_line
+from emollms.corpora.metadata import CorpusMetadata, SourceFile
+from emollms.corpora.records import CellError, LeftOut, Record
 from emollms.errors import Place, SourceError, UsageError
 
-Given = TypeVar("Given")
-LONGEST_LINE = 1 << 20  # bytes; the longest real line is 3 KB, and a file without line ends must not fill memory
-_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")  # all but the tab and the line feed
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+__all__ = ["CHECK_AGAIN", "CellError", "LeftOut", "Record", "Source"]  # all that a builder needs, in one place
+
 CHECK_AGAIN = "get the file again with `emollms corpora fetch`, or leave the row out with --quarantine"
-
-
-class CellError(Exception):
-    """A cell that cannot be read; `Record` raises it, the base class adds the place."""
-
-    def __init__(self, problem: str, value: str | None) -> None:
-        super().__init__(problem)
-        self.problem, self.value = problem, value
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One raw row.
-
-    Args:
-        file: the file it stands in.
-        line: its last line there, from 1.
-        cells: column name to cell, as written.
-    """
-
-    file: SourceFile
-    line: int
-    cells: Mapping[str, str]
-
-    @property
-    def task(self) -> str:
-        """The task of the row's file, which the table of files gives."""
-        return _given(self.file.task)
-
-    @property
-    def split(self) -> Split:
-        """The split of the row's file, which the table of files gives."""
-        return _given(self.file.split)
-
-    @property
-    def language(self) -> str:
-        """The language of the row's file, which the table of files gives."""
-        return _given(self.file.language)
-
-    def __getitem__(self, column: str) -> str:
-        """The cell of a column, as written."""
-        return self.cells[column]
-
-    def number(self, column: str) -> float:
-        """The cell of a column as a number, written in ASCII digits with a decimal point.
-
-        Raises:
-            CellError: it is none.
-        """
-        cell = self.cells[column]
-        if not _NUMBER.fullmatch(cell):  # float() also takes 1_000, digits of other scripts, and spaces around
-            raise CellError(f"{column} is not a number", cell)
-        return float(cell)
-
-    def flags(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Those of the 0/1 columns that hold 1.
-
-        Raises:
-            CellError: a cell is neither 0 nor 1.
-        """
-        for column in columns:
-            if self.cells[column] not in ("0", "1"):
-                raise CellError(f"{column} is neither 0 nor 1", self.cells[column])
-        return tuple(column for column in columns if self.cells[column] == "1")
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A raw row that was left out, and why.
-
-    Args:
-        place: where it stands.
-        reason: why, in a few words.
-        value: what stands there.
-        source_id: its id, where it has one.
-    """
-
-    place: Place
-    reason: str
-    value: str | None
-    source_id: str | None = None
 
 
 @dataclass
@@ -179,7 +97,7 @@ class Source:
         return (self.root / path).stat().st_size
 
     @contextmanager
-    def _open(self, file: SourceFile) -> Iterator[BinaryIO]:
+    def _open(self, file: SourceFile) -> Iterator[BufferedReader]:
         """Open a file; what the system says against it becomes an error of the source."""
         try:
             with (self.root / file.path).open("rb") as stream:
@@ -196,11 +114,11 @@ class Source:
         self.check(file)
         with self._open(file) as stream:
             number = 0
-            while raw := stream.readline(LONGEST_LINE):
+            while raw := stream.readline(LONGEST):
                 number += 1
-                if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
-                    self.refuse(self.place(file, number), "line is longer than 1 MiB", _as_text(raw))
-                    _skip_line(stream)
+                if len(raw) == LONGEST and not raw.endswith(b"\n"):
+                    self.refuse(self.place(file, number), "line is longer than 1 MiB", as_text(raw))
+                    skip_line(stream)
                 elif (line := self._decode(file, number, raw)) is not None:
                     yield number, line
 
@@ -208,14 +126,14 @@ class Source:
         end = 2 if raw.endswith(b"\r\n") else 1 if raw.endswith(b"\n") else 0
         self.defects["CRLF line end"] += end == 2
         raw = raw[: len(raw) - end]
-        if control := _CONTROL.search(raw):
-            self.refuse(self.place(file, number), _name_of(control), _as_text(raw[max(0, control.start() - 20) :]))
+        if control := CONTROL.search(raw):
+            self.refuse(self.place(file, number), name_of(control), as_text(raw[max(0, control.start() - 20) :]))
             return None
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
             problem = f"byte {error.start + 1} of the line is not UTF-8"
-            self.refuse(self.place(file, number), problem, _as_text(raw[error.start : error.start + 40]))
+            self.refuse(self.place(file, number), problem, as_text(raw[error.start : error.start + 40]))
             return None
         if number == 1 and line.startswith("\ufeff"):
             self.defects["byte order mark"] += 1
@@ -264,12 +182,12 @@ class Source:
         """Hold the number of data rows against the pinned one.
 
         Raises:
-            SourceError: it differs; in quarantine that is only counted.
+            SourceError: it differs; in quarantine that is only counted, and a file without rows is noted.
         """
         if file.rows is None or rows == file.rows:
             return
-        if not self.quarantine:
-            raise SourceError(self.place(file), f"{rows} rows instead of {file.rows}", None, CHECK_AGAIN)
+        if not rows or not self.quarantine:
+            self.refuse(self.place(file), f"{rows} rows instead of {file.rows}", None)
         self.defects["file has other rows than the pinned one"] += 1
 
     def _plain(self, file: SourceFile, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -284,7 +202,7 @@ class Source:
         A quote that is not closed would take the rows after it along. So its line alone is refused, and reading goes
         on at the next one.
         """
-        lines = _Lines(self._lines_with_quotes(file))
+        lines = CsvLines(self._lines_with_quotes(file))
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         while True:
             lines.taken.clear()
@@ -315,51 +233,3 @@ class Source:
         elif list(columns) != first[1]:
             self.refuse(self.place(file, first[0]), f"columns are not {', '.join(columns)}", "\t".join(first[1]))
         return list(columns) == first[1]
-
-
-class _Lines:
-    """Lines for `csv.reader`, which takes as many as a row needs.
-
-    Args:
-        lines: numbers and lines, without ends.
-    """
-
-    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
-        self._lines = lines
-        self._waiting: deque[tuple[int, str]] = deque()
-        self.taken: list[tuple[int, str]] = []
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._waiting.popleft() if self._waiting else next(self._lines)
-        self.taken.append(line)
-        return line[1] + "\n"
-
-    def give_back(self) -> tuple[int, str]:
-        """Put back all taken lines but the first, and return that one."""
-        first, *others = self.taken
-        self._waiting.extendleft(reversed(others))
-        return first
-
-
-def _given(value: Given | None) -> Given:
-    if value is None:
-        raise TypeError("the table of files leaves this empty, and the builder asks for it")
-    return value
-
-
-def _name_of(control: re.Match[bytes]) -> str:
-    code = control[0][0]
-    names = {0: "NUL byte", 13: "carriage return inside the line"}
-    return names.get(code, f"control character U+{code:04X}")
-
-
-def _as_text(raw: bytes) -> str:
-    return raw[:200].decode("utf-8", errors="backslashreplace").rstrip("\r\n")
-
-
-def _skip_line(stream: BinaryIO) -> None:
-    while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-        pass

@@ -1,7 +1,7 @@
 """Answers without a model: two lexicons of polarity, and constants. What a model gains is what it has above these.
 
-VADER: Hutto and Gilbert, 2014 (package vaderSentiment). TextBlob: the lexicon of `pattern` (De Smedt and Daelemans, 2012).
-As a model's, their scores are on 0..1; polarity -1..1 becomes (polarity + 1) / 2.
+VADER: Hutto and Gilbert, 2014. TextBlob: the lexicon of `pattern`, De Smedt and Daelemans, 2012. Scores are on 0..1, as
+a model's are; polarity -1..1 becomes (polarity + 1) / 2.
 """
 
 import math

@@ -162,9 +162,7 @@ def reliability(confidence: Floats, right: Flags, bins: int = BINS) -> list[Bin]
     n = np.bincount(places, minlength=bins)
     shares = np.maximum(n, 1)
     means = np.bincount(places, confidence, bins) / shares, np.bincount(places, right, bins) / shares
-    return [
-        Bin(i / bins, (i + 1) / bins, int(n[i]), float(means[0][i]), float(means[1][i])) for i in range(bins)
-    ]
+    return [Bin(i / bins, (i + 1) / bins, int(n[i]), float(means[0][i]), float(means[1][i])) for i in range(bins)]
 
 
 def calibration_error(diagram: Sequence[Bin]) -> float:

@@ -109,7 +109,9 @@ class Calibration(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise UsageError(f"{path}: no calibration: {where}: {first['msg']}; run `emollms calibrate` again") from error
+            raise UsageError(
+                f"{path}: no calibration: {where}: {first['msg']}; run `emollms calibrate` again"
+            ) from error
 
 
 def fit_task(task: Task, probabilities: Floats, gold: Integers | Flags, split: str) -> TaskCalibration:

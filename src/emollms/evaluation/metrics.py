@@ -36,12 +36,12 @@ def pearson(gold: Floats, predicted: Floats) -> float:
 
 def upper_half(gold: Floats) -> Flags:
     """The rows with gold ≥ 0.5, of moderate to high intensity."""
-    return gold >= 0.5
+    return np.asarray(gold >= 0.5, dtype=np.bool_)
 
 
 def nonzero(gold: Floats) -> Flags:
     """The rows with gold ≠ 0, where some emotion can be inferred."""
-    return gold != 0
+    return np.asarray(gold != 0, dtype=np.bool_)
 
 
 def pearson_upper_half(gold: Floats, predicted: Floats) -> float:
@@ -135,7 +135,7 @@ def to_classes(values: Floats) -> Integers:
 
 def one_hot(values: Floats, classes: Integers) -> Flags:
     """Classes as labels, one column for each of `classes`."""
-    return to_classes(values)[:, None] == classes[None, :]
+    return np.asarray(to_classes(values)[:, None] == classes[None, :], dtype=np.bool_)
 
 
 def _sklearn() -> Any:

@@ -65,9 +65,7 @@ PEARSON_UPPER_HALF = _pearson(
 )
 PEARSON_NONZERO = _pearson("pearson_nonzero", "Pearson's r, gold ≠ 0", metrics.pearson_nonzero, metrics.nonzero)
 KAPPA = _kappa("kappa", "quadratic weighted kappa", metrics.kappa)
-KAPPA_NONZERO = _kappa(
-    "kappa_nonzero", "quadratic weighted kappa, gold ≠ 0", metrics.kappa_nonzero, metrics.nonzero
-)
+KAPPA_NONZERO = _kappa("kappa_nonzero", "quadratic weighted kappa, gold ≠ 0", metrics.kappa_nonzero, metrics.nonzero)
 ACCURACY = Metric("accuracy", "accuracy", metrics.accuracy, intervals.accuracy_sums)
 MACRO_F1 = Metric("macro_f1", "macro-F1", metrics.macro_f1, intervals.macro_f1_sums, by_label=True)
 MICRO_F1 = Metric("micro_f1", "micro-F1", metrics.micro_f1, intervals.micro_f1_sums)
@@ -85,7 +83,7 @@ class Scheme:
     Args:
         main: the metric that stands for the task in tables, the one published for it.
         others: further ones.
-        invalid_class: the class that an unreadable answer counts as by the official rule; None where it counts as wrong.
+        invalid_class: the class that an unreadable answer is by the official rule; None where it is wrong.
     """
 
     main: Metric

@@ -1,140 +1,24 @@
 """A score for a task: every metric with its parts, 95 % intervals, and how many answers could not be read."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.intervals import Interval, RowSums, interval, resample
+from emollms.evaluation.intervals import interval, resample
 from emollms.evaluation.metrics import Floats
+from emollms.evaluation.results import Comparison, Figure, MetricScore, TaskScore
 from emollms.evaluation.schemes import Metric, Policy, scheme_of
 from emollms.evaluation.sheet import Sheet, as_sheet
 from emollms.prompts.answers import Reading
 from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
+NOT_A_NUMBER = "not a number"
 Gold = float | int | Collection[str]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One value of a metric.
-
-    Args:
-        value: the value; 0 where the metric has none.
-        interval: its 95 % bootstrap interval.
-        n: the rows it was computed from.
-    """
-
-    value: float
-    interval: Interval
-    n: int
-
-
-@dataclass(frozen=True)
-class MetricScore(Figure):
-    """A metric of a task.
-
-    Args:
-        value: over all rows; the mean of the parts where the task asks for one emotion at a time.
-        interval: its 95 % bootstrap interval.
-        n: the rows it was computed from.
-        name: the name of the metric.
-        title: its name for people.
-        parts: its value for each emotion asked for, each label, or each class seen in gold.
-    """
-
-    name: str
-    title: str
-    parts: Mapping[str, Figure] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class TaskScore:
-    """How good answers to a task are.
-
-    Args:
-        task: name of the task.
-        main: name of the metric that stands for it.
-        metrics: every metric by name.
-        n: how many rows there are.
-        scored: how many of them were scored; fewer where the policy drops invalid ones.
-        invalid: how many answers could not be read, by reason, most common first.
-        policy: what they count as.
-        sheet: gold and predictions, for `compare`.
-    """
-
-    task: str
-    main: str
-    metrics: Mapping[str, MetricScore]
-    n: int
-    scored: int
-    invalid: Mapping[str, int]
-    policy: Policy
-    sheet: Sheet = field(repr=False, compare=False)
-
-    @property
-    def value(self) -> float:
-        """The main metric."""
-        return self.metrics[self.main].value
-
-    @property
-    def invalid_count(self) -> int:
-        """How many answers could not be read."""
-        return sum(self.invalid.values())
-
-    @property
-    def invalid_rate(self) -> float:
-        """Their share, 0..1."""
-        return self.invalid_count / self.n if self.n else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything but the rows, as `scores.json` has it."""
-        return {
-            "task": self.task,
-            "main": self.main,
-            "value": self.value,
-            "n": self.n,
-            "scored": self.scored,
-            "invalid": {"policy": self.policy, "rate": self.invalid_rate, "n": self.invalid_count}
-            | {"reasons": dict(self.invalid)},
-            "metrics": {
-                name: {"title": metric.title, **_figure_json(metric)}
-                | {"parts": {part: _figure_json(figure) for part, figure in metric.parts.items()}}
-                for name, metric in self.metrics.items()
-            },
-        }
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the same rows of a task.
-
-    Args:
-        task: name of the task.
-        metric: name of the metric.
-        a: its value for the first.
-        b: its value for the second.
-        difference: a - b.
-        interval: the 95 % interval of the difference, from resamples of rows that are the same for both.
-        n: the rows.
-    """
-
-    task: str
-    metric: str
-    a: float
-    b: float
-    difference: float
-    interval: Interval
-    n: int
-
-    @property
-    def above_noise(self) -> bool:
-        """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
-        return not self.interval.low <= 0 <= self.interval.high
 
 
 def score(
@@ -163,8 +47,10 @@ def score(
         seed: seed of the resamples; the same seed and number of rows give the same draws.
 
     Raises:
-        UsageError: the lists differ in length, a policy is unknown, or an emotion or label is none of the task's.
+        UsageError: the lists differ in length, a row has no gold, the policy is unknown, or an emotion or label is none
+            of the task's.
     """
+    readings = [_finite(reading) for reading in readings]
     sheet = as_sheet(task, golds, readings, emotions, policy, language, scale)
     scheme = scheme_of(task)
     kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
@@ -179,6 +65,13 @@ def score(
         policy=policy,
         sheet=sheet,
     )
+
+
+def _finite(reading: Reading) -> Reading:
+    """`reading`; one that is no finite number counts as an answer that could not be read."""
+    if isinstance(reading.value, float) and not math.isfinite(reading.value):
+        return Reading(None, NOT_A_NUMBER)
+    return reading
 
 
 def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
@@ -239,7 +132,7 @@ def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -
     for stratum in sheet.strata():
         cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
-        sums: list[RowSums] = [metric.sums(gold, said) for metric, _, gold, said in cells]
+        sums = [metric.sums(gold, said) for metric, _, gold, said in cells]
         for (metric, part, gold, said), samples in zip(cells, resample(sums, resamples, generator), strict=True):
             figure = Figure(metric.value(gold, said), interval(samples), int(metric.rows(gold).sum()))
             if part:
@@ -258,7 +151,3 @@ def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts:
     return MetricScore(
         value, interval(samples), sum(figure.n for figure, _ in strata), metric.name, metric.title, parts
     )
-
-
-def _figure_json(figure: Figure) -> dict[str, Any]:
-    return {"value": figure.value, "low": figure.interval.low, "high": figure.interval.high, "n": figure.n}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.metrics import Flags, Floats, Integers, one_hot, to_classes
+from emollms.evaluation.metrics import Flags, Integers, one_hot, to_classes
 from emollms.evaluation.schemes import POLICIES, Metric, Policy, Values, scheme_of
 from emollms.prompts.answers import Reading
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
@@ -102,29 +102,47 @@ def as_sheet(
     """Gold and predictions as arrays; the arguments are those of `scoring.score`.
 
     Raises:
-        UsageError: the lists differ in length, the policy is unknown, or an emotion or label is none of the task's.
+        UsageError: the lists differ in length, a row has no gold, the policy is unknown, or an emotion or label is none
+            of the task's.
     """
     if policy not in POLICIES:
         raise unknown("policy for invalid answers", policy, POLICIES)
     if len(golds) != len(readings) or (emotions is not None and len(emotions) != len(golds)):
-        raise UsageError(f"{task.name}: {len(golds)} golds, {len(readings)} answers; give one of each, and emotion, a row")
-    valid = np.array([reading.value is not None for reading in readings], dtype=np.bool_)
-    present, emotion = _emotions(task, emotions or [None] * len(golds))
+        asked = "no" if emotions is None else len(emotions)
+        raise UsageError(f"{task.name}: {len(golds)} golds, {len(readings)} answers, {asked} emotions; give one a row")
+    if missing := [number for number, gold in enumerate(golds) if gold is None]:
+        raise UsageError(f"{task.name}: row {missing[0]} has no gold; leave out rows without")
     names = task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
     said = [reading.value for reading in readings]
     if isinstance(task, MultiLabelTask):
-        gold: Values = _flags(task, golds, names)
-        predicted: Values = _flags(task, [value if value is not None else () for value in said], names)
-        worst: Values = ~gold
+        gold, predicted, worst = _label_columns(task, golds, said, names)
     else:
-        gold = np.array(golds, dtype=np.float64)
-        middle = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else sum(scale) / 2
-        fill = np.nan if middle is None else middle
-        predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)
-        worst = _farthest(gold, (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale)
+        gold, predicted, worst = _number_columns(task, golds, said, scale)
+    valid = np.array([value is not None for value in said], dtype=np.bool_)
     if policy == "worst":
         predicted[~valid] = worst[~valid]
+    present, emotion = _emotions(task, emotions or [None] * len(golds))
     return Sheet(task, gold, predicted, valid, present, emotion, names)
+
+
+def _label_columns(
+    task: MultiLabelTask, golds: Sequence[Any], said: Sequence[Any], names: tuple[str, ...]
+) -> tuple[Values, Values, Values]:
+    """Gold, predictions, and the worst ones: all labels that gold has not, none that it has."""
+    gold = _flags(task, golds, names)
+    return gold, _flags(task, [() if labels is None else labels for labels in said], names), ~gold
+
+
+def _number_columns(
+    task: Task, golds: Sequence[Any], said: Sequence[Any], scale: tuple[float, float]
+) -> tuple[Values, Values, Values]:
+    """Gold, predictions, and the worst ones: the end of the scale that is farther from the gold, the lower if both."""
+    low, high = (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale
+    official = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
+    fill = np.nan if official is None else official
+    gold = np.array(golds, dtype=np.float64)
+    predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)
+    return gold, predicted, np.where(gold - low < high - gold, float(high), float(low))
 
 
 def _emotions(task: Task, emotions: Sequence[str | None]) -> tuple[tuple[str, ...], Integers]:
@@ -143,9 +161,3 @@ def _flags(task: MultiLabelTask, rows: Sequence[Collection[str]], names: tuple[s
         raise unknown(f"label of task {task.name}", min(alien), task.labels)
     flags = [[name in labels for name in names] for labels in rows]
     return np.array(flags, dtype=np.bool_).reshape(len(rows), len(names))
-
-
-def _farthest(gold: Floats, ends: tuple[float, float]) -> Floats:
-    """The end of the scale that is farther from each gold; the lower one from the middle."""
-    low, high = ends
-    return np.where(gold - low < high - gold, float(high), float(low))

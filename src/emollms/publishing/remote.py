@@ -1,6 +1,6 @@
 """A repo on the Hub: what is there, and the few calls that change it. Calls that fail for a passing reason are repeated."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -112,7 +112,7 @@ class Remote:
         """Create the repo, private; one that is there stays as it is."""
         self._ask(lambda: self.api.create_repo(self.repo, repo_type=self.kind, private=True, exist_ok=True))
 
-    def upload(self, files: Iterable[LocalFile]) -> list[CommitOperationAdd]:
+    def upload(self, files: Sequence[LocalFile]) -> list[CommitOperationAdd]:
         """Send the content of files; nothing is seen of it before a commit names them.
 
         Returns:

@@ -21,7 +21,7 @@ SEED = 1
 
 BLOCK = 1024  # rows signed at a time: with 196 permutations their signatures fill 800 kB and stay in the cache
 _UNROLL = 8
-_MEMO_BITS = 20
+_MEMO_BITS = 19
 _WAYS = 4
 
 
@@ -35,8 +35,8 @@ def permutations(count: int, seed: int = SEED) -> tuple[Signatures, Signatures]:
 class Signer:
     """Signs rows of texts; one a worker, since it owns the room that its loops write to.
 
-    A gram met before has its hash in a table of 2^20 places (16 MB), where a newer gram takes the place of an older one, so
-    that SHA-1, much the longest step, runs for few of them and the memory is bounded.
+    A gram met before has its hash in a table of 2^19 places (8 MB), where a newer gram takes the place of an older
+    one, so that SHA-1, much the longest step, runs for few of them and the memory is bounded.
 
     Args:
         texts: the column.

@@ -1,0 +1,131 @@
+"""What scoring gives: figures with intervals, a task's score, and the comparison of two."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emollms.evaluation.intervals import Interval
+from emollms.evaluation.schemes import Policy
+from emollms.evaluation.sheet import Sheet
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value of a metric.
+
+    Args:
+        value: the value; 0 where the metric has none.
+        interval: its 95 % bootstrap interval.
+        n: the rows it was computed from.
+    """
+
+    value: float
+    interval: Interval
+    n: int
+
+
+@dataclass(frozen=True)
+class MetricScore(Figure):
+    """A metric of a task.
+
+    Args:
+        value: over all rows; the mean of the parts where the task asks for one emotion at a time.
+        interval: its 95 % bootstrap interval.
+        n: the rows it was computed from.
+        name: the name of the metric.
+        title: its name for people.
+        parts: its value for each emotion asked for, each label, or each class seen in gold.
+    """
+
+    name: str
+    title: str
+    parts: Mapping[str, Figure] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """How good answers to a task are.
+
+    Args:
+        task: name of the task.
+        main: name of the metric that stands for it.
+        metrics: every metric by name.
+        n: how many rows there are.
+        scored: how many of them were scored; fewer where the policy drops invalid ones.
+        invalid: how many answers could not be read, by reason, most common first.
+        policy: what they count as.
+        sheet: gold and predictions, for `compare`.
+    """
+
+    task: str
+    main: str
+    metrics: Mapping[str, MetricScore]
+    n: int
+    scored: int
+    invalid: Mapping[str, int]
+    policy: Policy
+    sheet: Sheet = field(repr=False, compare=False)
+
+    @property
+    def value(self) -> float:
+        """The main metric."""
+        return self.metrics[self.main].value
+
+    @property
+    def invalid_count(self) -> int:
+        """How many answers could not be read."""
+        return sum(self.invalid.values())
+
+    @property
+    def invalid_rate(self) -> float:
+        """Their share, 0..1."""
+        return self.invalid_count / self.n if self.n else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the rows, as `scores.json` has it."""
+        return {
+            "task": self.task,
+            "main": self.main,
+            "value": self.value,
+            "n": self.n,
+            "scored": self.scored,
+            "invalid": {"policy": self.policy, "rate": self.invalid_rate, "n": self.invalid_count}
+            | {"reasons": dict(self.invalid)},
+            "metrics": {
+                name: {"title": metric.title, **_figure_json(metric)}
+                | {"parts": {part: _figure_json(figure) for part, figure in metric.parts.items()}}
+                for name, metric in self.metrics.items()
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same rows of a task.
+
+    Args:
+        task: name of the task.
+        metric: name of the metric.
+        a: its value for the first.
+        b: its value for the second.
+        difference: a - b.
+        interval: the 95 % interval of the difference, from resamples of rows that are the same for both.
+        n: the rows.
+    """
+
+    task: str
+    metric: str
+    a: float
+    b: float
+    difference: float
+    interval: Interval
+    n: int
+
+    @property
+    def above_noise(self) -> bool:
+        """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
+        return not self.interval.low <= 0 <= self.interval.high
+
+
+def _figure_json(figure: Figure) -> dict[str, Any]:
+    return {"value": figure.value, "low": figure.interval.low, "high": figure.interval.high, "n": figure.n}

@@ -1,0 +1,159 @@
+"""What is looked at before anything leaves the machine."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.release import LocalFile, local_files
+from emollms.quality.sensitive import count_sensitive
+from emollms.repository.manifest import CountEntry, FileEntry
+
+PLACEHOLDER = "More Information Needed"
+METADATA = (
+    "pretty_name", "license", "language", "task_categories", "size_categories", "configs", "dataset_info",
+)  # fmt: skip
+"""What the metadata of a data set's README must have."""
+ENDINGS = (".parquet", ".json", ".md")
+"""Kinds of files that a data set is made of."""
+NOT_LOOKED_AT = ("sha256",)
+"""Columns that hold hashes, which look like keys."""
+CELLS = 65_536
+
+
+def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> dict[str, LocalFile]:
+    """The files of a repo, when they are those that its manifest lists, and no others.
+
+    Args:
+        folder: the repo.
+        entries: what the manifest lists.
+        manifest: the path of the manifest itself.
+
+    Raises:
+        UsageError: there are files that nobody expects.
+        EmollmsError: a file is missing, or is not what the manifest says.
+    """
+    expected = {entry.path: entry.sha256 for entry in entries}
+    there = {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
+    }
+    _refuse_others(folder, there - {*expected, manifest})
+    missing = sorted(set(expected) - there)
+    if missing:
+        raise EmollmsError(f"{folder} lacks {', '.join(missing)}; build it again")
+    files = local_files(folder, [*expected, manifest])
+    changed = [path for path, sha256 in expected.items() if files[path].sha256 != sha256]
+    if changed:
+        raise EmollmsError(f"{folder}: {', '.join(changed)} changed after the build; build it again, as a new version")
+    return files
+
+
+def _refuse_others(folder: Path, others: Iterable[str]) -> None:
+    if others := sorted(others):
+        raise UsageError(f"{folder} holds what is not of the data set: {', '.join(others)}; move it elsewhere")
+
+
+def check_endings(files: Iterable[str]) -> None:
+    """Refuse files of kinds that a data set does not have, such as scripts and pickles.
+
+    Raises:
+        EmollmsError: there is one.
+    """
+    others = [path for path in files if not path.endswith(ENDINGS)]
+    if others:
+        raise EmollmsError(f"a data set is made of {', '.join(ENDINGS)} files; refused: {', '.join(others)}")
+
+
+def check_readme(readme: Path, counts: Sequence[CountEntry]) -> None:
+    """Refuse a README that is incomplete, or that contradicts the data.
+
+    Args:
+        readme: the file.
+        counts: rows by task and split, as the manifest has them.
+
+    Raises:
+        EmollmsError: something is missing or wrong.
+    """
+    text = readme.read_text(encoding="utf-8")
+    if PLACEHOLDER.lower() in text.lower():
+        raise EmollmsError(f"{readme} says {PLACEHOLDER!r}; fill the gap")
+    metadata = read_metadata(readme)
+    missing = [name for name in METADATA if not metadata.get(name)]
+    if missing:
+        raise EmollmsError(f"{readme}: the metadata lacks {', '.join(missing)}")
+    found = rows_by_config(metadata)
+    for config, expected in _expected_rows(counts).items():
+        if found.get(config) != expected:
+            raise EmollmsError(f"{readme}: dataset_info of {config} says {found.get(config)}, the data has {expected}")
+
+
+def read_metadata(readme: Path) -> dict[str, object]:
+    """The YAML metadata of a README.
+
+    Raises:
+        EmollmsError: there is none, or it is broken.
+    """
+    _, *parts = readme.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        metadata = yaml.safe_load(parts[0]) if len(parts) == 2 else None
+    except yaml.YAMLError as error:
+        raise EmollmsError(f"{readme}: the metadata is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(metadata, dict):
+        raise EmollmsError(f"{readme} has no metadata; it stands between two lines of --- at the top")
+    return metadata
+
+
+def rows_by_config(metadata: Mapping[str, object]) -> dict[str, dict[str, int]]:
+    """Rows by config and split, as the `dataset_info` of a README has them."""
+    infos = metadata["dataset_info"]
+    return {
+        info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
+        for info in (infos if isinstance(infos, list) else [])
+    }
+
+
+def _expected_rows(counts: Sequence[CountEntry]) -> dict[str, dict[str, int]]:
+    rows: dict[str, Counter[str]] = {}
+    for count in counts:
+        for config in ("default", count.task):
+            rows.setdefault(config, Counter())[count.split] += count.rows
+    return {config: dict(splits) for config, splits in rows.items()}
+
+
+def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
+    """Look for secrets and personal data in every text cell and file.
+
+    Returns:
+        How much personal data there is, a line for each kind that was found.
+
+    Raises:
+        EmollmsError: there are secrets, such as tokens and keys; the message says where, and never what.
+    """
+    secrets: Counter[str] = Counter()
+    texts: Counter[str] = Counter()
+    for path, file in files.items():
+        for place, cells in _texts(file):
+            for kind, count in count_sensitive(cells).items():
+                texts[kind] += count.texts
+                secrets[f"{path}{place}"] += count.texts if kind == "secret" else 0
+    found = [f"{place} ({number})" for place, number in secrets.items() if number]
+    if found:
+        raise EmollmsError(f"there are secrets, such as tokens or keys, in {', '.join(found)}; take them out")
+    return tuple(f"{number:,} texts hold what looks like a {kind}" for kind, number in texts.items() if number)
+
+
+def _texts(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
+    """The texts of a file, in portions, each text once in a portion, and where in the file they are."""
+    if file.path.endswith(".parquet"):
+        with pq.ParquetFile(file.source) as table:
+            for batch in table.iter_batches(CELLS):
+                for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                    flat = column.flatten() if pa.types.is_list(column.type) else column
+                    if pa.types.is_string(flat.type) and name not in NOT_LOOKED_AT:
+                        yield f", column {name}", flat.unique()
+    else:
+        yield "", pa.array(file.source.read_text(encoding="utf-8").splitlines(), pa.string())

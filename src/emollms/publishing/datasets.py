@@ -1,0 +1,107 @@
+"""A built data set, or the id-only form of one, as a release."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.checks import (
+    check_endings,
+    check_readme,
+    check_sensitive,
+    checked_files,
+    read_metadata,
+    rows_by_config,
+)
+from emollms.publishing.idonly import is_id_only, read_ids_manifest
+from emollms.publishing.release import LocalFile, Release
+from emollms.repository.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, read_manifest
+
+
+def dataset_release(folder: Path, version: str | None = None) -> Release:
+    """The release of a data set that may be published.
+
+    Args:
+        folder: a dataset repo, or its id-only form.
+        version: the version that it must be.
+
+    Raises:
+        UsageError: it is no data set, another version, or there are files that nobody expects.
+        EmollmsError: it may not be passed on, is damaged or incomplete, or holds secrets.
+    """
+    if is_id_only(folder):
+        ids = read_ids_manifest(folder)
+        refuse_sources(ids.sources, "none", "not even its ids")
+        return _release(folder, f"{ids.data_set} (ids)", ids.version, version, ids.files, ids.counts)
+    manifest = read_manifest(folder)
+    refuse_text(manifest)
+    return _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
+
+
+def refuse_text(manifest: Manifest) -> None:
+    """Refuse texts that may not be passed on.
+
+    Raises:
+        EmollmsError: there are some; the message names their corpora.
+    """
+    bound = [source.corpus for source in manifest.sources if source.redistribution != "text"]
+    if bound:
+        raise EmollmsError(
+            f"the texts of {', '.join(bound)} may not be passed on; publish ids and hashes instead, with --ids-only"
+        )
+    if manifest.redistribution != "text":
+        raise EmollmsError(f"the manifest says that this may be passed on: {manifest.redistribution}; build it again")
+
+
+def refuse_sources(sources: Sequence[SourceEntry], redistribution: str, what: str) -> None:
+    """Refuse a data set with sources of which so little may be passed on.
+
+    Raises:
+        EmollmsError: there are some; the message names them.
+    """
+    bound = [source.corpus for source in sources if source.redistribution == redistribution]
+    if bound:
+        raise EmollmsError(f"nothing of {', '.join(bound)} may be passed on, {what}")
+
+
+def _release(
+    folder: Path, name: str, found: str, version: str | None, entries: Sequence[FileEntry], counts: Sequence[CountEntry]
+) -> Release:
+    if version not in (None, found):
+        raise UsageError(f"{folder} is version {found}, not {version}")
+    files = checked_files(folder, entries, NAME)
+    check_endings(files)
+    check_readme(folder / "README.md", counts)
+    return Release("dataset", name, found, files, load_dataset_back, notes=check_sensitive(files))
+
+
+def load_dataset_back(folder: Path, cache: Path) -> None:
+    """Load every config of a data set, and count its rows.
+
+    Args:
+        folder: what was downloaded.
+        cache: an empty folder.
+
+    Raises:
+        EmollmsError: it does not load, or has other rows than its README says.
+    """
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    for config, expected in rows_by_config(read_metadata(folder / "README.md")).items():
+        try:
+            loaded = load_dataset(str(folder), config, cache_dir=str(cache))
+        except (DatasetsError, ValueError, OSError) as error:
+            raise EmollmsError(f"config {config} does not load: {' '.join(str(error).split())}") from error
+        rows = {split: table.num_rows for split, table in loaded.items()}
+        if rows != expected:
+            raise EmollmsError(f"config {config} has rows {rows}, not {expected}")
+
+
+def local_release_files(folder: Path) -> tuple[str, dict[str, LocalFile]]:
+    """Version and files of a data set here, whether or not it may be published.
+
+    Raises:
+        UsageError, EmollmsError: it is none, or is damaged.
+    """
+    manifest = read_ids_manifest(folder) if is_id_only(folder) else read_manifest(folder)
+    return manifest.version, checked_files(folder, manifest.files, NAME)

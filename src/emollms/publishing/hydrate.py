@@ -1,0 +1,127 @@
+"""The way back from ids: a data set built from the reader's own corpora, and held against the published hashes."""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emollms import __version__
+from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.checks import checked_files
+from emollms.publishing.idonly import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
+from emollms.repository.build import build
+from emollms.repository.draft import move_in
+from emollms.repository.manifest import NAME, CountEntry, Manifest, entry
+from emollms.repository.specs import Settings, get_data_set
+
+
+@dataclass(frozen=True)
+class Hydrated:
+    """A data set that was built from ids.
+
+    Args:
+        manifest: its manifest.
+        rows: how many rows there are, each with the published hash.
+        differing: files that are not the published ones byte for byte, since another version of this package wrote
+            them; none of them holds rows.
+    """
+
+    manifest: Manifest
+    rows: int
+    differing: tuple[str, ...]
+
+
+def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
+    """Build the data set that an id-only form stands for.
+
+    Args:
+        ids: the id-only form.
+        out: the folder of the dataset repo; it appears when every row is right.
+        root: the folder of the corpora; None for where they are on this machine.
+
+    Raises:
+        UsageError: `ids` is no id-only form, or `out` is there.
+        SourceError: a corpus is not the one that the data set was built from.
+        EmollmsError: rows differ from the published ones.
+    """
+    form = read_ids_manifest(ids)
+    checked_files(ids, form.files, NAME)
+    original = read_original(ids)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is there; choose another --out")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+        folder = Path(name) / "built"
+        _pretend_before(original, folder)
+        build(_settings(original), folder, original.version, root)
+        rows = sum(_check_rows(count, ids, folder) for count in original.counts)
+        differing = _check_files(original, ids, folder)
+        move_in(folder, out)
+    return Hydrated(original, rows, differing)
+
+
+def _settings(original: Manifest) -> Settings:
+    """The settings that a manifest records.
+
+    Raises:
+        EmollmsError: this version of the package has other settings.
+    """
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"data_set"}
+    chosen = {name: _frozen(value) for name, value in original.settings.items() if name in fields}
+    settings = Settings(get_data_set(original.data_set), **chosen)  # type: ignore[arg-type] # checked below
+    if settings.as_json() != original.settings:
+        raise EmollmsError(
+            f"emollms {__version__} has other settings than {original.made_with}, which made this; install that version"
+        )
+    return settings
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _pretend_before(original: Manifest, folder: Path) -> None:
+    """Put the version before in place, if there was one, so that the build names it as the original does."""
+    if original.supersedes:
+        before = original.model_copy(update=original.supersedes.model_dump())
+        folder.mkdir()
+        before.write(folder)
+
+
+def _check_rows(count: CountEntry, ids: Path, folder: Path) -> int:
+    """Hold the rows of a task and split against the published ids and hashes; gives how many there are."""
+    published = pa.Table.from_batches(_published(ids, count), IDS_SCHEMA)
+    built = pa.Table.from_batches(ids_of(folder, count), IDS_SCHEMA)
+    if built.equals(published):
+        return built.num_rows
+    place = f"{count.task}/{count.split}"
+    if built["id"] != published["id"]:
+        raise EmollmsError(
+            f"{place}: {built.num_rows:,} rows were built, with other ids than the {published.num_rows:,}"
+        )
+    wrong = [
+        row["id"]
+        for row, other in zip(built.to_pylist(), published.to_pylist(), strict=True)
+        if row["sha256"] != other["sha256"]
+    ]
+    raise EmollmsError(f"{place}: {len(wrong):,} rows differ from the published ones, the first is {wrong[0]}")
+
+
+def _published(ids: Path, count: CountEntry) -> Iterator[pa.RecordBatch]:
+    for path in sorted((ids / "data" / count.task).glob(f"{count.split}-*.parquet")):
+        yield from pq.read_table(path, schema=IDS_SCHEMA).to_batches()
+
+
+def _check_files(original: Manifest, ids: Path, folder: Path) -> tuple[str, ...]:
+    """The files that are not the published ones; none may be, if this version of the package made those."""
+    differing = [file.path for file in original.files if entry(folder, folder / file.path) != file]
+    if (folder / NAME).read_bytes() != (ids / ORIGINAL).read_bytes():
+        differing.append(NAME)
+    if differing and json.loads((ids / ORIGINAL).read_text())["made_with"] == __version__:
+        raise EmollmsError(f"the rows are right, but these files are not the published ones: {', '.join(differing)}")
+    return tuple(differing)

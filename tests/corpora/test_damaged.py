@@ -1,0 +1,259 @@
+"""Builds from 200 damaged variants of the sample corpus: each ends in the stated error, or in a counted quarantine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import damage
+import pyarrow.parquet as pq
+import pytest
+import toys
+from damage import Case
+from damaged_files import zipped
+from damaged_rows import TRAINED, cells
+
+from emollms.builders.sample import Sample
+from emollms.corpora import catalogue
+from emollms.corpora.install import sha256_of
+from emollms.errors import EmollmsError, SourceError, UsageError
+from emollms.repository import pipeline
+from emollms.repository.build import build
+from emollms.repository.manifest import Manifest
+from emollms.repository.specs import DATA_SETS, Settings
+
+CASES = {case.name: case for case in damage.cases()}
+Key = tuple[str, str, str | None]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """The folder of the corpora; removed at once, since some of the files are large."""
+    yield tmp_path / "corpora"
+    shutil.rmtree(tmp_path / "corpora", ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_screening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Near-duplicates stay, so that the rows that go in and come out can be compared."""
+    monkeypatch.setattr(pipeline.Pipeline, "screen", lambda self, rejected: None)
+
+
+def settings(case: Case, quarantine: bool) -> Settings:
+    data_set = DATA_SETS["aeb" if case.split == "test" else "aaid"]
+    return Settings(data_set, corpora=("sample",), languages=("all",), quarantine=quarantine)
+
+
+def refused(case: Case, root: Path, out: Path, quarantine: bool = False) -> EmollmsError:
+    """The error that a build ends in, which leaves nothing that looks finished."""
+    with pytest.raises(EmollmsError) as caught:
+        build(settings(case, quarantine), out, root=root)
+    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.exit_code in (1, 2)
+    assert case.file in str(caught.value)
+    assert "emollms corpora" in str(caught.value)
+    assert not out.exists()
+    assert not list(out.parent.rglob("manifest.json"))
+    return caught.value
+
+
+def test_there_are_200() -> None:
+    assert len(CASES) == 200
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_build_stops(name: str, root: Path, tmp_path: Path) -> None:
+    """With the pins of the sound files."""
+    case = CASES[name]
+    error = refused(case, case.write(root), tmp_path / "out")
+    if case.stops:
+        assert case.problem in str(error)
+    else:
+        pinned = next(file.sha256 for file in Sample.meta.files if file.path == case.file)
+        found = sha256_of(root / "sample" / case.file)
+        assert str(error).startswith(f"sample/{case.file}: SHA-256 is not {pinned}: '{found}'; get the file again")
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES.values() if not case.stops])
+def test_the_error_says_what_and_where(name: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the pins of the damaged files, as if the corpus had always been so: each row is looked at."""
+    case = CASES[name]
+    pin_again(case, case.write(root), monkeypatch)
+    if not case.problem:
+        manifest = build(settings(case, quarantine=False), tmp_path / "out", root=root).manifest
+        check_defects(case, manifest, differs=False)
+        assert manifest.sources[0].left_out == {}
+        return
+    error = refused(case, root, tmp_path / "out")
+    assert isinstance(error, SourceError)
+    assert (error.place.file, error.place.line) == (f"sample/{case.file}", case.line)
+    assert re.search(case.problem, str(error).partition("; ")[0]) or case.problem in str(error)
+    assert len(str(error)) < 400
+
+
+def pin_again(case: Case, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = root / "sample" / case.file
+    about = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    files = [file.model_copy(update=about) if file.path == case.file else file for file in Sample.meta.files]
+    monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"files": tuple(files)}))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_quarantine(name: str, root: Path, tmp_path: Path) -> None:
+    case, out = CASES[name], tmp_path / "out"
+    case.write(root)
+    if case.stops:
+        assert case.problem in str(refused(case, root, out, quarantine=True))
+        return
+    if case.split == "test" and len(case.lost) >= len(damage.raw_lines("test")) - 1:
+        assert "no row is left" in str(refused(case, root, out, quarantine=True))
+        return
+    manifest = build(settings(case, quarantine=True), out, root=root).manifest
+    check_defects(case, manifest, differs=True)
+    check_rejected(case, manifest, out)
+    check_rows(case, out)
+
+
+def check_defects(case: Case, manifest: Manifest, differs: bool) -> None:
+    """The defects that the manifest counts are those that were made."""
+    defects = dict(manifest.sources[0].defects)
+    assert defects.pop("file differs from the pinned one", 0) == differs
+    if case.defect:
+        name, count = case.defect
+        assert defects.get(name, 0) == count
+
+
+def check_rejected(case: Case, manifest: Manifest, out: Path) -> None:
+    """What the manifest counts stands in `rejected.parquet`, with its place."""
+    rejected = pq.read_table(out / "rejected.parquet").to_pylist()
+    reasons = [row["reason"] for row in rejected]
+    assert manifest.sources[0].left_out == {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+    assert {row["file"] for row in rejected} <= {f"sample/{case.file}"}
+    if case.rejected is None:
+        assert rejected
+    else:
+        assert len(rejected) == case.rejected
+    if case.rejected == 1:
+        assert rejected[0]["line"] == case.line
+
+
+def check_rows(case: Case, out: Path) -> None:
+    """Every row but the lost ones is there."""
+    found = rows_in(out)
+    splits = ("test",) if case.split == "test" else ("train", "validation")
+    expected = {
+        key for split in splits for line, key in keys(split).items() if split != case.split or line not in case.lost
+    }
+    assert expected - found == set()
+    assert len(found - expected) == case.added if case.name.startswith("row added") else not found - expected - known()
+
+
+def rows_in(out: Path) -> set[Key]:
+    columns = ["source_id", "task", "emotion"]
+    tables = [pq.read_table(path, columns=columns) for path in out.glob("data/*/*.parquet")]
+    return {tuple(row.values()) for table in tables for row in table.to_pylist()}
+
+
+@cache
+def keys(split: str) -> dict[int, Key]:
+    """The row of each line of a sound file that its data set takes."""
+    found = {}
+    for line, raw in enumerate(damage.raw_lines(split)[1:], 2):
+        row = cells(raw)
+        if split == "test" or row["task"] in TRAINED:
+            found[line] = (row["id"], row["task"], row["emotion"] or None)
+    return found
+
+
+@cache
+def known() -> frozenset[Key]:
+    return frozenset(key for split in damage.SPLITS for key in keys(split).values())
+
+
+PROCESSES = [
+    "no header",
+    "utf-16 encoding",
+    "empty file",
+    "missing",
+    "folder in place",
+    "file that cannot be read",
+    "100 MB",
+]
+
+
+@pytest.mark.parametrize("beginning", PROCESSES)
+def test_a_process_prints_one_line(beginning: str, root: Path, tmp_path: Path) -> None:
+    case = next(case for case in CASES.values() if case.name.startswith(beginning))
+    done = emollms(*arguments(case), "--from", case.write(root), "--out", tmp_path / "out")
+    assert done.returncode in (1, 2)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert done.stderr.startswith("error: ")
+    assert case.file in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_process_counts_what_it_left_out(root: Path, tmp_path: Path) -> None:
+    case = next(case for case in CASES.values() if case.name.startswith("NUL byte in test"))
+    done = emollms(*arguments(case), "--from", case.write(root), "--out", tmp_path / "out", "--quarantine")
+    assert done.returncode == 0, done.stderr
+    assert "left out 1 raw rows" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def arguments(case: Case) -> tuple[str, ...]:
+    return ("build", settings(case, False).data_set.name, "--corpora", "sample")
+
+
+def emollms(*args: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "emollms", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(root: Path, tmp_path: Path) -> None:
+    case = Case("permission", "test", lambda path: path.chmod(0))
+    assert "cannot be read: 'Permission denied'" in str(refused(case, case.write(root), tmp_path / "out"))
+
+
+ARCHIVES = {
+    "zip in a zip": (zipped(zipped(toys.BODY, "data/a.txt"), "inner.zip"), "holds no 'data/a.txt'; it has 'inner.zip'"),
+    "zip that is cut": (zipped(toys.BODY, "data/a.txt")[:-40], "cannot be read"),
+    "other bytes in the zip": (zipped(toys.BODY[::-1], "data/a.txt"), "SHA-256 is not"),
+    "other size in the zip": (zipped(toys.BODY[:-1], "data/a.txt"), "has 419,999 bytes instead of 420,000"),
+    "no zip": (b"<!doctype html>", "neither a zip nor a tar.gz archive"),
+    "empty file": (b"", "neither a zip nor a tar.gz archive"),
+    "bomb": (zipped(bytes(32 << 20), "data/a.txt"), "would unpack to more than"),
+    "flipped bits": (zipped(toys.BODY, "data/a.txt").replace(b"\x00\x00\x00", b"\x00\x7f\x00", 3), "toy: "),
+}
+
+
+@pytest.mark.parametrize(("data", "problem"), ARCHIVES.values(), ids=ARCHIVES)
+def test_a_damaged_archive_is_not_fetched(
+    data: bytes, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meta = toys.corpus(toys.pinned("a.txt", address="https://example.org/toy.zip!data/a.txt"))
+    toy = type("Toy", (Sample,), {"meta": meta})
+    monkeypatch.setattr(catalogue, "corpora", lambda: {"toy": toy})
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "toy.zip").write_bytes(data)
+    command = ["emollms", "corpora", "fetch", "toy", "--from", str(tmp_path / "from"), "--to", str(tmp_path / "to")]
+    monkeypatch.setattr(sys, "argv", command)
+    from emollms.cli import main
+
+    with pytest.raises(SystemExit) as end:
+        main()
+    errors = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert end.value.code == 1
+    assert len(errors) == 1
+    assert errors[0].startswith("error: toy: 1 file could not be got: ")
+    assert problem in errors[0]
+    assert toys.names_in(tmp_path / "to") == []
+
+
+def test_missing_is_a_wrong_call(root: Path, tmp_path: Path) -> None:
+    case = Case("missing", "test", Path.unlink)
+    assert isinstance(refused(case, case.write(root), tmp_path / "out"), UsageError)

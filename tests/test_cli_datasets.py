@@ -1,0 +1,79 @@
+"""The commands `build`, `diff`, `dedup` and `overlap`, as users type them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def emollms(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "emollms", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "aeb"
+    done = emollms("build", "aeb", "--corpora", "sample", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["task\tsplit\ttexts\trows", "EI-reg\ttest\t44\t44"]
+    assert f'load it: datasets.load_dataset("{out}")' in done.stderr
+    return out
+
+
+def test_building_it_again_changes_nothing(aeb: Path) -> None:
+    done = emollms("build", "aeb", "--corpora", "sample", "--out", aeb)
+    assert done.returncode == 0
+    assert "was there already, unchanged: aeb 1.0.0" in done.stderr
+
+
+def test_other_content_under_the_same_version_fails(aeb: Path) -> None:
+    done = emollms("build", "aeb", "--corpora", "sample", "--languages", "en,es", "--out", aeb)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
+    other = tmp_path / "all"
+    arguments = ("--corpora", "sample", "--languages", "all", "--version", "1.1.0", "--out", other)
+    assert emollms("build", "aeb", *arguments).returncode == 0
+    done = emollms("diff", aeb, other)
+    assert "V-reg\ttest\t16\t0\t0\t" in done.stdout
+    assert "1.0.0 → 1.1.0; the change asks for this step: minor" in done.stderr
+    listed = emollms("diff", aeb, other, "--ids").stdout.splitlines()
+    assert listed[0] == "change\tid"
+    assert all(line.startswith("added\tsample/") for line in listed[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("build", "aeb", "--corpora", "smaple", "--out", "x"), "unknown corpus 'smaple'; did you mean sample?"),
+        (("build", "aeb", "--tasks", "EI-regg", "--corpora", "sample", "--out", "x"), "unknown task 'EI-regg'"),
+        (("build", "aeb", "--languages", "xx", "--corpora", "sample", "--out", "x"), "unknown language 'xx'"),
+        (
+            ("build", "aeb", "--profile", "paper", "--languages", "es", "--out", "x"),
+            "the published data sets are English",
+        ),
+        (("build", "aeb", "--out", "x"), "emollms corpora show semeval2018_task1"),
+        (("diff", "x", "y"), "x holds no finished data set"),
+        (("overlap", "x.parquet", "y.parquet"), "x.parquet cannot be read as a data set"),
+    ],
+)
+def test_wrong_calls_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    environment = {"PATH": "", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = emollms(*arguments, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_dedup_and_overlap(aeb: Path, tmp_path: Path) -> None:
+    done = emollms("dedup", aeb, "--out", tmp_path / "clean")
+    assert done.returncode == 0, done.stderr
+    assert "test\t266\t266" in done.stdout
+    done = emollms("overlap", aeb, aeb)
+    assert done.stdout.splitlines()[1].split("\t")[2:] == ["110", "110", "0", "110"]
