@@ -1,8 +1,8 @@
 """Every score of METRICS.md that the two released models' answers give, to three decimals.
 
-METRICS.md was made with a looser reader than `read_answer`. It differs in 8 of BLOOM's 13,269 answers to these tasks, all
-listed here; with them its figures come out, and without them those of `STRICT`, no more than .009 away. Its figures were
-rounded to four decimals first, which shows where a five follows (.51550 is .515, .53052 is .530).
+METRICS.md was made with a looser reader than `read_answer`. It differs in 10 of BLOOM's 13,269 answers to these tasks, all
+listed in `LOOSE`; with them its figures come out, and without them those of `STRICT`, at most .017 away (V-reg, gold ≥ .5).
+Two figures of METRICS.md are cut where rounding goes up: `ROUNDED_UP`.
 """
 
 from collections.abc import Mapping
@@ -61,8 +61,13 @@ LOOSE = {
     "EI-oc": {309: 1},  # about anger: `1: low amount of fear can be inferred`
     "V-reg": {3: 0.0, 641: 0.0},  # 0. Maaanchewing 0.4233, and 0.五
     "V-oc": {735: -1},  # -1: slightly … -2: moderately …
-    "E-c": {},
+    "E-c": {1183: ("disgust", "fear"), 2927: ("joy", "sadness")},  # with `neutralornoemotion`
 }
+ROUNDED_UP = {
+    ("EI-oc", "kappa_nonzero"): 0.516,  # .51550, there .515
+    ("E-c", "jaccard_weighted"): 0.531,  # .53052, there .530
+}
+"""BLOOM's figures that METRICS.md has one lower in the third decimal."""
 STRICT = {
     "EI-reg": {
         "pearson": 0.791,
@@ -81,7 +86,11 @@ STRICT = {
 def figure(result: TaskScore, name: str) -> float:
     metric, _, part = name.partition("/")
     found = result.metrics[metric].parts[part] if part else result.metrics[metric]
-    return round(round(found.value, 4), 3)
+    return round(found.value, 3)
+
+
+def rounded_up(task: str) -> dict[str, float]:
+    return {name: value for (own, name), value in ROUNDED_UP.items() if own == task}
 
 
 def read_loosely(read: Answers) -> Answers:
@@ -101,13 +110,16 @@ def test_figures_of_metrics_md(reference_dir: Path, model: str, task: str) -> No
     read = answers(reference_dir, model, task)
     result = score(*(read if model == CHAT_13B else read_loosely(read)).rows, resamples=1)
     expected = {name: values[model == BLOOM] for name, values in FIGURES[task].items()}
+    if model == BLOOM:
+        expected |= rounded_up(task)
     assert {name: figure(result, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("task", FIGURES)
 def test_figures_with_the_strict_reader(reference_dir: Path, task: str) -> None:
     result = score(*answers(reference_dir, BLOOM, task).rows, resamples=1)
-    expected = {name: values[1] for name, values in FIGURES[task].items()} | STRICT.get(task, {})
+    expected = {name: values[1] for name, values in FIGURES[task].items()} | rounded_up(task)
+    expected |= STRICT.get(task, {})
     assert {name: figure(result, name) for name in expected} == expected
 
 
@@ -126,11 +138,3 @@ def test_the_other_tasks(reference_dir: Path) -> None:
             result = score(*answers(reference_dir, model, task).rows, resamples=1)
             assert figure(result, result.main) == value, (task, model)
 
-
-def test_published_accuracy_of_goemotions_is_the_label_weighted_jaccard(reference_dir: Path) -> None:
-    """One run each, where the paper averages five."""
-    for model, published in ((CHAT_13B, 0.323), (BLOOM, 0.341)):
-        result = score(*answers(reference_dir, model, "GoEmotions").rows, resamples=1)
-        assert abs(result.metrics["jaccard_weighted"].value - published) < abs(
-            result.metrics["jaccard"].value - published
-        )

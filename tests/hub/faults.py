@@ -19,7 +19,8 @@ class Fault:
         drop_answer: handle the request, and close the connection after so many bytes of the answer's body; -1 sends
             no answer at all.
         delay: seconds to wait before the request is handled.
-        push: what somebody else commits before the request is handled: `{"repo": "datasets/a/b", "files": {path: text}}`.
+        push: what somebody else commits before the request is handled:
+            `{"repo": "datasets/a/b", "files": {path: text}}`.
     """
 
     match: str

@@ -1,6 +1,5 @@
 """The server: reads requests, orders faults, writes answers and the log."""
 
-import json
 import re
 import secrets
 import threading

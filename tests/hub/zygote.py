@@ -30,8 +30,7 @@ class Clock:
 
 def main() -> None:
     import datasets  # noqa: F401
-    import huggingface_hub.hf_api
-    from huggingface_hub import file_download
+    from huggingface_hub import file_download, hf_api  # noqa: F401
     from huggingface_hub.utils import _http
 
     import emollms.cli

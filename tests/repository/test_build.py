@@ -293,3 +293,22 @@ def test_statistics_tell_what_is_there(tmp_path: Path) -> None:
     assert found["score"]["anger"]["mean"] == pytest.approx(sum(anger) / len(anger), abs=1e-4)
     assert sum(found["score"]["anger"]["histogram"]) == len(anger)
     assert found["longest_prompt"] == max(len(row["prompt"]) for row in rows)
+
+
+def test_masking_counts_and_hides_and_leaves_scores_alone(install: Install, tmp_path: Path) -> None:
+    text = "@anna wrote to me at anna@example.org, and @ben and @anna laughed: https://t.example/x"
+    rows = [("a", text, "0.5"), ("b", "nothing to hide", "0.1"), ("c", f"{text}!", "0.5"), ("d", "@anna is off", "9")]
+    root = install({"test": rows})
+    plain = build(settings("aeb", "tiny", quarantine=True), tmp_path / "plain", root=root).manifest
+    masked = build(settings("aeb", "tiny", mask=True, quarantine=True), tmp_path / "masked", root=root).manifest
+    assert plain.sensitive == masked.sensitive
+    assert plain.sensitive["user"].model_dump() == {"texts": 2, "finds": 6}
+    before, after = (pq.read_table(tmp_path / name / "data" / "V-reg").to_pylist() for name in ("plain", "masked"))
+    assert before[0]["text"] == text
+    assert "anna" not in after[0]["text"] + after[0]["prompt"]
+    assert after[0]["text"].count("@user1") == 2
+    assert after[0]["text"].count("@user2") == 1
+    assert after[1]["text"] == "nothing to hide"
+    assert [row["score"] for row in before] == [row["score"] for row in after]
+    for path in (tmp_path / "masked").rglob("*.parquet"):
+        assert "anna" not in str(pq.read_table(path).to_pylist())

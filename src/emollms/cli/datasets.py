@@ -61,6 +61,9 @@ def build(
     quarantine: Annotated[
         bool, typer.Option("--quarantine", help="Leave broken source rows out and count them, instead of stopping.")
     ] = False,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
+    ] = False,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
     from emollms.repository.build import build as run
@@ -73,6 +76,7 @@ def build(
         tasks=as_names(tasks or []),
         languages=as_names(languages or ["en"]),
         quarantine=quarantine,
+        mask=mask,
     )
     _print_build(run(settings, out, version, source), out)
 

@@ -71,7 +71,8 @@ def publish(
 ) -> None:
     """Publish to the Hub, all or nothing: in one commit that is verified, tagged, and loaded back.
 
-    What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or HF_TOKEN.
+    What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or
+    HF_TOKEN.
     """
     from emollms.publishing.datasets import dataset_release
     from emollms.publishing.idonly import write_ids

@@ -40,7 +40,12 @@ class CausalRunner:
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, keep: int) -> Any:
         """Logits of the last `keep` places (0: of all); the cache grows."""
-        options: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "past_key_values": cache, "use_cache": True}
+        options: dict[str, Any] = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "past_key_values": cache,
+            "use_cache": True,
+        }
         if "position_ids" in self.takes:
             options["position_ids"] = positions
         if "logits_to_keep" in self.takes:
@@ -57,7 +62,9 @@ class CausalRunner:
             self.forward(ids, torch.ones_like(ids), torch.arange(len(shared), device=ids.device)[None], cache, 1)
             self._shared = (shared, [(layer.keys, layer.values) for layer in cache.layers])
         # Views: the first pass over the batch copies them beside its own keys.
-        return DynamicCache([(key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1)) for key, value in self._shared[1]])
+        return DynamicCache(
+            [(key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1)) for key, value in self._shared[1]]
+        )
 
     def _can_pack(self) -> bool:
         """Whether trees can go through in one row, seen on a small one: not every model minds such masks."""
@@ -127,7 +134,8 @@ class CausalState:
         if width := max(map(len, nodes)):
             ids = [[node.path[-1] for node in some] for some in nodes]
             depths = torch.tensor(
-                [[len(node.path) - 1 for node in some] + [0] * (width - len(some)) for some in nodes], device=self.device
+                [[len(node.path) - 1 for node in some] + [0] * (width - len(some)) for some in nodes],
+                device=self.device,
             )
             mask = self._tree_mask(nodes, width)
             logits = self.runner.forward(

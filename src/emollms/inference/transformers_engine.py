@@ -67,7 +67,9 @@ class TransformersEngine:
         self._check(ids, sampling.max_new_tokens)
 
         def run(state: State, batch: Batch) -> list[str]:
-            return self._answers(state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling)
+            return self._answers(
+                state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling
+            )
 
         yield from self._run(ids, run, after=sampling.max_new_tokens, width=1)
 

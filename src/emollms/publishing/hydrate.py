@@ -98,7 +98,7 @@ def _check_rows(count: CountEntry, ids: Path, folder: Path) -> int:
     published = pa.Table.from_batches(_published(ids, count), IDS_SCHEMA)
     built = pa.Table.from_batches(ids_of(folder, count), IDS_SCHEMA)
     if built.equals(published):
-        return built.num_rows
+        return int(built.num_rows)
     place = f"{count.task}/{count.split}"
     if built["id"] != published["id"]:
         raise EmollmsError(

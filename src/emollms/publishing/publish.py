@@ -92,15 +92,13 @@ class _Push:
 
     def _commit(self, state: State) -> str:
         additions = self.remote.upload(self.plan.sends)
-        for attempt in range(1, TRIES + 1):
+        commit, attempt = None, 0
+        while commit is None:
+            attempt += 1
             try:
                 commit = self._commit_once(additions, state)
-                break
             except (HfHubHTTPError, httpx2.HTTPError) as error:
-                commit = self._after_failure(error, state, last=attempt == TRIES)
-                if commit:
-                    break
-                wait(error, attempt)
+                commit = self._after_failure(error, state, attempt)
         self.standing = f"commit {commit} holds this version, and is not tagged: run the command again"
         self._did(f"committed {len(self.plan.sends)} files, deleted {len(self.plan.delete)}: {commit}")
         return commit
@@ -109,8 +107,11 @@ class _Push:
         title = f"{self.plan.release.name} {self.plan.release.version}"
         return self.remote.commit(additions, self.plan.delete, state.head, title)
 
-    def _after_failure(self, error: Exception, before: State, last: bool) -> str | None:
-        """Where `main` is after a commit that seemed to fail: the new commit, or None if it may be tried again.
+    def _after_failure(self, error: Exception, before: State, attempt: int) -> str | None:
+        """Look where `main` is after a commit that seemed to fail.
+
+        Returns:
+            The new commit, if it is there all the same; None, after a wait, if it may be tried again.
 
         Raises:
             EmollmsError: trying again is of no use; or somebody else has committed.
@@ -122,8 +123,9 @@ class _Push:
         if now is None:
             raise EmollmsError("the repo is gone") from error
         if now.head == before.head:
-            if last:
+            if attempt == TRIES:
                 raise EmollmsError(f"{describe(error)}; tried {TRIES} times") from error
+            wait(error, attempt)
             return None
         gone = not set(self.plan.delete) & set(now.files)
         if gone and not differences(self.plan.release.files, now.files):

@@ -1,4 +1,7 @@
-"""A repo on the Hub: what is there, and the few calls that change it. Calls that fail for a passing reason are repeated."""
+"""A repo on the Hub: what is there, and the few calls that change it.
+
+Calls that fail for a reason that may pass are made again, all but the commit: see `publish`.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils._validators import validate_repo_id
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.release import Kind, LocalFile
@@ -133,9 +136,9 @@ class Remote:
         Raises:
             HfHubHTTPError, httpx2.TransportError: as the client does; the commit may have happened all the same.
         """
-        operations = [*additions, *(CommitOperationDelete(path, is_folder=False) for path in deleted)]
+        deletions = [CommitOperationDelete(path, is_folder=False) for path in deleted]
         made = self.api.create_commit(
-            self.repo, operations, commit_message=title, repo_type=self.kind, parent_commit=parent
+            self.repo, [*additions, *deletions], commit_message=title, repo_type=self.kind, parent_commit=parent
         )
         return made.oid
 

@@ -15,6 +15,8 @@ from emollms.quality.gate_report import EXAMPLES, Row
 if TYPE_CHECKING:
     import pandas as pd
 
+IN_ID = ("id", "task", "emotion", "split", "corpus")
+"""Columns that need not be shown beside an id, which tells them or their like."""
 OWN = ("emollms.quality.expectations", "emollms.quality.expectations_tables")
 
 
@@ -123,7 +125,7 @@ def _rows(found: Mapping[str, Any]) -> tuple[Row, ...]:
 
 
 def _row(row: Mapping[str, Any]) -> Row:
-    values = {name: value for name, value in row.items() if name != "id"} or {"id": row["id"]}
+    values = {name: value for name, value in row.items() if name not in IN_ID} or {"id": row["id"]}
     if len(values) == 1:
         return Row(str(row["id"]), _shown(next(iter(values.values()))))
     return Row(str(row["id"]), ", ".join(f"{name} {_shown(value)}" for name, value in values.items()))

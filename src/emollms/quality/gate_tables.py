@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from emollms.errors import EmollmsError
 from emollms.quality.gate_report import Part
 
 if TYPE_CHECKING:
@@ -54,7 +55,13 @@ class FolderTables:
         return found
 
     def parts(self) -> list[Part]:
-        """Task and split of the files."""
+        """Task and split of the files.
+
+        Raises:
+            EmollmsError: there are none.
+        """
+        if not self._files:
+            raise EmollmsError(f"{self.folder} holds no rows: data/TASK/SPLIT-00000.parquet is missing")
         return list(self._files)
 
     def frames(self, table: str, parts: Collection[Part]) -> Frames:
@@ -67,13 +74,13 @@ class FolderTables:
 
     def _schemas(self, parts: Collection[Part]) -> Frames:
         for part in parts:
-            for path in self._files[part]:
+            for path in self._files.get(part, []):
                 empty = pq.read_schema(path).remove_metadata().empty_table()
                 yield path.relative_to(self.folder).as_posix(), _arrow_backed(empty)
 
     def _prompts(self, parts: Collection[Part]) -> Frames:
         for part in parts:
-            for path in self._files[part]:
+            for path in self._files.get(part, []):
                 columns = ds.dataset(path).to_batches(columns=["id", "prompt"], batch_size=ROWS)
                 for batch in _chunks(columns):
                     yield "", _arrow_backed(batch)

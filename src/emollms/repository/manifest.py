@@ -112,6 +112,18 @@ class ScreeningEntry(_Strict):
     overlaps: dict[str, dict[str, int]]
 
 
+class SensitiveCount(_Strict):
+    """How much there is of one kind of sensitive text, before any masking.
+
+    Args:
+        texts: texts that hold it.
+        finds: how often it stands in them.
+    """
+
+    texts: int
+    finds: int
+
+
 class Superseded(_Strict):
     """The version that this one takes the place of."""
 
@@ -134,6 +146,8 @@ class Manifest(_Strict):
         sources: the corpora.
         counts: rows by task and split.
         screening: the search for near-duplicates; None where there was none.
+        sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` tell whether they are
+            masked.
         files: all files of the repo but this one.
         made_with: version of this package.
     """
@@ -149,6 +163,7 @@ class Manifest(_Strict):
     sources: list[SourceEntry]
     counts: list[CountEntry]
     screening: ScreeningEntry | None
+    sensitive: dict[str, SensitiveCount]
     files: list[FileEntry]
     made_with: str
 

@@ -20,11 +20,21 @@ from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.corpus import Corpus
 from emollms.corpora.source import LeftOut, Source
 from emollms.quality.screening import PAIR_SCHEMA
+from emollms.quality.sensitive import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
 from emollms.repository.draft import LOCK
 from emollms.repository.examples import ExampleStore, Group
 from emollms.repository.filters import no_filters, rejected_rows
-from emollms.repository.manifest import CountEntry, FileEntry, Manifest, SourceEntry, Superseded, entry, strictest
+from emollms.repository.manifest import (
+    CountEntry,
+    FileEntry,
+    Manifest,
+    SensitiveCount,
+    SourceEntry,
+    Superseded,
+    entry,
+    strictest,
+)
 from emollms.repository.readme import render_readme
 from emollms.repository.schema import REJECTED_SCHEMA, ROW_SCHEMA
 from emollms.repository.specs import Settings
@@ -55,6 +65,7 @@ class Pipeline:
         self.filters = no_filters()
         self.tables: dict[Group, TableWriter] = {}
         self.statistics: dict[Group, Statistics] = {}
+        self.sensitive: dict[str, Counter[str]] = {kind: Counter(texts=0, finds=0) for kind in KINDS}
 
     def run(self, version: str, before: Manifest | None) -> Manifest:
         """Build; `before` is the version that this one takes the place of."""
@@ -80,9 +91,17 @@ class Pipeline:
         for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
             self.store.add(corpus.meta.name, example)
             if len(source.left_out) >= LEFT_OUT_AT_ONCE:
-                _reject(source, rejected, left_out)
-        _reject(source, rejected, left_out)
+                self._reject(source, rejected, left_out)
+        self._reject(source, rejected, left_out)
         return _source_entry(source, left_out)
+
+    def _reject(self, source: Source, rejected: TableWriter, counts: Counter[str]) -> None:
+        """Write the rows that a source has left out, and count them by reason."""
+        rows = source.take_left_out()
+        counts.update(row.reason for row in rows)
+        if rows:
+            batch = pa.RecordBatch.from_pylist([_rejected(source, row) for row in rows], REJECTED_SCHEMA)
+            rejected.write(self._masked(batch, "text"))
 
     def screen(self, rejected: TableWriter) -> None:
         """Near-duplicates: pairs into `duplicates.parquet`, what is dropped into `rejected.parquet`."""
@@ -92,10 +111,10 @@ class Pipeline:
 
         self.filters = screen_store(self.store, self.settings, self.root)
         for batch in rejected_rows(self.filters, self.store):
-            rejected.write(batch)
+            rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
             for batch in self.filters.pairs().to_batches():
-                table.write(batch)
+                table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
         """The rows of each task and split into its table."""
@@ -103,7 +122,7 @@ class Pipeline:
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
             with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
-                for examples in self.filters.apply(group, self.store.batches(group)):
+                for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         rows = word(task, examples, self.settings.data_set.wordings)
                     with self._timed("writing"):
@@ -111,6 +130,19 @@ class Pipeline:
                     with self._timed("describing"):
                         statistics.add(examples, rows)
             self.tables[group] = table
+
+    def _counted(self, examples: pa.RecordBatch) -> pa.RecordBatch:
+        """Count what is sensitive in the texts, and mask it where that is asked for."""
+        for kind, count in count_sensitive(examples["text"]).items():
+            self.sensitive[kind]["texts"] += count.texts
+            self.sensitive[kind]["finds"] += count.finds
+        return self._masked(examples, "text")
+
+    def _masked(self, rows: pa.RecordBatch, *columns: str) -> pa.RecordBatch:
+        """Rows with these columns masked, where that is asked for."""
+        for name in columns if self.settings.mask else ():
+            rows = rows.set_column(rows.schema.get_field_index(name), name, mask_column(rows[name]))
+        return rows
 
     def describe(self, manifest: Manifest) -> Manifest:
         """Statistics, Croissant metadata, README, and last the manifest."""
@@ -144,6 +176,7 @@ class Pipeline:
             sources=sources,
             counts=[self._count(group) for group in self.statistics],
             screening=self.filters.entry,
+            sensitive={kind: SensitiveCount(**counts) for kind, counts in self.sensitive.items()},
             files=[],
             made_with=__version__,
         )
@@ -172,14 +205,6 @@ def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
         defects={name: count for name, count in sorted(source.defects.items()) if count},
         left_out=dict(sorted(left_out.items())),
     )
-
-
-def _reject(source: Source, rejected: TableWriter, counts: Counter[str]) -> None:
-    """Write the rows that a source has left out, and count them by reason."""
-    rows = source.take_left_out()
-    counts.update(row.reason for row in rows)
-    if rows:
-        rejected.write(pa.RecordBatch.from_pylist([_rejected(source, row) for row in rows], REJECTED_SCHEMA))
 
 
 def _rejected(source: Source, row: LeftOut) -> dict[str, object]:

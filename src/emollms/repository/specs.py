@@ -81,6 +81,7 @@ class Settings:
         tasks: names of tasks; empty for those of the data set, and all of other corpora.
         languages: codes of languages, or `all`.
         quarantine: leave broken source rows out instead of stopping.
+        mask: put placeholders in place of user names, addresses, numbers, links and secrets in texts.
     """
 
     data_set: DataSet
@@ -89,6 +90,7 @@ class Settings:
     tasks: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     quarantine: bool = False
+    mask: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The settings as the manifest has them."""
@@ -100,6 +102,7 @@ class Settings:
             "splits": list(self.data_set.splits),
             "wordings": self.data_set.wordings,
             "quarantine": self.quarantine,
+            "mask": self.mask,
         }
 
     def sources(self) -> list[type[Corpus]]:
@@ -131,6 +134,8 @@ class Settings:
         sources = self.sources()
         if self.profile == "paper" and tuple(self.languages) != ("en",):
             raise UsageError("the published data sets are English; --profile paper goes with --languages en")
+        if self.profile == "paper" and self.mask:
+            raise UsageError("the published data sets are not masked; --mask goes with --profile release")
         known = {language for corpus in sources for language in corpus.meta.languages} | {ALL_LANGUAGES}
         for language in self.languages:
             if language not in known:

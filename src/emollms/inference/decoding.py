@@ -1,0 +1,130 @@
+"""From a model to answers: greedily, by sampling, or as what the model expects."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+from emollms.errors import unknown
+from emollms.inference.engine import RELEASE, Engine, Result, Sampling
+from emollms.inference.labels import label_continuations, label_probabilities, likely_labels
+from emollms.inference.predictions import Prediction
+from emollms.prompts.answers import answer
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
+
+Mode = Literal["greedy", "sample", "expectation"]
+Row = Mapping[str, object]
+
+TOLERANCE = 0.005
+"""How coarse expected values may be: scores that begin with the same digits are told apart where (their probability) ·
+(the part of 0..1 that they span) is more than this. The error of the expected value is at most half of it for each
+group that was not told apart, and typically below .002."""
+LABEL_TOLERANCE = 1e-4
+"""The same for labels; here the part is that of all continuations (see `label_continuations`)."""
+SCORES = tuple(f"{number / 1000:.3f}" for number in range(1001))
+"""All legal answers of a regression task."""
+_BINS = tuple(f"{number / 10:.1f}" for number in range(11))
+
+
+def decode(
+    engine: Engine,
+    task: Task,
+    rows: Sequence[Row],
+    mode: Mode = "expectation",
+    *,
+    seed: int = 0,
+    tolerance: float | None = None,
+) -> Iterator[Prediction]:
+    """The predictions for `rows`, as they come, in any order.
+
+    Args:
+        engine: the model.
+        task: the task of all rows.
+        rows: rows with `id`, `prompt`, and, where there is one, `emotion` and `language`.
+        mode: `greedy`, the likeliest token each time; `sample`, as the original release did (see `RELEASE`);
+            `expectation`, where every legal answer is looked at, so that each answer can be read: the likeliest
+            class, the expected score, the labels more probable than not, with their probabilities.
+        seed: decides what is sampled.
+        tolerance: instead of `TOLERANCE` or `LABEL_TOLERANCE`; 0 is exact, and slower.
+
+    Raises:
+        UsageError: there is no such mode.
+        EngineError: the engine cannot do it.
+    """
+    if mode not in get_args(Mode):
+        raise unknown("decoding mode", mode, get_args(Mode))
+    if mode == "expectation":
+        yield from _expect(engine, task, rows, tolerance)
+        return
+    sampling = replace(RELEASE, seed=seed) if mode == "sample" else Sampling(max_new_tokens=answer_limit(task))
+    for index, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling):
+        yield Prediction(str(rows[index]["id"]), said, None, seconds)
+
+
+def answer_limit(task: Task) -> int:
+    """The most tokens that an answer to `task` needs, with room for tokenizers that cut finely."""
+    if isinstance(task, RegressionTask):
+        return 8
+    if isinstance(task, OrdinalTask):
+        return 24
+    return 8 + 5 * len(task.labels) if isinstance(task, MultiLabelTask) else 64
+
+
+def expected_class(probabilities: Mapping[str, float]) -> float:
+    """The expected class number of a prediction of an ordinal task."""
+    total = sum(probabilities.values())
+    return sum(int(number) * share for number, share in probabilities.items()) / total
+
+
+def _expect(engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | None) -> Iterator[Prediction]:
+    prompts = [str(row["prompt"]) for row in rows]
+    asked = {key: tuple(_continuations(task, *key)) for key in map(_about, rows)}
+    coarse = tolerance if tolerance is not None else _tolerance(task)
+    for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse):
+        yield _prediction(task, rows[result.index], result)
+
+
+def _about(row: Row) -> tuple[str | None, str]:
+    """What, besides the task, decides which answers are legal."""
+    emotion = row.get("emotion")
+    return (None if emotion is None else str(emotion), str(row.get("language") or "en"))
+
+
+def _tolerance(task: Task) -> float:
+    if isinstance(task, RegressionTask):
+        return TOLERANCE
+    return LABEL_TOLERANCE if isinstance(task, MultiLabelTask) else 0.0
+
+
+def _continuations(task: Task, emotion: str | None, language: str) -> Sequence[str]:
+    if isinstance(task, RegressionTask):
+        return SCORES
+    if isinstance(task, OrdinalTask):
+        return [answer(task, number, emotion) for number in task.classes]
+    if isinstance(task, MultiLabelTask):
+        return label_continuations(task, language)
+    raise TypeError(f"no answers are known for a {type(task).__name__}")
+
+
+def _prediction(task: Task, row: Row, result: Result[list[float]]) -> Prediction:
+    emotion, language = _about(row)
+    if isinstance(task, MultiLabelTask):
+        by_label = label_probabilities(task, language, result.value)
+        said = answer(task, likely_labels(task, by_label))
+        return Prediction(str(row["id"]), said, by_label, result.seconds)
+    shares = softmax(result.value)
+    if isinstance(task, OrdinalTask):
+        by_class = dict(zip(map(str, task.classes), shares, strict=True))
+        said = answer(task, int(max(by_class, key=lambda number: by_class[number])), emotion)
+        return Prediction(str(row["id"]), said, by_class, result.seconds)
+    expected = sum(number / 1000 * share for number, share in enumerate(shares))
+    tenths = {name: math.fsum(shares[100 * number : 100 * number + 100]) for number, name in enumerate(_BINS)}
+    return Prediction(str(row["id"]), answer(task, min(expected, 1.0)), tenths, result.seconds)
+
+
+def softmax(scores: Sequence[float]) -> list[float]:
+    """Log-probabilities of alternatives as shares of 1."""
+    most = max(scores)
+    weights = [math.exp(score - most) for score in scores]
+    total = math.fsum(weights)
+    return [weight / total for weight in weights]
