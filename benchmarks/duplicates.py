@@ -108,9 +108,8 @@ def bench_size(size: int, engines: list[str], repeats: int, exact_limit: int, fo
 
 def show(size: int, result: dict) -> None:
     print(f"\n{size:,} texts, {result['truth']:,} pairs by the {result['oracle']}")
-    print(
-        f"{'engine':22}{'seconds':>9}{'cpu':>8}{'MB':>8}{'recall':>9}{'>= 0.8':>9}{'precision':>11}{'time x':>8}{'cpu x':>8}{'memory x':>10}"
-    )
+    heads = f"{'engine':22}{'seconds':>9}{'cpu':>8}{'MB':>8}{'recall':>9}{'>= 0.8':>9}{'precision':>11}"
+    print(f"{heads}{'time x':>8}{'cpu x':>8}{'memory x':>10}")
     for engine, row in result["engines"].items():
         ratio = result["ratios"].get(engine, {"time": 1, "cpu": 1, "memory": 1})
         print(

@@ -3,7 +3,6 @@
 import gzip
 import io
 import random
-import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -100,8 +99,8 @@ def cut(share: float, column: int) -> Kind:
         return int(share * len(lines))
 
     def damage(lines: list[bytes]) -> list[bytes]:
-        kept = b"\t".join(lines[at(lines)].split(b"\t")[: column + 1])
-        return [*lines[: at(lines)], kept[:-2]]
+        *before, last = lines[at(lines)].split(b"\t")[: column + 1]
+        return [*lines[: at(lines)], b"\t".join([*before, last[: len(last) // 2]])]
 
     def told(lines: Lines) -> Told:
         lost = frozenset(range(at(lines) + 1, len(lines) + 1))
@@ -230,6 +229,6 @@ KINDS = [
     Kind("missing", in_place(lambda path: None), stops("is missing")),
     Kind("link to nothing", in_place(lambda path: path.symlink_to("nothing")), stops("is missing")),
     Kind("file that cannot be read", in_place(lambda path: path.symlink_to("/proc/self/mem")), stops("cannot be read")),
-    Kind("file of another split", lambda path: shutil.copy(path.with_name("validation.tsv"), path),
-         lambda lines: {"problem": "190 rows instead of", "lost": ALL, "added": 190, "defect": OTHER_ROWS}, ("train",)),
+    Kind("note before the rows", as_lines(lambda lines: [lines[0], b"# a note", *lines[1:]]),
+         lambda lines: {"problem": "1 columns instead of 6", "line": 2, "rejected": 1}),
 ]  # fmt: skip

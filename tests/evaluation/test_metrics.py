@@ -16,6 +16,7 @@ from emollms.evaluation import metrics
 from emollms.evaluation.metrics import Flags, Floats
 from emollms.evaluation.schemes import SCHEMES, Metric
 
+relaxed = settings(deadline=None)  # the first call imports scikit-learn; machines are shared
 ROWS = st.shared(st.integers(0, 30), key="rows")
 scores = arrays(np.float64, ROWS, elements=st.integers(0, 20).map(lambda number: number / 20))
 classes = arrays(np.float64, ROWS, elements=st.integers(-3, 3).map(float))
@@ -57,6 +58,7 @@ def slow_jaccard_weighted(gold: Flags, said: Flags) -> float:
     return total / gold.sum() if gold.any() else 0.0
 
 
+@relaxed
 @given(scores, scores)
 def test_pearson(gold: Floats, said: Floats) -> None:
     assert metrics.pearson(gold, said) == pytest.approx(slow_pearson(gold, said), abs=1e-9)
@@ -65,6 +67,7 @@ def test_pearson(gold: Floats, said: Floats) -> None:
     assert metrics.pearson_nonzero(gold, said) == pytest.approx(slow_pearson(gold[some], said[some]), abs=1e-9)
 
 
+@relaxed
 @given(classes, classes)
 def test_kappa(gold: Floats, said: Floats) -> None:
     names = sorted(set(gold))
@@ -76,10 +79,11 @@ def test_kappa(gold: Floats, said: Floats) -> None:
 def test_kappa_by_hand() -> None:
     """Places, not numbers: the official script counts -1 and 1 as neighbours where gold has no 0."""
     gold, said = np.array([-1.0, -1, 1, 3]), np.array([-1.0, 1, 1, 1])
-    assert metrics.kappa(gold, said) == pytest.approx(1 - 2 / (6 / 4 * 2))
+    assert metrics.kappa(gold, said) == pytest.approx(1 - 2 / (14 / 4))
     assert metrics.kappa(gold, np.array([0.0, 0, 0, 0])) == 0.0
 
 
+@relaxed
 @given(classes, classes)
 def test_accuracy_and_macro_f1_of_classes(gold: Floats, said: Floats) -> None:
     assert metrics.accuracy(gold, said) == pytest.approx(float(np.mean(gold == said)) if len(gold) else 0.0)
@@ -89,6 +93,7 @@ def test_accuracy_and_macro_f1_of_classes(gold: Floats, said: Floats) -> None:
     assert value == pytest.approx(expected)
 
 
+@relaxed
 @given(labels, labels)
 def test_labels(gold: Flags, said: Flags) -> None:
     assert metrics.jaccard(gold, said) == pytest.approx(slow_jaccard(gold, said))
@@ -112,7 +117,9 @@ def test_against_the_libraries() -> None:
     y = x + generator.random(500)
     assert metrics.pearson(x, y) == pytest.approx(scipy.stats.pearsonr(x, y).statistic)
     g, p = generator.integers(0, 4, 500), generator.integers(0, 4, 500)
-    assert metrics.kappa(g * 1.0, p * 1.0) == pytest.approx(sklearn.metrics.cohen_kappa_score(g, p, weights="quadratic"))
+    assert metrics.kappa(g * 1.0, p * 1.0) == pytest.approx(
+        sklearn.metrics.cohen_kappa_score(g, p, weights="quadratic")
+    )
     seen = np.unique(g)
     assert metrics.macro_f1(metrics.one_hot(g * 1.0, seen), metrics.one_hot(p * 1.0, seen)) == pytest.approx(
         sklearn.metrics.f1_score(g, p, average="macro")
@@ -154,7 +161,7 @@ def degenerate(metric: Metric) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(gold, said) for gold, said in product(arrays_, arrays_) if len(gold) == len(said)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(ALL_METRICS)), st.data())
 def test_sums_give_the_same_value(name: str, data: st.DataObject) -> None:
     """The bootstrap's form of each metric, on the rows as they are, is the metric."""

@@ -1,8 +1,8 @@
 """Every score of METRICS.md that the two released models' answers give, to three decimals.
 
-METRICS.md was made with a looser reader than `read_answer`. It differs in 10 of BLOOM's 13,269 answers to these tasks, all
-listed in `LOOSE`; with them its figures come out, and without them those of `STRICT`, at most .017 away (V-reg, gold ≥ .5).
-Two figures of METRICS.md are cut where rounding goes up: `ROUNDED_UP`.
+METRICS.md was made with a looser reader than `read_answer`. It differs in 10 of BLOOM's 13,269 answers to these tasks,
+all listed in `LOOSE`; with them its figures come out, and without them those of `STRICT`, at most .017 away (V-reg,
+gold ≥ .5). Two figures of METRICS.md are cut where rounding goes up: `ROUNDED_UP`.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ STRICT = {
         "pearson/sadness": 0.774,
         "pearson_upper_half": 0.601,
     },
-    "V-reg": {"pearson": 0.866, "pearson_upper_half": 0.747},
+    "V-reg": {"pearson": 0.865, "pearson_upper_half": 0.747},
     "V-oc": {"pearson_nonzero": 0.850, "kappa_nonzero": 0.842},
 }
 """BLOOM's figures with `read_answer`, where they differ from METRICS.md."""
@@ -98,9 +98,7 @@ def read_loosely(read: Answers) -> Answers:
     assert all(read.readings[row].value is None for row in loose)
     return replace(
         read,
-        readings=[
-            Reading(loose[row], None) if row in loose else reading for row, reading in enumerate(read.readings)
-        ],
+        readings=[Reading(loose[row], None) if row in loose else reading for row, reading in enumerate(read.readings)],
     )
 
 
@@ -137,4 +135,3 @@ def test_the_other_tasks(reference_dir: Path) -> None:
         for model, value in zip((CHAT_13B, BLOOM), values, strict=True):
             result = score(*answers(reference_dir, model, task).rows, resamples=1)
             assert figure(result, result.main) == value, (task, model)
-

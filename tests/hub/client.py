@@ -49,7 +49,7 @@ class Server:
             process.wait()
             process.stdout.close()
 
-    def environment(self, xet: bool, token: str) -> dict[str, str]:
+    def environment(self, xet: bool, token: str, folder: Path | None = None) -> dict[str, str]:
         """The environment of a client: nothing of the user's own account, and a home of its own."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
         return own | {
@@ -62,6 +62,7 @@ class Server:
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
             "HF_XET_TELEMETRY_ENABLED": "0",
+            "HF_XET_CACHE": str((folder or self.folder) / "xet"),
             "HF_XET_CLIENT_RETRY_BASE_DELAY": "1ms",
             "NO_PROXY": "*",
             "PYTHONPATH": str(TESTS),
@@ -105,7 +106,7 @@ class TestHub:
 
     def run(self, script: str, *arguments: object, token: str = "hf_write", code: int | None = 0) -> Done:
         """Run Python code with the client; `sys.argv[1:]` are the arguments. The exit code must be `code`."""
-        environment = self.server.environment(self.xet, token)
+        environment = self.server.environment(self.xet, token, self.folder)
         job = {
             "script": script,
             "arguments": [str(argument) for argument in arguments],
@@ -125,7 +126,7 @@ class TestHub:
         """Run a program that was installed with Python, such as `hf`, in a process of its own."""
         program, *others = (str(argument) for argument in arguments)
         command = [str(Path(sys.executable).parent / program), *others]
-        environment = self.server.environment(self.xet, token)
+        environment = self.server.environment(self.xet, token, self.folder)
         found = subprocess.run(
             command,
             env=environment,

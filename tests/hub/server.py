@@ -47,12 +47,15 @@ class _Handler(BaseHTTPRequestHandler):
     hub: Hub
     protocol_version = "HTTP/1.1"
     timeout = 60
+    wbufsize = 1 << 16  # an answer leaves in one piece: two small ones would wait for an acknowledgement in between
+    disable_nagle_algorithm = True
 
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         fault = self.hub.faults.take(self.command, unquote(parts.path)) or Fault(match="")
         if fault.drop_request is not None:
-            self._log(parts.path, 0, self.rfile.read(fault.drop_request), None)
+            length = int(self.headers.get("Content-Length") or 0)
+            self._log(parts.path, 0, self.rfile.read(min(fault.drop_request, length)), None)
             self._close()
             return
         body = b"".join(self._body())

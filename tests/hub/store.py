@@ -59,6 +59,8 @@ class Repo:
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    objects: set[str] = field(default_factory=set)
+    """SHA-256 of the LFS content that was sent for this repo."""
 
     def resolve(self, revision: str) -> Commit:
         """The commit that a branch, a tag or (the beginning of) a commit id names."""

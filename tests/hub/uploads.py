@@ -28,12 +28,12 @@ def preupload(hub: "Hub", request: Request, kind: str, repo: str, revision: str)
 
 @route("POST", "/{prefix}{repo}.git/info/lfs/objects/batch")
 def lfs_batch(hub: "Hub", request: Request, repo: str, prefix: str = "models") -> Answer:
-    """Where each content is to be sent; nowhere, if it is here."""
-    writable(hub, request, prefix, repo)
+    """Where each content is to be sent; nowhere, if this repo has it."""
+    found = writable(hub, request, prefix, repo)
     objects = []
     for wanted in request.json()["objects"]:
         entry = {"oid": wanted["oid"], "size": wanted["size"]}
-        if wanted["oid"] not in hub.store.blobs:
+        if wanted["oid"] not in found.objects:
             verify = f"{request.base}{request.path.removesuffix('batch')}verify"
             entry["actions"] = {"upload": _upload(hub, wanted["oid"], wanted["size"]), "verify": {"href": verify}}
         objects.append(entry)
@@ -88,10 +88,10 @@ def _keep(hub: "Hub", oid: str, content: bytes) -> Answer:
 
 @route("POST", "/{prefix}{repo}.git/info/lfs/objects/verify")
 def lfs_verify(hub: "Hub", request: Request, repo: str, prefix: str = "models") -> Answer:
-    writable(hub, request, prefix, repo)
-    wanted = request.json()
+    found, wanted = writable(hub, request, prefix, repo), request.json()
     if len(hub.store.blobs.get(wanted["oid"], b"")) != wanted["size"]:
         raise HubError(404, f"{wanted['oid']} was not uploaded")
+    found.objects.add(wanted["oid"])
     return Answer({})
 
 

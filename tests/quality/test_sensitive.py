@@ -100,6 +100,8 @@ def test_what_is_left_alone(text: str) -> None:
         ("call me 555-0134", "call me [PHONE1]"),
         ("the score was 555-0134", "the score was 555-0134"),
         ("whatsapp: 0700 1234", "whatsapp: [PHONE1]"),
+        ("call me 12/24/2019", "call me 12/24/2019"),
+        ("+254700123456 and 555-0134", "[PHONE1] and 555-0134"),
         ("Tel. 2508 1234 or 2508 1235.", "Tel. [PHONE1] or [PHONE2]."),
         ("api_key = 'a1B2c3D4e5F6g7H8'", "api_key = '[SECRET1]'"),
         ("Authorization: Bearer a1B2c3D4e5F6g7H8", "Authorization: Bearer [SECRET1]"),

@@ -21,7 +21,7 @@ def corpora() -> dict[str, type[Corpus]]:
     """Every corpus, by name, in alphabetical order.
 
     Raises:
-        UsageError: two corpora have one name, or an entry point names no corpus.
+        UsageError: two corpora have one name, or an entry point of another package leads to no corpus.
     """
     found: dict[str, type[Corpus]] = {}
     for corpus in [*_built_in(), *_from_other_packages()]:
@@ -49,7 +49,14 @@ def _corpora_in(module_name: str) -> list[type[Corpus]]:
 def _from_other_packages() -> list[type[Corpus]]:
     found = []
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        corpus = entry.load()
+        try:
+            corpus = entry.load()
+        except (ImportError, AttributeError) as error:
+            package = entry.dist.name if entry.dist else "an unknown package"
+            problem = (
+                f"entry point {entry.value!r} of {package} cannot be loaded ({error}); update or remove the package"
+            )
+            raise UsageError(problem) from error
         if not (isinstance(corpus, type) and issubclass(corpus, Corpus)):
             raise UsageError(f"entry point {entry.value!r} of group {ENTRY_POINTS} is no subclass of Corpus")
         found.append(corpus)

@@ -109,7 +109,7 @@ def kappa_sums(gold: Floats, predicted: Floats, where: Flags) -> RowSums:
         expected = _ratio((distances * chance).sum(axis=(1, 2)), counts.sum(axis=(1, 2)))
         return np.where(expected > 0, 1 - _ratio((distances * counts).sum(axis=(1, 2)), expected), 0.0)
 
-    return RowSums((pairs & where[:, None, None]).reshape(len(gold), -1).astype(np.float64), total)
+    return RowSums((pairs & where[:, None, None]).reshape(len(gold), len(classes) ** 2).astype(np.float64), total)
 
 
 def mean_sums(values: Floats) -> RowSums:

@@ -18,6 +18,7 @@ from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
 NOT_A_NUMBER = "not a number"
+_ROUNDING = 1e-12
 Gold = float | int | Collection[str]
 
 
@@ -108,8 +109,10 @@ def compare(
         raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
     kept = a.sheet.valid & b.sheet.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
     values, samples = zip(*_paired([a.sheet.take(kept), b.sheet.take(kept)], chosen, resamples, seed), strict=True)
-    middle = interval(samples[0] - samples[1])
-    return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], middle, int(kept.sum()))
+    differences = samples[0] - samples[1]
+    differences[np.abs(differences) < _ROUNDING] = 0.0
+    found = interval(differences)
+    return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
 
 
 def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:

@@ -71,7 +71,7 @@ def prefix_groups(
         smallest: the fewest rows that get a group of their own,
         saving: and by how many tokens their beginning must be longer than what they share with others.
     """
-    return _split(ids, sorted(rows, key=lambda row: ids[row]), smallest, saving) if rows else []
+    return _split(ids, sorted(rows, key=lambda row: list(ids[row])), smallest, saving) if rows else []
 
 
 def _split(ids: Sequence[Ids], rows: list[int], smallest: int, saving: int) -> list[tuple[int, list[int]]]:

@@ -57,7 +57,7 @@ class CausalRunner:
         if not shared:
             return DynamicCache()
         if self._shared[0] != shared:
-            cache = DynamicCache()
+            cache: Any = DynamicCache()
             ids = torch.tensor([shared], device=self.model.device)
             self.forward(ids, torch.ones_like(ids), torch.arange(len(shared), device=ids.device)[None], cache, 1)
             self._shared = (shared, [(layer.keys, layer.values) for layer in cache.layers])

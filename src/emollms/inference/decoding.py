@@ -57,8 +57,8 @@ def decode(
         yield from _expect(engine, task, rows, tolerance)
         return
     sampling = replace(RELEASE, seed=seed) if mode == "sample" else Sampling(max_new_tokens=answer_limit(task))
-    for index, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling):
-        yield Prediction(str(rows[index]["id"]), said, None, seconds)
+    for number, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling):
+        yield Prediction(str(rows[number]["id"]), said, None, seconds)
 
 
 def answer_limit(task: Task) -> int:
@@ -81,7 +81,7 @@ def _expect(engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | 
     asked = {key: tuple(_continuations(task, *key)) for key in map(_about, rows)}
     coarse = tolerance if tolerance is not None else _tolerance(task)
     for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse):
-        yield _prediction(task, rows[result.index], result)
+        yield _prediction(task, rows[result.row], result)
 
 
 def _about(row: Row) -> tuple[str | None, str]:

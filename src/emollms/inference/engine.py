@@ -19,12 +19,12 @@ class Result(NamedTuple, Generic[Value]):
     """What an engine found for one row.
 
     Args:
-        index: the row's place among the prompts of the call.
+        row: its place among the prompts of the call.
         value: the answer, or the log-probabilities.
         seconds: how long it took; rows of one batch share its time equally.
     """
 
-    index: int
+    row: int
     value: Value
     seconds: float
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from emollms.inference import tries
@@ -97,7 +97,7 @@ class Codec:
             return False
         return "\n" in self.tokenizer.decode(list(ids), skip_special_tokens=True).lstrip()
 
-    @lru_cache(maxsize=None)  # noqa: B019 - as many as there are tokens, and the codec lives as long as the model
+    @cache  # noqa: B019 - as many as there are tokens, and the codec lives as long as the model
     def _breaks_line(self, token: int) -> bool:
         return "\n" in self.tokenizer.decode([token])
 

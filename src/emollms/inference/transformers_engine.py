@@ -35,7 +35,7 @@ class TransformersEngine:
         name: what the manifest calls it.
         revision: what the manifest says about its version.
         template: see `emollms.prompts.framing.resolve_template`.
-        batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
+        batch_tokens: the most tokens that go through the model at once; None for 2,048 on CPU, 32,768 on GPU.
         share: whether shared beginnings of prompts are computed once.
     """
 
@@ -53,7 +53,7 @@ class TransformersEngine:
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
         self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
         self.codec = Codec(tokenizer, model, template)
-        self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
+        self.batch_tokens = batch_tokens or (2048 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():
             self.runner: Runner = (
                 Seq2SeqRunner(model, self.codec.pad, self.codec.decoder_start)
@@ -224,7 +224,7 @@ def load(
         config = AutoConfig.from_pretrained(_base(model), revision=revision)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-        loaded = kind.from_pretrained(model, revision=revision, dtype=_dtype(dtype, place))
+        loaded: Any = kind.from_pretrained(model, revision=revision, dtype=_dtype(dtype, place))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
     return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)

@@ -162,12 +162,16 @@ class _Push:
 
     def _open(self, state: State) -> None:
         """Gate, then show: the repo is never public without the gate that was asked for."""
-        if self.options.gated and state.gated != self.options.gated:
-            self.remote.gate(self.options.gated)
-            self._did(f"access has to be asked for: {self.options.gated}")
-        if self.options.public and state.private:
+        gated, public = self.options.gated, self.options.public
+        if gated and state.gated != gated:
+            self.remote.gate(gated)
+            self._did(f"access has to be asked for: {gated}")
+        if public and state.private:
             self.remote.make_public()
             self._did("made public")
+        now = self.remote.state() if gated or public else state
+        if now is None or (gated and now.gated != gated) or (public and now.private):
+            raise EmollmsError("the Hub took the settings and did not apply them; look at them on its page")
 
     def _did(self, step: str) -> None:
         self.steps.append(step)

@@ -36,7 +36,9 @@ def gate(subject: Subject, tables: Tables) -> GateReport:
     order = [one.name for one in suite.expectations]
     checks = sorted(_with_known(checks, subject), key=lambda check: order.index(check.name))
     (_, texts), *_ = tables.frames("texts", parts)
-    return GateReport(subject, tuple(checks), tuple(distributions(texts)), perf_counter() - start)
+    place = {task: number for number, (task, _) in enumerate(parts)}
+    shown = sorted(distributions(texts), key=lambda one: place.get(one.task, len(parts)))
+    return GateReport(subject, tuple(checks), tuple(shown), perf_counter() - start)
 
 
 def _run(jobs: Sequence[Job], tables: Tables, everything: Sequence[Part]) -> list[Check]:

@@ -132,8 +132,10 @@ def _row(row: Mapping[str, Any]) -> Row:
 
 
 def _shown(value: object) -> str:
-    if value is None or value != value:
+    import pandas as pd
+
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    if pd.isna(value):  # type: ignore[call-overload]
         return "none"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

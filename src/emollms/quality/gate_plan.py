@@ -29,22 +29,21 @@ class Job:
 def plan(suite: Suite, subject: Subject, parts: Sequence[Part]) -> Iterator[Job]:
     """Every expectation of a suite, in its order, where it applies, or with the reason why it does not.
 
-    An expectation that another of its name stands in for, in this profile, is left out.
+    The form of an expectation for another profile is left out where there is one for this profile.
 
     Args:
         suite: the suite.
         subject: what is checked.
         parts: its tasks and splits.
     """
-    reasons = {id(one): _why_not(one, subject) for one in suite.expectations}
-    applied = {one.name for one in suite.expectations if not reasons[id(one)]}
-    told: set[str] = set()
+    of_profile = {one.name for one in suite.expectations if subject.profile in one.profiles}
     for one in suite.expectations:
-        if not reasons[id(one)]:
+        if subject.profile not in one.profiles and one.name in of_profile:
+            continue
+        if reason := _why_not(one, subject):
+            yield Job(one, why_not=reason)
+        else:
             yield from _jobs(one, subject, parts)
-        elif one.name not in applied | told:
-            told.add(one.name)
-            yield Job(one, why_not=reasons[id(one)])
 
 
 def _why_not(expectation: Expectation, subject: Subject) -> str:
@@ -78,7 +77,12 @@ def _job(expectation: Expectation, parts: tuple[Part, ...], kwargs: dict[str, ob
 def _filled(kwargs: dict[str, object], subject: Subject, parts: Sequence[Part]) -> dict[str, object]:
     """The arguments, with what the manifest says in place of `$rows` and its like."""
     counts = [subject.counts.get(part, (0, 0)) for part in parts]
-    facts = {**subject.facts, "rows": sum(rows for rows, _ in counts), "texts": sum(texts for _, texts in counts)}
+    facts = {
+        **subject.facts,
+        "tasks": list(dict.fromkeys(task for task, _ in parts)),
+        "rows": sum(rows for rows, _ in counts),
+        "texts": sum(texts for _, texts in counts),
+    }
     filled = dict(kwargs)
     for name, value in kwargs.items():
         if isinstance(value, str) and value.startswith("$"):

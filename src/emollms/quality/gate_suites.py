@@ -44,7 +44,8 @@ class Expectation(_Strict):
         name: what it is called in reports; once in a suite and profile.
         holds: what holds, in a sentence.
         type: the expectation, as GX names it: `expect_column_values_to_be_unique`.
-        kwargs: its arguments; `$languages`, `$corpora`, `$rows` and `$texts` stand for what the manifest says.
+        kwargs: its arguments; `$languages`, `$corpora`, `$rows` and `$texts` stand for what the manifest says,
+            `$tasks` for the tasks that are looked at.
         table: what it looks at: `files` (the columns of each file), `rows` (all rows: id, task, split, wording),
             `prompts` (all rows: id, prompt), `texts` (each text once: all columns but prompt and wording) or
             `benchmark` (the texts, and those of a benchmark they must not touch, as its split `test`).

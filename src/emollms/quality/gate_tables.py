@@ -1,7 +1,8 @@
 """The tables that suites look at, and how they are read from a dataset repo."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -87,33 +88,37 @@ class FolderTables:
 
     def _whole(self, table: str, parts: Collection[Part]) -> "pd.DataFrame":
         if table == "rows":
-            return chosen(self._rows, parts)
+            return chosen(*self._rows, parts)
         if table == "benchmark":
             return self._with_benchmark()
-        return chosen(self._texts, parts)
+        return chosen(*self._texts, parts)
 
     @cached_property
-    def _rows(self) -> "pd.DataFrame":
-        return _arrow_backed(self._read(("id", "task", "wording"), first_only=False))
+    def _rows(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
+        table, lengths = self._read(("id", "task", "wording"), first_only=False)
+        return _arrow_backed(table), lengths
 
     @cached_property
-    def _texts(self) -> "pd.DataFrame":
-        return texts_frame(self._read(TEXT_COLUMNS, first_only=True))
+    def _texts(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
+        table, lengths = self._read(TEXT_COLUMNS, first_only=True)
+        return texts_frame(table), lengths
 
-    def _read(self, columns: Collection[str], first_only: bool) -> pa.Table:
-        chosen = ds.field("wording") == 0 if first_only and self.all_wordings else None
-        tables = []
-        for (_, split), paths in self._files.items():
-            rows = ds.dataset(paths).to_table(columns=list(columns), filter=chosen)
-            tables.append(rows.append_column("split", pa.repeat(split, len(rows))))
-        return pa.concat_tables(tables) if tables else pa.table({name: [] for name in (*columns, "split")})
+    def _read(self, columns: Collection[str], first_only: bool) -> tuple[pa.Table, dict[Part, int]]:
+        """Columns of all files, with the split, and how many rows each task and split has."""
+        wording = ds.field("wording") == 0 if first_only and self.all_wordings else None
+        tables = {
+            part: ds.dataset(paths).to_table(columns=list(columns), filter=wording)
+            for part, paths in self._files.items()
+        }
+        with_split = [rows.append_column("split", pa.repeat(split, len(rows))) for (_, split), rows in tables.items()]
+        return pa.concat_tables(with_split), {part: len(rows) for part, rows in tables.items()}
 
     def _with_benchmark(self) -> "pd.DataFrame":
         import pandas as pd
 
         assert self.benchmark is not None
-        theirs = FolderTables(self.benchmark, all_wordings=False)._read(("id", "text"), first_only=False).to_pandas()
-        own = self._texts[["id", "text", "split"]]
+        theirs = FolderTables(self.benchmark, all_wordings=False)._read(("id", "text"), first_only=False)[0].to_pandas()
+        own = self._texts[0][["id", "text", "split"]]
         return pd.concat([own[own["split"] != "test"], theirs.assign(split="test")], ignore_index=True)
 
 
@@ -127,29 +132,22 @@ def texts_frame(texts: pa.Table) -> "pd.DataFrame":
     return frame
 
 
-def chosen(frame: "pd.DataFrame", parts: Collection[Part]) -> "pd.DataFrame":
-    """The rows of some tasks and splits; those of one stand together, so that one is a slice without a copy."""
+def chosen(frame: "pd.DataFrame", lengths: Mapping[Part, int], parts: Collection[Part]) -> "pd.DataFrame":
+    """The rows of some tasks and splits; those of one stand together, so that one is a slice without a copy.
+
+    Args:
+        frame: the rows of all.
+        lengths: how many rows each task and split has, in the order in which they stand.
+        parts: which are wanted.
+    """
     import pandas as pd
 
-    ranges = _ranges(frame)
-    wanted = [frame.iloc[ranges[part]] for part in parts if part in ranges]
-    if len(wanted) == len(ranges):
+    ends = list(accumulate(lengths.values()))
+    slices = {part: slice(end - lengths[part], end) for part, end in zip(lengths, ends, strict=True)}
+    wanted = [frame.iloc[slices[part]] for part in parts if part in slices]
+    if len(wanted) == len(slices):
         return frame
     return pd.concat(wanted) if len(wanted) > 1 else next(iter(wanted), frame.iloc[:0])
-
-
-def _ranges(frame: "pd.DataFrame") -> dict[Part, slice]:
-    """From where to where the rows of each task and split stand."""
-    if "ranges" not in frame.attrs:
-        tasks, splits = (frame[name].to_numpy(dtype=object) for name in ("task", "split"))
-        changes = (tasks[1:] != tasks[:-1]) | (splits[1:] != splits[:-1])
-        starts = [0, *(changes.nonzero()[0] + 1)] if len(frame) else []
-        frame.attrs["ranges"] = {
-            (tasks[start], splits[start]): slice(start, end)
-            for start, end in zip(starts, [*starts[1:], len(frame)], strict=False)
-        }
-    ranges: dict[Part, slice] = frame.attrs["ranges"]
-    return ranges
 
 
 def _chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

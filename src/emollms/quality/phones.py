@@ -18,7 +18,7 @@ RUN = re.compile(
 """Digits in groups, with nothing around that makes them part of a price, a decimal, a word or an address."""
 
 _DATE = re.compile(
-    r"\b(?:[0-3]?\d([./-])[01]?\d\1(?:19|20)\d\d|(?:19|20)\d\d([./-])[01]?\d\2[0-3]?\d|[0-3]?\d\.[01]?\d\.\d\d)\b"
+    r"\b(?:[0-3]?\d([./-])[0-3]?\d\1(?:19|20)\d\d|(?:19|20)\d\d([./-])[01]?\d\2[0-3]?\d|[0-3]?\d\.[01]?\d\.\d\d)\b"
 )
 _SPAN = re.compile(r"(?:19|20)\d\d\D+(?:19|20)\d\d|[0-2]?\d[.:][0-5]\d\s?-\s?[0-2]?\d[.:][0-5]\d")  # of years, of hours
 _FIVE_PAIRS = re.compile(r"0\d([ .-])\d\d(?:\1\d\d){3}")
@@ -26,9 +26,9 @@ _NORTH_AMERICAN = re.compile(r"(?:1[ .-]?)?\(?[2-9]\d{2}\)?[ .-]{0,2}[2-9]\d{2}[
 _TEN_DIGITS = re.compile(r"[6-9]\d{9}")
 _NATIONAL = re.compile(r"\(?0[1-9]\d{0,4}\)?[ /-]{0,2}(?:\d{2,}[ -]?)+")
 _CUE = re.compile(
-    r"(?:\b(?:call|phone|tel|telephone|fax|dial|text|sms|whats ?app|mobile|cell|contact|hotline|helpline)\w{0,4}"
+    r"(?:\b(?:call|phone|tel|telephone|fax|dial|text|sms|whats ?app|mobile|cell|contact|hotline|helpline)[^\W\d]{0,4}\b"
     r"|\b(?:ll[aá]m\w*|tel[eé]f\w*|m[oó]vil|celular|тел\w*|звон\w*)|هاتف|جوال|واتس|تلفون|اتصل|电话|電話|手机|手機)"
-    r"[^\w\n]{0,3}(?:[\w'-]+[^\w\n]{1,3}){0,4}$",
+    r"[^\w\n]{0,3}(?:[\w'-]+[^\w\n]{1,3}){0,4}\Z",
     re.IGNORECASE,
 )
 

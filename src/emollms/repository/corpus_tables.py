@@ -36,18 +36,19 @@ class CorpusTables:
 
     def parts(self) -> list[Part]:
         """Task and split of the texts."""
-        return list(self.texts.groupby(["task", "split"], sort=False, observed=True).groups)
+        return list(self._texts[1])
 
     def frames(self, table: str, parts: Collection[Part]) -> Frames:
         """See `Tables`; a corpus has texts alone."""
-        return iter([("", chosen(self.texts, parts))])
+        return iter([("", chosen(*self._texts, parts))])
 
-    @cached_property
+    @property
     def texts(self) -> "pd.DataFrame":
         """Every text, once for each task and emotion."""
-        return texts_frame(self._read())
+        return self._texts[0]
 
-    def _read(self) -> pa.Table:
+    @cached_property
+    def _texts(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
         meta = self.corpus.meta
         examples = self.corpus(self.profile).examples(
             Source(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
@@ -57,8 +58,9 @@ class CorpusTables:
             for example in examples:
                 store.add(meta.name, example)
             store.close()
-            tables = [_with_ids(pa.Table.from_batches(store.batches(part)), *part) for part in store.groups()]
-            return pa.concat_tables(tables).combine_chunks()
+            tables = {part: _with_ids(pa.Table.from_batches(store.batches(part)), *part) for part in store.groups()}
+            lengths = {part: len(table) for part, table in tables.items()}
+            return texts_frame(pa.concat_tables(list(tables.values()))), lengths
 
 
 def _with_ids(texts: pa.Table, task: str, split: str) -> pa.Table:

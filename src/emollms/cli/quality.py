@@ -1,0 +1,97 @@
+"""`emollms validate` and `emollms statistics`: what data sets and corpora are held to, and what they look like."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_note, print_table
+
+if TYPE_CHECKING:
+    from emollms.quality.gate_report import GateReport
+
+app = typer.Typer()
+
+_VALIDATE = examples(
+    "emollms validate out/aaid",
+    "emollms validate out/aaid --against out/aeb --html aaid.html",
+    "emollms validate owner/aeb@v1.0.0",
+    "emollms validate goemotions",
+)
+_STATISTICS = examples("emollms statistics tdt", "emollms statistics tdt vader --out validation/statistics")
+
+
+@app.command(epilog=_VALIDATE)
+def validate(
+    target: Annotated[
+        str, typer.Argument(metavar="DIR|REPO[@REV]|CORPUS", help="A data set here or on the Hub, or a source corpus.")
+    ],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with the checks, and pictures.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="DIR|REPO[@REV]", help="A benchmark whose texts must not be for training.")
+    ] = None,
+) -> None:
+    """Hold a data set, or a source corpus, against its suite of expectations; exit 1 if it falls short."""
+    from emollms.quality.gate_report import GateFailed
+
+    report = _report(target, against)
+    _print(report)
+    if html:
+        from emollms.quality.page import write_page
+
+        write_page(report, html)
+        print_note(f"wrote {html}")
+    if not report.success:
+        raise GateFailed(report)
+
+
+@app.command(epilog=_STATISTICS)
+def statistics(
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names of corpora.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write DIR/NAME.json for each; by default they are printed.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
+    ] = None,
+) -> None:
+    """Count what source corpora hold: texts, classes, labels, scores, lengths; `validation/statistics` is made so."""
+    from emollms.corpora.catalogue import get_corpus
+    from emollms.repository.corpus_tables import corpus_statistics, statistics_json
+
+    for corpus in [get_corpus(name) for name in dict.fromkeys(names)]:
+        text = statistics_json(corpus_statistics(corpus, None if corpus.meta.bundled else source))
+        if out is None:
+            sys.stdout.write(text)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{corpus.meta.name}.json").write_text(text, encoding="utf-8")
+
+
+def _report(target: str, against: str | None) -> "GateReport":
+    """The check of a folder, a corpus or a repo on the Hub, whichever has this name."""
+    from emollms.corpora.catalogue import corpora
+    from emollms.repository.remote import local_copy
+    from emollms.repository.validation import check, check_corpus
+
+    if target in corpora() and not Path(target).is_dir():
+        return check_corpus(target)
+    return check(local_copy(target), benchmark=local_copy(against) if against else None)
+
+
+def _print(report: "GateReport") -> None:
+    columns = ("check", "where", "result", "rows", "failed", "observed")
+    print_table(
+        columns,
+        [(one.name, one.scope, one.status, one.checked, one.failed, one.note or one.observed) for one in report.checks],
+    )
+    for one in report.checks:
+        for row in one.rows:
+            print_note(f"{one.name}: {row.id}: {row.value}")
+    counts = {status: report.count(status) for status in ("passed", "known", "failed", "not applicable")}
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    print_note(f"{report.subject.suite} {report.subject.version} ({report.subject.profile}): {told}")

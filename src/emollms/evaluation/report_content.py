@@ -1,0 +1,259 @@
+"""What a report says, in whatever form it is written: `dataclasses.asdict` of a `Report` is its JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A score, with its 95 % interval where it was measured here."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One evaluation, and how to make it again.
+
+    Args:
+        name: its name.
+        kind: model, endpoint, predictions or baseline.
+        command: the command that made it.
+        facts: what it was made with, by name: versions, hardware, settings, hashes.
+    """
+
+    name: str
+    kind: str
+    command: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """A line of the table of all models.
+
+    Args:
+        name: the model.
+        group: what kind of model it is.
+        run: number of the run; None for a published one.
+        cells: its score in the main metric of each task it has one for.
+    """
+
+    name: str
+    group: str
+    run: int | None
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A run held against the first one on the same rows of a task; see `results.Comparison`."""
+
+    task: str
+    run: int
+    value: float
+    low: float
+    high: float
+    above_noise: bool
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric of a task.
+
+    Args:
+        name: its name in `scores.json`.
+        title: its name for people.
+        cells: each run's score; None where it has none.
+        published: the scores of published models, by name.
+    """
+
+    name: str
+    title: str
+    cells: Sequence[Cell | None]
+    published: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Hexagons:
+    """Predicted against gold, both on 0..1, counted in hexagons.
+
+    Args:
+        width: the distance of two centres.
+        cells: gold and prediction at the centre, and the number of rows.
+        tenths: for each tenth of the scale that is predicted: where it begins, rows, and their mean gold.
+    """
+
+    width: float
+    cells: Sequence[tuple[float, float, int]]
+    tenths: Sequence[tuple[float, int, float]]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Gold, the rows, against answers, the columns.
+
+    Args:
+        rows: what gold says.
+        columns: what the answers say.
+        counts: how many rows of the data set.
+        totals: rows of the data set in each row here; where there are labels, less than the sum.
+    """
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    counts: Sequence[Sequence[int]]
+    totals: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How often what is said with a probability is right.
+
+    Args:
+        error: expected calibration error.
+        bins: lowest and highest probability, rows, mean probability, share that is right.
+    """
+
+    error: float
+    bins: Sequence[tuple[float, float, int, float, float]]
+
+
+@dataclass(frozen=True)
+class WorstRow:
+    """A row to read.
+
+    Args:
+        id: its id.
+        text: its text; None where it may not be shown.
+        emotion: the emotion asked for.
+        gold: what is right.
+        said: what each run says there; None where it has no answer to this row.
+        error: how far off the answer is, in the unit of the task.
+    """
+
+    id: str
+    text: str | None
+    emotion: str | None
+    gold: str
+    said: Sequence[str | None]
+    error: float
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Answers that could not be read.
+
+    Args:
+        rate: their share.
+        n: their number.
+        policy: what they count as.
+        reasons: their number by reason.
+        examples: some of them, by reason.
+    """
+
+    rate: float
+    n: int
+    policy: str
+    reasons: Mapping[str, int]
+    examples: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """What one run shows in a task.
+
+    Args:
+        run: number of the run.
+        n: its rows.
+        invalid: answers that could not be read.
+        hexagons: predicted against gold, for scores.
+        matrix: predicted against gold, for classes and labels.
+        reliability: where there are probabilities.
+        worst: the rows it is worst at.
+    """
+
+    run: int
+    n: int
+    invalid: Unreadable
+    hexagons: Hexagons | None
+    matrix: Matrix | None
+    reliability: Reliability | None
+    worst: Sequence[WorstRow]
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """A task.
+
+    Args:
+        name: its name.
+        about: what it asks.
+        main: name of the metric that stands for it.
+        metrics: all metrics, the main one first.
+        parts_of: title of the metric that `parts` are of; None where there are none.
+        parts: its value for each emotion, label or class, as `MetricRow` has it.
+        runs: what each run shows.
+    """
+
+    name: str
+    about: str
+    main: str
+    metrics: Sequence[MetricRow]
+    parts_of: str | None
+    parts: Sequence[MetricRow]
+    runs: Sequence[RunTask]
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Texts that stand in more than one task.
+
+    Args:
+        about: how they were found.
+        totals: texts of each task.
+        counts: for each task, how many of its texts stand in each other one.
+    """
+
+    about: str
+    totals: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it.
+
+    Args:
+        title: its title.
+        data: what it was measured on, by name: title, version, hash.
+        runs: the evaluations.
+        board: their scores, and the published ones.
+        source: where the published scores come from; None where there are none.
+        differences: the runs held against the first one.
+        tasks: the tasks.
+        overlaps: texts in more than one task.
+        notes: what a reader must know.
+        made_with: version of this package.
+    """
+
+    title: str
+    data: Mapping[str, str]
+    runs: Sequence[RunInfo]
+    board: Sequence[BoardRow]
+    source: str | None
+    differences: Sequence[Difference]
+    tasks: Sequence[TaskReport]
+    overlaps: Overlaps
+    notes: Sequence[str]
+    made_with: str
+    format: int = field(default=1)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values."""
+        from dataclasses import asdict
+
+        return asdict(self)

@@ -1,0 +1,151 @@
+"""Offline vLLM: the fastest way on a GPU."""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from types import SimpleNamespace
+from typing import Any
+
+from emollms.errors import UsageError
+from emollms.inference import tries
+from emollms.inference.engine import EngineInfo, Result, Sampling, versions_of
+from emollms.inference.texttree import UNSEEN
+from emollms.inference.tokens import Candidates, Codec
+from emollms.inference.tries import Node
+from emollms.prompts.framing import Template
+
+FEW = 32
+"""Up to so many candidates go through whole; for more, the likeliest next tokens are asked for, step by step."""
+TOP = 20
+"""How many next tokens vLLM tells; its default limit."""
+
+
+class VllmEngine:
+    """A model in vLLM; decoder-only models.
+
+    Args:
+        model: folder or repository.
+        revision: branch, tag or commit.
+        dtype: as vLLM knows it.
+        template: see `emollms.prompts.framing.resolve_template`.
+        batch_rows: how many rows are handed over at a time, and come back together.
+        options: further arguments of `vllm.LLM`.
+
+    Raises:
+        UsageError: vLLM is not installed.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        revision: str | None = None,
+        dtype: str = "auto",
+        template: Template = "auto",
+        batch_rows: int = 512,
+        **options: Any,
+    ) -> None:
+        try:
+            vllm = importlib.import_module("vllm")
+        except ImportError as error:
+            raise UsageError("--engine vllm needs vLLM: pip install vllm") from error
+        self.name, self.revision, self.dtype, self.batch_rows = model, revision, dtype, batch_rows
+        self._vllm: Any = vllm
+        named = {"model": model, "revision": revision, "dtype": dtype, "max_logprobs": TOP}
+        self.llm: Any = vllm.LLM(**named, enable_prefix_caching=True, **options)
+        config = self.llm.llm_engine.model_config.hf_config
+        defaults = self.llm.get_default_sampling_params()
+        ends = sorted(getattr(defaults, "stop_token_ids", None) or [])
+        shim = SimpleNamespace(config=config, generation_config=SimpleNamespace(eos_token_id=ends))
+        self.codec = Codec(self.llm.get_tokenizer(), shim, template)
+
+    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+        """See `Engine.generate`."""
+        params = self._vllm.SamplingParams(
+            max_tokens=sampling.max_new_tokens, temperature=sampling.temperature, top_p=sampling.top_p,
+            top_k=sampling.top_k, repetition_penalty=sampling.repetition_penalty, seed=sampling.seed,
+            stop_token_ids=sorted(self.codec.ends),
+        )  # fmt: skip
+        for first in range(0, len(prompts), self.batch_rows):
+            start = perf_counter()
+            ids = [self.codec.prompt(prompt) for prompt in prompts[first : first + self.batch_rows]]
+            outputs = self._ask(ids, params)
+            seconds = (perf_counter() - start) / len(ids)
+            for row, output in enumerate(outputs, first):
+                yield Result(row, self.codec.text(output.outputs[0].token_ids), seconds)
+
+    def score(
+        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+    ) -> Iterator[Result[list[float]]]:
+        """See `Engine.score`; of more than `FEW` candidates, those among the likeliest tokens are found."""
+        for first in range(0, len(prompts), self.batch_rows):
+            start = perf_counter()
+            some = prompts[first : first + self.batch_rows]
+            asked = continuations[first : first + self.batch_rows]
+            found = [self.codec.candidates(self.codec.tail(one), tuple(c)) for one, c in zip(some, asked, strict=True)]
+            ids = [self._before(one, candidates) for one, candidates in zip(some, found, strict=True)]
+            many = any(len(candidates) > FEW for candidates in asked)
+            values = self._step_by_step(ids, found, tolerance) if many else self._whole(ids, found)
+            seconds = (perf_counter() - start) / len(some)
+            yield from (Result(row, value, seconds) for row, value in enumerate(values, first))
+
+    def describe(self) -> EngineInfo:
+        """See `Engine.describe`."""
+        return EngineInfo(
+            engine="vllm",
+            model=self.name,
+            revision=self.revision or getattr(self.llm.llm_engine.model_config.hf_config, "_commit_hash", None),
+            dtype=str(self.llm.llm_engine.model_config.dtype).removeprefix("torch."),
+            device="vllm",
+            template=self.codec.template,
+            settings={"batch_rows": self.batch_rows, "top": TOP},
+            versions=versions_of(("emollms", "vllm", "torch", "transformers")),
+        )
+
+    def close(self) -> None:
+        """Let go of the model."""
+        del self.llm
+
+    def _before(self, prompt: str, candidates: Candidates) -> list[int]:
+        ids = self.codec.prompt(prompt)
+        return ids[: len(ids) - candidates.replaced]
+
+    def _ask(self, ids: Sequence[Sequence[int]], params: Any) -> Any:
+        return self.llm.generate([{"prompt_token_ids": list(one)} for one in ids], params, use_tqdm=False)
+
+    def _whole(self, ids: list[list[int]], found: list[Candidates]) -> list[list[float]]:
+        """Each candidate with its prompt; vLLM tells the log-probabilities of what it read."""
+        whole = [(row, path) for row, one in enumerate(found) for path in _paths(one.tree)]
+        params = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1)
+        outputs = self._ask([[*ids[row], *path] for row, path in whole], params)
+        values = [[0.0] * one.tree.leaves for one in found]
+        for (row, path), output in zip(whole, outputs, strict=True):
+            read = output.prompt_logprobs[len(ids[row]) :]
+            for end in _ends_at(found[row].tree, path):
+                values[row][end] = sum(places[token].logprob for places, token in zip(read, path, strict=True))
+        return values
+
+    def _step_by_step(self, ids: list[list[int]], found: list[Candidates], tolerance: float) -> list[list[float]]:
+        params = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, logprobs=TOP)
+
+        def expand(wanted: list[list[Node]]) -> list[list[list[float]]]:
+            outputs = iter(
+                self._ask([[*ids[row], *node.path] for row, nodes in enumerate(wanted) for node in nodes], params)
+            )
+            return [[_children(node, next(outputs).outputs[0].logprobs[0]) for node in nodes] for nodes in wanted]
+
+        return tries.score([one.tree for one in found], expand, max(tolerance, 1e-6))
+
+
+def _children(node: Node, likeliest: Any) -> list[float]:
+    return [likeliest[token].logprob if token in likeliest else UNSEEN for token in node.children]
+
+
+def _paths(node: Node) -> list[tuple[int, ...]]:
+    """The tokens of each candidate, once."""
+    return [node.path] * bool(node.ends) + [path for child in node.children.values() for path in _paths(child)]
+
+
+def _ends_at(node: Node, path: Sequence[int]) -> list[int]:
+    for token in path:
+        node = node.children[token]
+    return node.ends

@@ -1,0 +1,60 @@
+"""Pictures by Vega-Lite, drawn in this process: SVG with no script, no font and no address in it.
+
+Colours are CSS variables of the page (`--muted`, `--line`, …), so that a picture follows it into dark mode. What a
+mark says of itself (`description`) is shown when it is pointed at.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import escape
+
+from emollms.errors import UsageError
+
+LOOK: Mapping[str, Any] = {
+    "background": "transparent",
+    "padding": {"left": 16, "right": 16, "top": 6, "bottom": 6},
+    "font": "system-ui, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": "var(--muted)",
+        "labelFontSize": 11,
+        "titleColor": "var(--muted)",
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "domainColor": "var(--line)",
+        "gridColor": "var(--line)",
+        "ticks": False,
+        "labelPadding": 6,
+    },
+    "axisBand": {"grid": False},
+    "axisQuantitative": {"domain": False},
+    "scale": {"bandPaddingInner": 0.2, "bandPaddingOuter": 0.1},
+}
+"""How pictures look."""
+
+_ADDRESS = re.compile(r' xmlns:xlink="[^"]*"')
+_MARK = re.compile(r'<(path|line|text|rect) aria-label="([^"]*)" role="[^"]*" aria-roledescription="[^"]*"([^>]*?)/>')
+_ROLE = re.compile(r' (?:role|aria-label|aria-roledescription|aria-hidden)="[^"]*"')
+_NOTHING = re.compile(r'<path class="(?:background|foreground)"[^>]*/>')
+
+
+def draw(specification: Mapping[str, Any], about: str) -> str:
+    """An SVG of a Vega-Lite specification without `config`.
+
+    Args:
+        specification: what to draw; it holds its data.
+        about: what the picture shows, for those who cannot see it.
+
+    Raises:
+        UsageError: the package that draws is not installed.
+    """
+    try:
+        import vl_convert
+    except ImportError:
+        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
+    svg: str = vl_convert.vegalite_to_svg({**specification, "config": LOOK})
+    svg = _MARK.sub(r"<\1\3><title>\2</title></\1>", _ADDRESS.sub("", svg))
+    svg = _ROLE.sub("", _NOTHING.sub("", svg))
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)

@@ -1,0 +1,133 @@
+"""The catalogue: corpora of this package and of others, by name, and where their files are."""
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from emollms.builders.sample import Sample
+from emollms.corpora import catalogue
+from emollms.errors import UsageError
+
+BUILT_IN = {"brighter", "emobank", "goemotions", "sample", "semeval2018_task1", "sst", "tdt", "vader"}
+MODULE = """
+    from emollms.builders.sample import Sample
+
+    class Extra(Sample):
+        meta = Sample.meta.model_copy(update={{"name": {name!r}, "bundled": {bundled}}})
+
+    not_a_class = 1
+"""
+Installed = Callable[..., None]
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installed]:
+    """A function that installs a package with a corpus: a module and a dist-info, as pip leaves them."""
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    modules = []
+
+    def install(package: str, name: str, target: str = "Extra", bundled: bool = False) -> None:
+        info = tmp_path / "site" / f"{package}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[emollms.builders]\n{name} = {package}.corpus:{target}\n")
+        (tmp_path / "site" / package).mkdir()
+        (tmp_path / "site" / package / "__init__.py").touch()
+        module = dedent(MODULE).format(name=name, bundled=bundled)
+        (tmp_path / "site" / package / "corpus.py").write_text(module)
+        modules.extend([package, f"{package}.corpus"])
+        catalogue.corpora.cache_clear()
+
+    yield install
+    catalogue.corpora.cache_clear()
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_the_corpora_of_this_package() -> None:
+    assert set(catalogue.corpora()) == BUILT_IN
+    assert list(catalogue.corpora()) == sorted(BUILT_IN)
+    assert catalogue.get_corpus("sample") is Sample
+    assert all(corpus.meta.name == name for name, corpus in catalogue.corpora().items())
+
+
+def test_every_module_has_its_corpus_and_its_table_of_files() -> None:
+    builders = Path(__file__).parents[2] / "builders"
+    modules = {path.stem for path in builders.glob("*.py")} - {"__init__"}
+    assert modules == BUILT_IN
+    assert {path.stem for path in builders.glob("files/*.csv")} == BUILT_IN
+
+
+def test_an_unknown_name_suggests_the_near_ones() -> None:
+    with pytest.raises(UsageError, match=r"unknown corpus 'goemotion'; did you mean goemotions"):
+        catalogue.get_corpus("goemotion")
+    with pytest.raises(UsageError, match="unknown corpus 'xyzzy'; known: brighter, emobank"):
+        catalogue.get_corpus("xyzzy")
+
+
+def test_a_corpus_of_another_package(installed: Installed) -> None:
+    installed("some_package", "extra")
+    assert [entry.dist.name for entry in entry_points(group="emollms.builders")] == ["some_package"]
+    assert set(catalogue.corpora()) == BUILT_IN | {"extra"}
+    assert catalogue.get_corpus("extra").__module__ == "some_package.corpus"
+
+
+def test_two_corpora_with_one_name(installed: Installed) -> None:
+    installed("some_package", "vader")
+    names = "'vader': emollms.builders.vader and some_package.corpus"
+    with pytest.raises(UsageError, match=f"two corpora are named {names}"):
+        catalogue.corpora()
+
+
+def test_two_packages_with_one_name(installed: Installed) -> None:
+    installed("some_package", "extra")
+    installed("other_package", "extra")
+    with pytest.raises(UsageError, match=r"two corpora are named 'extra': \w+_package.corpus and \w+_package.corpus"):
+        catalogue.corpora()
+
+
+@pytest.mark.parametrize("target", ["not_a_class", "__name__"])
+def test_an_entry_point_that_names_no_corpus(target: str, installed: Installed) -> None:
+    installed("some_package", "extra", target)
+    message = f"entry point 'some_package.corpus:{target}' of group emollms.builders is no subclass of Corpus"
+    with pytest.raises(UsageError, match=message):
+        catalogue.corpora()
+
+
+@pytest.mark.parametrize("target", ["Missing", "Extra.missing"])
+def test_an_entry_point_that_cannot_be_loaded(target: str, installed: Installed) -> None:
+    installed("some_package", "extra", target)
+    with pytest.raises(
+        UsageError, match=f"entry point 'some_package.corpus:{target}' of some_package cannot be loaded"
+    ):
+        catalogue.corpora()
+
+
+def test_where_corpora_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    vader = catalogue.get_corpus("vader")
+    monkeypatch.setenv("EMOLLMS_CORPORA", str(tmp_path))
+    assert catalogue.folder(vader) == tmp_path / "vader"
+    assert catalogue.folder(vader, tmp_path / "other") == tmp_path / "other" / "vader"
+    monkeypatch.delenv("EMOLLMS_CORPORA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert catalogue.folder(vader) == tmp_path / "cache" / "emollms" / "corpora" / "vader"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert catalogue.home() == tmp_path / "home" / ".cache" / "emollms" / "corpora"
+
+
+def test_the_bundled_corpus_is_in_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOLLMS_CORPORA", str(tmp_path))
+    assert (catalogue.folder(Sample) / "train.tsv").is_file()
+    assert catalogue.folder(Sample, tmp_path) == tmp_path / "sample"
+    assert catalogue.is_here(Sample)
+    assert not catalogue.is_here(Sample, tmp_path)
+
+
+def test_a_bundled_corpus_of_another_package_is_in_that_package(installed: Installed, tmp_path: Path) -> None:
+    installed("some_package", "extra", bundled=True)
+    assert catalogue.folder(catalogue.get_corpus("extra")) == tmp_path / "site" / "some_package" / "data" / "extra"

@@ -1,0 +1,261 @@
+"""Scores of tasks: parts, policies, intervals, and the comparison of two models."""
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emollms.errors import UsageError
+from emollms.evaluation.results import TaskScore
+from emollms.evaluation.schemes import SCHEMES
+from emollms.evaluation.scoring import compare, gold_of, score
+from emollms.prompts.answers import Reading
+from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
+
+INVALID = Reading(None, "no number: 'perhaps'")
+
+
+def readings(*values: Any) -> list[Reading]:
+    return [INVALID if value is None else Reading(value, None) for value in values]
+
+
+def made_up(task: Task, n: int, seed: int = 0) -> list[Any]:
+    generator = np.random.default_rng(seed)
+    if isinstance(task, MultiLabelTask):
+        return [tuple(label for label in task.labels if generator.random() < 0.3) for _ in range(n)]
+    if isinstance(task, OrdinalTask):
+        return [int(number) for number in generator.choice(list(task.classes), n)]
+    return [float(number) for number in generator.random(n)]
+
+
+def emotions(task: Task, n: int) -> list[str | None]:
+    return [task.emotions[i * len(task.emotions) // n] if task.emotions else None for i in range(n)]
+
+
+def scored(name: str, golds: Sequence[Any], *values: Any, policy: Any = "official") -> TaskScore:
+    return score(get_task(name), golds, readings(*values), policy=policy, resamples=50)
+
+
+def predicted(result: TaskScore) -> list[Any]:
+    return result.sheet.predicted.tolist()
+
+
+def test_every_task_has_a_scheme() -> None:
+    assert set(SCHEMES) == set(TASKS)
+    mains = {task.name: SCHEMES[task.name].main.name for task in benchmark_tasks()}
+    assert {task for task, main in mains.items() if main == "accuracy"} == {"SST5", "TDT"}
+    assert {task for task, main in mains.items() if main == "jaccard_weighted"} == {"E-c", "GoEmotions"}
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+def test_right_answers_get_the_best_score(task: Task) -> None:
+    golds = made_up(task, 60)
+    result = score(task, golds, readings(*golds), emotions(task, 60), resamples=50)
+    assert [round(metric.value, 9) for metric in result.metrics.values()] == [1.0] * len(result.metrics)
+    assert (result.n, result.scored, result.invalid_count, result.invalid_rate) == (60, 60, 0, 0.0)
+
+
+@pytest.mark.parametrize("policy", ["official", "drop", "worst"])
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+def test_never_nan_and_never_a_warning(task: Task, policy: Any) -> None:
+    golds = made_up(task, 8)
+    cases = [readings(*[None] * 8), readings(*[golds[0]] * 8), readings(*golds[:4], *[None] * 4)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rows, answers in [(8, case) for case in cases] + [(1, cases[0][:1]), (1, cases[1][:1]), (0, [])]:
+            about = emotions(task, 8)[:rows]
+            result = score(task, golds[:rows], answers, about, policy=policy, resamples=20)
+            json.dumps(result.as_json(), allow_nan=False)
+            assert compare(result, result, resamples=20).difference == 0
+
+
+def test_official_policy() -> None:
+    assert predicted(scored("V-reg", [0.1, 0.9], None, 0.3)) == [0.5, 0.3]
+    assert predicted(scored("V-oc", [-3, 3], None, 3)) == [0.0, 3.0]
+    assert predicted(scored("E-c", [["joy"], ["fear"]], None, ("fear",)))[0] == [False] * 11
+    for task in ("SST5", "TDT"):
+        result = scored(task, [0, 1, 1], None, 1, 1)
+        assert math.isnan(predicted(result)[0])
+        assert result.metrics["accuracy"].value == pytest.approx(2 / 3)
+        assert result.metrics["macro_f1"].value == pytest.approx(0.5)
+
+
+def test_the_middle_of_a_native_scale() -> None:
+    result = score(get_task("V-A"), [-2.0, 2.0], readings(None, 1.0), scale=(-4.0, 4.0), resamples=5)
+    assert predicted(result) == [0.0, 1.0]
+
+
+def test_drop_leaves_rows_out() -> None:
+    result = scored("V-reg", [0.1, 0.5, 0.9], 0.2, None, 0.8, policy="drop")
+    assert (result.n, result.scored, result.invalid_count) == (3, 2, 1)
+    assert result.value == pytest.approx(1.0)
+    assert result.metrics["pearson"].n == 2
+
+
+def test_worst_is_the_farthest_answer() -> None:
+    assert predicted(scored("V-reg", [0.1, 0.9], None, None, policy="worst")) == [1.0, 0.0]
+    assert predicted(scored("V-oc", [-3, 0, 3], None, None, None, policy="worst")) == [3.0, -3.0, -3.0]
+    flags = predicted(scored("E-c", [["joy", "love"]], None, policy="worst"))[0]
+    assert [label for label, flag in zip(get_task("E-c").labels, flags, strict=True) if not flag] == ["joy", "love"]
+
+
+def test_policies_are_ordered() -> None:
+    golds = made_up(get_task("V-reg"), 200)
+    answers = [INVALID if i % 10 == 0 else Reading(value, None) for i, value in enumerate(golds)]
+    values = [
+        score(get_task("V-reg"), golds, answers, policy=p, resamples=5).value for p in ("drop", "official", "worst")
+    ]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == pytest.approx(1.0)
+
+
+def test_invalid_answers_are_counted_by_reason() -> None:
+    answers = [Reading(None, "off the scale: '5'"), Reading(None, "empty answer"), Reading(None, "off the scale: '7'")]
+    result = score(get_task("SST"), [0.1, 0.2, 0.3], answers, resamples=5)
+    assert result.invalid == {"off the scale": 2, "empty answer": 1}
+    assert (result.invalid_count, result.invalid_rate) == (3, 1.0)
+    assert result.as_json()["invalid"] == {
+        "policy": "official", "rate": 1.0, "n": 3, "reasons": {"off the scale": 2, "empty answer": 1},
+    }  # fmt: skip
+
+
+def test_an_answer_that_is_no_finite_number_could_not_be_read() -> None:
+    result = scored("SST", [0.1, 0.2, 0.3], 0.1, float("nan"), float("inf"))
+    assert result.invalid == {"not a number": 2}
+
+
+def test_parts() -> None:
+    task = get_task("EI-reg")
+    golds = made_up(task, 40)
+    result = score(task, golds, readings(*made_up(task, 40, 1)), emotions(task, 40))
+    metric = result.metrics["pearson"]
+    assert tuple(metric.parts) == task.emotions
+    assert metric.value == pytest.approx(np.mean([part.value for part in metric.parts.values()]))
+    assert sum(part.n for part in metric.parts.values()) == metric.n == 40
+    labels = score(get_task("E-c"), [["joy"], ["fear"]], readings(("joy",), ()), resamples=5)
+    assert labels.metrics["macro_f1"].parts["joy"].value == 1.0
+    assert labels.metrics["macro_f1"].parts["fear"].value == 0.0
+    assert not labels.metrics["micro_f1"].parts
+    assert set(scored("TDT", [-1, 1], -1, 0).metrics["macro_f1"].parts) == {"-1", "1"}
+
+
+def test_only_the_emotions_that_are_there_count() -> None:
+    task = get_task("EI-reg")
+    golds = [0.1, 0.5, 0.9]
+    result = score(task, golds, readings(*golds), ["joy"] * 3, resamples=5)
+    assert result.value == pytest.approx(1.0)
+    assert tuple(result.metrics["pearson"].parts) == ("joy",)
+
+
+def test_labels_that_a_language_has_not() -> None:
+    task = get_task("BRIGHTER-E-c")
+    rows = [["anger"], ["joy"], ["fear", "sadness"], ["surprise"]]
+    assert "disgust" not in score(task, rows, readings(*map(tuple, rows))).sheet.labels
+    assert score(task, rows, readings(*map(tuple, rows))).value == pytest.approx(1.0)
+
+
+def test_expected_classes() -> None:
+    result = scored("V-oc", [-3, 0, 1, 3], -2.6, 0.2, 0.6, 2.9)
+    assert result.metrics["accuracy"].value == 1.0
+    assert 0.99 < result.value < 1.0
+
+
+def test_intervals_hold_the_value_and_repeat() -> None:
+    task = get_task("EI-oc")
+    golds, answers, about = made_up(task, 400), readings(*made_up(task, 400, 1)), emotions(task, 400)
+    first, second = (score(task, golds, answers, about) for _ in range(2))
+    assert first.as_json() == second.as_json()
+    assert first.as_json() != score(task, golds, answers, about, seed=1).as_json()
+    for metric in first.metrics.values():
+        for figure in (metric, *metric.parts.values()):
+            assert figure.interval.low <= figure.value <= figure.interval.high
+
+
+def test_a_large_task_takes_seconds() -> None:
+    task = get_task("GoEmotions")
+    golds, answers = made_up(task, 5427), readings(*made_up(task, 5427, 1))
+    start = time.process_time()
+    score(task, golds, answers)
+    assert time.process_time() - start < 30
+
+
+def noisy(golds: Sequence[float], noise: float, seed: int) -> list[Reading]:
+    generator = np.random.default_rng(seed)
+    return readings(*[float(value) for value in np.array(golds) + noise * generator.normal(size=len(golds))])
+
+
+def test_a_model_and_itself() -> None:
+    for task in TASKS.values():
+        golds = made_up(task, 60)
+        result = score(task, golds, readings(*made_up(task, 60, 1)), emotions(task, 60), resamples=20)
+        found = compare(result, result, resamples=100)
+        assert (found.difference, found.interval.low, found.interval.high, found.above_noise) == (0, 0, 0, False)
+
+
+def test_pairing_finds_what_single_intervals_do_not() -> None:
+    task = get_task("V-reg")
+    golds = made_up(task, 400)
+    worse = noisy(golds, 0.1, 1)
+    better = readings(
+        *[0.9 * answer.value + 0.1 * gold for answer, gold in zip(worse, golds, strict=True)]  # type: ignore[operator]
+    )
+    a, b = score(task, golds, better), score(task, golds, worse)
+    found = compare(a, b)
+    assert a.metrics["pearson"].interval.low < b.metrics["pearson"].interval.high
+    assert found.above_noise
+    assert found.difference == pytest.approx(a.value - b.value)
+    assert found.interval.low < found.difference < found.interval.high
+    back = compare(b, a)
+    assert (back.difference, back.interval.low) == pytest.approx((-found.difference, -found.interval.high))
+
+
+def test_equally_good_models_are_within_noise() -> None:
+    task = get_task("V-reg")
+    golds = made_up(task, 400)
+    found = compare(score(task, golds, noisy(golds, 0.3, 1)), score(task, golds, noisy(golds, 0.3, 2)), "pearson")
+    assert not found.above_noise
+
+
+def test_a_row_dropped_for_one_is_dropped_for_both() -> None:
+    golds = [0.1, 0.5, 0.9, 0.3]
+    a = scored("V-reg", golds, 0.1, None, 0.9, 0.3, policy="drop")
+    b = scored("V-reg", golds, 0.1, 0.5, 0.9, None, policy="drop")
+    assert compare(a, b).n == 2
+
+
+def test_what_cannot_be_compared() -> None:
+    a = scored("V-reg", [0.1, 0.9], 0.1, 0.9)
+    for other in (
+        scored("SST", [0.1, 0.9], 0.1, 0.9),
+        scored("V-reg", [0.1, 0.8], 0.1, 0.9),
+        scored("V-reg", [0.1, 0.9], 0.1, 0.9, policy="drop"),
+    ):
+        with pytest.raises(UsageError, match="same rows in the same order, with the same policy"):
+            compare(a, other)
+    with pytest.raises(UsageError, match="unknown metric of task V-reg 'kapa'"):
+        compare(a, a, "kapa")
+
+
+def test_wrong_calls() -> None:
+    task = get_task("E-c")
+    with pytest.raises(UsageError, match="1 golds, 2 answers"):
+        score(task, [["joy"]], readings((), ()))
+    with pytest.raises(UsageError, match="unknown policy for invalid answers 'wurst'; did you mean worst"):
+        scored("E-c", [["joy"]], (), policy="wurst")
+    with pytest.raises(UsageError, match="unknown label of task E-c 'joyful'; did you mean joy"):
+        scored("E-c", [["joyful"]], ())
+    with pytest.raises(UsageError, match="row 1 has no gold"):
+        scored("SST", [0.1, None], 0.1, 0.2)
+    with pytest.raises(UsageError, match="one emotion at a time"):
+        scored("EI-reg", [0.1], 0.1)
+
+
+def test_gold_of_a_row() -> None:
+    row = {"labels": ["joy"], "score": 0.25}
+    assert gold_of(get_task("E-c"), row) == ["joy"]
+    assert gold_of(get_task("V-A"), row) == 0.25

@@ -1,0 +1,216 @@
+"""What a push survives; after each fault there is either the old state or the new one, and the command says which."""
+
+from pathlib import Path
+
+import pytest
+from hub.client import TestHub
+from test_publish import published, push, tree
+
+BUSY = [(429, {"Retry-After": "3"}, 3.0), (503, {"Retry-After": "5"}, 5.0), (500, {}, 1.0), (504, {}, 1.0)]
+CALLS = {
+    "look": "GET /api/datasets/{repo}$",
+    "create": "POST /api/repos/create",
+    "refs": "GET /api/datasets/{repo}/refs",
+    "preupload": "POST /api/datasets/{repo}/preupload",
+    "commit": "POST /api/datasets/{repo}/commit",
+    "verify": "GET /api/datasets/{repo}/tree",
+    "tag": "POST /api/datasets/{repo}/tag",
+    "load back": "GET /api/datasets/{repo}/revision/v1.0.0",
+    "download": "HEAD /datasets/{repo}/resolve",
+    "public": "PUT /api/datasets/{repo}/settings",
+}
+UPLOADS = {"lfs": ("POST .*/lfs/objects/batch", "PUT /_lfs/"), "xet": ("GET .*/xet-write-token", "POST /v1/xorbs/")}
+
+# `emollms publish`, and the seconds that it would have waited.
+WAITING = """
+import sys
+from emollms.cli import main
+try:
+    main()
+finally:
+    print(waits)
+"""
+
+
+def new_state(hub: TestHub, folder: Path, private: bool = True) -> None:
+    """The repo holds the version, whole, once, tagged."""
+    state = hub.state()
+    assert published(hub) == tree(folder)
+    assert [commit["title"] for commit in state["history"]] == ["aeb 1.0.0", "initial commit"]
+    assert state["tags"] == {"v1.0.0": state["head"]}
+    assert state["private"] is private
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_busy_hub_is_waited_for(call: str, hub: TestHub, small: Path) -> None:
+    """Each call meets a 429, a 503, a 500, and then a dropped connection, one after the other."""
+    match = CALLS[call].format(repo=hub.repo)
+    for status, headers, _ in BUSY:
+        hub.fault(match, status=status, headers=headers)
+    hub.fault(match, drop_request=0)
+    done = hub.run(WAITING, "publish", "dataset", small, "--repo", hub.repo, "--yes", "--public")
+    new_state(hub, small, private=False)
+    waits = eval(done.out.splitlines()[-1])
+    asked = sum(seconds for _, headers, seconds in BUSY if headers)
+    assert sum(waits) >= asked, "Retry-After was not heeded"
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_upload_is_tried_again(which: int, hub: TestHub, small: Path) -> None:
+    match = UPLOADS["xet" if hub.xet else "lfs"][which]
+    hub.fault(match, status=503)
+    hub.fault(match, drop_request=10)
+    push(hub, small)
+    new_state(hub, small)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_upload_that_never_works_leaves_the_repo_as_it_was(which: int, hub: TestHub, small: Path) -> None:
+    hub.fault(UPLOADS["xet" if hub.xet else "lfs"][which], status=403, times=-1)
+    error = push(hub, small, code=1).splitlines()[-1]
+    assert error.startswith("error: ")
+    assert "(the repo is private and holds nothing of this version (commit " in error
+    assert published(hub) == {}
+
+
+def test_a_hub_that_stays_busy_is_given_up(hub: TestHub, small: Path) -> None:
+    hub.fault("POST .*/commit/", status=503, times=-1)
+    error = push(hub, small, code=1).splitlines()[-1]
+    assert "the Hub answered 503 (Service Unavailable); tried 6 times (the repo is private and holds nothing" in error
+    assert published(hub) == {}
+    assert hub.state()["tags"] == {}
+
+
+def test_a_hub_that_asks_for_an_hour_is_not_waited_for(hub: TestHub, small: Path) -> None:
+    hub.fault("POST /api/repos/create", status=429, headers={"Retry-After": "3600"})
+    error = push(hub, small, code=1)
+    assert "the Hub is busy and asks to wait 3,600 seconds; run it again after that (nothing was changed)" in error
+    assert hub.state() is None
+
+
+@pytest.mark.parametrize("call", ["create", "commit", "tag", "public"])
+def test_a_lost_answer_does_no_harm(call: str, hub: TestHub, small: Path) -> None:
+    """The Hub does what it is asked for, and the answer never comes; then the same with a gateway's 504."""
+    hub.fault(CALLS[call].format(repo=hub.repo), drop_answer=-1)
+    push(hub, small, "--public")
+    new_state(hub, small, private=False)
+
+
+def test_a_commit_that_somebody_else_beats_is_not_made(hub: TestHub, versions: dict[str, Path]) -> None:
+    push(hub, versions["1.0.0"])
+    before = hub.state()
+    hub.fault("POST .*/commit/", push={"repo": f"datasets/{hub.repo}", "files": {"notes.md": "theirs"}})
+    error = push(hub, versions["1.1.0"], code=1).splitlines()[-1]
+    now = hub.state()
+    assert f"error: somebody else has committed since {before['head']}; run the command again" in error
+    assert f"(the repo is at commit {now['head']} of somebody else, and nothing of this version is in it)" in error
+    assert now["tags"] == before["tags"]
+    assert set(now["files"]) - set(before["files"]) == {"notes.md"}
+    push(hub, versions["1.1.0"])
+    assert {path: sha for path, sha in published(hub).items() if path != "notes.md"} == tree(versions["1.1.0"])
+
+
+def test_somebody_else_commits_after_an_answer_was_lost(hub: TestHub, small: Path) -> None:
+    """The commit is there, and one of somebody else on top that leaves its files alone."""
+    hub.fault("POST .*/commit/", drop_answer=-1)
+    hub.fault(f"GET /api/datasets/{hub.repo}$", skip=3, push={"repo": f"datasets/{hub.repo}", "files": {"n.md": "x"}})
+    push(hub, small)
+    state = hub.state()
+    assert [commit["author"] for commit in state["history"]] == ["someone", "me", "me"]
+    assert set(published(hub)) == {*tree(small), "n.md"}
+    assert set(state["tags"]) == {"v1.0.0"}
+
+
+def test_somebody_else_takes_the_tag(hub: TestHub, small: Path) -> None:
+    script = """
+import sys
+from huggingface_hub import HfApi
+from emollms.cli import main
+from emollms.publishing.remote import Remote
+tag = Remote.tag
+def beaten(self, name, commit, message):
+    first = self.api.list_repo_commits(self.repo, repo_type="dataset")[-1].commit_id
+    HfApi().create_tag(self.repo, tag=name, revision=first, repo_type="dataset")
+    tag(self, name, commit, message)
+Remote.tag = beaten
+main()
+"""
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    state = hub.state()
+    assert "error: somebody else tagged other content as v1.0.0" in error
+    assert f"(commit {state['head']} holds this version, and is not tagged: run the command again)" in error
+    assert "with other content" in push(hub, small, code=1)
+
+
+def test_what_the_hub_stores_is_verified(hub: TestHub, small: Path) -> None:
+    """A commit that holds something else is never tagged."""
+    hub.fault(f"GET /api/datasets/{hub.repo}/tree/", skip=1, push={"repo": f"datasets/{hub.repo}", "files": {}})
+    script = """
+import sys
+from emollms.cli import main
+from emollms.publishing.remote import Remote
+commit = Remote.commit
+def wrong(self, additions, deleted, parent, title):
+    return commit(self, [one for one in additions if one.path_in_repo != "statistics.json"], deleted, parent, title)
+Remote.commit = wrong
+main()
+"""
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    assert "has other content than this machine: statistics.json" in error
+    assert hub.state()["tags"] == {}
+    push(hub, small)
+    assert set(hub.state()["tags"]) == {"v1.0.0"}
+    assert published(hub) == tree(small)
+
+
+def test_what_does_not_load_is_told(hub: TestHub, small: Path) -> None:
+    script = """
+from emollms.cli import main
+import datasets
+datasets.load_dataset = lambda *args, **options: {"test": datasets.Dataset.from_dict({"a": [1]})}
+main()
+"""
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    assert "error: config default has rows {'test': 1}, not {'test': " in error
+    assert f"(v1.0.0 is published, at commit {hub.state()['head']})" in error
+
+
+KILLED = """
+import os, signal, sys
+import httpx2
+from emollms.cli import main
+number, after = int(sys.argv.pop(1)), sys.argv.pop(1) == "after"
+send = httpx2.Client.send
+def counted(self, request, **options):
+    global number
+    if request.method in ("GET", "HEAD"):
+        return send(self, request, **options)
+    number -= 1
+    if number < 0 and not after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer = send(self, request, **options)
+    if number < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+httpx2.Client.send = counted
+main()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_kill_at_any_request_and_a_second_run(when: str, hub: TestHub, small: Path) -> None:
+    """SIGKILL before, or after, each of the requests that change something; a push that ends was killed at all."""
+    first, number, code = hub.repo, 0, -9
+    while code == -9:
+        hub.repo = f"{first}-{when}-{number}"
+        arguments = (number, when, "publish", "dataset", small, "--repo", hub.repo, "--yes")
+        code = hub.run(KILLED, *arguments, code=None).code
+        state = hub.state()
+        assert state is None or published(hub) in ({}, tree(small))
+        assert state is None or state["private"]
+        assert state is None or state["tags"] in ({}, {"v1.0.0": state["head"]})
+        if code == -9:
+            push(hub, small)
+        new_state(hub, small)
+        number += 1
+    assert number - 1 == 5 + (0 if hub.xet else 1 + 2 * 3)  # by LFS: a batch, and three contents sent and verified
