@@ -17,13 +17,14 @@ SCALES = {"EmoBank": (1.0, 5.0)} | dict.fromkeys(("V-A", "V-M", "V-NYT", "V-T"),
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's answers to a task, with the probabilities of the classes as the file has them."""
+    """A model's answers to a task, with the probabilities of the classes and the words as the file has them."""
 
     task: Task
     golds: Sequence[Any]
     readings: Sequence[Reading]
     emotions: Sequence[str | None]
     probabilities: Sequence[Sequence[float] | None]
+    texts: Sequence[str]
 
     @property
     def rows(self) -> tuple[Task, Sequence[Any], Sequence[Reading], Sequence[str | None]]:
@@ -38,10 +39,10 @@ def answers(reference_dir: Path, model: str, name: str) -> Answers:
         rows = rows[("V-A", "V-M", "V-NYT", "V-T").index(name) * 1000 :][:1000]
     emotions = [emotion(name, number, row["input"]) for number, row in enumerate(rows)]
     scale = SCALES.get(name, (0.0, 1.0))
-    readings = [
-        read_answer(task, said(row["prediction"]), about, scale) for row, about in zip(rows, emotions, strict=True)
-    ]
-    return Answers(task, [gold(task, row["gold"]) for row in rows], readings, emotions, [row["probs"] for row in rows])
+    texts = [said(row["prediction"]) for row in rows]
+    readings = [read_answer(task, text, about, scale) for text, about in zip(texts, emotions, strict=True)]
+    golds = [gold(task, row["gold"]) for row in rows]
+    return Answers(task, golds, readings, emotions, [row["probs"] for row in rows], texts)
 
 
 def said(prediction: str | list[str]) -> str:

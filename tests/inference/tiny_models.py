@@ -103,11 +103,12 @@ def model(family: str, dtype: torch.dtype = torch.float32) -> Any:
         "bloom": lambda: BloomConfig(hidden_size=32, n_layer=2, n_head=4, **size),
         "qwen2": lambda: Qwen2Config(**SHAPE, intermediate_size=64, num_key_value_heads=2, **size),
         "t5": lambda: T5Config(**T5_SHAPE, decoder_start_token_id=0, **size),
-        "bart": lambda: BartConfig(**BART_SHAPE, decoder_start_token_id=2, forced_bos_token_id=1, **size),
+        "bart": lambda: BartConfig(**BART_SHAPE, decoder_start_token_id=2, **size),
     }
     config = configs[family]()
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     made = kind.from_config(config).to(dtype).eval()
+    made.generation_config.forced_bos_token_id = 1 if family == "bart" else None
     with torch.no_grad():  # a fresh model is almost indifferent; this one has opinions
         for weights in made.parameters():
             if weights.dim() > 1:

@@ -1,7 +1,7 @@
 """What a report says, in whatever form it is written: `dataclasses.asdict` of a `Report` is its JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -254,6 +254,4 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
-        from dataclasses import asdict
-
         return asdict(self)

@@ -7,19 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.data import TEST, EvaluationData, Row, open_data, sample
+from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.manifest import PREDICTIONS, SCORES
 from emollms.evaluation.schemes import Policy
+from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, read_predictions
-from emollms.repository.manifest import Manifest, read_manifest
-from emollms.repository.remote import local_copy
-from emollms.tasks import TASKS
-
-SCORES, PREDICTIONS = "scores.json", "predictions.jsonl"
-Row = Mapping[str, Any]
-_COLUMNS = ("id", "text", "gold", "score", "labels", "emotion", "language", "corpus")
+from emollms.tasks import TASKS, Task
 
 
 class _Entry(BaseModel):
@@ -82,13 +79,33 @@ class TaskEntry(_Entry):
     calibration: CalibrationEntry | None = None
 
 
+class SettingsEntry(_Entry):
+    """What decides rows and scores; see `run.settings_of`."""
+
+    data: str
+    decode: Mode
+    language: str = "en"
+    limit: int | None = None
+    seed: int = 0
+    calibration: Calibration | None = None
+
+
+class RunEntry(_Entry):
+    """The manifest of a run."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    settings: SettingsEntry
+    data: dict[str, Any]
+
+
 class Scores(_Entry):
     """A `scores.json`."""
 
     format: Literal[1]
     name: str = Field(min_length=1)
     kind: str
-    run: dict[str, Any]
+    run: RunEntry
     tasks: dict[str, TaskEntry]
 
 
@@ -109,9 +126,9 @@ class Run:
     predictions: Mapping[str, Prediction]
 
     @property
-    def facts(self) -> Mapping[str, Any]:
-        """The manifest of the run."""
-        return self.scores.run
+    def settings(self) -> SettingsEntry:
+        """What was asked for."""
+        return self.scores.run.settings
 
     @cached_property
     def digests(self) -> dict[str, str]:
@@ -126,29 +143,25 @@ class Benchmark:
     """The data set that a run is about.
 
     Args:
-        folder: where it is.
-        manifest: its manifest.
+        data: the data set.
     """
 
-    folder: Path
-    manifest: Manifest
+    data: EvaluationData
 
     @cached_property
     def public(self) -> frozenset[str]:
         """The corpora whose texts may be passed on."""
-        return frozenset(source.corpus for source in self.manifest.sources if source.redistribution == "text")
+        return frozenset(source.corpus for source in self.data.manifest.sources if source.redistribution == "text")
 
-    def rows(self, task: str) -> list[Row]:
-        """All rows of a task, in order.
+    def may_show(self, row: Row) -> bool:
+        """Whether the text of a row may be passed on; ids begin with the corpus."""
+        return str(row["id"]).split("/")[0] in self.public
 
-        Raises:
-            UsageError: it has none.
-        """
-        folder = self.folder / "data" / task
-        if not folder.is_dir():
-            raise UsageError(f"{self.folder} has no rows of task {task}; give the evaluated data set with --data")
-        rows: list[Row] = pq.read_table(folder, columns=list(_COLUMNS), partitioning=None).to_pylist()
-        return rows
+    def rows(self, task: Task, run: Run) -> list[Row]:
+        """The rows of a task that `run` was asked, in order."""
+        settings = run.settings
+        rows = [row for row in self.data.rows(task, TEST) if row["language"] == settings.language]
+        return sample(rows, settings.limit, settings.seed)
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -194,20 +207,18 @@ def benchmark_of(run: Run, data: str | None) -> Benchmark:
     Raises:
         UsageError: it is not there, or is another one.
     """
-    said = run.facts.get("data")
-    about: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
-    place = data or about.get("path") or about.get("repo")
+    about = run.scores.run.data
+    place = data or about.get("path") or "@".join(filter(None, (about.get("repo"), about.get("commit"))))
     if not place:
         raise UsageError(f"{run.folder / SCORES} does not say where its data set is; give it with --data")
     try:
-        folder = local_copy(str(place))
+        opened = open_data(str(place))
     except UsageError:
         raise UsageError(f"{place}, the data set of {run.folder}, is not here; give it with --data") from None
-    manifest = read_manifest(folder)
-    expected = about.get("content_hash")
-    if expected and manifest.content_hash != expected:
+    found = opened.manifest.content_hash
+    if found != run.settings.data:
         raise UsageError(
-            f"{folder} has content hash {manifest.content_hash}, but {run.folder} was evaluated on {expected}; "
+            f"{place} has content hash {found}, but {run.folder} was evaluated on {run.settings.data}; "
             "give the evaluated data set with --data"
         )
-    return Benchmark(folder, manifest)
+    return Benchmark(opened)

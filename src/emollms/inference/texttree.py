@@ -15,7 +15,7 @@ UNSEEN = -100.0
 def score(candidates: Sequence[str], ask: Ask, tolerance: float) -> list[float]:
     """The log-probability of each candidate.
 
-    Text that only one character can continue is taken for granted. Ways to cut a text into tokens are added up.
+    Ways to cut a text into tokens are added up.
 
     Args:
         candidates: the candidates.
@@ -24,13 +24,13 @@ def score(candidates: Sequence[str], ask: Ask, tolerance: float) -> list[float]:
     """
     root = build([[ord(character) for character in text] for text in candidates])
     found = [UNSEEN] * len(candidates)
-    waiting = {_forced(root): 0.0}
+    waiting = {root: 0.0}
     while waiting:
         total = _sum(waiting.values())
         opened = [
             node
             for node, mass in waiting.items()
-            if node.children and math.exp(mass - total) * node.leaves / root.leaves > tolerance
+            if node.children and math.exp(mass - total) * _part(node, root) > tolerance
         ]
         if not opened:
             break
@@ -41,13 +41,17 @@ def score(candidates: Sequence[str], ask: Ask, tolerance: float) -> list[float]:
     return found
 
 
+def _part(node: Node, root: Node) -> float:
+    """How much of the candidates begins so; one alone counts whole, for it may not be what the beginning leads to."""
+    return node.leaves / root.leaves if node.leaves > 1 else 1.0
+
+
 def _open(node: Node, waiting: dict[Node, float], ask: Ask) -> None:
     mass = waiting.pop(node)
     if node.ends:  # a candidate that others go on from: it keeps what led to it
         waiting[Node(ends=node.ends, leaves=len(node.ends))] = mass
     for token, next_score in ask("".join(map(chr, node.path))).items():
         if reached := _descend(node, token):
-            reached = _forced(reached)
             waiting[reached] = _sum([waiting.get(reached, -math.inf), mass + next_score])
 
 
@@ -61,12 +65,6 @@ def _descend(node: Node, token: str) -> Node | None:
             return None
         node = after
     return node if token else None
-
-
-def _forced(node: Node) -> Node:
-    while len(node.children) == 1 and not node.ends:
-        (node,) = node.children.values()
-    return node
 
 
 def _sum(scores: Iterable[float]) -> float:

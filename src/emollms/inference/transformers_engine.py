@@ -220,11 +220,12 @@ def load(
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     place = _device(device)
+    numbers = _dtype(dtype, place)
     try:
         config = AutoConfig.from_pretrained(_base(model), revision=revision)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-        loaded: Any = kind.from_pretrained(model, revision=revision, dtype=_dtype(dtype, place))
+        loaded: Any = kind.from_pretrained(model, revision=revision, dtype=numbers)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
     return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)

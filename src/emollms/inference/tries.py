@@ -69,22 +69,25 @@ class _Search:
 
     def __init__(self, root: Node, tolerance: float) -> None:
         self.root, self.tolerance = root, tolerance
-        self.closed: dict[Node, float] = {root: 0.0}  # nodes reached and not opened, with their log-probability
-        self.found = [0.0] * root.leaves
+        self.mass: dict[Node, float] = {root: 0.0}  # log-probability of each node that was reached
+        self.closed = {root: None}  # those of them that were not opened, in order
 
     def first(self) -> list[Node]:
-        """All nodes where all are to be told apart, else those that most candidates go through."""
+        """All nodes where all are to be told apart, else those that most candidates go through, or one alone."""
         if self.tolerance == 0:
             return list(self.root.inner())
-        return [node for node in self.root.inner() if 2 * node.leaves > self.root.leaves] if self.root.children else []
+        most = [node for node in self.root.inner() if 2 * node.leaves > self.root.leaves]
+        single = [child for child in self.root.children.values() if child.leaves == 1 and child.children]
+        return most + [link for child in single if child not in most for link in _chain(child)]
 
     def next(self) -> list[Node]:
         """The nodes at which so much is open still that the tolerance asks to go on."""
-        most = max(self.closed.values(), default=0.0)
-        total = most + math.log(sum(math.exp(mass - most) for mass in self.closed.values())) if self.closed else 0.0
+        masses = {node: self.mass[node] for node in self.closed}
+        most = max(masses.values(), default=0.0)
+        total = most + math.log(sum(math.exp(mass - most) for mass in masses.values()) or 1.0)
         return [
             link
-            for node, mass in self.closed.items()
+            for node, mass in masses.items()
             if node.children and math.exp(mass - total) * node.leaves / self.root.leaves > self.tolerance
             for link in _chain(node)
         ]
@@ -92,23 +95,57 @@ class _Search:
     def open(self, nodes: Sequence[Node], found: Sequence[Sequence[float]]) -> None:
         """Take what the model said about the children of `nodes`, parents first."""
         for node, children in zip(nodes, found, strict=True):
-            mass = self.closed.pop(node)
-            for end in node.ends:
-                self.found[end] = mass
+            del self.closed[node]
             for child, score in zip(node.children.values(), children, strict=True):
-                self.closed[child] = mass + score
+                self.mass[child] = self.mass[node] + score
+                self.closed[child] = None
 
     def scores(self) -> list[float]:
-        """The scores; what was not told apart has equal parts."""
-        for node, mass in self.closed.items():
-            self._spread(node, mass, mass - math.log(max(1, node.leaves - len(node.ends))))
-        return self.found
+        """The scores; what was not told apart has equal parts.
 
-    def _spread(self, node: Node, here: float, below: float) -> None:
-        for end in node.ends:
-            self.found[end] = here
-        for child in node.children.values():
-            self._spread(child, below, below)
+        Not all that begins like a candidate ends as one. What was not opened is taken to do so as often as what was
+        opened at the same depth.
+        """
+        found = [0.0] * self.root.leaves
+        rates = self._rates()
+        for node, mass in self.mass.items():
+            for end in node.ends:
+                found[end] = mass
+        for node in self.closed:
+            longer = node.leaves - len(node.ends)
+            if longer:
+                part = self.mass[node] + rates.get(len(node.path), 0.0) - math.log(longer)
+                for child in node.children.values():
+                    _spread(child, part, found)
+        return found
+
+    def _rates(self) -> dict[int, float]:
+        """By depth, the logarithm of the part of the opened nodes' probability that ends as a candidate."""
+        kept: dict[Node, float] = {}
+        rates: dict[int, float] = {}
+        levels: dict[int, list[Node]] = {}
+        for node in self.mass:
+            levels.setdefault(len(node.path), []).append(node)
+        for depth in sorted(levels, reverse=True):
+            opened = [node for node in levels[depth] if node not in self.closed]
+            for node in opened:
+                kept[node] = math.fsum(kept[child] for child in node.children.values())
+            whole = math.fsum(math.exp(self.mass[node]) for node in opened)
+            part = math.fsum(kept[node] for node in opened)
+            rates[depth] = math.log(part / whole) if part > 0 and whole > 0 else 0.0
+            for node in levels[depth]:
+                if node in self.closed:
+                    rate = rates[depth] if node.children else 0.0
+                    kept[node] = math.exp(self.mass[node] + rate)
+        return rates
+
+
+def _spread(node: Node, part: float, found: list[float]) -> None:
+    """Give each candidate at or below `node` the same score."""
+    for end in node.ends:
+        found[end] = part
+    for child in node.children.values():
+        _spread(child, part, found)
 
 
 def _chain(node: Node) -> list[Node]:

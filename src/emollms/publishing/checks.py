@@ -26,7 +26,7 @@ CELLS = 65_536
 
 
 def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> dict[str, LocalFile]:
-    """The files of a repo, when they are those that its manifest lists, and no others.
+    """The files of a repo, when they are what its manifest says.
 
     Args:
         folder: the repo.
@@ -34,15 +34,10 @@ def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> 
         manifest: the path of the manifest itself.
 
     Raises:
-        UsageError: there are files that nobody expects.
         EmollmsError: a file is missing, or is not what the manifest says.
     """
     expected = {entry.path: entry.sha256 for entry in entries}
-    there = {
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()
-    }
-    _refuse_others(folder, there - {*expected, manifest})
-    missing = sorted(set(expected) - there)
+    missing = [path for path in expected if not (folder / path).is_file()]
     if missing:
         raise EmollmsError(f"{folder} lacks {', '.join(missing)}; build it again")
     files = local_files(folder, [*expected, manifest])
@@ -52,8 +47,14 @@ def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> 
     return files
 
 
-def _refuse_others(folder: Path, others: Iterable[str]) -> None:
-    if others := sorted(others):
+def refuse_others(folder: Path, files: Iterable[str]) -> None:
+    """Refuse a folder with files that nobody expects, hidden ones and links among them.
+
+    Raises:
+        UsageError: there are some.
+    """
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    if others := sorted(there - set(files)):
         raise UsageError(f"{folder} holds what is not of the data set: {', '.join(others)}; move it elsewhere")
 
 

@@ -10,6 +10,7 @@ from emollms.publishing.checks import (
     check_sensitive,
     checked_files,
     read_metadata,
+    refuse_others,
     rows_by_config,
 )
 from emollms.publishing.idonly import is_id_only, read_ids_manifest
@@ -69,6 +70,7 @@ def _release(
     if version not in (None, found):
         raise UsageError(f"{folder} is version {found}, not {version}")
     files = checked_files(folder, entries, NAME)
+    refuse_others(folder, files)
     check_endings(files)
     check_readme(folder / "README.md", counts)
     return Release("dataset", name, found, files, load_dataset_back, notes=check_sensitive(files))

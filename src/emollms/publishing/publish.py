@@ -14,7 +14,7 @@ from huggingface_hub import CommitOperationAdd
 from huggingface_hub.errors import HfHubHTTPError
 
 from emollms.errors import EmollmsError
-from emollms.publishing.plan import Options, Plan, differences, make_plan
+from emollms.publishing.plan import OF_THE_HUB, Options, Plan, differences, make_plan
 from emollms.publishing.release import local_files
 from emollms.publishing.remote import Remote, State
 from emollms.publishing.retry import TRIES, describe, may_pass, wait
@@ -127,11 +127,17 @@ class _Push:
                 raise EmollmsError(f"{describe(error)}; tried {TRIES} times") from error
             wait(error, attempt)
             return None
-        gone = not set(self.plan.delete) & set(now.files)
-        if gone and not differences(self.plan.release.files, now.files):
-            return now.head
+        for commit in self.remote.commits_since(before.head):
+            if self._is_ours(commit):
+                return commit
         self.standing = f"the repo is at commit {now.head} of somebody else, and nothing of this version is in it"
         raise EmollmsError(f"somebody else has committed since {before.head}; run the command again") from error
+
+    def _is_ours(self, commit: str) -> bool:
+        """Whether a commit holds exactly what is planned."""
+        files, release = self.remote.files(commit), self.plan.release.files
+        others = set(files) - set(release) - OF_THE_HUB
+        return others == set(self.plan.left) and not differences(release, files)
 
     def _verify(self, commit: str) -> None:
         release = self.plan.release

@@ -5,6 +5,7 @@ Calls that fail for a reason that may pass are made again, all but the commit: s
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -110,6 +111,11 @@ class Remote:
         except RevisionNotFoundError:
             raise UsageError(f"{self.repo} has no revision {revision}") from None
         return {file.path: RemoteFile(file.size, file.blob_id, file.lfs.sha256 if file.lfs else None) for file in files}
+
+    def commits_since(self, commit: str) -> list[str]:
+        """The commits of `main` that came after one, the newest first."""
+        found = self._ask(lambda: self.api.list_repo_commits(self.repo, repo_type=self.kind))
+        return list(takewhile(lambda name: name != commit, (one.commit_id for one in found)))
 
     def create(self) -> None:
         """Create the repo, private; one that is there stays as it is."""

@@ -74,7 +74,9 @@ class ReferenceIndex:
         long = token_counts(self._texts, threads)[self._distinct] >= self._search.min_tokens
         self._long = self._distinct[long]
         self._bands = _BandTable(
-            band_keys(self._texts, self._long, self._search.banding, np.uint32, self._search.seed, threads)
+            band_keys(
+                self._texts, self._long, self._search.banding, np.uint32, self._search.seed, threads, self._search.sha1
+            )
         )
 
     def matches(self, normalised: Any, groups: npt.ArrayLike | None = None) -> Matches:
@@ -107,7 +109,7 @@ class ReferenceIndex:
         """Unequal texts at or above the threshold."""
         search = self._search
         rows = np.flatnonzero(token_counts(texts, search.threads) >= search.min_tokens)
-        keys = band_keys(texts, rows, search.banding, np.uint32, search.seed, search.threads)
+        keys = band_keys(texts, rows, search.banding, np.uint32, search.seed, search.threads, search.sha1)
         found: list[tuple[Positions, Positions, Similarities]] = []
 
         def worker(blocks: Iterator[slice]) -> None:

@@ -50,20 +50,19 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
         EmollmsError: one of them is unknown, has wrong arguments, or could not be worked out.
     """
     from great_expectations.core.batch import Batch
-    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.execution_engine import PandasExecutionEngine  # type: ignore[attr-defined]
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.validator.validator import Validator
 
     context = _context()
     with _quiet():
-        validator = Validator(
-            execution_engine=PandasExecutionEngine(), data_context=context, batches=[Batch(data=frame)]
-        )
+        batch = Batch(data=frame)  # type: ignore[arg-type] # it takes frames, and says it takes their class
+        validator = Validator(execution_engine=PandasExecutionEngine(), data_context=context, batches=[batch])
         wanted = [
             ExpectationConfiguration(type=question.type, kwargs=dict(question.kwargs), meta={"at": number})
             for number, question in enumerate(questions)
         ]
-        results = validator.graph_validate(configurations=wanted, runtime_configuration=_runtime(frame))
+        results: list[Any] = validator.graph_validate(configurations=wanted, runtime_configuration=_runtime(frame))
     found = {result.expectation_config.meta["at"]: result for result in results}
     return [_answer(question, found[number]) for number, question in enumerate(questions)]
 
@@ -74,7 +73,7 @@ def _context() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations
 
-    context = great_expectations.get_context(mode="ephemeral")
+    context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     context.enable_analytics(False)
     for module in OWN:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -117,14 +117,15 @@ class FolderTables:
         import pandas as pd
 
         assert self.benchmark is not None
-        theirs = FolderTables(self.benchmark, all_wordings=False)._read(("id", "text"), first_only=False)[0].to_pandas()
+        table, _ = FolderTables(self.benchmark, all_wordings=False)._read(("id", "text"), first_only=False)
+        theirs: pd.DataFrame = table.to_pandas()
         own = self._texts[0][["id", "text", "split"]]
         return pd.concat([own[own["split"] != "test"], theirs.assign(split="test")], ignore_index=True)
 
 
 def texts_frame(texts: pa.Table) -> "pd.DataFrame":
     """Texts with their golds as plain Python values, and the number of the class, as text, in a column `class`."""
-    frame = texts.drop_columns(["labels", "label"]).to_pandas()
+    frame: pd.DataFrame = texts.drop_columns(["labels", "label"]).to_pandas()
     frame["labels"] = [tuple(labels or ()) for labels in texts["labels"].to_pylist()]
     frame["label"] = texts["label"].to_pandas(integer_object_nulls=True).astype(object)
     ordinal = frame["label"].notna()
@@ -165,5 +166,5 @@ def _chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 def _arrow_backed(table: pa.Table) -> "pd.DataFrame":
     import pandas as pd
 
-    frame: Any = table.to_pandas(types_mapper=pd.ArrowDtype)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame

@@ -59,9 +59,12 @@ class Banding:
 
 
 def band_keys(
-    texts: Texts, rows: Positions, banding: Banding, width: type[np.unsignedinteger], seed: int = SEED, threads: int = 1
-) -> npt.NDArray[np.unsignedinteger]:
+    texts: Texts, rows: Positions, banding: Banding, width: type[np.unsignedinteger], seed: int = SEED,
+    threads: int = 1, sha1: bool = True,
+) -> npt.NDArray[np.unsignedinteger]:  # fmt: skip
     """The key of every band of the texts in `rows`: shape (bands, len(rows)), uint32 or uint64 as `width` says.
+
+    With `sha1` the bands, and so the candidates, are those of datasketch; without it they are found much faster.
 
     Equal bands have equal keys. Unequal bands of n texts share a key of w bits in about n^2 / 2^(w + 1) pairs a band,
     which only cost a verification: 3,000 in all for a million texts at 32 bits.
@@ -69,7 +72,7 @@ def band_keys(
     out = np.empty((banding.bands, len(rows)), width)
 
     def worker(blocks: Iterator[slice]) -> None:
-        signer = Signer(texts, banding.permutations, seed)
+        signer = Signer(texts, banding.permutations, seed, sha1)
         room = np.empty((BLOCK, banding.permutations), np.uint32)
         for block in blocks:
             signed = room[: block.stop - block.start]

@@ -35,19 +35,22 @@ def permutations(count: int, seed: int = SEED) -> tuple[Signatures, Signatures]:
 class Signer:
     """Signs rows of texts; one a worker, since it owns the room that its loops write to.
 
-    A gram met before has its hash in a table of 2^19 places (8 MB), where a newer gram takes the place of an older
-    one, so that SHA-1, much the longest step, runs for few of them and the memory is bounded.
+    With datasketch's hash, a gram met before is looked up in a table of 2^19 places (8 MB), where a newer gram takes
+    the place of an older one, so that SHA-1, much the longest step, runs for few of them and the memory is bounded.
 
     Args:
         texts: the column.
         count: how many permutations.
         seed: of the permutations.
+        sha1: whether grams are hashed as datasketch does it, or by a multiplication of their own 84 bits. A search
+            that signs both sides itself needs no SHA-1, and is much faster without it.
     """
 
-    def __init__(self, texts: Texts, count: int, seed: int = SEED) -> None:
+    def __init__(self, texts: Texts, count: int, seed: int = SEED, sha1: bool = True) -> None:
+        self._sha1 = sha1
         self._texts, self._scratch = texts, Scratch(texts.longest)
         self._a, self._b = permutations(count, seed)
-        self._memo = np.full((1 << _MEMO_BITS, 2), np.iinfo(np.uint64).max, np.uint64)
+        self._memo = np.full((1 << _MEMO_BITS if sha1 else 0, 2), np.iinfo(np.uint64).max, np.uint64)
         self._hashes = np.empty(len(self._scratch.first) + _UNROLL, np.uint32)
         self._schedule = np.empty(80, np.uint32)
 
@@ -56,7 +59,7 @@ class Signer:
         texts, room = self._texts, self._scratch
         _sign_rows(
             texts.data, texts.offsets, rows, self._a, self._b,
-            room.first, room.rest, room.begins, self._hashes, self._memo, self._schedule, out,
+            room.first, room.rest, room.begins, self._hashes, self._memo, self._schedule, self._sha1, out,
         )  # fmt: skip
 
 
@@ -77,20 +80,41 @@ def signatures(texts: Texts, count: int, seed: int = SEED, threads: int = 1) -> 
 @kernel
 def _sign_rows(
     data: Bytes, offsets: Offsets, rows: Positions, a: Signatures, b: Signatures,
-    first: Words, rest: Words, begins: Positions, hashes: Signatures, memo: Words, schedule: Schedule, out: Signatures,
+    first: Words, rest: Words, begins: Positions, hashes: Signatures, memo: Words, schedule: Schedule, sha1: bool,
+    out: Signatures,
 ) -> None:  # fmt: skip
     for i in range(len(rows)):
         start, stop = offsets[rows[i]], offsets[rows[i] + 1]
         grams = pack_grams(data, start, stop, first, rest, begins)
-        for g in range(grams):
-            line = _line(first[g], rest[g])
-            value = _recall(memo, line, first[g], rest[g])
-            if value < 0:
-                end = stop if grams == 1 else begins[g + GRAM]
-                value = np.int64(_finalise(sha1_head(data, begins[g], end, schedule)))
-                _learn(memo, line, first[g], rest[g], value)
-            hashes[g] = np.uint32(value)
+        if sha1:
+            _hash_grams(data, stop, grams, first, rest, begins, memo, schedule, hashes)
+        else:
+            _mix_grams(grams, first, rest, hashes)
         permute(hashes, grams, a, b, out[i])
+
+
+@kernel
+def _mix_grams(grams: int, first: Words, rest: Words, hashes: Signatures) -> None:
+    """Hash each gram by multiplying its two words with odd numbers and keeping the high bits."""
+    for g in range(grams):
+        mixed = np.uint64((first[g] ^ (rest[g] * np.uint64(0xC2B2AE3D27D4EB4F))) * np.uint64(0x9E3779B97F4A7C15))
+        hashes[g] = _finalise(np.uint32(mixed >> np.uint64(32)))
+
+
+@kernel
+def _hash_grams(
+    data: Bytes, stop: int, grams: int, first: Words, rest: Words, begins: Positions, memo: Words, schedule: Schedule,
+    hashes: Signatures,
+) -> None:  # fmt: skip
+    """Hash each gram as datasketch does it."""
+    for g in range(grams):
+        line = _line(first[g], rest[g])
+        value = _recall(memo, line, first[g], rest[g])
+        if value < 0:
+            end = stop if grams == 1 else begins[g + GRAM]
+            value = np.int64(_finalise(sha1_head(data, begins[g], end, schedule)))
+            _learn(memo, line, first[g], rest[g], value)
+        hashes[g] = np.uint32(value)
 
 
 @kernel

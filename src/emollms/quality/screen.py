@@ -5,6 +5,7 @@ only 183 have the same labels. Between splits the training side is dropped: test
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,7 @@ def screen(
 class _Screen:
     def __init__(self, texts: pa.Table, search: Search) -> None:
         self.texts, self.search = texts, search
+        self.index_search = replace(search, sha1=False)
         self.normal = normalise(texts["text"], search.threads)
         self.split = np.array(texts["split"].to_pylist(), object)
         self.ids = texts["id"].to_pylist()
@@ -55,7 +57,7 @@ class _Screen:
 
     def _against_benchmark(self, benchmark: pa.Table) -> None:
         rows = np.flatnonzero(self.split != "test")
-        index = ReferenceIndex(normalise(benchmark["text"], self.search.threads), search=self.search)
+        index = ReferenceIndex(normalise(benchmark["text"], self.search.threads), search=self.index_search)
         self._drop(rows, index, benchmark, "benchmark", "near-duplicate of a text of the benchmark")
 
     def _between_splits(self) -> None:
@@ -65,7 +67,7 @@ class _Screen:
             winners = np.flatnonzero(np.isin(self.split, PRECEDENCE[:place]) & kept)
             rows = np.flatnonzero((self.split == loser) & kept)
             if len(winners) and len(rows):
-                index = ReferenceIndex(self.normal.take(pa.array(winners)), search=self.search)
+                index = ReferenceIndex(self.normal.take(pa.array(winners)), search=self.index_search)
                 reason = f"near-duplicate of a text of {' or '.join(PRECEDENCE[:place])}"
                 self._drop(rows, index, self.texts.take(pa.array(winners)), "between splits", reason)
 

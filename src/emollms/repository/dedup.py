@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,7 @@ def overlap(name: str, other: str, search: Search | None = None, column: str = "
         UsageError: a data set cannot be read.
     """
     left, right = load_splits(name), load_splits(other)
+    search = replace(search or Search(), sha1=False)
     found = []
     for other_split, theirs in right.items():
         index = ReferenceIndex(normalise(as_texts({other_split: theirs}, column, other)["text"]), search=search)

@@ -22,7 +22,7 @@ def local_copy(target: str) -> Path:
         return Path(target)
     found = _REPO.fullmatch(target)
     if not found:
-        raise UsageError(f"{target} is neither a folder nor a repo on the Hub; repos look like OWNER/NAME@REVISION")
+        raise UsageError(f"{target} is neither a folder, nor a corpus, nor a repo on the Hub (OWNER/NAME@REVISION)")
     return _download(found["repo"], found["revision"])
 
 
@@ -38,5 +38,5 @@ def _download(repo: str, revision: str | None) -> Path:
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise EmollmsError(f"{where} cannot be had: {reason}; is it a folder? none of this name is here") from None
+        raise EmollmsError(f"{where} cannot be had: {reason}; no folder of this name is here") from None
     return Path(folder)

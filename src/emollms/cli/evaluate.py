@@ -1,0 +1,259 @@
+"""`emollms evaluate` and `emollms calibrate`: how good a model is."""
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import row_bar
+from emollms.errors import UsageError
+
+if TYPE_CHECKING:
+    from emollms.evaluation.data import EvaluationData
+    from emollms.evaluation.model_source import ModelSource
+    from emollms.evaluation.sources import Source
+
+app = typer.Typer()
+
+_EVALUATE = examples(
+    "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
+    "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
+    "emollms evaluate --endpoint http://localhost:8000/v1 --model NAME --data out/aeb --out out/scores/served",
+    "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
+    "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
+)
+_CALIBRATE = examples(
+    "emollms calibrate --model out/my-model --data out/aaid --out my-model.json",
+    "emollms evaluate --model out/my-model --data out/aeb --out out/scores/calibrated --calibration my-model.json",
+)
+
+
+class BaselineName(StrEnum):
+    """Answers without a model."""
+
+    vader = "vader"
+    vader_threshold = "vader-threshold"
+    textblob = "textblob"
+    mean = "mean"
+    majority = "majority"
+
+
+class Decode(StrEnum):
+    """How answers are taken from a model."""
+
+    expectation = "expectation"
+    greedy = "greedy"
+    sample = "sample"
+
+
+class EngineName(StrEnum):
+    """What runs a model."""
+
+    transformers = "transformers"
+    vllm = "vllm"
+    endpoint = "endpoint"
+
+
+class PolicyName(StrEnum):
+    """What an answer that cannot be read counts as."""
+
+    official = "official"
+    drop = "drop"
+    worst = "worst"
+
+
+class TemplateName(StrEnum):
+    """How prompts are framed."""
+
+    auto = "auto"
+    frame = "frame"
+    chat = "chat"
+
+
+Model = Annotated[str | None, typer.Option(metavar="PATH|REPO[@REV]", help="A model; with --endpoint, its name there.")]
+Endpoint = Annotated[
+    str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
+]
+Data = Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")]
+TaskNames = Annotated[
+    list[str] | None, typer.Option("--task", metavar="NAME,…", help="Given more than once, or with commas.")
+]
+Engine = Annotated[EngineName | None, typer.Option(help="transformers by default; endpoint with --endpoint.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="A sample of N rows a task, the same each time.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of samples of rows, and of sampled answers.")]
+Template = Annotated[TemplateName, typer.Option(help="auto is the model's chat template, where it has one.")]
+Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")]
+Language = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Rows of one language; by default English, or the only one.")
+]
+
+
+@app.command(epilog=_EVALUATE)
+def evaluate(
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the run; one that was killed goes on.")],
+    model: Model = None,
+    endpoint: Endpoint = None,
+    predictions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON Lines with id and answer: score them as they are.")
+    ] = None,
+    baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
+    task: TaskNames = None,
+    decode: Annotated[
+        Decode, typer.Option(help="expectation looks at every legal answer; sample is the paper's way.")
+    ] = Decode.expectation,
+    engine: Engine = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    policy: Annotated[PolicyName, typer.Option(help="What an answer that cannot be read counts as.")] = (
+        PolicyName.official
+    ),
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
+    ] = None,
+    template: Template = TemplateName.auto,
+    dtype: Dtype = "auto",
+    language: Language = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
+) -> None:
+    """Score a model, a server, a baseline or a file of answers on the tasks of a benchmark.
+
+    DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
+    """
+    from emollms.evaluation.data import open_data
+    from emollms.evaluation.fitted import Calibration
+    from emollms.evaluation.run import Options
+    from emollms.evaluation.run import evaluate as run
+    from emollms.evaluation.sources import BaselineSource, FileSource
+    from emollms.repository.specs import as_names
+
+    _check_one(model, endpoint, predictions, baseline, engine)
+    if calibration and (baseline or decode is not Decode.expectation):
+        raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    opened = open_data(data)
+    source: Source
+    if baseline:
+        source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
+    elif predictions:
+        source = FileSource(predictions, _ids(opened), name)
+    else:
+        source = _model(model, endpoint, engine, template, dtype, decode, seed, name)
+    options = Options(
+        tasks=as_names(task or []),
+        mode=decode.value,
+        limit=limit,
+        seed=seed,
+        policy=policy.value,
+        calibration=Calibration.read(calibration) if calibration else None,
+        language=language,
+    )
+    command = ("emollms", *sys.argv[1:])
+    with row_bar() as tell:
+        done = run(source, opened, out, options, command=command, tell=tell, note=print_note)
+    _print_scores(done.scores)
+    print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'scores.json'}")
+
+
+@app.command(epilog=_CALIBRATE)
+def calibrate(
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file; it appears when all is done.")],
+    model: Model = None,
+    endpoint: Endpoint = None,
+    task: TaskNames = None,
+    engine: Engine = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    template: Template = TemplateName.auto,
+    dtype: Dtype = "auto",
+    language: Language = None,
+) -> None:
+    """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
+    from emollms.evaluation.data import open_data
+    from emollms.evaluation.fit import calibrate as run
+    from emollms.repository.specs import as_names
+
+    _check_one(model, endpoint, None, None, engine)
+    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed)
+    with row_bar() as tell:
+        done = run(source, open_data(data), out, tasks=as_names(task or []), limit=limit, language=language, tell=tell)
+    rows = [
+        (name, one.rows, _fitted(one.temperature, one.thresholds), f"{one.error_before:.3f}", f"{one.error_after:.3f}")
+        for name, one in done.tasks.items()
+    ]
+    print_table(("task", "rows", "fitted", "error before", "error after"), rows)
+    print_note(f"wrote {out}; use it: emollms evaluate --calibration {out}")
+
+
+def _check_one(
+    model: str | None,
+    endpoint: str | None,
+    predictions: Path | None,
+    baseline: BaselineName | None,
+    engine: EngineName | None,
+) -> None:
+    """Make sure that there is one to answer."""
+    given = [name for name, value in _named(model or endpoint, predictions, baseline) if value]
+    if len(given) != 1:
+        shown = " and ".join(given) or "none of them"
+        raise UsageError(f"give one of --model, --endpoint with --model, --predictions and --baseline, not {shown}")
+    if endpoint and not model:
+        raise UsageError("--endpoint needs --model, the name that the server knows the model by")
+    if (engine is EngineName.endpoint) != bool(endpoint) and engine:
+        raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
+    if engine and given != ["--model"]:
+        raise UsageError("--engine goes with --model")
+
+
+def _named(model: str | None, predictions: Path | None, baseline: str | None) -> list[tuple[str, object]]:
+    return [("--model", model), ("--predictions", predictions), ("--baseline", baseline)]
+
+
+def _model(
+    model: str | None,
+    endpoint: str | None,
+    engine: EngineName | None,
+    template: TemplateName,
+    dtype: str,
+    decode: Decode,
+    seed: int,
+    name: str | None = None,
+) -> "ModelSource":
+    from emollms.evaluation.model_source import ModelSource
+
+    return ModelSource(
+        model=model or "",
+        mode=decode.value,
+        engine=engine.value if engine else None,
+        url=endpoint,
+        template=template.value,
+        dtype=dtype,
+        seed=seed,
+        shown=name,
+    )
+
+
+def _ids(data: "EvaluationData") -> dict[str, str]:
+    """Every row of the test split, and its task."""
+    return {row["id"]: task.name for task in data.tasks("test") for row in data.rows(task, "test")}
+
+
+def _fitted(temperature: float | None, thresholds: Mapping[str, float] | None) -> str:
+    if temperature is not None:
+        return f"temperature {temperature:.2f}"
+    return ", ".join(f"{label} {limit:.2f}" for label, limit in (thresholds or {}).items())
+
+
+def _print_scores(scores: Mapping[str, Any]) -> None:
+    """The main metric of each task."""
+    rows = []
+    for name, task in scores["tasks"].items():
+        main = task["metrics"][task["main"]]
+        interval = f"{main['low']:.3f} to {main['high']:.3f}"
+        invalid = f"{task['invalid']['rate']:.1%}"
+        rows.append((name, main["title"], f"{main['value']:.3f}", interval, invalid, task["n"]))
+    print_table(("task", "metric", "score", "95 % interval", "invalid", "rows"), rows)

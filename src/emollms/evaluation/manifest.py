@@ -1,0 +1,145 @@
+"""The record of a run: what was asked of whom with which settings, so that it can go on, and be told from others."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from emollms.errors import EmollmsError, UsageError
+from emollms.inference.engine import versions_of
+
+FORMAT = 1
+RUN = "run.json"
+PREDICTIONS = "predictions.jsonl"
+SCORES = "scores.json"
+LOCK = ".lock"
+PACKAGES = ("emollms", "numpy", "scipy", "scikit-learn", "vaderSentiment", "textblob")
+IDENTITY = ("engine", "model", "revision", "dtype", "template")
+"""What must be the same of an engine for a run to go on."""
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """`out` for one run at a time.
+
+    Raises:
+        UsageError: it is no folder, holds something else, or another run is writing into it.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; choose another --out")
+    if out.is_dir() and not (out / RUN).is_file() and any(path.name != LOCK for path in out.iterdir()):
+        raise UsageError(f"{out} is there and holds no run of ours; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UsageError(f"another run is writing into {out}; wait for it, or choose another --out") from None
+
+
+def new_record(
+    settings: Mapping[str, Any], data: Mapping[str, Any], engine: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What `run.json` says when a run begins.
+
+    Args:
+        settings: what must be the same for the run to go on.
+        data: the data set.
+        engine: the engine's description of itself, where there is one.
+    """
+    return {
+        "settings": dict(settings),
+        "data": dict(data),
+        "engine": dict(engine) if engine else None,
+        "versions": versions_of(PACKAGES) | dict((engine or {}).get("versions", {})),
+        "hardware": hardware() | ({"device": engine["device"]} if engine else {}),
+        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def hardware() -> dict[str, object]:
+    """The machine; not its name."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """An object that `write_json` wrote; None where the file is not there.
+
+    Raises:
+        EmollmsError: it is damaged, or of another version of this package.
+    """
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EmollmsError(f"{path} is damaged ({error}); choose another --out, or remove the folder") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise EmollmsError(f"{path} is not of format {FORMAT}; choose another --out, or remove the folder")
+    return found
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object; the file appears whole or not at all. There is no NaN in it."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump({"format": FORMAT, **content}, stream, ensure_ascii=False, indent=2, allow_nan=False)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def check_settings(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Make sure that a run in `out` is the one that is asked for.
+
+    Raises:
+        UsageError: its settings differ; the message tells which.
+    """
+    asked = json.loads(json.dumps(now))
+    differing = [f"{name}: {_shown(old)}, not {_shown(new)}" for name, old, new in _differences(before, asked)]
+    if differing:
+        raise UsageError(f"{out} holds a run with other settings ({'; '.join(differing)}); choose another --out")
+
+
+def check_engine(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    """Make sure that the model behind the same name is still the one that a run began with.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if before is None or now is None:
+        return
+    for name in IDENTITY:
+        if before.get(name) != now.get(name):
+            old, new = _shown(before.get(name)), _shown(now.get(name))
+            raise UsageError(f"{out} was begun with another model ({name}: {old}, not {new}); choose another --out")
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any, Any]]:
+    for key in [*before, *(key for key in now if key not in before)]:
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{at}{key}.")
+        elif old != new:
+            yield f"{at}{key}", old, new
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"

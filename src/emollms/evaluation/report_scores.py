@@ -1,0 +1,98 @@
+"""The scores of a report: runs beside each other and beside the published models."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from emollms.evaluation.published import published, published_scores
+from emollms.evaluation.report_answers import Answers
+from emollms.evaluation.report_content import BoardRow, Cell, Difference, MetricRow
+from emollms.evaluation.report_input import FigureEntry, Run, TaskEntry
+from emollms.evaluation.schemes import SCHEMES
+from emollms.evaluation.scoring import compare
+from emollms.tasks import TASKS, Task
+
+
+def cell(entry: FigureEntry | None) -> Cell | None:
+    """A score with its interval."""
+    return Cell(entry.value, entry.low, entry.high) if entry else None
+
+
+def board(runs: Sequence[Run], tasks: Sequence[str], with_published: bool) -> list[BoardRow]:
+    """The main metric of every task: the runs, then the published models."""
+    rows = []
+    for number, run in enumerate(runs):
+        cells = {name: cell(entry.metrics[entry.main]) for name, entry in run.scores.tasks.items()}
+        rows.append(BoardRow(run.name, "in this report", number, {name: one for name, one in cells.items() if one}))
+    return rows + (_published_rows(tasks) if with_published else [])
+
+
+def _published_rows(tasks: Sequence[str]) -> list[BoardRow]:
+    groups = {one.model: one.group for one in published_scores()}
+    scores = {name: published_main(TASKS[name]) for name in tasks}
+    rows = []
+    for model, group in groups.items():
+        cells = {name: Cell(models[model]) for name, models in scores.items() if model in models}
+        if cells:
+            rows.append(BoardRow(model, group, None, cells))
+    return rows
+
+
+def published_main(task: Task) -> dict[str, float]:
+    """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
+    main = SCHEMES[task.name].main.name
+    if whole := published(task.name, main):
+        return whole
+    parts = [published(task.name, main, emotion) for emotion in task.emotions]
+    models = [model for model in parts[0] if all(model in part for part in parts)] if parts else []
+    return {model: fmean(part[model] for part in parts) for model in models}
+
+
+def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool) -> list[MetricRow]:
+    """All metrics of a task, the main one first.
+
+    Args:
+        entries: the scores of the runs that have some, by number.
+        task: the task.
+        count: how many runs there are.
+        with_published: whether the published scores are wanted.
+    """
+    names = dict.fromkeys(name for entry in entries.values() for name in (entry.main, *entry.metrics))
+    rows = []
+    for name in names:
+        found = {number: entry.metrics[name] for number, entry in entries.items() if name in entry.metrics}
+        known = published_main(task) if name == SCHEMES[task.name].main.name else published(task.name, name)
+        title = next(iter(found.values())).title
+        cells = [cell(found.get(number)) for number in range(count)]
+        rows.append(MetricRow(name, title, cells, known if with_published else {}))
+    return rows
+
+
+def parts(
+    entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool
+) -> tuple[str | None, list[MetricRow]]:
+    """The values for each emotion, label or class of the first metric that has some, and its title."""
+    for name in dict.fromkeys(name for entry in entries.values() for name in (entry.main, *entry.metrics)):
+        found = {number: entry.metrics[name] for number, entry in entries.items() if name in entry.metrics}
+        names = dict.fromkeys(part for metric in found.values() for part in metric.parts)
+        rows = []
+        for part in names:
+            cells = [cell(found[number].parts.get(part)) if number in found else None for number in range(count)]
+            rows.append(MetricRow(part, part, cells, published(task.name, name, part) if with_published else {}))
+        if rows:
+            return next(iter(found.values())).title, rows
+    return None, []
+
+
+def differences(answers: Sequence[Answers | None]) -> list[Difference]:
+    """The runs held against the first, where they answered the same rows by the same policy."""
+    first = answers[0]
+    found = []
+    for number, other in enumerate(answers[1:], 1):
+        if first is None or other is None or list(first.places) != list(other.places):
+            continue
+        if first.score.policy != other.score.policy:
+            continue
+        seen = compare(other.score, first.score)
+        limits = seen.interval
+        found.append(Difference(seen.task, number, seen.difference, limits.low, limits.high, seen.above_noise))
+    return found

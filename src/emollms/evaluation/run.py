@@ -1,0 +1,243 @@
+"""A benchmark run: answers of one source to the tasks of a data set, written as they come, and their scores.
+
+A folder of a run holds `run.json` (settings and data, written first), `predictions.jsonl` (a line an answer, as it
+comes), and `scores.json` (written last, whole or not at all).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emollms.errors import UsageError
+from emollms.evaluation.data import TEST, EvaluationData, Row, choose_language, choose_tasks, sample
+from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.manifest import (
+    LOCK,
+    PREDICTIONS,
+    RUN,
+    SCORES,
+    check_engine,
+    check_settings,
+    locked,
+    new_record,
+    read_json,
+    write_json,
+)
+from emollms.evaluation.readings import read_all
+from emollms.evaluation.schemes import Policy
+from emollms.evaluation.scoring import gold_of, score
+from emollms.evaluation.sources import Source
+from emollms.inference.decoding import Mode
+from emollms.inference.engine import EngineInfo
+from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
+from emollms.tasks import Task
+
+Tell = Callable[[str, int, int], None]
+"""Is told the task, how many rows are answered, and how many there are, over all tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What is asked, and how answers are scored.
+
+    Args:
+        tasks: names of tasks; empty for all that the source answers.
+        mode: how a model decodes, and whether probabilities are scored where there are some.
+        limit: the most rows of a task; None for all.
+        seed: of samples of rows, and of sampled answers.
+        policy: what an answer that cannot be read counts as.
+        calibration: temperatures and thresholds to apply.
+        language: code of the language; None for English, or the only one.
+    """
+
+    tasks: Sequence[str] = ()
+    mode: Mode = "expectation"
+    limit: int | None = None
+    seed: int = 0
+    policy: Policy = "official"
+    calibration: Calibration | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rows of a run.
+
+    Args:
+        rows: the rows of each task that are asked.
+        of: how many rows each task has.
+        language: their language.
+    """
+
+    rows: Mapping[Task, Sequence[Row]]
+    of: Mapping[Task, int]
+    language: str
+
+    @property
+    def count(self) -> int:
+        """How many rows there are, over all tasks."""
+        return sum(map(len, self.rows.values()))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is done.
+
+    Args:
+        scores: what `scores.json` holds.
+        already: whether it was done before.
+    """
+
+    scores: Mapping[str, Any]
+    already: bool
+
+
+def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
+    """The rows that a run asks.
+
+    Raises:
+        UsageError: the data set has no test rows, no such task or language, or the source has no answer.
+    """
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
+    tasks = source.about(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
+    every = {task: data.rows(task, TEST) for task in tasks}
+    language = choose_language((row for rows in every.values() for row in rows), options.language)
+    spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
+    spoken = {task: rows for task, rows in spoken.items() if rows}
+    chosen = {task: sample(rows, options.limit, options.seed) for task, rows in spoken.items()}
+    return Plan(chosen, {task: len(rows) for task, rows in spoken.items()}, language)
+
+
+def evaluate(
+    source: Source,
+    data: EvaluationData,
+    out: Path,
+    options: Options,
+    *,
+    command: Sequence[str] = (),
+    tell: Tell = lambda task, done, total: None,
+    note: Note = lambda text: None,
+) -> Finished:
+    """Run a benchmark; a run that was killed goes on, and a finished one is not run again.
+
+    Args:
+        source: who answers.
+        data: the data set.
+        out: the folder of the run.
+        options: what is asked, and how answers are scored.
+        command: the command line, for the record.
+        tell: is told of progress.
+        note: is told what else happens.
+
+    Raises:
+        UsageError: the call is wrong, or `out` holds another run.
+        EmollmsError: data, model or server fail.
+    """
+    planned = plan(source, data, options)
+    settings = settings_of(source, data, options, planned)
+    with locked(out), closing(source):
+        before = read_json(out / RUN)
+        if before:
+            check_settings(out, before["settings"], settings)
+        if before and (scores := read_json(out / SCORES)):
+            return Finished(scores, already=True)
+        record = before or {
+            "name": source.name,
+            "kind": source.kind,
+            "command": list(command),
+            **new_record(settings, data.describe(), _start(source, options)),
+        }
+        if not before:
+            write_json(out / RUN, record)
+        _answer(source, planned, out, record if before else None, tell, note)
+        scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
+        write_json(out / SCORES, scores)
+        (out / LOCK).unlink(missing_ok=True)
+    return Finished(scores, already=False)
+
+
+def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
+    """What must be the same for a run to go on."""
+    fitted = options.calibration
+    return {
+        "source": source.settings(),
+        "decode": None if source.kind == "baseline" else options.mode,
+        "data": data.manifest.content_hash,
+        "split": TEST,
+        "tasks": [task.name for task in planned.rows],
+        "language": planned.language,
+        "limit": options.limit,
+        "seed": options.seed,
+        "policy": options.policy,
+        "calibration": fitted.model_dump(mode="json") if fitted else None,
+    }
+
+
+def _start(source: Source, options: Options) -> dict[str, Any] | None:
+    """Get the source ready, and describe its engine."""
+    info = source.start()
+    if info and options.calibration:
+        _check_calibration(options.calibration, info)
+    return info.as_dict() if info else None
+
+
+def _check_calibration(fitted: Calibration, info: EngineInfo) -> None:
+    """Make sure that a calibration is for this model, as it is asked now; a copy of it elsewhere is the same model."""
+    same = fitted.model_hash is not None and fitted.model_hash == info.revision
+    fitted.check_model(fitted.model if same else info.model, info.revision)
+    template = fitted.settings.get("template")
+    if template is not None and template != info.template:
+        raise UsageError(
+            f"the calibration was fitted with --template {template}, and this is --template {info.template}; "
+            "use one for both"
+        )
+
+
+def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] | None, tell: Tell, note: Note) -> None:
+    """Write what is missing of the answers; of a run that goes on, only with the model that it began with."""
+    with PredictionFile(out / PREDICTIONS, note) as file:
+        missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
+        if begun and missing:
+            note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
+            info = source.start()
+            check_engine(out, begun["engine"], info.as_dict() if info else None)
+        for task in missing:
+            tell(task.name, len(file.known), planned.count)
+            for prediction in source.answer(task, planned.rows[task], frozenset(file.known)):
+                file.add([prediction])
+                tell(task.name, len(file.known), planned.count)
+
+
+def _scores(
+    record: Mapping[str, Any], planned: Plan, predictions: Mapping[str, Prediction], options: Options
+) -> dict[str, Any]:
+    """What `scores.json` holds."""
+    tasks = {task.name: _task_scores(task, planned, predictions, options) for task in planned.rows}
+    seconds = sum(prediction.seconds for prediction in predictions.values())
+    run = {key: value for key, value in record.items() if key not in ("format", "name", "kind")}
+    return {
+        "format": 1,
+        "name": record["name"],
+        "kind": record["kind"],
+        "run": run | {"rows": planned.count, "seconds": round(seconds, 3)},
+        "tasks": tasks,
+    }
+
+
+def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
+    rows = planned.rows[task]
+    fitted = options.calibration.tasks.get(task.name) if options.calibration else None
+    read = read_all(task, rows, predictions, options.mode, fitted, planned.language)
+    scored = score(
+        task,
+        [gold_of(task, row) for row in rows],
+        read.readings,
+        [row["emotion"] for row in rows],
+        options.policy,
+        language=planned.language,
+    )
+    about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task], "seed": options.seed}}
+    return scored.as_json() | about | ({"calibration": read.calibration} if read.calibration else {})

@@ -1,0 +1,177 @@
+"""Who answers the rows of a run: a model (see `model_source`), a baseline, or a file of answers given elsewhere."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from emollms.errors import UsageError
+from emollms.evaluation.baselines import baseline
+from emollms.evaluation.data import Row
+from emollms.inference.engine import EngineInfo
+from emollms.inference.predictions import Prediction, read_predictions
+from emollms.prompts.answers import answer
+from emollms.tasks import Task
+
+Kind = Literal["model", "endpoint", "predictions", "baseline"]
+BASELINE_NAMES = {
+    "vader": "VADER",
+    "vader-threshold": "VADER (threshold)",
+    "textblob": "TextBlob",
+    "mean": "mean score",
+    "majority": "majority class",
+}
+
+
+class Source(Protocol):
+    """Who answers."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """What tells it from others, known before it is loaded."""
+        ...
+
+    def about(self, tasks: Sequence[Task], everything: bool) -> tuple[Task, ...]:
+        """Those of `tasks` that it answers; all of them, or an error, where they were asked for one by one."""
+        ...
+
+    def start(self) -> EngineInfo | None:
+        """Get ready, and tell which engine it is, where there is one."""
+        ...
+
+    def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
+        """The predictions of `rows` whose ids are not `known`, as they come."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what `start` took."""
+        ...
+
+
+@dataclass(frozen=True)
+class BaselineSource:
+    """A lexicon, or constants.
+
+    Args:
+        baseline: one of `baselines.BASELINES`.
+        training: task to its training rows, for constants; empty where there are none.
+        shown: its name for people, if it is another.
+    """
+
+    baseline: str
+    training: Callable[[Task], Sequence[Row]] = lambda task: ()
+    shown: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return "baseline"
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        return self.shown or BASELINE_NAMES.get(self.baseline, self.baseline)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Source.settings`."""
+        return {"baseline": self.baseline}
+
+    def about(self, tasks: Sequence[Task], everything: bool) -> tuple[Task, ...]:
+        """See `Source.about`.
+
+        Raises:
+            UsageError: it has no answer to a task that was asked for, or to any.
+        """
+        fitting = tuple(task for task in tasks if not everything or self._fits(task))
+        for task in fitting or tasks[:1]:
+            baseline(self.baseline, task)
+        return fitting
+
+    def _fits(self, task: Task) -> bool:
+        try:
+            baseline(self.baseline, task)
+        except UsageError:
+            return False
+        return True
+
+    def start(self) -> None:
+        """There is nothing to load."""
+
+    def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
+        """See `Source.answer`."""
+        languages = {row["language"] for row in rows}
+        training = [row for row in self.training(task) if row["language"] in languages]
+        values = baseline(self.baseline, task, training).predict(rows)
+        for row, value in zip(rows, values, strict=True):
+            if row["id"] not in known:
+                yield Prediction(str(row["id"]), answer(task, value, row["emotion"]))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+@dataclass
+class FileSource:
+    """Answers in a file of predictions.
+
+    Args:
+        path: the file.
+        known: the id of every row of the data set's test split, to the name of its task.
+        shown: its name for people, if it is another.
+    """
+
+    path: Path
+    known: Mapping[str, str]
+    shown: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.is_file():
+            raise UsageError(f"there is no file {self.path}; give JSON Lines with id and answer")
+        self._predictions = read_predictions(self.path)
+        unknown = [row_id for row_id in self._predictions if row_id not in self.known]
+        if unknown:
+            raise UsageError(
+                f"{self.path}: {len(unknown)} of {len(self._predictions)} ids are not in the data set, "
+                f"the first one {unknown[0]!r}; give the data set that the answers belong to"
+            )
+
+    @property
+    def kind(self) -> Kind:
+        """What it is."""
+        return "predictions"
+
+    @property
+    def name(self) -> str:
+        """Its name for people: that of the file, or of the folder of a run."""
+        stem = self.path.stem
+        return self.shown or (self.path.resolve().parent.name if stem == "predictions" else stem)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Source.settings`."""
+        return {"predictions": f"sha256:{hashlib.sha256(self.path.read_bytes()).hexdigest()}"}
+
+    def about(self, tasks: Sequence[Task], everything: bool) -> tuple[Task, ...]:
+        """Those with at least one answer; all that were asked for one by one."""
+        answered = {self.known[row_id] for row_id in self._predictions}
+        return tuple(task for task in tasks if not everything or task.name in answered)
+
+    def start(self) -> None:
+        """There is nothing to load."""
+
+    def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
+        """See `Source.answer`; rows without an answer stay without one."""
+        ids = [str(row["id"]) for row in rows if row["id"] not in known]
+        return (self._predictions[row_id] for row_id in ids if row_id in self._predictions)
+
+    def close(self) -> None:
+        """There is nothing to let go of."""

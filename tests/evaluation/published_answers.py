@@ -1,0 +1,73 @@
+"""The answers of the two released models as predictions, evaluated.
+
+    python tests/evaluation/published_answers.py AEB OUT
+
+AEB is the benchmark of the profile `paper`, whose rows are those of the files. Scores on a corpus's native range are put
+on 0..1, where models answer now. Nothing of this belongs into the repository: the answers are about texts that may not be
+passed on.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from reference_rows import BLOOM, CHAT_13B, SCALES, Answers, answers
+
+from emollms.evaluation.data import TEST, open_data
+from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.sources import FileSource
+from emollms.inference.decoding import Mode
+from emollms.inference.predictions import Prediction, PredictionFile
+from emollms.prompts.answers import read_answer
+from emollms.tasks import OrdinalTask, RegressionTask, benchmark_tasks
+
+
+def evaluate_published(reference: Path, model: str, aeb: Path, out: Path, mode: Mode = "sample") -> Path:
+    """Evaluate the answers of a model into a folder below `out`, and give it.
+
+    Args:
+        reference: the folder of the answers.
+        model: whose answers.
+        aeb: the benchmark.
+        out: where the folder is made.
+        mode: `sample` scores what the model said, as the paper does; `expectation` its probabilities.
+    """
+    data = open_data(str(aeb))
+    rows = {task.name: data.rows(task, TEST) for task in benchmark_tasks()}
+    path = out / "answers" / f"{model}.jsonl"
+    if not path.exists():
+        with PredictionFile(path) as file:
+            for task, own in rows.items():
+                file.add(as_predictions(answers(reference, model, task), own))
+    known = {row["id"]: task for task, own in rows.items() for row in own}
+    name = model if mode == "sample" else f"{model}, {mode}"
+    folder = out / name.replace(", ", "-")
+    evaluate(FileSource(path, known, name), data, folder, Options(mode=mode))
+    return folder
+
+
+def as_predictions(said: Answers, rows: Sequence[Any]) -> Iterator[Prediction]:
+    """The answers, those that could be read on 0..1; those that could not stay so."""
+    for text, reading, probabilities, row in zip(said.texts, said.readings, said.probabilities, rows, strict=True):
+        task, answer = said.task, text
+        if isinstance(task, RegressionTask) and task.name in SCALES:
+            answer = text if reading.value is None else f"{task.to_unit(float(reading.value)):.6f}"
+            if reading.value is None and read_answer(task, text, row["emotion"]).value is not None:
+                answer = f"{text} (on {task.low:g} to {task.high:g})"
+        shares = None
+        if probabilities and isinstance(task, OrdinalTask):
+            shares = dict(zip(map(str, task.classes), probabilities, strict=True))
+        yield Prediction(row["id"], answer, shares)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("aeb", type=Path, metavar="AEB", help="the AEB of the profile paper")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    given = parser.parse_args()
+    published = Path(os.environ.get("EMOLLMS_CORPORA", "corpora")).resolve().parent / "reference"
+    for model in (CHAT_13B, BLOOM):
+        print(evaluate_published(published, model, given.aeb.resolve(), given.out))
+    print(evaluate_published(published, CHAT_13B, given.aeb.resolve(), given.out, "expectation"))
