@@ -21,7 +21,10 @@ from emollms.evaluation.sources import FileSource
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import read_answer
-from emollms.tasks import OrdinalTask, RegressionTask, benchmark_tasks
+from emollms.tasks import RegressionTask, benchmark_tasks
+
+CLASSES = {"EI-oc": range(4), "V-oc": range(3, -4, -1), "SST5": range(5)}
+"""The order of the files' probabilities; those of TDT lack a class."""
 
 
 def evaluate_published(reference: Path, model: str, aeb: Path, out: Path, mode: Mode = "sample") -> Path:
@@ -57,8 +60,8 @@ def as_predictions(said: Answers, rows: Sequence[Any]) -> Iterator[Prediction]:
             if reading.value is None and read_answer(task, text, row["emotion"]).value is not None:
                 answer = f"{text} (on {task.low:g} to {task.high:g})"
         shares = None
-        if probabilities and isinstance(task, OrdinalTask):
-            shares = dict(zip(map(str, task.classes), probabilities, strict=True))
+        if probabilities and task.name in CLASSES:
+            shares = dict(zip(map(str, CLASSES[task.name]), probabilities, strict=True))
         yield Prediction(row["id"], answer, shares)
 
 

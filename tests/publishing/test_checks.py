@@ -87,11 +87,11 @@ SIGNED: dict[str, tuple[Edit, str]] = {
     "no licence": (replace("README.md", "\nlicense: mit", "\nlicense:"), "the metadata lacks license"),
     "other counts": (
         replace("README.md", "num_examples: ", "num_examples: 9"),
-        r"dataset_info of default says .*, the",
+        "dataset_info of default says ",
     ),
     "a key in a cell": (
         put_into_a_cell(f"my key is {KEY}"),
-        r"secrets.* in data/V-reg/test-00000.parquet, column text",
+        r"secrets.* in data/V-reg/.*, column text",
     ),
     "a key in a file": (append("README.md", f"\ntoken: {KEY}\n"), r"secrets, .* in README.md \(1\)"),
 }

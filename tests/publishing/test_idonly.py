@@ -13,6 +13,7 @@ from test_publish import published, push, tree
 from tiny_corpus import settings
 
 import emollms.builders.sample
+import emollms.publishing.hydrate
 from emollms.builders.sample import Sample
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.publishing.datasets import dataset_release, load_dataset_back
@@ -73,9 +74,7 @@ def test_there_and_back(hub: TestHub, restricted: Path) -> None:
     rows = sum(table.num_rows for table in map(pq.read_table, (restricted / "data").rglob("*.parquet")))
     assert f"built aaid 1.1.0 in back: {rows:,} rows, as published" in done.err
     assert tree(hub.folder / "back") == tree(restricted)
-    script = (
-        "import sys; from datasets import load_dataset\nprint(load_dataset(sys.argv[1], 'E-c')['train'].column_names)"
-    )
+    script = "import sys, datasets; print(datasets.load_dataset(sys.argv[1], 'E-c')['train'].column_names)"
     assert hub.run(script, hub.repo).out == "['id', 'task', 'split', 'wording', 'sha256']\n"
 
 
@@ -132,10 +131,15 @@ class TestHydrate:
         write_ids(restricted, tmp_path / "ids")
         return tmp_path / "ids"
 
-    def test_the_reader_s_own_corpora(self, ids: Path, restricted: Path, tmp_path: Path) -> None:
-        done = hydrate(ids, tmp_path / "deep" / "out")
-        assert tree(tmp_path / "deep" / "out") == tree(restricted)
-        assert done.differing == ()
+    @pytest.fixture
+    def ready_made(self, restricted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A build that gives what was built before, to save the time."""
+
+        def build_again(settings: object, out: Path, *others: object) -> None:
+            shutil.rmtree(out)
+            shutil.copytree(restricted, out)
+
+        monkeypatch.setattr(emollms.publishing.hydrate, "build", build_again)
 
     def test_another_corpus_is_refused(self, ids: Path, tmp_path: Path) -> None:
         corpora = shutil.copytree(CORPORA, tmp_path / "corpora")
@@ -145,7 +149,7 @@ class TestHydrate:
             hydrate(ids, tmp_path / "out", corpora)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["corpora", "ids"]
 
-    def test_rows_that_differ_are_refused(self, ids: Path, tmp_path: Path) -> None:
+    def test_rows_that_differ_are_refused(self, ids: Path, ready_made: None, tmp_path: Path) -> None:
         path = ids / "data" / "E-c" / "train-00000.parquet"
         table = pq.read_table(path)
         hashes = table["sha256"].to_pylist()
@@ -161,7 +165,7 @@ class TestHydrate:
         )
         assert not (tmp_path / "out").exists()
 
-    def test_rows_that_are_missing_are_refused(self, ids: Path, tmp_path: Path) -> None:
+    def test_rows_that_are_missing_are_refused(self, ids: Path, ready_made: None, tmp_path: Path) -> None:
         path = ids / "data" / "E-c" / "train-00000.parquet"
         table = pq.read_table(path)
         pq.write_table(table.slice(1), path)
@@ -169,7 +173,7 @@ class TestHydrate:
         with pytest.raises(EmollmsError, match=rf"{table.num_rows} rows were built, with other ids than the"):
             hydrate(ids, tmp_path / "out")
 
-    def test_another_version_of_the_package(self, ids: Path, tmp_path: Path) -> None:
+    def test_another_version_of_the_package(self, ids: Path, ready_made: None, tmp_path: Path) -> None:
         original = ids / "original.json"
         manifest = json.loads(original.read_text())
         original.write_text(json.dumps(manifest | {"made_with": "0.0.1"}, ensure_ascii=False, indent=2) + "\n")
@@ -178,9 +182,7 @@ class TestHydrate:
         settings_now = manifest["settings"] | {"colour": "blue"}
         original.write_text(json.dumps(manifest | {"settings": settings_now, "made_with": "9.0.0"}))
         sign(ids)
-        with pytest.raises(
-            EmollmsError, match=r"has other settings than 9\.0\.0, which made this; install that version"
-        ):
+        with pytest.raises(EmollmsError, match=r"has other settings than 9\.0\.0, .*; install that version"):
             hydrate(ids, tmp_path / "again")
 
 

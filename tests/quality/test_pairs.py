@@ -215,3 +215,10 @@ def test_wrong_settings(arguments: dict[str, float], message: str) -> None:
 def test_groups_that_do_not_fit(groups: list[float]) -> None:
     with pytest.raises(UsageError, match="2 integer group keys are needed, got"):
         find_duplicates(["a", "b"], groups)
+
+
+def test_a_template_that_fills_a_bucket_stays_one_cluster_at_a_bounded_price() -> None:
+    texts = [f"the parcel you ordered last week has left our house today number {number}" for number in range(1_000)]
+    found = find_duplicates(texts)
+    assert set(found.clusters().tolist()) == {0}
+    assert len(found.near) < 1_000 * 300

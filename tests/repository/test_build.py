@@ -265,12 +265,14 @@ def test_two_builds_of_the_same_thing_do_not_mix(tmp_path: Path) -> None:
 def peak_of_a_build(folder: Path, rows: int) -> int:
     """Peak resident memory, in KiB, of a process that builds `rows` made-up texts."""
     script = f"""
-import resource
+import random, resource
 from pathlib import Path
 from tiny_corpus import settings, write_corpus
 from emollms.repository.build import build
-text = "words that differ a little from row to row, as tweets do: {{}}"
-root = write_corpus(Path({str(folder)!r}), {{"train": [(str(n), text.format(n), "0.5") for n in range({rows})]}})
+draw, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
+words = ["".join(draw.choices(letters, k=draw.randint(2, 9))) for _ in range(5_000)]
+texts = [" ".join(draw.choices(words, k=15)) for _ in range({rows})]
+root = write_corpus(Path({str(folder)!r}), {{"train": [(str(n), text, "0.5") for n, text in enumerate(texts)]}})
 build(settings("aaid", "tiny"), root / "out", root=root)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -239,7 +239,7 @@ def _model(
 
 def _ids(data: "EvaluationData") -> dict[str, str]:
     """Every row of the test split, and its task."""
-    return {row["id"]: task.name for task in data.tasks("test") for row in data.rows(task, "test")}
+    return {row["id"]: task.name for task in data.tasks("test") for row in data.rows(task.name, "test")}
 
 
 def _fitted(temperature: float | None, thresholds: Mapping[str, float] | None) -> str:

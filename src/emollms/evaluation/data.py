@@ -61,13 +61,13 @@ class EvaluationData:
             raise UsageError(f"{self.target} has no rows in split {split}; it has these splits: {splits}")
         return tuple(task for name, task in TASKS.items() if name in here)
 
-    def rows(self, task: Task, split: str) -> list[Row]:
-        """The rows of a task, of every language, in file order.
+    def rows(self, task: str, split: str) -> list[Row]:
+        """The rows of a task, of every language, in file order; none where the split has none.
 
         Raises:
             EmollmsError: a file is missing, or is not the one that the manifest names.
         """
-        stem = f"data/{task.name}/{split}-"
+        stem = f"data/{task}/{split}-"
         files = [file for file in self.manifest.files if file.path.startswith(stem)]
         rows: list[Row] = []
         for file in sorted(files, key=lambda file: file.path):

@@ -12,7 +12,7 @@ from emollms.evaluation.fitted import VALIDATION, Calibration, TaskCalibration, 
 from emollms.evaluation.model_source import ModelSource
 from emollms.evaluation.readings import columns, probabilities
 from emollms.inference.predictions import Prediction
-from emollms.tasks import MultiLabelTask, OrdinalTask, Task
+from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 
 Tell = Callable[[str, int, int], None]
 
@@ -48,13 +48,14 @@ def calibrate(
     fitted: dict[str, TaskCalibration] = {}
     with closing(source):
         info = source.start()
-        for task, own in rows.items():
+        for name, own in rows.items():
+            task = get_task(name)
             found: dict[str, Prediction] = {}
             for prediction in source.answer(task, own, ()):
                 found[prediction.id] = prediction
                 done += 1
-                tell(task.name, done, total)
-            fitted[task.name] = _fit(task, own, [found[row["id"]] for row in own])
+                tell(name, done, total)
+            fitted[name] = _fit(task, own, [found[row["id"]] for row in own])
     calibration = Calibration(
         model=info.model,
         model_hash=info.revision,
@@ -69,8 +70,8 @@ def calibrate(
 
 def _rows(
     data: EvaluationData, tasks: Sequence[str], limit: int | None, seed: int, language: str | None
-) -> dict[Task, list[Row]]:
-    """The validation rows of tasks that can be calibrated."""
+) -> dict[str, list[Row]]:
+    """The validation rows of tasks that can be calibrated, by name of the task."""
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit} leaves no row; give 1 or more")
     chosen = choose_tasks(data, VALIDATION, tasks)
@@ -78,7 +79,7 @@ def _rows(
     if not fitting or (tasks and len(fitting) < len(chosen)):
         others = ", ".join(task.name for task in chosen if task not in fitting)
         raise UsageError(f"{others}: a score has neither classes nor labels; there is nothing to calibrate")
-    every = {task: data.rows(task, VALIDATION) for task in fitting}
+    every = {task.name: data.rows(task.name, VALIDATION) for task in fitting}
     spoken = choose_language((row for rows in every.values() for row in rows), language)
     own = {task: one_wording([row for row in rows if row["language"] == spoken], seed) for task, rows in every.items()}
     return {task: sample(rows, limit, seed) for task, rows in own.items() if rows}

@@ -14,7 +14,7 @@ from emollms.evaluation.lm_eval_hooks import INVALID_RATE
 from emollms.evaluation.schemes import scheme_of
 from emollms.inference.decoding import answer_limit
 from emollms.repository.draft import draft, move_in
-from emollms.tasks import Task
+from emollms.tasks import Task, get_task
 
 UTILS = '''"""What the tasks in this folder call; written by emollms {version}, which must be installed to run them."""
 
@@ -65,9 +65,9 @@ def export(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there already; choose another --out")
-    every = {task: data.rows(task, TEST) for task in choose_tasks(data, TEST)}
+    every = {task.name: data.rows(task.name, TEST) for task in choose_tasks(data, TEST)}
     chosen = choose_language((row for rows in every.values() for row in rows), language)
-    tasks = [task for task, rows in every.items() if any(row["language"] == chosen for row in rows)]
+    tasks = [get_task(name) for name, rows in every.items() if any(row["language"] == chosen for row in rows)]
     group = f"emollms_{data.manifest.data_set}"
     names = {task.name: _name(task) for task in tasks}
     with draft(out) as folder:

@@ -32,7 +32,7 @@ from emollms.evaluation.sources import Source
 from emollms.inference.decoding import Mode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
-from emollms.tasks import Task
+from emollms.tasks import Task, get_task
 
 Tell = Callable[[str, int, int], None]
 """Is told the task, how many rows are answered, and how many there are, over all tasks."""
@@ -66,13 +66,13 @@ class Plan:
     """The rows of a run.
 
     Args:
-        rows: the rows of each task that are asked.
-        of: how many rows each task has.
+        rows: the rows that are asked, by name of the task.
+        of: how many rows there are, by name of the task.
         language: their language.
     """
 
-    rows: Mapping[Task, Sequence[Row]]
-    of: Mapping[Task, int]
+    rows: Mapping[str, Sequence[Row]]
+    of: Mapping[str, int]
     language: str
 
     @property
@@ -103,7 +103,7 @@ def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
     tasks = source.about(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
-    every = {task: data.rows(task, TEST) for task in tasks}
+    every = {task.name: data.rows(task.name, TEST) for task in tasks}
     language = choose_language((row for rows in every.values() for row in rows), options.language)
     spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
     spoken = {task: rows for task, rows in spoken.items() if rows}
@@ -167,7 +167,7 @@ def settings_of(source: Source, data: EvaluationData, options: Options, planned:
         "decode": None if source.kind == "baseline" else options.mode,
         "data": data.manifest.content_hash,
         "split": TEST,
-        "tasks": [task.name for task in planned.rows],
+        "tasks": list(planned.rows),
         "language": planned.language,
         "limit": options.limit,
         "seed": options.seed,
@@ -205,17 +205,17 @@ def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] |
             info = source.start()
             check_engine(out, begun["engine"], info.as_dict() if info else None)
         for task in missing:
-            tell(task.name, len(file.known), planned.count)
-            for prediction in source.answer(task, planned.rows[task], frozenset(file.known)):
+            tell(task, len(file.known), planned.count)
+            for prediction in source.answer(get_task(task), planned.rows[task], frozenset(file.known)):
                 file.add([prediction])
-                tell(task.name, len(file.known), planned.count)
+                tell(task, len(file.known), planned.count)
 
 
 def _scores(
     record: Mapping[str, Any], planned: Plan, predictions: Mapping[str, Prediction], options: Options
 ) -> dict[str, Any]:
     """What `scores.json` holds."""
-    tasks = {task.name: _task_scores(task, planned, predictions, options) for task in planned.rows}
+    tasks = {name: _task_scores(get_task(name), planned, predictions, options) for name in planned.rows}
     seconds = sum(prediction.seconds for prediction in predictions.values())
     run = {key: value for key, value in record.items() if key not in ("format", "name", "kind")}
     return {
@@ -228,7 +228,7 @@ def _scores(
 
 
 def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
-    rows = planned.rows[task]
+    rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
     read = read_all(task, rows, predictions, options.mode, fitted, planned.language)
     scored = score(
@@ -239,5 +239,5 @@ def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction
         options.policy,
         language=planned.language,
     )
-    about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task], "seed": options.seed}}
+    about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
     return scored.as_json() | about | ({"calibration": read.calibration} if read.calibration else {})

@@ -64,12 +64,12 @@ class BaselineSource:
 
     Args:
         baseline: one of `baselines.BASELINES`.
-        training: task to its training rows, for constants; empty where there are none.
+        training: name of a task to its training rows, for constants; empty where there are none.
         shown: its name for people, if it is another.
     """
 
     baseline: str
-    training: Callable[[Task], Sequence[Row]] = lambda task: ()
+    training: Callable[[str], Sequence[Row]] = lambda task: ()
     shown: str | None = None
 
     @property
@@ -110,7 +110,7 @@ class BaselineSource:
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
         """See `Source.answer`."""
         languages = {row["language"] for row in rows}
-        training = [row for row in self.training(task) if row["language"] in languages]
+        training = [row for row in self.training(task.name) if row["language"] in languages]
         values = baseline(self.baseline, task, training).predict(rows)
         for row, value in zip(rows, values, strict=True):
             if row["id"] not in known:

@@ -1,13 +1,13 @@
 """The tables that suites look at, and how they are read from a dataset repo."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.errors import EmollmsError
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TEXT_COLUMNS = (
     "id", "text", "completion", "gold", "score", "label", "labels", "task", "emotion", "language", "corpus",
 )  # fmt: skip
-ROWS = 100_000
+PROMPT = ("id", "prompt")
+ROWS = 50_000
 """How many prompts are in memory at a time."""
 
 Frames = Iterator[tuple[str, "pd.DataFrame"]]
@@ -80,11 +81,9 @@ class FolderTables:
                 yield path.relative_to(self.folder).as_posix(), _arrow_backed(empty)
 
     def _prompts(self, parts: Collection[Part]) -> Frames:
-        for part in parts:
-            for path in self._files.get(part, []):
-                columns = ds.dataset(path).to_batches(columns=["id", "prompt"], batch_size=ROWS)
-                for batch in _chunks(columns):
-                    yield "", _arrow_backed(batch)
+        batches = (batch for part in parts for path in self._files.get(part, []) for batch in _batches(path, PROMPT))
+        for table in _chunks(batches):
+            yield "", _arrow_backed(table)
 
     def _whole(self, table: str, parts: Collection[Part]) -> "pd.DataFrame":
         if table == "rows":
@@ -103,15 +102,19 @@ class FolderTables:
         table, lengths = self._read(TEXT_COLUMNS, first_only=True)
         return texts_frame(table), lengths
 
-    def _read(self, columns: Collection[str], first_only: bool) -> tuple[pa.Table, dict[Part, int]]:
+    def _read(self, columns: Sequence[str], first_only: bool) -> tuple[pa.Table, dict[Part, int]]:
         """Columns of all files, with the split, and how many rows each task and split has."""
-        wording = ds.field("wording") == 0 if first_only and self.all_wordings else None
-        tables = {
-            part: ds.dataset(paths).to_table(columns=list(columns), filter=wording)
-            for part, paths in self._files.items()
-        }
-        with_split = [rows.append_column("split", pa.repeat(split, len(rows))) for (_, split), rows in tables.items()]
-        return pa.concat_tables(with_split), {part: len(rows) for part, rows in tables.items()}
+        tables = {part: self._read_part(part, columns, first_only) for part in self._files}
+        return pa.concat_tables(tables.values()), {part: len(rows) for part, rows in tables.items()}
+
+    def _read_part(self, part: Part, columns: Sequence[str], first_only: bool) -> pa.Table:
+        """Columns of one task and split; of texts that come with every wording only the rows with the first one."""
+        first_only = first_only and self.all_wordings
+        wanted = [*columns, "wording"] if first_only else list(columns)
+        batches = [batch for path in self._files[part] for batch in _batches(path, wanted, first_only)]
+        schema = pa.schema([pq.read_schema(self._files[part][0]).remove_metadata().field(name) for name in columns])
+        rows = pa.Table.from_batches([batch.select(columns) for batch in batches], schema)
+        return rows.append_column("split", pa.repeat(part[1], len(rows)))
 
     def _with_benchmark(self) -> "pd.DataFrame":
         import pandas as pd
@@ -149,6 +152,14 @@ def chosen(frame: "pd.DataFrame", lengths: Mapping[Part, int], parts: Collection
     if len(wanted) == len(slices):
         return frame
     return pd.concat(wanted) if len(wanted) > 1 else next(iter(wanted), frame.iloc[:0])
+
+
+def _batches(path: Path, columns: Sequence[str], first_only: bool = False) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, row group by row group, so that memory does not grow with the file."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS, columns=list(columns)):
+            batch = batch.replace_schema_metadata(None)
+            yield batch.filter(pc.equal(batch["wording"], 0)) if first_only else batch
 
 
 def _chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
