@@ -51,6 +51,10 @@ def test_windows_files(source: Read) -> None:
     assert made.defects["byte order mark"] == 1
 
 
+def test_white_space_inside_a_line_stays(source: Read) -> None:
+    assert rows(source("id\ttext\n1\ta\vb\fc\u2028d\x85e\n".encode())) == [(2, "1", "a\vb\fc\u2028d\x85e")]
+
+
 def test_a_byte_order_mark_is_one_only_at_the_beginning(source: Read) -> None:
     assert rows(source("id\ttext\n\ufeff1\tone\n".encode())) == [(2, "\ufeff1", "one")]
 

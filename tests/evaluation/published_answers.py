@@ -38,7 +38,7 @@ def evaluate_published(reference: Path, model: str, aeb: Path, out: Path, mode: 
         mode: `sample` scores what the model said, as the paper does; `expectation` its probabilities.
     """
     data = open_data(str(aeb))
-    rows = {task.name: data.rows(task, TEST) for task in benchmark_tasks()}
+    rows = {task.name: data.rows(task.name, TEST) for task in benchmark_tasks()}
     path = out / "answers" / f"{model}.jsonl"
     if not path.exists():
         with PredictionFile(path) as file:

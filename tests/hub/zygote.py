@@ -34,8 +34,11 @@ def main() -> None:
     from huggingface_hub.utils import _http
 
     import emollms.cli
+    import emollms.publishing.datasets
+    import emollms.publishing.hydrate
     import emollms.publishing.publish
     import emollms.publishing.retry
+    import emollms.publishing.status
 
     clock = Clock()
     for module in (file_download, _http, emollms.publishing.retry):

@@ -63,14 +63,13 @@ def test_an_expected_score_is_that_over_all_1001_answers(family: str):
             assert found.probabilities[f"{tenth / 10:.1f}"] == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("family", ["qwen2", "opt", "t5"])
-def test_the_tolerance_bounds_the_error(family: str):
+@pytest.mark.parametrize("family", ["qwen2", "llama"])
+@pytest.mark.parametrize(("tolerance", "error"), [(0.05, 0.15), (0.005, 0.015), (0.00005, 0.0015)])
+def test_a_smaller_tolerance_is_a_smaller_error(family: str, tolerance: float, error: float):
     one, rows, task = engine(family), rows_of("V-reg"), get_task("V-reg")
     exact = {found.id: float(found.answer) for found in decode(one, task, rows, tolerance=0.0)}
-    for tolerance in (0.05, 0.005, 0.0005):
-        for found in decode(one, task, rows, tolerance=tolerance):
-            # At most ten groups a level are left together, each off by no more than half of what it spans.
-            assert float(found.answer) == pytest.approx(exact[found.id], abs=max(0.001, 20 * tolerance / 2))
+    for found in decode(one, task, rows, tolerance=tolerance):
+        assert float(found.answer) == pytest.approx(exact[found.id], abs=error)
 
 
 def test_classes_have_the_probabilities_of_their_answers():

@@ -49,7 +49,7 @@ def test_what_is_not_told_apart_has_equal_parts_of_about_its_probability(candida
 
 def test_what_is_not_opened_ends_as_often_as_what_is():
     """Of 0.d, only a tenth goes on to three digits: so it is taken to be of 0.9, too, which is not looked at."""
-    scores = {(): {0: 0.6, 1: 0.4}, (0,): {0: 0.1, 1: 0.1}, (1,): {0: 0.0, 1: 0.2}}
+    scores = {(): {0: 0.6, 1: 0.4}, (0,): {0: 0.1, 1: 0.1}, (1,): {0: 0.9, 1: 0.1}}
 
     def read(wanted: list[list[Node]]) -> list[list[list[float]]]:
         return [[[math.log(scores[node.path][token]) for token in node.children] for node in nodes] for nodes in wanted]
@@ -61,12 +61,14 @@ def test_what_is_not_opened_ends_as_often_as_what_is():
 def test_a_text_tree_adds_up_the_ways_to_cut_a_text():
     asked = {
         "": {"0": math.log(0.5), "0.": math.log(0.25), "1": math.log(0.2), "A": math.log(0.05)},
+        "0": {".": math.log(0.6), ",": math.log(0.4)},
+        "1": {".00": math.log(0.5)},
         "0.": {"5": math.log(0.5), "50": math.log(0.25), "73 or so": math.log(0.25)},
         "0.5": {"0": math.log(0.8), "\n": math.log(0.2)},
     }
     found = texttree.score(["0.50", "0.51", "0.73", "1.00"], lambda begun: asked[begun], 0.0)
-    assert [math.exp(score) for score in found[:1]] == pytest.approx([0.75 * (0.25 + 0.5 * 0.8)])
-    assert math.exp(found[3]) == pytest.approx(0.2)
+    assert [math.exp(score) for score in found[:1]] == pytest.approx([0.55 * (0.25 + 0.5 * 0.8)])
+    assert math.exp(found[3]) == pytest.approx(0.1)
     assert found[1] == texttree.UNSEEN
 
 

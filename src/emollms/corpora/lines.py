@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 LONGEST = 1 << 20  # bytes; the longest real line is 3 KB, and a file without line ends must not fill memory
-CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
-"""Control characters, all but the tab and the line feed."""
+CONTROL = re.compile(rb"[\x00-\x08\x0d-\x1f\x7f]")
+"""Control characters, but for those that are white space inside a line: tab, vertical tab, form feed."""
 
 
 class CsvLines:

@@ -77,6 +77,12 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
+def has_answers(out: Path) -> bool:
+    """Whether a run in `out` got as far as an answer, or its end; one that did not may begin anew with other settings."""
+    answers = out / PREDICTIONS
+    return (out / SCORES).is_file() or (answers.is_file() and answers.stat().st_size > 0)
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """An object that `write_json` wrote; None where the file is not there.
 

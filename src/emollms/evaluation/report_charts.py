@@ -7,7 +7,8 @@ from typing import Any
 from emollms.evaluation.report_content import Cell, Difference, Hexagons, MetricRow, RunTask
 from emollms.quality.vega import draw
 
-SIDE, WIDTH, ROW, LANE = 240, 300, 16, 11
+SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
+_EDGE = {"padding": 5}
 COLOURS = 8
 _HEXAGON = "M0,1L0.866,.5L.866,-.5L0,-1L-.866,-.5L-.866,.5Z"
 _GREY = {"value": "var(--muted)"}
@@ -27,7 +28,9 @@ def number(value: float) -> str:
 
 def interval(one: Cell) -> str:
     """A score with its interval, in words."""
-    return number(one.value) + (f" ({number(one.low)} to {number(one.high)})" if one.low is not None and one.high is not None else "")
+    return number(one.value) + (
+        f" ({number(one.low)} to {number(one.high)})" if one.low is not None and one.high is not None else ""
+    )
 
 
 def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bool = False) -> str:
@@ -60,7 +63,7 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
 
 
 def _frame(rows: int, runs: int, layers: list[Spec]) -> Spec:
-    return {"width": WIDTH, "height": rows * (ROW + LANE * runs), "layer": layers}
+    return {"width": WIDTH, "height": rows * (ROW + LANE * runs), "layer": layers} | _EDGE
 
 
 def _strokes(values: list[Spec], y: Spec, runs: int) -> Spec:
@@ -76,7 +79,12 @@ def _lanes(values: list[Spec], y: Spec, runs: int, bars: bool, domain: tuple[flo
     colours = {"domain": list(range(runs)), "range": [colour(run) for run in range(runs)]}
     shared = {
         "y": y,
-        "yOffset": {"field": "run", "type": "nominal", "sort": list(range(runs)), "scale": {"domain": list(range(runs))}},
+        "yOffset": {
+            "field": "run",
+            "type": "nominal",
+            "sort": list(range(runs)),
+            "scale": {"domain": list(range(runs))},
+        },
         "color": {"field": "run", "type": "nominal", "legend": None, "scale": colours},
         "description": {"field": "about"},
     }
@@ -87,7 +95,11 @@ def _lanes(values: list[Spec], y: Spec, runs: int, bars: bool, domain: tuple[flo
         rule = {"type": "rule", "strokeWidth": 1.5, "color": "var(--ink)"}
         own = {key: value for key, value in shared.items() if key != "color"}
         return [
-            {"data": data, "mark": {"type": "bar", "cornerRadiusEnd": 2, "height": LANE - 2}, "encoding": shared | {"x": x}},
+            {
+                "data": data,
+                "mark": {"type": "bar", "cornerRadiusEnd": 2, "height": LANE - 2},
+                "encoding": shared | {"x": x},
+            },
             {"data": data, "mark": rule, "encoding": own | ends},
         ]
     return [
@@ -99,7 +111,14 @@ def _lanes(values: list[Spec], y: Spec, runs: int, bars: bool, domain: tuple[flo
 def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
     """The runs against the first: filled where the difference is above noise."""
     values = [
-        {"row": one.task, "run": one.run - 1, "value": one.value, "low": one.low, "high": one.high, "sure": one.above_noise}
+        {
+            "row": one.task,
+            "run": one.run - 1,
+            "value": one.value,
+            "low": one.low,
+            "high": one.high,
+            "sure": one.above_noise,
+        }
         | {"about": f"{one.task}, {names[one.run]} against {names[0]}: {interval(Cell(one.value, one.low, one.high))}"}
         for one in found
     ]
@@ -112,7 +131,11 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
     fill = {"condition": {"test": "datum.sure", "value": 1}, "value": 0.0}
     lanes[1]["mark"] |= {"strokeWidth": 1.5, "stroke": None}
     lanes[1]["encoding"] |= {"fillOpacity": fill, "stroke": lanes[1]["encoding"]["color"]}
-    zero = {"data": {"values": [{}]}, "mark": {"type": "rule", "color": "var(--muted)"}, "encoding": {"x": {"datum": 0}}}
+    zero = {
+        "data": {"values": [{}]},
+        "mark": {"type": "rule", "color": "var(--muted)"},
+        "encoding": {"x": {"datum": 0}},
+    }
     rows = len({one.task for one in found})
     about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
     return draw(_frame(rows, len(names) - 1, [zero, *lanes]), about)
@@ -135,7 +158,7 @@ def hexagons(found: Hexagons, run: int, about: str) -> str:
         "description": {"field": "about"},
     }
     layers = [{"data": {"values": values}, "mark": mark, "encoding": encoding}, _diagonal()]
-    return draw({"width": SIDE, "height": SIDE, "layer": layers}, about)
+    return draw({"width": SIDE, "height": SIDE, "layer": layers} | _EDGE, about)
 
 
 def _unit(field: str, title: str) -> Spec:
@@ -174,4 +197,4 @@ def reliability(found: Sequence[RunTask], names: Sequence[str], about: str) -> s
         {"data": {"values": values}, "mark": {"type": "line", "strokeWidth": 1.5}, "encoding": shared},
         {"data": {"values": values}, "mark": {"type": "point", "filled": True, "opacity": 0.9}, "encoding": dots},
     ]
-    return draw({"width": SIDE, "height": SIDE, "layer": layers}, about)
+    return draw({"width": SIDE, "height": SIDE, "layer": layers} | _EDGE, about)

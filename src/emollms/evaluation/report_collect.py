@@ -50,7 +50,7 @@ class Collector:
         data = self.benchmarks[0].data
         manifest = data.manifest
         return Report(
-            title=f"{_listed([run.name for run in self.runs])} on the {manifest.title}",
+            title=f"{_subjects([run.name for run in self.runs])} on the {manifest.title}",
             data={
                 "data set": manifest.title,
                 "version": f"{manifest.version}, profile {manifest.settings.get('profile', 'unknown')}",
@@ -73,7 +73,9 @@ class Collector:
         hidden = [source.corpus for one in self.benchmarks for source in one.data.manifest.sources]
         hidden = [name for name in dict.fromkeys(hidden) if not all(name in one.public for one in self.benchmarks)]
         if hidden and self.show_texts:
-            found.append(f"Do not publish this report: it shows texts of {_listed(hidden)}, which may not be passed on.")
+            found.append(
+                f"Do not publish this report: it shows texts of {_listed(hidden)}, which may not be passed on."
+            )
         elif hidden:
             found.append(f"Texts of {_listed(hidden)} may not be passed on; their rows are named by id.")
         return found
@@ -110,6 +112,10 @@ def _reliability(entry: CalibrationEntry | None) -> Reliability | None:
         return None
     bins = [(one.low, one.high, one.n, one.confidence, one.accuracy) for one in entry.bins if one.n]
     return Reliability(entry.error, bins)
+
+
+def _subjects(names: Sequence[str]) -> str:
+    return _listed(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} others"
 
 
 def _listed(names: Sequence[str]) -> str:

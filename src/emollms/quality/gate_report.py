@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from emollms.corpora.corpus import Profile
@@ -133,11 +134,13 @@ class GateFailed(EmollmsError):  # noqa: N818 - it says what happened, like the 
 
     Args:
         report: what was found; at least one check failed.
+        kept: where the data was left for a look.
     """
 
-    def __init__(self, report: GateReport) -> None:
+    def __init__(self, report: GateReport, kept: Path | None = None) -> None:
         self.report = report
         first, *others = report.failures
         more = f"; and {len(others)} more checks failed" if len(others) > 1 else ""
         more = f"; and {others[0]}" if len(others) == 1 else more
-        super().__init__(f"{report.subject.suite} falls short of its suite: {first}{more}")
+        where = f"; the draft is in {kept}" if kept else ""
+        super().__init__(f"{report.subject.suite} falls short of its suite: {first}{more}{where}")

@@ -84,6 +84,7 @@ class FolderTables:
         batches = (batch for part in parts for path in self._files.get(part, []) for batch in _batches(path, PROMPT))
         for table in _chunks(batches):
             yield "", _arrow_backed(table)
+            pa.default_memory_pool().release_unused()
 
     def _whole(self, table: str, parts: Collection[Part]) -> "pd.DataFrame":
         if table == "rows":

@@ -5,7 +5,8 @@ from pathlib import Path
 from shutil import rmtree
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.repository.draft import bring_back, draft, move_in
+from emollms.quality.gate_report import GateFailed
+from emollms.repository.draft import bring_back, draft, keep_failed, move_in
 from emollms.repository.manifest import NAME as MANIFEST
 from emollms.repository.manifest import Manifest, parse_version, read_manifest
 from emollms.repository.pipeline import Pipeline
@@ -19,7 +20,7 @@ class Build:
     Args:
         manifest: the manifest of the repo in its place.
         changed: False if the same version with the same content was there already.
-        seconds: wall time by part: reading, screening, wording, writing, describing.
+        seconds: wall time by part: reading, screening, wording, writing, describing, validating.
     """
 
     manifest: Manifest
@@ -27,7 +28,9 @@ class Build:
     seconds: dict[str, float]
 
 
-def build(settings: Settings, out: Path, version: str = "1.0.0", root: Path | None = None) -> Build:
+def build(
+    settings: Settings, out: Path, version: str = "1.0.0", root: Path | None = None, validate: bool = True
+) -> Build:
     """Build a data set.
 
     Args:
@@ -35,18 +38,24 @@ def build(settings: Settings, out: Path, version: str = "1.0.0", root: Path | No
         out: the folder of the dataset repo; it appears when everything is written.
         version: the semantic version.
         root: the folder of the corpora; None for where they are on this machine.
+        validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
+            data; benchmarks of the other parts leave it out.
 
     Raises:
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
         SourceError: a raw file is not what its corpus says.
         EmollmsError: `out` holds this version with other content.
+        GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
     bring_back(out)
     before = _standing(out, settings, version)
     with draft(out) as folder:
-        pipeline = Pipeline(settings, folder, root)
-        manifest = pipeline.run(version, before)
+        pipeline = Pipeline(settings, folder, root, validate)
+        try:
+            manifest = pipeline.run(version, before)
+        except GateFailed as failure:
+            raise GateFailed(failure.report, keep_failed(folder, out)) from None
         if before and before.version == version:
             _refuse_other_content(before, manifest, out)
             rmtree(folder)

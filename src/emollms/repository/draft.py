@@ -44,6 +44,15 @@ def move_in(folder: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def keep_failed(folder: Path, out: Path) -> Path:
+    """Put a draft that failed beside `out`, in place of an earlier one, for people to look at; gives its new place."""
+    (folder / LOCK).unlink(missing_ok=True)
+    failed = out.with_name(f"{out.name}.failed")
+    shutil.rmtree(failed, ignore_errors=True)
+    folder.rename(failed)
+    return failed
+
+
 def _replaced(out: Path) -> Path:
     return out.with_name(f".{out.name}.replaced")
 

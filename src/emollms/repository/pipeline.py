@@ -53,13 +53,14 @@ class Pipeline:
         settings: what to build.
         folder: the draft.
         root: the folder of the corpora; None for where they are on this machine.
+        validate: whether the data is held against its suite before the manifest is written.
 
     Attributes:
         seconds: wall time by part.
     """
 
-    def __init__(self, settings: Settings, folder: Path, root: Path | None) -> None:
-        self.settings, self.folder, self.root = settings, folder, root
+    def __init__(self, settings: Settings, folder: Path, root: Path | None, validate: bool) -> None:
+        self.settings, self.folder, self.root, self.validate = settings, folder, root, validate
         self.seconds: dict[str, float] = {}
         self.store = ExampleStore(folder / "examples")
         self.filters = no_filters()
@@ -77,7 +78,12 @@ class Pipeline:
         self.write_rows()
         rmtree(self.store.folder)
         with self._timed("describing"):
-            return self.describe(self._manifest(version, before, sources))
+            manifest = self.describe(self._manifest(version, before, sources))
+        if self.validate:
+            with self._timed("validating"):
+                self.hold_against_suite(manifest)
+        manifest.write(self.folder)
+        return manifest
 
     def read(self, rejected: TableWriter) -> list[SourceEntry]:
         """Every wanted example into the store; every row left out into `rejected.parquet`."""
@@ -145,7 +151,7 @@ class Pipeline:
         return rows
 
     def describe(self, manifest: Manifest) -> Manifest:
-        """Statistics, Croissant metadata, README, and last the manifest."""
+        """Statistics, Croissant metadata and README; gives the manifest with all files in it."""
         statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
         _write_json(self.folder / "statistics.json", statistics)
         data_files = {
@@ -158,8 +164,17 @@ class Pipeline:
         (self.folder / "README.md").write_text(readme, encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
         manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
-        manifest.write(self.folder)
         return manifest
+
+    def hold_against_suite(self, manifest: Manifest) -> None:
+        """Hold the draft against the expectations of its data set.
+
+        Raises:
+            GateFailed: it falls short.
+        """
+        from emollms.repository.validation import enforce  # great-expectations takes two seconds to import
+
+        enforce(self.folder, manifest)
 
     def _manifest(self, version: str, before: Manifest | None, sources: list[SourceEntry]) -> Manifest:
         settings = self.settings

@@ -1,0 +1,130 @@
+"""The report as a page: one HTML file that needs nothing but itself. It holds no script, and every text is escaped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from emollms.evaluation import report_charts as charts
+from emollms.evaluation.report_content import Cell, Difference, MetricRow, Report, TaskReport
+from emollms.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a task.
+
+    Args:
+        parts: emotions, labels or classes; None where there are none.
+        hexagons: predicted against gold, by run.
+        reliability: None where there are no probabilities.
+    """
+
+    parts: Markup | None
+    hexagons: Mapping[int, Markup]
+    reliability: Markup | None
+
+
+def environment(escape: bool) -> Environment:
+    """Where the templates of reports are rendered."""
+    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=escape)
+    made.filters |= {"thousands": lambda n: f"{n:,}", "number": charts.number, "signed": signed, "percent": percent}
+    return made
+
+
+def template(name: str) -> str:
+    """The text of a template of `cards/`."""
+    return (files("emollms.cards") / name).read_text(encoding="utf-8")
+
+
+def signed(value: float) -> str:
+    """A difference: `+.041`, `−.041`."""
+    return ("−" if value < 0 else "+") + charts.number(abs(value))
+
+
+def percent(share: float) -> str:
+    """A share: `0.07 %`, `3 %`; two digits at least where it is small."""
+    return "0 %" if not share else f"{share:.2%}".replace("%", " %") if share < 0.01 else f"{share:.1%}".replace("%", " %")
+
+
+def render_page(report: Report) -> str:
+    """The page of a report."""
+    names = [run.name for run in report.runs]
+    made = environment(escape=True)
+    return made.from_string(template("report.html.j2")).render(
+        report=report,
+        names=names,
+        colour=charts.colour,
+        panels=panels(report, names),
+        differences=Markup(charts.differences(report.differences, [t.name for t in report.tasks], names))  # noqa: S704
+        if report.differences
+        else None,
+        verdicts=verdicts(report),
+        best=best(report),
+        pictures={task.name: pictures(task, names) for task in report.tasks},
+        groups=groups(report),
+    )
+
+
+def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
+    """The main scores of all tasks, those of the training data apart from the others."""
+    parts = {"Tasks that AAID trains": True, "Tasks that it does not": False}
+    found = {}
+    for title, trained in parts.items():
+        tasks = [task for task in report.tasks if TASKS[task.name].training is trained]
+        rows = [MetricRow(task.main, task.name, task.metrics[0].cells, task.metrics[0].published) for task in tasks]
+        if rows:
+            found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))  # noqa: S704
+    return found if len(found) > 1 else {"": one for one in found.values()}
+
+
+def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]:
+    """For each further run the tasks in which it is above the first, below it, and as good within noise."""
+    found = []
+    for run in sorted({one.run for one in report.differences}):
+        own = [one for one in report.differences if one.run == run]
+        sure = [one for one in own if one.above_noise]
+        kinds = {
+            "better": [one for one in sure if one.value > 0],
+            "worse": [one for one in sure if one.value < 0],
+            "the same within noise": [one for one in own if not one.above_noise],
+        }
+        found.append((run, kinds))
+    return found
+
+
+def best(report: Report) -> dict[str, float]:
+    """The best score of each task, to three decimals."""
+    cells: dict[str, list[Cell]] = {}
+    for row in report.board:
+        for task, cell in row.cells.items():
+            cells.setdefault(task, []).append(cell)
+    return {task: round(max(cell.value for cell in own), 3) for task, own in cells.items()}
+
+
+def groups(report: Report) -> dict[str, list[int]]:
+    """Numbers of the lines of the table of models, by kind of model."""
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(report.board):
+        found.setdefault(row.group, []).append(number)
+    return found
+
+
+def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
+    """The pictures of a task."""
+    parts = charts.scores(task.parts, names, f"{task.name}: {task.parts_of} of each", bars=True) if task.parts else None
+    known = [run for run in task.runs if run.reliability]
+    shown = charts.reliability(known, names, f"{task.name}: how often what is said with a probability is right")
+    return Pictures(
+        Markup(parts) if parts else None,  # noqa: S704
+        {
+            run.run: Markup(  # noqa: S704
+                charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
+            )
+            for run in task.runs
+            if run.hexagons
+        },
+        Markup(shown) if known else None,  # noqa: S704
+    )

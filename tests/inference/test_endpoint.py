@@ -1,0 +1,171 @@
+import email.utils
+import logging
+import time
+
+import pytest
+from inference.fake_server import serving
+from inference.tiny_models import TEXTS, model, prompts, tokenizer
+
+from emollms.errors import UsageError
+from emollms.inference.decoding import decode
+from emollms.inference.endpoint import EndpointEngine
+from emollms.inference.engine import RELEASE, EngineError, Sampling
+from emollms.inference.http import Patience
+from emollms.inference.transformers_engine import TransformersEngine
+from emollms.prompts.template import prompt
+from emollms.tasks import get_task
+
+SHORT = Sampling(max_new_tokens=6)
+
+
+@pytest.fixture
+def server():
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def local() -> TransformersEngine:
+    return TransformersEngine(model("llama"), tokenizer("llama"), "llama", template="frame")
+
+
+def engine(url: str, **options) -> EndpointEngine:
+    waits = options.pop("waits", [])
+    return EndpointEngine(url, "tiny", sleep=waits.append, **options)
+
+
+def test_completions_are_those_of_the_model(server, local):
+    url, faults = server
+    found = sorted(engine(url).generate(prompts(), SHORT))
+    assert [one.value for one in found] == [one.value for one in sorted(local.generate(prompts(), SHORT))]
+    assert 1 < faults.most_at_once <= 8
+    assert {"model", "prompt", "max_tokens", "temperature", "seed"} == set(faults.seen[0])
+
+
+def test_a_chat_gets_the_bare_prompt(server):
+    url, faults = server
+    (found,) = engine(url, api="chat").generate(["Say something "], RELEASE)
+    assert found.value == "omething"
+    assert faults.counts == {"/v1/chat/completions": 1}
+    assert faults.seen[0]["messages"] == [{"role": "user", "content": "Say something "}]
+    assert (faults.seen[0]["top_k"], faults.seen[0]["repetition_penalty"]) == (30, 1.2)
+
+
+def test_scores_are_those_of_the_model(server, local):
+    url, _ = server
+    some = [["0: no anger can be inferred", "1: low amount", "joy"]] * 4
+    found = sorted(engine(url).score(prompts()[:4], some))
+    for one, other in zip(found, sorted(local.score(prompts()[:4], some)), strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["V-reg", "EI-oc"])
+def test_expectation_is_that_of_the_model(server, local, name):
+    url, faults = server
+    faults.most_top = 700
+    task = get_task(name)
+    emotion = "joy" if name == "EI-oc" else None
+    rows = [{"id": text, "prompt": prompt(task, text, 0, emotion), "emotion": emotion} for text in TEXTS[:2]]
+    here = {one.id: one for one in decode(local, task, rows, tolerance=0.0)}
+    for one in decode(engine(url, top=700), task, rows, tolerance=0.002 if name == "V-reg" else 0.0):
+        assert one.probabilities == pytest.approx(here[one.id].probabilities, abs=0.05)
+
+
+def test_a_server_that_tells_few_tokens_is_asked_for_fewer(server):
+    url, faults = server
+    faults.most_top = 5
+    one = engine(url)
+    list(one.score(prompts()[:1], [[f"{number}: so" for number in range(40)]]))
+    assert [body["logprobs"] for body in faults.seen[:2]] == [20, 5]
+    assert one.describe().settings["top"] == 5
+
+
+def test_what_passes_is_tried_again(server, local):
+    url, faults = server
+    date = email.utils.formatdate(time.time() + 60, usegmt=True)
+    faults.plan = {0: (429, {"Retry-After": "0"}), 1: (500, {}), 2: "drop", 4: (503, {"Retry-After": date})}
+    waits: list[float] = []
+    found = sorted(engine(url, workers=1, waits=waits).generate(prompts()[:3], SHORT))
+    assert [one.value for one in found] == [one.value for one in sorted(local.generate(prompts()[:3], SHORT))]
+    assert waits[0] == 0
+    assert 0.5 <= waits[1] <= 1  # the second try, twice the first wait, up to half shorter
+    assert 1 <= waits[2] <= 2
+    assert 50 < waits[3] <= 60
+
+
+def test_waits_grow_to_their_limit_and_end(server):
+    url, faults = server
+    faults.always = (500, "no")
+    waits: list[float] = []
+    patience = Patience(retries=5, first_wait=1, longest_wait=5)
+    with pytest.raises(EngineError, match="failed 6 times, the last time with 500 no"):
+        list(engine(url, workers=1, waits=waits, patience=patience).generate(prompts()[:1], SHORT))
+    assert len(waits) == 5
+    for wait, longest in zip(waits, [1, 2, 4, 5, 5], strict=True):
+        assert longest / 2 <= wait <= longest
+
+
+@pytest.mark.parametrize(("status", "headers"), [(404, {}), (401, {}), (429, {"Retry-After": "86400"})])
+def test_what_stays_is_not_tried_again(server, status, headers):
+    url, faults = server
+    faults.plan = dict.fromkeys(range(100), (status, headers))
+    with pytest.raises(EngineError, match=f"completions refuses: {status} busy"):
+        list(engine(url, workers=1).generate(prompts(), SHORT))
+    assert len(faults.seen) <= 2
+
+
+def test_a_server_that_is_not_there_is_an_error():
+    with serving() as (url, _):
+        pass
+    with pytest.raises(EngineError, match=r"failed 2 times, the last time with ConnectionError"):
+        list(engine(url, patience=Patience(retries=1)).generate(prompts()[:1], SHORT))
+
+
+def test_the_key_is_sent_and_never_shown(server, monkeypatch, caplog):
+    url, faults = server
+    monkeypatch.setenv("MY_KEY", "sk-very-secret")
+    faults.always = (401, "Incorrect API key provided: sk-very-secret")
+    one = engine(url, key_variable="MY_KEY")
+    with caplog.at_level(logging.DEBUG), pytest.raises(EngineError) as raised:
+        list(one.generate(prompts()[:1], SHORT))
+    assert faults.headers[0]["Authorization"] == "Bearer sk-very-secret"
+    assert "Incorrect API key provided: …" in str(raised.value)
+    assert "very-secret" not in caplog.text + str(raised.value) + str(one.describe())
+
+
+def test_the_rate_is_kept(server):
+    url, _ = server
+    waits: list[float] = []
+    list(engine(url, workers=1, waits=waits, patience=Patience(per_minute=6)).generate(prompts()[:3], SHORT))
+    assert waits[0] <= 0
+    assert 8 < waits[1] <= 10 < waits[2] <= 20  # nobody really waits here
+
+
+def test_no_log_probabilities_is_an_error_that_tells_what_to_do(server):
+    url, faults = server
+    faults.scores = False
+    for some in (["a", "b"], [str(number) for number in range(40)]):
+        with pytest.raises(EngineError, match=r"gives no log-probabilities .* use --decode greedy"):
+            list(engine(url).score(prompts()[:1], [some]))
+    with pytest.raises(EngineError, match="chat servers give no log-probabilities .* use --decode greedy"):
+        list(engine(url, api="chat").score(prompts()[:1], [["a"]]))
+
+
+def test_answers_that_are_no_answers_are_errors(server):
+    url, faults = server
+    faults.always = (200, "<html>")
+    with pytest.raises(EngineError, match="answers with no JSON: '<html>'"):
+        list(engine(url).generate(prompts()[:1], SHORT))
+    faults.always = (200, '{"error": "no model"}')
+    with pytest.raises(EngineError, match="answers without choices: .*no model"):
+        list(engine(url).generate(prompts()[:1], SHORT))
+    with pytest.raises(UsageError, match="no address of a server"):
+        EndpointEngine("localhost:8000", "tiny")
+
+
+def test_whoever_stops_early_leaves_no_threads(server):
+    url, faults = server
+    one = engine(url, workers=2)
+    next(iter(one.generate(prompts() * 10, SHORT)))
+    assert len(faults.seen) < 20
+    one.close()

@@ -1,0 +1,36 @@
+"""A real pretrained model, from PyPI."""
+
+from pathlib import Path
+
+import pytest
+from inference.tiny_models import TEXTS
+
+from emollms.inference.decoding import decode
+from emollms.inference.smollm2 import cache_folder, ensure
+from emollms.inference.transformers_engine import TransformersEngine, load
+from emollms.prompts.answers import read_answer
+from emollms.prompts.template import prompt
+from emollms.tasks import get_task
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> TransformersEngine:
+    return load(str(ensure(cache_folder())), device="cpu")
+
+
+@pytest.mark.parametrize("name", ["V-reg", "V-oc", "E-c"])
+def test_a_pretrained_model_answers(smollm2: TransformersEngine, name: str):
+    assert smollm2.runner.packs
+    task = get_task(name)
+    rows = [{"id": text, "prompt": prompt(task, text)} for text in TEXTS[:4]]
+    for found in decode(smollm2, task, rows):
+        assert read_answer(task, found.answer).reason is None
+    greedy = {found.id: found.answer for found in decode(smollm2, task, rows, "greedy")}
+    alone = {row["id"]: next(decode(smollm2, task, [row], "greedy")).answer for row in rows}
+    assert greedy == alone
+
+
+def test_the_cache_is_outside_the_repository():
+    assert Path(__file__).parents[2] not in cache_folder().parents
