@@ -33,6 +33,8 @@ def main() -> None:
     from huggingface_hub import file_download, hf_api  # noqa: F401
     from huggingface_hub.utils import _http
 
+    with suppress(ImportError):
+        import scipy.io  # noqa: F401 - `datasets` imports it with the first data set, which takes long
     import emollms.cli
     import emollms.publishing.datasets
     import emollms.publishing.hydrate

@@ -147,7 +147,7 @@ def test_no_log_probabilities_is_an_error_that_tells_what_to_do(server):
     for some in (["a", "b"], [str(number) for number in range(40)]):
         with pytest.raises(EngineError, match=r"gives no log-probabilities .* use --decode greedy"):
             list(engine(url).score(prompts()[:1], [some]))
-    with pytest.raises(EngineError, match="chat servers give no log-probabilities .* use --decode greedy"):
+    with pytest.raises(EngineError, match=r"chat servers give no log-probabilities .* use --decode greedy"):
         list(engine(url, api="chat").score(prompts()[:1], [["a"]]))
 
 
@@ -157,7 +157,7 @@ def test_answers_that_are_no_answers_are_errors(server):
     with pytest.raises(EngineError, match="answers with no JSON: '<html>'"):
         list(engine(url).generate(prompts()[:1], SHORT))
     faults.always = (200, '{"error": "no model"}')
-    with pytest.raises(EngineError, match="answers without choices: .*no model"):
+    with pytest.raises(EngineError, match=r"answers without choices: .*no model"):
         list(engine(url).generate(prompts()[:1], SHORT))
     with pytest.raises(UsageError, match="no address of a server"):
         EndpointEngine("localhost:8000", "tiny")

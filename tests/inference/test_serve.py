@@ -1,14 +1,16 @@
 """The endpoint engine against a real server: `transformers serve` on loopback."""
 
+import copy
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from inference.tiny_models import model, prompts, tokenizer
+from inference.tiny_models import CHATML, model, prompts, tokenizer
 
 from emollms.inference.endpoint import EndpointEngine
 from emollms.inference.engine import EngineError, Sampling
@@ -20,11 +22,17 @@ pytest.importorskip("openai")
 SHORT = Sampling(max_new_tokens=6)
 
 
+def chatty() -> Any:
+    coder = copy.deepcopy(tokenizer("llama"))
+    coder.chat_template = CHATML
+    return coder
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     folder = tmp_path_factory.mktemp("served") / "tiny"
-    model("qwen2").save_pretrained(folder)
-    tokenizer("qwen2").save_pretrained(folder)
+    model("llama").save_pretrained(folder)
+    chatty().save_pretrained(folder)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [Path(sys.executable).parent / "transformers", "serve", folder, "--device", "cpu", "--port", str(port)]
@@ -41,7 +49,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
 @pytest.mark.parametrize("api", ["completions", "chat"])
 def test_answers_are_those_of_the_model(served: tuple[str, str], api: str):
     template = "frame" if api == "completions" else "chat"
-    local = TransformersEngine(model("qwen2"), tokenizer("qwen2"), "qwen2", template=template)
+    local = TransformersEngine(model("llama"), chatty(), "llama", template=template)
     expected = [one.value for one in sorted(local.generate(prompts(), SHORT))]
     one = EndpointEngine(*served, api=api, workers=3)
     assert [found.value for found in sorted(one.generate(prompts(), SHORT))] == expected

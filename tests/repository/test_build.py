@@ -88,6 +88,8 @@ def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> Non
         "corpus": "tiny",
         "source_id": "b",
         "wording": 3,
+        "cluster": None,
+        "overlaps": [],
     }
 
 
@@ -314,3 +316,13 @@ def test_masking_counts_and_hides_and_leaves_scores_alone(install: Install, tmp_
     assert [row["score"] for row in before] == [row["score"] for row in after]
     for path in (tmp_path / "masked").rglob("*.parquet"):
         assert "anna" not in str(pq.read_table(path).to_pylist())
+
+
+@pytest.mark.gate
+def test_data_that_falls_short_is_kept_aside_and_never_in_place(install: Install, tmp_path: Path) -> None:
+    root = install({"test": [("a", "So it goes &lt;3", "0.5"), ("b", "Another day", "0.1")]})
+    with pytest.raises(EmollmsError, match=rf"html.*1.*the draft is in {tmp_path / 'out.failed'}"):
+        build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.failed" / "manifest.json").exists()
+    assert (tmp_path / "out.failed" / "data" / "V-reg" / "test-00000.parquet").is_file()

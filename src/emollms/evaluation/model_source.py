@@ -128,4 +128,4 @@ def _hide_bars() -> None:
         from transformers.utils import logging
     except ModuleNotFoundError:
         return  # the engine tells what is missing
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

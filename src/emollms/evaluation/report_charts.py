@@ -162,7 +162,7 @@ def hexagons(found: Hexagons, run: int, about: str) -> str:
 
 
 def _unit(field: str, title: str) -> Spec:
-    axis = {"values": [0, 0.25, 0.5, 0.75, 1], "format": "~f", "grid": True}
+    axis = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1], "format": ".1f"}
     return {"field": field, "type": "quantitative", "title": title, "scale": {"domain": [0, 1]}, "axis": axis}
 
 

@@ -83,7 +83,7 @@ class Collector:
     def _answers(self, task: Task) -> list[Answers | None]:
         """Each run's answers to a task."""
         return [
-            answers_of(run, task, data.rows(task, run)) if task.name in run.scores.tasks else None
+            answers_of(run, task, data.rows(task.name, run)) if task.name in run.scores.tasks else None
             for run, data in zip(self.runs, self.benchmarks, strict=True)
         ]
 

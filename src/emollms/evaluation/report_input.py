@@ -82,6 +82,8 @@ class TaskEntry(_Entry):
 class SettingsEntry(_Entry):
     """What decides rows and scores; see `run.settings_of`."""
 
+    model_config = ConfigDict(frozen=True, extra="allow")
+
     data: str
     decode: Mode
     language: str = "en"

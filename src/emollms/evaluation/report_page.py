@@ -69,8 +69,8 @@ def render_page(report: Report) -> str:
 
 
 def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
-    """The main scores of all tasks, those of the training data apart from the others."""
-    parts = {"Tasks that AAID trains": True, "Tasks that it does not": False}
+    """The main scores of all tasks, those that have training data apart from the others."""
+    parts = {"Tasks of AAID": True, "Further tasks": False}
     found = {}
     for title, trained in parts.items():
         tasks = [task for task in report.tasks if TASKS[task.name].training is trained]

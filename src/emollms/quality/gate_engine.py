@@ -64,7 +64,8 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
             for number, question in enumerate(questions)
         ]
         results: list[Any] = validator.graph_validate(configurations=wanted, runtime_configuration=_runtime(frame))
-    engine.batch_manager.reset_batch_cache()  # it is part of a cycle, and would keep the frame
+    engine.batch_manager.batch_data_cache.clear()  # it is part of a cycle that would keep the frame
+    engine.batch_manager.reset_batch_cache()
     found = {result.expectation_config.meta["at"]: result for result in results}
     return [_answer(question, found[number]) for number, question in enumerate(questions)]
 
