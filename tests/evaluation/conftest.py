@@ -1,5 +1,6 @@
-"""The benchmark as published, built once."""
+"""The benchmark as published, the made-up sample of it, and a tiny model, made once."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,39 @@ def paper_aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("evaluation") / "aeb"
     build(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
     return out
+
+
+@pytest.fixture(scope="session")
+def sample_aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The AEB of the corpus that comes with the package, in English and Spanish."""
+    out = tmp_path_factory.mktemp("evaluation") / "aeb"
+    build(Settings(DATA_SETS["aeb"], corpora=("sample",), languages=("en", "es")), out, validate=False)
+    return out
+
+
+@pytest.fixture(scope="session")
+def sample_aaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training data of the same corpus."""
+    out = tmp_path_factory.mktemp("evaluation") / "aaid"
+    build(Settings(DATA_SETS["aaid"], corpora=("sample",)), out, validate=False)
+    return out
+
+
+@pytest.fixture(scope="session")
+def talkative(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model with short answers."""
+    pytest.importorskip("torch", reason="models need the extra train")
+    from evaluation.talkative import save
+
+    return save(tmp_path_factory.mktemp("models") / "talkative")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for tiny models: on a busy machine, more of them wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

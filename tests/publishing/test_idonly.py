@@ -141,6 +141,18 @@ class TestHydrate:
 
         monkeypatch.setattr(emollms.publishing.hydrate, "build", build_again)
 
+    def test_a_corpus_that_is_missing_is_named(self, ids: Path, tmp_path: Path) -> None:
+        """Those that the texts were held against are needed as well: the README tells what was found."""
+        original = json.loads((ids / "original.json").read_text())
+        original["screening"]["benchmark"] = ["sample", "vader"]
+        (ids / "original.json").write_text(json.dumps(original))
+        sign(ids)
+        with pytest.raises(
+            UsageError, match=r"held against, vader, which you do not have; `emollms corpora show vader`"
+        ):
+            hydrate(ids, tmp_path / "out", tmp_path)
+        assert not (tmp_path / "out").exists()
+
     def test_another_corpus_is_refused(self, ids: Path, tmp_path: Path) -> None:
         corpora = shutil.copytree(CORPORA, tmp_path / "corpora")
         with next((corpora / "sample").glob("train*")).open("a") as file:

@@ -1,21 +1,15 @@
 """The page of a check, as a browser shows it, and what it must not do."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from browser import Opened, browse, luminance
 
 from emollms.quality.gate_report import Check, Distribution, GateReport, Row, Subject
 from emollms.quality.page import render_page, write_page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x.png> & "more"'
 SUBJECT = Subject("aaid", f"Data {EVIL}", "1.2.3", "release", True, {}, {})
 CHECKS = (
@@ -68,30 +62,15 @@ def test_a_report_without_pictures_has_a_page(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str]]]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """The page in headless Chromium, and what it asked for or complained about."""
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    api = pytest.importorskip("playwright.sync_api")
     folder = tmp_path_factory.mktemp("page")
     write_page(REPORT, folder / "page.html")
-    told: list[str] = []
-    with api.sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            str(folder / "profile"), executable_path=CHROMIUM, headless=True, args=list(FLAGS)
-        )
-        page = context.new_page()
-        page.on("console", lambda message: told.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: told.append(f"error: {error}"))
-        page.on("request", lambda request: told.append(f"request: {request.url}"))
-        page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}"))
-        page.goto((folder / "page.html").as_uri())
-        told.remove(f"request: {(folder / 'page.html').as_uri()}")
-        yield page, told
-        context.close()
+    with browse(folder / "page.html", folder / "profile") as shown:
+        yield shown
 
 
-def test_a_browser_shows_verdict_checks_and_rows(opened: tuple[Any, list[str]]) -> None:
+def test_a_browser_shows_verdict_checks_and_rows(opened: Opened) -> None:
     page, _ = opened
     assert page.title().endswith("1.2.3: failed")
     assert page.inner_text("h1") == f"Data {EVIL}"
@@ -110,7 +89,7 @@ def test_a_browser_shows_verdict_checks_and_rows(opened: tuple[Any, list[str]]) 
     )
 
 
-def test_a_browser_draws_the_bars(opened: tuple[Any, list[str]]) -> None:
+def test_a_browser_draws_the_bars(opened: Opened) -> None:
     page, _ = opened
     bars = page.locator('figure svg [aria-roledescription="bar"]')
     assert bars.count() == 8
@@ -119,7 +98,7 @@ def test_a_browser_draws_the_bars(opened: tuple[Any, list[str]]) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_contrast_in_both_schemes(scheme: str, opened: tuple[Any, list[str]]) -> None:
+def test_text_has_contrast_in_both_schemes(scheme: str, opened: Opened) -> None:
     page, _ = opened
     page.emulate_media(color_scheme=scheme)
     names = ("ink", "muted", "passed", "failed", "known", "paper", "card")
@@ -134,21 +113,12 @@ def test_text_has_contrast_in_both_schemes(scheme: str, opened: tuple[Any, list[
             assert (high + 0.05) / (low + 0.05) >= 4.5, (scheme, ink, ground)
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of `#rgb` or `#rrggbb`, as WCAG defines it."""
-    digits = colour.lstrip("#")
-    digits = digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)
-    channels = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_a_browser_asks_for_nothing_and_has_no_complaint(opened: tuple[Any, list[str]]) -> None:
+def test_a_browser_asks_for_nothing_and_has_no_complaint(opened: Opened) -> None:
     _, told = opened
     assert told == []
 
 
-def test_it_fits_a_telephone(opened: tuple[Any, list[str]]) -> None:
+def test_it_fits_a_telephone(opened: Opened) -> None:
     page, _ = opened
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

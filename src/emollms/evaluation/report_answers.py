@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emollms.errors import EmollmsError, shorten
-from emollms.evaluation.metrics import Floats
 from emollms.evaluation.data import Row
+from emollms.evaluation.metrics import Floats
 from emollms.evaluation.readings import NO_ANSWER, read_all
 from emollms.evaluation.report_input import Run
 from emollms.evaluation.results import TaskScore

@@ -1,14 +1,14 @@
 """The pictures of a report. A run has one colour everywhere, `--run-1` and so on; published scores are grey strokes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from emollms.evaluation.report_content import Cell, Difference, Hexagons, MetricRow, RunTask
-from emollms.quality.vega import draw
+from emollms.quality.vega import draw, pointed_at
 
 SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
-_EDGE = {"padding": 5}
+_EDGE = {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}  # fonts may be wider than the one it measures with
 COLOURS = 8
 _HEXAGON = "M0,1L0.866,.5L.866,-.5L0,-1L-.866,-.5L-.866,.5Z"
 _GREY = {"value": "var(--muted)"}
@@ -59,11 +59,12 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
     y = {"field": "row", "type": "nominal", "sort": [row.title for row in rows], "title": None}
     y["axis"] = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 130}
     lines = [_strokes(published, y, len(names))] if published else []
-    return draw(_frame(len(rows), len(names), [*lines, *_lanes(measured, y, len(names), bars, (low, 1.0))]), about)
+    layers = [*lines, *_lanes(measured, y, len(names), bars, (low, 1.0))]
+    return _picture(len(rows) * (ROW + LANE * len(names)), layers, about, WIDTH)
 
 
-def _frame(rows: int, runs: int, layers: list[Spec]) -> Spec:
-    return {"width": WIDTH, "height": rows * (ROW + LANE * runs), "layer": layers} | _EDGE
+def _picture(height: int, layers: Sequence[Spec], about: str, width: int = SIDE) -> str:
+    return pointed_at(draw({"width": width, "height": height, "layer": list(layers), "padding": _EDGE}, about))
 
 
 def _strokes(values: list[Spec], y: Spec, runs: int) -> Spec:
@@ -138,7 +139,7 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
     }
     rows = len({one.task for one in found})
     about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
-    return draw(_frame(rows, len(names) - 1, [zero, *lanes]), about)
+    return _picture(rows * (ROW + LANE * (len(names) - 1)), [zero, *lanes], about, WIDTH)
 
 
 def hexagons(found: Hexagons, run: int, about: str) -> str:
@@ -158,7 +159,7 @@ def hexagons(found: Hexagons, run: int, about: str) -> str:
         "description": {"field": "about"},
     }
     layers = [{"data": {"values": values}, "mark": mark, "encoding": encoding}, _diagonal()]
-    return draw({"width": SIDE, "height": SIDE, "layer": layers} | _EDGE, about)
+    return _picture(SIDE, layers, about)
 
 
 def _unit(field: str, title: str) -> Spec:
@@ -192,9 +193,9 @@ def reliability(found: Sequence[RunTask], names: Sequence[str], about: str) -> s
     }  # fmt: skip
     size = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [12, 160]}}
     dots = shared | {"size": size, "description": {"field": "about"}}
-    layers: list[Mapping[str, Any]] = [
-        _diagonal(),
+    layers: list[Spec] = [
         {"data": {"values": values}, "mark": {"type": "line", "strokeWidth": 1.5}, "encoding": shared},
         {"data": {"values": values}, "mark": {"type": "point", "filled": True, "opacity": 0.9}, "encoding": dots},
+        _diagonal(),
     ]
-    return draw({"width": SIDE, "height": SIDE, "layer": layers} | _EDGE, about)
+    return _picture(SIDE, layers, about)

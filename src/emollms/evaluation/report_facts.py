@@ -21,7 +21,12 @@ def command(run: Run) -> str:
         return words if isinstance(words, str) else shlex.join(map(str, words))
     settings, about = run.settings, run.scores.run.data
     data = about.get("path") or "@".join(filter(None, (about.get("repo"), about.get("commit"))))
-    words = ["emollms", "evaluate", f"--{'model' if run.scores.kind == 'endpoint' else run.scores.kind}", run.scores.name]
+    words = [
+        "emollms",
+        "evaluate",
+        f"--{'model' if run.scores.kind == 'endpoint' else run.scores.kind}",
+        run.scores.name,
+    ]
     words += ["--data", data, "--decode", settings.decode, "--seed", settings.seed]
     words += ["--limit", settings.limit] if settings.limit else []
     return shlex.join([*map(str, words), "--out", run.folder.resolve().name])

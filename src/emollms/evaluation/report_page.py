@@ -45,39 +45,41 @@ def signed(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share: `0.07 %`, `3 %`; two digits at least where it is small."""
-    return "0 %" if not share else f"{share:.2%}".replace("%", " %") if share < 0.01 else f"{share:.1%}".replace("%", " %")
+    """A share: `0 %`, `0.07 %`, `3.1 %`."""
+    digits = (0 if not share else 2) if share < 0.01 else 1
+    return f"{100 * share:.{digits}f} %"
 
 
 def render_page(report: Report) -> str:
     """The page of a report."""
-    names = [run.name for run in report.runs]
-    made = environment(escape=True)
-    return made.from_string(template("report.html.j2")).render(
-        report=report,
-        names=names,
-        colour=charts.colour,
-        panels=panels(report, names),
-        differences=Markup(charts.differences(report.differences, [t.name for t in report.tasks], names))  # noqa: S704
-        if report.differences
-        else None,
-        verdicts=verdicts(report),
-        best=best(report),
-        pictures={task.name: pictures(task, names) for task in report.tasks},
-        groups=groups(report),
+    names, tasks = [run.name for run in report.runs], [task.name for task in report.tasks]
+    differences = charts.differences(report.differences, tasks, names) if report.differences else None
+    return (
+        environment(escape=True)
+        .from_string(template("report.html.j2"))
+        .render(
+            report=report,
+            names=names,
+            colour=charts.colour,
+            panels=panels(report, names),
+            differences=Markup(differences) if differences else None,
+            verdicts=verdicts(report),
+            best=best(report),
+            pictures={task.name: pictures(task, names) for task in report.tasks},
+            groups=groups(report),
+        )
     )
 
 
 def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
     """The main scores of all tasks, those that have training data apart from the others."""
-    parts = {"Tasks of AAID": True, "Further tasks": False}
     found = {}
-    for title, trained in parts.items():
+    for title, trained in {"Tasks of AAID": True, "Further tasks": False}.items():
         tasks = [task for task in report.tasks if TASKS[task.name].training is trained]
         rows = [MetricRow(task.main, task.name, task.metrics[0].cells, task.metrics[0].published) for task in tasks]
         if rows:
-            found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))  # noqa: S704
-    return found if len(found) > 1 else {"": one for one in found.values()}
+            found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))
+    return found
 
 
 def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]:
@@ -118,13 +120,13 @@ def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
     known = [run for run in task.runs if run.reliability]
     shown = charts.reliability(known, names, f"{task.name}: how often what is said with a probability is right")
     return Pictures(
-        Markup(parts) if parts else None,  # noqa: S704
+        Markup(parts) if parts else None,
         {
-            run.run: Markup(  # noqa: S704
+            run.run: Markup(
                 charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
             )
             for run in task.runs
             if run.hexagons
         },
-        Markup(shown) if known else None,  # noqa: S704
+        Markup(shown) if known else None,
     )

@@ -10,7 +10,7 @@ from emollms.evaluation.report_answers import NONE, UNREADABLE, Answers, errors,
 from emollms.evaluation.report_content import Hexagons, Matrix, Unreadable, WorstRow
 from emollms.evaluation.report_input import Benchmark, InvalidEntry
 from emollms.evaluation.scoring import gold_of
-from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask
+from emollms.tasks import OrdinalTask, RegressionTask
 
 ACROSS = 24
 """Hexagons from 0 to 1."""

@@ -15,10 +15,10 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 Mode = Literal["greedy", "sample", "expectation"]
 Row = Mapping[str, object]
 
-TOLERANCE = 0.005
+TOLERANCE = 0.002
 """How coarse expected values may be: scores that begin with the same digits are told apart where (their probability) ·
-(the part of 0..1 that they span) is more than this. The error of the expected value is at most half of it for each
-group that was not told apart, and typically below .002."""
+(the part of 0..1 that they span) is more than this. Tenths of a probability above .02 are looked into, hundredths above
+.2. On SmolLM2, untuned, .005 was within .012 of the exact value on six rows; a model tuned on such answers is surer."""
 LABEL_TOLERANCE = 1e-4
 """The same for labels; here the part is that of all continuations (see `label_continuations`)."""
 SCORES = tuple(f"{number / 1000:.3f}" for number in range(1001))

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emollms import __version__
+from emollms.corpora.catalogue import folder as corpus_folder
+from emollms.corpora.catalogue import get_corpus, is_here
+from emollms.corpora.corpus import Corpus
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.checks import checked_files
 from emollms.publishing.idonly import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
@@ -45,7 +48,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
         root: the folder of the corpora; None for where they are on this machine.
 
     Raises:
-        UsageError: `ids` is no id-only form, or `out` is there.
+        UsageError: `ids` is no id-only form, a corpus is missing, or `out` is there.
         SourceError: a corpus is not the one that the data set was built from.
         EmollmsError: rows differ from the published ones.
     """
@@ -57,12 +60,43 @@ def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
         folder = Path(name) / "built"
+        corpora = _link_corpora(original, root, Path(name) / "corpora")
         _pretend_before(original, folder)
-        build(_settings(original), folder, original.version, root)
+        build(_settings(original), folder, original.version, corpora)
         rows = sum(_check_rows(count, ids, folder) for count in original.counts)
         differing = _check_files(original, ids, folder)
         move_in(folder, out)
     return Hydrated(original, rows, differing)
+
+
+def _link_corpora(original: Manifest, root: Path | None, links: Path) -> Path:
+    """A folder with the corpora that the data set was built from and held against, and no others.
+
+    A build holds its texts against whatever part of the benchmark it finds, and says so in its manifest and README.
+
+    Raises:
+        UsageError: corpora are missing; the message names them.
+    """
+    held_against = original.screening.benchmark if original.screening else []
+    names = list(dict.fromkeys([*(source.corpus for source in original.sources), *held_against]))
+    places = {name: _place(get_corpus(name), root) for name in names}
+    missing = [name for name, place in places.items() if place is None]
+    if missing:
+        raise UsageError(
+            f"{original.data_set} {original.version} was built from, or held against, {', '.join(missing)}, which you "
+            f"do not have; `emollms corpora show {missing[0]}` tells how to get it"
+        )
+    links.mkdir()
+    for name, place in places.items():
+        if place is not None:
+            (links / name).symlink_to(place.resolve(), target_is_directory=True)
+    return links
+
+
+def _place(corpus: type[Corpus], root: Path | None) -> Path | None:
+    """Where the files of a corpus are; those that come with the package need not be in `root`."""
+    roots = (root, None) if corpus.meta.bundled else (root,)
+    return next((corpus_folder(corpus, one) for one in roots if is_here(corpus, one)), None)
 
 
 def _settings(original: Manifest) -> Settings:

@@ -1,19 +1,12 @@
-"""Distributions as SVG pictures, drawn by Vega-Lite in this process: no script, no font, no address in them.
+"""Distributions as pictures. A split has one colour, `--train` and so on, a CSS variable of the page."""
 
-Colours are CSS variables (`--train`, `--ink`, …), so that a picture follows the page into dark mode. Each bar has a
-label for screen readers.
-"""
-
-import re
 from typing import Any
 
-from emollms.errors import UsageError
 from emollms.quality.gate_report import Distribution
+from emollms.quality.vega import draw
 
 WIDTH, HEIGHT, ROW = 330, 130, 18
 TITLES = {"score": "score", "class": "class", "label": "label", "characters": "length in characters"}
-_NOT_NEEDED = re.compile(r' xmlns:xlink="[^"]*"| clip-path="[^"]*"|<defs>.*?</defs>')
-"""Clips are named alike in every picture, and nothing here sticks out."""
 
 
 def picture(distribution: Distribution) -> str:
@@ -22,12 +15,7 @@ def picture(distribution: Distribution) -> str:
     Raises:
         UsageError: the package that draws is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
-    svg: str = vl_convert.vegalite_to_svg(_specification(distribution))
-    return _NOT_NEEDED.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{_about(distribution)}" ', 1)
+    return draw(_specification(distribution), _about(distribution))
 
 
 def _about(distribution: Distribution) -> str:
@@ -64,24 +52,4 @@ def _specification(distribution: Distribution) -> dict[str, Any]:
                 "scale": {"domain": splits, "range": [f"var(--{split})" for split in splits]},
             },
         },
-        "config": _LOOK,
     }
-
-
-_LOOK = {
-    "background": "transparent",
-    "padding": {"left": 16, "right": 16, "top": 6, "bottom": 6},
-    "font": "system-ui, sans-serif",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "labelFontSize": 11,
-        "domainColor": "var(--line)",
-        "gridColor": "var(--line)",
-        "ticks": False,
-        "labelPadding": 6,
-    },
-    "axisBand": {"grid": False},
-    "axisQuantitative": {"domain": False},
-    "scale": {"bandPaddingInner": 0.2, "bandPaddingOuter": 0.1},
-}

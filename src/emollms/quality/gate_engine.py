@@ -1,9 +1,11 @@
 """great_expectations on frames: quiet, in memory, without a project folder and without the network."""
 
+import io
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -49,12 +51,12 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
     Raises:
         EmollmsError: one of them is unknown, has wrong arguments, or could not be worked out.
     """
+    context = _context()
     from great_expectations.core.batch import Batch
     from great_expectations.execution_engine import PandasExecutionEngine  # type: ignore[attr-defined]
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.validator.validator import Validator
 
-    context = _context()
     with _quiet():
         batch = Batch(data=frame)  # type: ignore[arg-type] # it takes frames, and says it takes their class
         engine = PandasExecutionEngine()
@@ -74,7 +76,9 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
 def _context() -> Any:
     """GX, set up once a process, with the expectations of this package."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # GX imports PySpark where it is, which complains
+        warnings.simplefilter("ignore")
+        import great_expectations
 
     context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

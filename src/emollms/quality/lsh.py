@@ -42,10 +42,10 @@ class Banding:
         return float(1 - (1 - similarity**self.rows) ** self.bands)
 
     @classmethod
-    def for_threshold(cls, threshold: float) -> "Banding":
+    def for_threshold(cls, threshold: float, most: int = PERMUTATIONS) -> "Banding":
         """The banding of a threshold: the longest bands that still find 0.9 of the pairs exactly on it.
 
-        With at most 196 permutations, 0.7 gives 28 bands of 7, 0.8 gives 21 of 9, 0.5 gives 49 of 4. Longer bands give
+        With `most` = 196 permutations, 0.7 gives 28 bands of 7, 0.8 gives 21 of 9, 0.5 gives 49 of 4. Longer bands give
         fewer false candidates; never fewer than two bands, which is the least that datasketch takes.
 
         Raises:
@@ -53,8 +53,8 @@ class Banding:
         """
         if not LOWEST <= threshold <= 1:
             raise UsageError(f"the threshold is a Jaccard similarity from {LOWEST} to 1, not {threshold}")
-        longest = PERMUTATIONS // 2
-        choices = (cls(PERMUTATIONS // rows, rows) for rows in range(longest, 0, -1))
+        longest = most // 2
+        choices = (cls(most // rows, rows) for rows in range(longest, 0, -1))
         return next(choice for choice in choices if choice.recall(threshold) >= LEAST_RECALL)
 
 

@@ -1,7 +1,7 @@
 """Pictures by Vega-Lite, drawn in this process: SVG with no script, no font and no address in it.
 
-Colours are CSS variables of the page (`--muted`, `--line`, …), so that a picture follows it into dark mode. What a
-mark says of itself (`description`) is shown when it is pointed at.
+Colours are CSS variables of the page (`--muted`, `--line`, …), so that a picture follows it into dark mode. Each mark
+has a label for screen readers.
 """
 
 import re
@@ -34,10 +34,11 @@ LOOK: Mapping[str, Any] = {
 }
 """How pictures look."""
 
-_ADDRESS = re.compile(r' xmlns:xlink="[^"]*"')
+_NOT_NEEDED = re.compile(r' xmlns:xlink="[^"]*"| clip-path="[^"]*"|<defs>.*?</defs>')
+"""Clips are named alike in every picture, and nothing here sticks out."""
 _MARK = re.compile(r'<(path|line|text|rect) aria-label="([^"]*)" role="[^"]*" aria-roledescription="[^"]*"([^>]*?)/>')
-_ROLE = re.compile(r' (?:role|aria-label|aria-roledescription|aria-hidden)="[^"]*"')
 _NOTHING = re.compile(r'<path class="(?:background|foreground)"[^>]*/>')
+_ROLE = re.compile(r' (?:role="graphics-[a-z]*"|aria-(?:label|roledescription|hidden)="[^"]*")')
 
 
 def draw(specification: Mapping[str, Any], about: str) -> str:
@@ -55,6 +56,10 @@ def draw(specification: Mapping[str, Any], about: str) -> str:
     except ImportError:
         raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
     svg: str = vl_convert.vegalite_to_svg({**specification, "config": LOOK})
-    svg = _MARK.sub(r"<\1\3><title>\2</title></\1>", _ADDRESS.sub("", svg))
-    svg = _ROLE.sub("", _NOTHING.sub("", svg))
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
+    return _NOT_NEEDED.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
+
+
+def pointed_at(svg: str) -> str:
+    """A picture whose marks say their `description` when pointed at, in place of all other labels; it is smaller."""
+    head, rest = svg.split(">", 1)
+    return f"{head}>" + _ROLE.sub("", _NOTHING.sub("", _MARK.sub(r"<\1\3><title>\2</title></\1>", rest)))

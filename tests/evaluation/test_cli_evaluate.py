@@ -1,0 +1,130 @@
+"""`emollms evaluate`, `calibrate` and `export` as users type them, in this process."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inference.fake_server import serving
+
+from emollms.cli import main
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def emollms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emollms", *map(str, words)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        said = capsys.readouterr()
+        return int(done.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_evaluate_prints_a_table_and_is_done_once(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    words = ("evaluate", "--baseline", "majority", "--data", sample_aeb, "--out", tmp_path / "run", "--limit", "4")
+    code, out, err = emollms(*words, "--task", "E-c,TDT", "--name", "most common")
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0] == "task\tmetric\tscore\t95 % interval\tinvalid\trows"
+    assert lines[1].startswith("E-c\tJaccard index of labels, weighted by gold rows\t")
+    assert lines[2].endswith("\t0.0%\t4")
+    assert err == f"wrote {tmp_path / 'run' / 'scores.json'}\n"
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
+    assert scores["name"] == "most common"
+    assert scores["run"]["command"][:4] == ["emollms", "evaluate", "--baseline", "majority"]
+    code, again, err = emollms(*words, "--task", "E-c,TDT")
+    assert (code, again) == (0, out)
+    assert err.startswith("was there already, not run again:")
+    code, _, err = emollms(*words, "--task", "TDT")
+    assert code == 2
+    assert "holds a run with other settings" in err
+
+
+def test_calibrate_then_evaluate(
+    emollms: Run, talkative: Path, sample_aaid: Path, sample_aeb: Path, tmp_path: Path
+) -> None:
+    fit = tmp_path / "fit.json"
+    few = ("--task", "EI-oc", "--limit", "6")
+    code, out, err = emollms("calibrate", "--model", talkative, "--data", sample_aaid, "--out", fit, *few)
+    assert code == 0, err
+    assert out.splitlines()[1].startswith("EI-oc\t6\ttemperature ")
+    assert err == f"wrote {fit}; use it: emollms evaluate --calibration {fit}\n"
+    words = ("evaluate", "--model", talkative, "--data", sample_aeb, "--out", tmp_path / "run", "--calibration", fit)
+    code, _, err = emollms(*words, *few)
+    assert code == 0, err
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))
+    assert "temperature" in scores["tasks"]["EI-oc"]["calibration"]
+    code, _, err = emollms(*words, "--decode", "greedy")
+    assert code == 2
+    assert "--calibration needs probabilities" in err
+
+
+def test_a_server_is_asked_only_for_what_is_missing(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with serving() as (url, faults):
+        words = ("evaluate", "--endpoint", url, "--model", "tiny", "--data", sample_aeb, "--out", out, "--limit", "3")
+        code, _, err = emollms(*words, "--task", "SST", "--decode", "greedy")
+        assert code == 0, err
+        assert len(faults.seen) == 3
+        lines = (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (out / "predictions.jsonl").write_text("".join(lines[:1]), encoding="utf-8")
+        (out / "scores.json").unlink()
+        code, _, err = emollms(*words, "--task", "SST", "--decode", "greedy")
+        assert code == 0, err
+        assert "1 of 3 rows are answered; going on" in err
+        assert len(faults.seen) == 5
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert (scores["kind"], scores["name"]) == ("endpoint", "tiny")
+    assert scores["run"]["settings"]["source"]["endpoint"] == url
+
+
+def test_export(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    code, out, err = emollms("export", "lm-eval", "--data", sample_aeb, "--out", tmp_path / "tasks")
+    assert code == 0, err
+    assert "EI-reg\temollms_ei_reg" in out.splitlines()
+    assert f"lm_eval run --include_path {tmp_path / 'tasks'} --tasks emollms_aeb" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "give one of --model, --endpoint with --model, --predictions and --baseline, not none of them"),
+        (("--model", "m", "--baseline", "mean"), "not --model and --baseline"),
+        (("--endpoint", "http://localhost:1"), "--endpoint needs --model"),
+        (("--model", "m", "--engine", "endpoint"), "--engine endpoint needs --endpoint URL"),
+        (("--model", "m", "--endpoint", "http://a", "--engine", "vllm"), "--engine endpoint needs --endpoint URL"),
+        (("--model", "m", "--endpoint", "http://me:secret@a"), "takes no user and password"),
+        (("--baseline", "mean", "--engine", "vllm"), "--engine goes with --model"),
+        (("--baseline", "mean", "--calibration", "c.json"), "--calibration needs probabilities"),
+        (("--baseline", "mean", "--task", "STS"), "unknown task of"),
+        (("--baseline", "vader", "--task", "E-c"), "baseline vader has no answer to task E-c; use majority"),
+        (("--baseline", "mean", "--limit", "0"), "--limit 0 leaves no row"),
+        (("--baseline", "mean", "--language", "fr"), "unknown language of the data set 'fr'"),
+        (("--predictions", "nobody.jsonl"), "there is no file nobody.jsonl"),
+        (("--model", "m", "--calibration", "nobody.json"), "nobody.json: No such file or directory"),
+    ],
+)
+def test_wrong_calls_get_one_line(
+    words: tuple[str, ...], message: str, emollms: Run, sample_aeb: Path, tmp_path: Path
+) -> None:
+    code, _, err = emollms("evaluate", "--data", sample_aeb, "--out", tmp_path / "run", *words)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_answers_exit_with_1(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"id": "a"}\n', encoding="utf-8")
+    words = ("--predictions", tmp_path / "p.jsonl", "--data", sample_aeb, "--out", tmp_path / "run")
+    code, _, err = emollms("evaluate", *words)
+    assert code == 1
+    assert f"{tmp_path / 'p.jsonl'}:1: no id and answer" in err
+    assert len(err.splitlines()) == 1

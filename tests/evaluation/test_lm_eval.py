@@ -1,0 +1,88 @@
+"""lm-evaluation-harness, with the tasks that `export` writes, scores a model as `evaluate` does with greedy decoding."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from emollms.errors import UsageError
+from emollms.evaluation.data import EvaluationData, open_data
+from emollms.evaluation.lm_eval import export
+from emollms.evaluation.model_source import ModelSource
+from emollms.evaluation.run import Options, evaluate
+from emollms.tasks import benchmark_tasks
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TASKS = {"EI-oc": "emollms_ei_oc", "V-reg": "emollms_v_reg", "E-c": "emollms_e_c", "TDT": "emollms_tdt"}
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The harness, with no Hub and a cache of its own."""
+    if not os.environ.get("CI"):
+        pytest.importorskip("lm_eval", reason="the harness is in the extra dev")
+    import datasets
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    import lm_eval
+
+    yield lm_eval
+
+
+@pytest.fixture(scope="module")
+def data(sample_aeb: Path) -> EvaluationData:
+    return open_data(str(sample_aeb))
+
+
+def test_the_harness_gives_the_scores_of_evaluate(
+    offline: Any, talkative: Path, data: EvaluationData, tmp_path: Path
+) -> None:
+    from lm_eval.tasks import TaskManager
+
+    exported = export(data, tmp_path / "tasks")
+    found = offline.simple_evaluate(
+        model="hf",
+        model_args=f"pretrained={talkative},dtype=float32",
+        tasks=list(TASKS.values()),
+        task_manager=TaskManager(include_path=str(tmp_path / "tasks"), include_defaults=False),
+        device="cpu",
+        batch_size=16,
+        bootstrap_iters=0,
+        log_samples=False,
+    )["results"]
+    source = ModelSource(str(talkative), mode="greedy")
+    evaluate(source, data, tmp_path / "run", Options(tasks=tuple(TASKS), mode="greedy"))
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))["tasks"]
+    for task, name in TASKS.items():
+        assert exported.tasks[task] == name
+        ours = {metric: one["value"] for metric, one in scores[task]["metrics"].items()}
+        ours["invalid_rate"] = scores[task]["invalid"]["rate"]
+        theirs = {metric: found[name][f"{metric},none"] for metric in ours}
+        assert theirs == pytest.approx(ours, abs=1e-12), task
+    rates = [scores[task]["invalid"]["rate"] for task in TASKS]
+    assert any(0 < rate < 1 for rate in rates), "some answers, and not all, can be read"
+
+
+def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationData, tmp_path: Path) -> None:
+    exported = export(data, tmp_path / "tasks", "chat", "es")
+    spanish = [task for task in benchmark_tasks() if any(r["language"] == "es" for r in data.rows(task.name, "test"))]
+    assert list(exported.tasks) == [task.name for task in spanish]
+    group = yaml.safe_load((tmp_path / "tasks" / "emollms_aeb.yaml").read_text(encoding="utf-8"))
+    assert group == {"group": "emollms_aeb", "task": list(exported.tasks.values())}
+    utils = (tmp_path / "tasks" / "utils.py").read_text(encoding="utf-8")
+    assert "doc_to_text = hooks.plain" in utils
+    assert "process_docs = hooks.rows_in('es')" in utils
+    with pytest.raises(UsageError, match="is there already"):
+        export(data, tmp_path / "tasks")
+
+
+def test_data_without_test_rows_is_refused(sample_aaid: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no rows in split test"):
+        export(open_data(str(sample_aaid)), tmp_path / "tasks")
+    assert not (tmp_path / "tasks").exists()
