@@ -32,7 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see emollms
 from rich.console import Console
 from rich.table import Table
 
-TASKS = ("EI-reg", "EI-oc", "V-reg", "V-oc", "E-c", "SST", "SST5", "TDT")
+TASKS = ("EI-reg", "V-reg", "V-oc", "E-c")
 Answers = dict[str, str]
 
 

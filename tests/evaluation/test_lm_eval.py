@@ -1,8 +1,7 @@
-"""lm-evaluation-harness, with the tasks that `export` writes, scores a model as `evaluate` does with greedy decoding."""
+"""lm-evaluation-harness, with tasks that `export` writes, gives the scores of `evaluate` with greedy decoding."""
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ TASKS = {"EI-oc": "emollms_ei_oc", "V-reg": "emollms_v_reg", "E-c": "emollms_e_c
 
 
 @pytest.fixture
-def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The harness, with no Hub and a cache of its own."""
     if not os.environ.get("CI"):
         pytest.importorskip("lm_eval", reason="the harness is in the extra dev")
@@ -32,7 +31,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     import lm_eval
 
-    yield lm_eval
+    return lm_eval
 
 
 @pytest.fixture(scope="module")

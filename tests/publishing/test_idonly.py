@@ -37,8 +37,8 @@ def restricted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("restricted") / "aaid"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-        build(settings("aaid", "sample", tasks=("V-reg",)), out)
-        build(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0")
+        build(settings("aaid", "sample", tasks=("V-reg",)), out, root=CORPORA)
+        build(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0", CORPORA)
     return out
 
 
@@ -147,9 +147,7 @@ class TestHydrate:
         original["screening"]["benchmark"] = ["sample", "vader"]
         (ids / "original.json").write_text(json.dumps(original))
         sign(ids)
-        with pytest.raises(
-            UsageError, match=r"held against, vader, which you do not have; `emollms corpora show vader`"
-        ):
+        with pytest.raises(UsageError, match="held against, vader, which you do not have; `emollms corpora show"):
             hydrate(ids, tmp_path / "out", tmp_path)
         assert not (tmp_path / "out").exists()
 

@@ -78,7 +78,7 @@ def _processor() -> str:
 
 
 def has_answers(out: Path) -> bool:
-    """Whether a run in `out` got as far as an answer, or its end; one that did not may begin anew with other settings."""
+    """Whether a run in `out` got as far as an answer, or its end; one that did not may begin anew, otherwise."""
     answers = out / PREDICTIONS
     return (out / SCORES).is_file() or (answers.is_file() and answers.stat().st_size > 0)
 

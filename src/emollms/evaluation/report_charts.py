@@ -11,7 +11,6 @@ SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
 _EDGE = {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}  # fonts may be wider than the one it measures with
 COLOURS = 8
 _HEXAGON = "M0,1L0.866,.5L.866,-.5L0,-1L-.866,-.5L-.866,.5Z"
-_GREY = {"value": "var(--muted)"}
 Spec = dict[str, Any]
 
 
@@ -28,9 +27,9 @@ def number(value: float) -> str:
 
 def interval(one: Cell) -> str:
     """A score with its interval, in words."""
-    return number(one.value) + (
-        f" ({number(one.low)} to {number(one.high)})" if one.low is not None and one.high is not None else ""
-    )
+    if one.low is None or one.high is None:
+        return number(one.value)
+    return f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
 
 
 def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bool = False) -> str:
@@ -42,104 +41,103 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
         about: what it shows, in words.
         bars: whether scores are the ends of bars, and not dots.
     """
-    measured = [
-        {"row": row.title, "run": run, "value": one.value, "low": one.low, "high": one.high}
-        | {"about": f"{row.title}, {names[run]}: {interval(one)}"}
-        for row in rows
-        for run, one in enumerate(row.cells)
-        if one
-    ]
+    measured = [_mark(row.title, run, one, names[run]) for row in rows for run, one in enumerate(row.cells) if one]
     published = [
         {"row": row.title, "value": value, "about": f"{row.title}, {model} (published): {number(value)}"}
         for row in rows
         for model, value in row.published.items()
     ]
-    values = [one[key] for one in measured for key in ("value", "low")] + [one["value"] for one in published]
-    low = min(0.0, math.floor(min(values, default=0.0) * 10) / 10)
-    y = {"field": "row", "type": "nominal", "sort": [row.title for row in rows], "title": None}
-    y["axis"] = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 130}
-    lines = [_strokes(published, y, len(names))] if published else []
-    layers = [*lines, *_lanes(measured, y, len(names), bars, (low, 1.0))]
+    values = [one[end] for one in measured for end in ("value", "low")] + [one["value"] for one in published]
+    domain = (min(0.0, math.floor(min(values, default=0.0) * 10) / 10), 1.0)
+    lines = _lines([row.title for row in rows])
+    layers = [_strokes(published, lines, len(names))] if published else []
+    layers += (_bars if bars else _dots)(measured, lines, range(len(names)), domain)
     return _picture(len(rows) * (ROW + LANE * len(names)), layers, about, WIDTH)
+
+
+def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
+    """The runs against the first: filled where the difference is above noise."""
+    against = f"{{}} against {names[0]}"
+    values = [
+        _mark(one.task, one.run, Cell(one.value, one.low, one.high), against.format(names[one.run]))
+        | {"sure": one.above_noise}
+        for one in found
+    ]
+    widest = max((abs(one[end]) for one in values for end in ("low", "high")), default=0.1)
+    rules, dots = _dots(values, _lines(tasks), range(1, len(names)), (-widest, widest))
+    dots["mark"] |= {"strokeWidth": 1.5}
+    dots["encoding"] |= {
+        "fillOpacity": {"condition": {"test": "datum.sure", "value": 1}, "value": 0.0},
+        "stroke": dots["encoding"]["color"],
+    }
+    zero = {
+        "data": {"values": [{}]},
+        "mark": {"type": "rule", "color": "var(--muted)"},
+        "encoding": {"x": {"datum": 0}},
+    }
+    height = len({one.task for one in found}) * (ROW + LANE * (len(names) - 1))
+    about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
+    return _picture(height, [zero, rules, dots], about, WIDTH)
+
+
+def _mark(row: str, run: int, one: Cell, name: str) -> Spec:
+    about = f"{row}, {name}: {interval(one)}"
+    return {"row": row, "run": run, "value": one.value, "low": one.low, "high": one.high, "about": about}
 
 
 def _picture(height: int, layers: Sequence[Spec], about: str, width: int = SIDE) -> str:
     return pointed_at(draw({"width": width, "height": height, "layer": list(layers), "padding": _EDGE}, about))
 
 
-def _strokes(values: list[Spec], y: Spec, runs: int) -> Spec:
+def _lines(titles: Sequence[str]) -> Spec:
+    axis = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 130}
+    return {"field": "row", "type": "nominal", "sort": list(titles), "title": None, "axis": axis}
+
+
+def _strokes(values: Sequence[Spec], lines: Spec, runs: int) -> Spec:
     mark = {"type": "tick", "thickness": 1.5, "size": 6 + LANE * runs, "opacity": 0.5, "color": "var(--muted)"}
-    x = {"field": "value", "type": "quantitative"}
-    return {"data": {"values": values}, "mark": mark, "encoding": {"x": x, "y": y, "description": {"field": "about"}}}
+    encoding = {"x": {"field": "value", "type": "quantitative"}, "y": lines, "description": {"field": "about"}}
+    return {"data": {"values": list(values)}, "mark": mark, "encoding": encoding}
 
 
-def _lanes(values: list[Spec], y: Spec, runs: int, bars: bool, domain: tuple[float, float]) -> list[Spec]:
-    """The runs, each on its own lane of a line."""
-    scale = {"domain": list(domain), "nice": False}
-    x = {"field": "value", "type": "quantitative", "title": None, "scale": scale, "axis": {"tickCount": 6}}
-    colours = {"domain": list(range(runs)), "range": [colour(run) for run in range(runs)]}
-    shared = {
-        "y": y,
-        "yOffset": {
-            "field": "run",
-            "type": "nominal",
-            "sort": list(range(runs)),
-            "scale": {"domain": list(range(runs))},
-        },
-        "color": {"field": "run", "type": "nominal", "legend": None, "scale": colours},
-        "description": {"field": "about"},
-    }
-    data = {"values": values}
-    ends = {"x": x | {"field": "low"}, "x2": {"field": "high"}}
-    mark = {"type": "point", "filled": True, "size": 46, "opacity": 1}
-    if bars:
-        rule = {"type": "rule", "strokeWidth": 1.5, "color": "var(--ink)"}
-        own = {key: value for key, value in shared.items() if key != "color"}
-        return [
-            {
-                "data": data,
-                "mark": {"type": "bar", "cornerRadiusEnd": 2, "height": LANE - 2},
-                "encoding": shared | {"x": x},
-            },
-            {"data": data, "mark": rule, "encoding": own | ends},
-        ]
+def _dots(values: Sequence[Spec], lines: Spec, runs: Sequence[int], domain: tuple[float, float]) -> list[Spec]:
+    """Each run on its own lane of a line: a rule for the interval, a dot for the score."""
+    lanes, across = _lanes(lines, runs), _across(domain)
+    ends = {"x": across | {"field": "low"}, "x2": {"field": "high"}}
+    rule = {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55}
+    dot = {"type": "point", "filled": True, "size": 46, "opacity": 1}
     return [
-        {"data": data, "mark": {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55}, "encoding": shared | ends},
-        {"data": data, "mark": mark, "encoding": shared | {"x": x}},
+        {"data": {"values": list(values)}, "mark": rule, "encoding": lanes | ends},
+        {"data": {"values": list(values)}, "mark": dot, "encoding": lanes | {"x": across}},
     ]
 
 
-def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
-    """The runs against the first: filled where the difference is above noise."""
-    values = [
-        {
-            "row": one.task,
-            "run": one.run - 1,
-            "value": one.value,
-            "low": one.low,
-            "high": one.high,
-            "sure": one.above_noise,
-        }
-        | {"about": f"{one.task}, {names[one.run]} against {names[0]}: {interval(Cell(one.value, one.low, one.high))}"}
-        for one in found
+def _bars(values: Sequence[Spec], lines: Spec, runs: Sequence[int], domain: tuple[float, float]) -> list[Spec]:
+    """The same with a bar for the score."""
+    lanes, across = _lanes(lines, runs), _across(domain)
+    ends = {"x": across | {"field": "low"}, "x2": {"field": "high"}}
+    plain = {name: value for name, value in lanes.items() if name != "color"}
+    bar = {"type": "bar", "cornerRadiusEnd": 2, "height": LANE - 2}
+    rule = {"type": "rule", "strokeWidth": 1.5, "color": "var(--ink)"}
+    return [
+        {"data": {"values": list(values)}, "mark": bar, "encoding": lanes | {"x": across}},
+        {"data": {"values": list(values)}, "mark": rule, "encoding": plain | ends},
     ]
-    widest = max((abs(one[key]) for one in values for key in ("low", "high")), default=0.1)
-    y = {"field": "row", "type": "nominal", "sort": list(tasks), "title": None}
-    y["axis"] = {"labelColor": "var(--ink)", "labelFontSize": 12}
-    lanes = _lanes(values, y, len(names) - 1, False, (-widest, widest))
-    for lane in lanes:
-        lane["encoding"]["color"]["scale"]["range"] = [colour(run) for run in range(1, len(names))]
-    fill = {"condition": {"test": "datum.sure", "value": 1}, "value": 0.0}
-    lanes[1]["mark"] |= {"strokeWidth": 1.5, "stroke": None}
-    lanes[1]["encoding"] |= {"fillOpacity": fill, "stroke": lanes[1]["encoding"]["color"]}
-    zero = {
-        "data": {"values": [{}]},
-        "mark": {"type": "rule", "color": "var(--muted)"},
-        "encoding": {"x": {"datum": 0}},
-    }
-    rows = len({one.task for one in found})
-    about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
-    return _picture(rows * (ROW + LANE * (len(names) - 1)), [zero, *lanes], about, WIDTH)
+
+
+def _lanes(lines: Spec, runs: Sequence[int]) -> Spec:
+    lane = {"field": "run", "type": "nominal", "sort": list(runs), "scale": {"domain": list(runs)}}
+    return {"y": lines, "yOffset": lane, "color": _colours(runs), "description": {"field": "about"}}
+
+
+def _across(domain: tuple[float, float]) -> Spec:
+    scale = {"domain": list(domain), "nice": False}
+    return {"field": "value", "type": "quantitative", "title": None, "scale": scale, "axis": {"tickCount": 6}}
+
+
+def _colours(runs: Sequence[int]) -> Spec:
+    scale = {"domain": list(runs), "range": [colour(run) for run in runs]}
+    return {"field": "run", "type": "nominal", "legend": None, "scale": scale}
 
 
 def hexagons(found: Hexagons, run: int, about: str) -> str:
@@ -182,15 +180,11 @@ def reliability(found: Sequence[RunTask], names: Sequence[str], about: str) -> s
         if one.reliability
         for low, high, n, confidence, accuracy in one.reliability.bins
     ]
-    runs = [one.run for one in found]
     shared = {
         "x": _unit("x", "said with probability"),
         "y": _unit("y", "right"),
-        "color": {
-            "field": "run", "type": "nominal", "legend": None,
-            "scale": {"domain": runs, "range": [colour(run) for run in runs]},
-        },
-    }  # fmt: skip
+        "color": _colours([one.run for one in found]),
+    }
     size = {"field": "n", "type": "quantitative", "legend": None, "scale": {"range": [12, 160]}}
     dots = shared | {"size": size, "description": {"field": "about"}}
     layers: list[Spec] = [

@@ -88,7 +88,7 @@ def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]
     for run in sorted({one.run for one in report.differences}):
         own = [one for one in report.differences if one.run == run]
         sure = [one for one in own if one.above_noise]
-        kinds = {
+        kinds: Mapping[str, list[Difference]] = {
             "better": [one for one in sure if one.value > 0],
             "worse": [one for one in sure if one.value < 0],
             "the same within noise": [one for one in own if not one.above_noise],

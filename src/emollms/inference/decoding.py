@@ -67,7 +67,7 @@ def answer_limit(task: Task) -> int:
         return 8
     if isinstance(task, OrdinalTask):
         return 24
-    return 8 + 5 * len(task.labels) if isinstance(task, MultiLabelTask) else 64
+    return 4 + 4 * len(task.labels) if isinstance(task, MultiLabelTask) else 64
 
 
 def expected_class(probabilities: Mapping[str, float]) -> float:

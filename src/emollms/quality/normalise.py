@@ -9,7 +9,8 @@ In this order:
 5. NFKC, lower case, the rest of case folding (ß is ss, ς is σ), NFKC again where that can matter;
 6. a space in place of: HTML tags and comments; links; bracket names (`-LRB-`); `RT` before a user name; user names
    (an `@` and what follows); and every character but letters, marks, numbers and pictograms, so also `#` and `_`;
-7. runs of spaces folded, none at the ends; an `rt` at the beginning is out.
+7. runs of spaces folded, none at the ends; an `rt` at the beginning is out;
+8. a text of which nothing is left, such as `:-)`, stands for itself, in lower case: two such texts are not equal.
 
 Regular expressions are RE2, run by Arrow on the rows of a column that need them; Python sees only the rows with an
 entity, a `\u` escape, mojibake or a rare case folding. The classes of Unicode in step 6 are those of any script.
@@ -40,7 +41,8 @@ _INVISIBLE = r"[\p{Cf}\x{FE00}-\x{FE0F}\x{180B}-\x{180D}\x{180F}\x{E0100}-\x{E01
 _FOLDS_ON = "[" + "ŉǰ\u0345\u0390\u03b0\u03c2\u0587ßẞſ" + r"\x{1C80}-\x{1C8F}\x{1E96}-\x{1E9E}\x{1F00}-\x{1FFF}" + "]"
 _CHEROKEE = r"[\x{13A0}-\x{13FF}\x{AB70}-\x{ABBF}]"
 
-_TAG = r"<!--.*?-->|</?[a-z][^<>]*>"
+_ATTRIBUTE = r"""\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))"""
+_TAG = rf"<!--.*?-->|</?[a-z][a-z0-9]*(?:{_ATTRIBUTE})*\s*/?>"
 _LINK = r"(?:https?:|www\.)[!-~]*|(?:[a-z0-9-]+\.)+[a-z]{2,}/[!-~]*"
 _BRACKET = r"-(?:lrb|rrb|lsb|rsb|lcb|rcb)-"
 _USER = r"(?:\brt\s*)?@\w*"
@@ -67,9 +69,13 @@ def normalise(texts: Any, threads: int = 0) -> Any:
 
 
 def _normalise_part(column: Any) -> Any:
+    form = column
     for step in (_unescape, _compose, _fold, _blank):
-        column = step(column)
-    return column
+        form = step(form)
+    gone = pc.equal(pc.binary_length(form), 0)
+    if not pc.any(gone).as_py():
+        return form
+    return pc.if_else(gone, pc.utf8_lower(pc.utf8_trim_whitespace(column)), form)
 
 
 def _where(mask: Any, column: Any, change: Callable[[Any], Any]) -> Any:
