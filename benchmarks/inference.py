@@ -41,8 +41,8 @@ def main() -> None:
     import torch
     from transformers.utils import logging
 
+    from emollms.inference.loading import load
     from emollms.inference.smollm2 import cache_folder, ensure
-    from emollms.inference.transformers_engine import load
 
     torch.set_num_threads(arguments.threads)
     logging.disable_progress_bar()

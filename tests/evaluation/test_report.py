@@ -173,6 +173,16 @@ def test_text_and_marks_have_contrast(scheme: str, opened: Opened) -> None:
         for ground in names[:2]:
             low, high = sorted((light[name], light[ground]))
             assert (high + 0.05) / (low + 0.05) >= (4.5 if name in ("ink", "muted") else 3), (name, ground)
+    script = "all => all.map(one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor])"
+    for shown in page.locator(".matrix td[title]:not(.zero)").evaluate_all(script):
+        low, high = sorted(map(luminance_of_css, shown))
+        assert (high + 0.05) / (low + 0.05) >= 4.3, (scheme, shown)
+
+
+def luminance_of_css(colour: str) -> float:
+    """Luminance of `rgb(…)`, or of `color(srgb …)`, which a mixed colour is."""
+    parts = [float(part) * (255 if "srgb" in colour else 1) for part in re.findall(r"[\d.]+", colour)[:3]]
+    return luminance("".join(f"{round(part):02x}" for part in parts))
 
 
 def test_print_shows_what_is_folded(opened: Opened) -> None:

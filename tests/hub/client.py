@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-TESTS = Path(__file__).parents[1]
+PYTHON_PATH = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._process = _start("hub", dict(os.environ) | {"PYTHONPATH": str(TESTS)})
+        self._process = _start("hub", dict(os.environ) | {"PYTHONPATH": PYTHON_PATH})
         self.address = _line(self._process.stdout)
         self._zygotes: dict[bool, subprocess.Popen[str]] = {}
 
@@ -65,7 +65,7 @@ class Server:
             "HF_XET_CACHE": str((folder or self.folder) / "xet"),
             "HF_XET_CLIENT_RETRY_BASE_DELAY": "1ms",
             "NO_PROXY": "*",
-            "PYTHONPATH": str(TESTS),
+            "PYTHONPATH": PYTHON_PATH,
         }
 
     def run(self, job: dict[str, object], xet: bool) -> int:

@@ -6,8 +6,9 @@ import pytest
 from inference.tiny_models import TEXTS
 
 from emollms.inference.decoding import decode
+from emollms.inference.loading import load
 from emollms.inference.smollm2 import cache_folder, ensure
-from emollms.inference.transformers_engine import TransformersEngine, load
+from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import read_answer
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task

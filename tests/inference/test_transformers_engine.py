@@ -8,7 +8,8 @@ from inference.tiny_models import CAUSAL, CHATML, FAMILIES, TEXTS, model, prompt
 
 from emollms.errors import UsageError
 from emollms.inference.engine import RELEASE, EngineError, Sampling
-from emollms.inference.transformers_engine import TransformersEngine, load
+from emollms.inference.loading import load
+from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import answer
 from emollms.prompts.framing import model_input
 from emollms.tasks import get_task

@@ -186,6 +186,7 @@ def test_nothing_goes_public_by_mistake(hub: TestHub, small: Path) -> None:
     [
         ("hf_readonly", "the Hub answered 403 (Forbidden: pass a token with write access); the token must have write"),
         ("hf_someone", "the Hub answered 403 (You don't have the rights to create a repo under the namespace me)"),
+        ("", "not logged in; log in with `hf auth login`, or set HF_TOKEN"),
         ("hf_bad", "the Hub answered 401 (Invalid credentials in Authorization header); log in with `hf auth login`"),
     ],
 )
@@ -211,6 +212,33 @@ def test_wrong_calls(arguments: tuple[str, ...], said: str, hub: TestHub, small:
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert hub.log() == []
+
+
+def test_many_files_are_one_commit(hub: TestHub) -> None:
+    """More files than the client asks about at a time, some by LFS, some not."""
+    script = """
+import json, sys
+from pathlib import Path
+from emollms.publishing.plan import Options, make_plan
+from emollms.publishing.publish import publish
+from emollms.publishing.release import Release, local_files
+from emollms.publishing.remote import Remote
+folder = Path("many")
+folder.mkdir()
+for number in range(300):
+    (folder / f"{number}.{'bin' if number % 50 == 0 else 'txt'}").write_text(str(number))
+files = local_files(folder, [path.name for path in folder.iterdir()])
+release = Release("model", "many", "1.0.0", files, load=lambda folder, cache: None)
+remote = Remote(sys.argv[1], "model")
+print(json.dumps(publish(make_plan(release, remote, Options()), remote, Options()).steps))
+"""
+    before = hub.settings(page_size=100)
+    hub.run(script, hub.repo)
+    hub.settings(**before)
+    state = hub.state(kind="models")
+    assert len(state["history"]) == 2
+    assert len(state["files"]) == 301
+    assert sum(file["lfs"] for file in state["files"].values()) == 6
 
 
 def test_status(hub: TestHub, versions: dict[str, Path]) -> None:

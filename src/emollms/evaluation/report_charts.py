@@ -8,7 +8,7 @@ from emollms.evaluation.report_content import Cell, Difference, Hexagons, Metric
 from emollms.quality.vega import draw, pointed_at
 
 SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
-_EDGE = {"padding": {"left": 14, "right": 8, "top": 5, "bottom": 5}}  # fonts may be wider than the one it measures with
+_EDGE = {"left": 14, "right": 8, "top": 5, "bottom": 5}  # a reader's font may be wider than the one it measures with
 COLOURS = 8
 _HEXAGON = "M0,1L0.866,.5L.866,-.5L0,-1L-.866,-.5L-.866,.5Z"
 Spec = dict[str, Any]

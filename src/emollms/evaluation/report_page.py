@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from emollms.evaluation import report_charts as charts
 from emollms.evaluation.report_content import Cell, Difference, MetricRow, Report, TaskReport
-from emollms.tasks import TASKS
+from emollms.tasks import TASKS, MultiLabelTask, Task
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Pictures:
     """The pictures of a task.
 
     Args:
-        parts: emotions, labels or classes; None where there are none.
+        parts: emotions, dimensions, labels or classes; None where there are none.
+        parts_are: which of these they are.
         hexagons: predicted against gold, by run.
         reliability: None where there are no probabilities.
     """
 
     parts: Markup | None
+    parts_are: str
     hexagons: Mapping[int, Markup]
     reliability: Markup | None
 
@@ -119,14 +121,20 @@ def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
     parts = charts.scores(task.parts, names, f"{task.name}: {task.parts_of} of each", bars=True) if task.parts else None
     known = [run for run in task.runs if run.reliability]
     shown = charts.reliability(known, names, f"{task.name}: how often what is said with a probability is right")
+    hexagons = {
+        run.run: Markup(
+            charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
+        )
+        for run in task.runs
+        if run.hexagons
+    }
     return Pictures(
-        Markup(parts) if parts else None,
-        {
-            run.run: Markup(
-                charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
-            )
-            for run in task.runs
-            if run.hexagons
-        },
-        Markup(shown) if known else None,
+        Markup(parts) if parts else None, parts_are(TASKS[task.name]), hexagons, Markup(shown) if known else None
     )
+
+
+def parts_are(task: Task) -> str:
+    """What the parts of a task are called."""
+    if task.emotions:
+        return "emotion" if task.names_emotion else "dimension"
+    return "label" if isinstance(task, MultiLabelTask) else "class"

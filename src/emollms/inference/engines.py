@@ -17,7 +17,7 @@ def open_engine(name: Name, model: str, *, url: str | None = None, **options: An
         name: which engine.
         model: folder, repository, or the name that a server knows the model by.
         url: the server's address; for `endpoint` alone.
-        options: further arguments of `transformers_engine.load`, `VllmEngine` or `EndpointEngine`.
+        options: further arguments of `loading.load`, `VllmEngine` or `EndpointEngine`.
 
     Raises:
         UsageError: there is no such engine or model, or a library is missing.
@@ -36,7 +36,7 @@ def open_engine(name: Name, model: str, *, url: str | None = None, **options: An
         return VllmEngine(model, **options)
     _calm_threads()
     try:
-        from emollms.inference.transformers_engine import load
+        from emollms.inference.loading import load
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[serve]'") from error
     return load(model, **options)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from huggingface_hub import get_token
+
 from emollms.errors import EmollmsError
 from emollms.publishing.release import LocalFile, Release
 from emollms.publishing.remote import Gated, Remote, RemoteFile, State
@@ -67,12 +69,13 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
     """Look at the repo and work out what is to be done.
 
     Raises:
-        EmollmsError: the repo is not at the expected commit, has the version with other content, is public though
-            nothing was published to it, or holds files that would be loaded together with the release.
+        EmollmsError: nobody is logged in; or the repo is not at the expected commit, has the version with other
+            content, is public though nothing was published to it, or holds files that would be loaded with the release.
     """
     state = remote.state()
     _check_head(remote.repo, state, options)
     if state is None:
+        _check_token(remote)
         return Plan(remote.repo, release, None, published=False, add=tuple(release.files))
     if release.tag in state.tags:
         _check_tag(remote, release, state)
@@ -111,6 +114,12 @@ def _check_head(repo: str, state: State | None, options: Options) -> None:
     if expected and (state is None or len(expected) < 7 or not state.head.startswith(expected)):
         found = state.head if state else "not there"
         raise EmollmsError(f"{repo} is {found}, not at {expected}; nothing was changed")
+
+
+def _check_token(remote: Remote) -> None:
+    """A repo that is not there cannot be created, and may well be there, for somebody who is not logged in."""
+    if not get_token():
+        raise EmollmsError(f"{remote.repo}: not logged in; log in with `hf auth login`, or set HF_TOKEN")
 
 
 def _check_tag(remote: Remote, release: Release, state: State) -> None:

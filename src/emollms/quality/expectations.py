@@ -14,6 +14,10 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
+
+import emollms.quality.gx  # noqa: F401
+
+# isort: split
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import (
     ColumnMapExpectation,

@@ -6,6 +6,10 @@
 from typing import Any
 
 import pandas as pd
+
+import emollms.quality.gx  # noqa: F401
+
+# isort: split
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import PandasExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation, ColumnAggregateExpectation

@@ -1,11 +1,8 @@
 """great_expectations on frames: quiet, in memory, without a project folder and without the network."""
 
-import io
 import logging
-import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -75,10 +72,7 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
 @cache
 def _context() -> Any:
     """GX, set up once a process, with the expectations of this package."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):  # GX imports PySpark where it is, which complains
-        warnings.simplefilter("ignore")
-        import great_expectations
+    from emollms.quality.gx import great_expectations
 
     context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

@@ -1,6 +1,6 @@
 """Near-duplicates with Dask: `band` and `verify` on the partitions of a frame. Needs the extra `dask`.
 
-For data that does not fit into memory on one machine, and for clusters that run Dask already.
+For laptops with more data than memory, and for clusters that run Dask already.
 """
 
 from functools import partial
@@ -46,12 +46,14 @@ def _normalised(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _banded(part: pd.DataFrame, search: Search) -> pd.DataFrame:
-    return band(_batch(part), search).to_pandas()
+    keys: pd.DataFrame = band(_batch(part), search).to_pandas()
+    return keys
 
 
 def _verified(part: pd.DataFrame, search: Search) -> pd.DataFrame:
-    return verify(_batch(part), search).to_pandas()
+    pairs: pd.DataFrame = verify(_batch(part), search).to_pandas()
+    return pairs
 
 
 def _batch(part: pd.DataFrame) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pandas(part.astype({c: "object" for c in part if "text" in c}), preserve_index=False)
+    return pa.RecordBatch.from_pandas(part, preserve_index=False)

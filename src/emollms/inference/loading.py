@@ -1,0 +1,73 @@
+"""Models of the transformers library from a folder or repository."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from emollms.errors import UsageError
+from emollms.inference.transformers_engine import TransformersEngine
+from emollms.prompts.framing import Template
+
+
+def load(
+    model: str,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: Template = "auto",
+    batch_tokens: int | None = None,
+) -> TransformersEngine:
+    """Load a model and its tokenizer; code that comes with a model is never run.
+
+    Args:
+        model: folder or repository; also of a PEFT adapter.
+        revision: branch, tag or commit of a repository.
+        device: `auto` for the first accelerator, or a name as torch knows it.
+        dtype: `auto` for float32 on CPU, where answers then depend on no batch, and the model's own elsewhere; or
+            `float32`, `bfloat16`, `float16`.
+        template: see `emollms.prompts.framing.resolve_template`.
+        batch_tokens: see `TransformersEngine`.
+
+    Raises:
+        UsageError: there is no such model, device or number type.
+    """
+    place = _device(device)
+    numbers = _dtype(dtype, place)
+    try:
+        config = AutoConfig.from_pretrained(_base(model), revision=revision)
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
+        loaded: Any = kind.from_pretrained(model, revision=revision, dtype=numbers)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
+    return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)
+
+
+def _base(model: str) -> str:
+    """The model whose configuration tells the kind: for a folder with an adapter, the one it was made for."""
+    adapter = Path(model) / "adapter_config.json"
+    if adapter.is_file() and not (Path(model) / "config.json").is_file():
+        return str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
+    return model
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"unknown device {name!r}; name one as torch does: cpu, cuda, cuda:1, mps") from error
+
+
+def _dtype(name: str, device: torch.device) -> Any:
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    if name not in ("float32", "bfloat16", "float16"):
+        raise UsageError(f"unknown dtype {name!r}; use auto, float32, bfloat16 or float16")
+    return getattr(torch, name)
