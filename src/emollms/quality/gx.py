@@ -1,4 +1,6 @@
-"""Imports great_expectations without PySpark; whatever imports a part of GX imports PySpark wherever it is installed, which nothing here needs: it takes a second, complains on stderr, and, in
+"""Imports great_expectations without PySpark; whatever imports a part of GX imports this first.
+
+GX imports PySpark wherever it is installed, which nothing here needs: it takes a second, complains on stderr, and, in
 a process without a main file (`python -c`, the workers of pytest-xdist), PySpark's connect module ends the process,
 taking it for a run of its doctests.
 """

@@ -56,4 +56,5 @@ def _verified(part: pd.DataFrame, search: Search) -> pd.DataFrame:
 
 
 def _batch(part: pd.DataFrame) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pandas(part, preserve_index=False)
+    texts = {name: "object" for name in part.columns if "text" in str(name)}
+    return pa.RecordBatch.from_pandas(part.astype(texts), preserve_index=False)
