@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from duplicate_texts import make_texts
 
-from emollms.quality.contamination import ReferenceIndex
-from emollms.quality.grams import Scratch, Texts, pack_grams
-from emollms.quality.jaccard import similarities
-from emollms.quality.kernels import kernel, usable_cores
-from emollms.quality.minhash import permutations, permute, signatures
+from emollms.quality.duplicates.contamination import ReferenceIndex
+from emollms.quality.duplicates.grams import Scratch, Texts, pack_grams
+from emollms.quality.duplicates.jaccard import similarities
+from emollms.quality.duplicates.kernels import kernel, usable_cores
+from emollms.quality.duplicates.minhash import permutations, permute, signatures
 
 THRESHOLD = 0.7
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.errors import UsageError
-from emollms.quality.equal import token_counts
-from emollms.quality.grams import Texts
-from emollms.quality.normalise import normalise
+from emollms.quality.duplicates.equal import token_counts
+from emollms.quality.duplicates.grams import Texts
+from emollms.quality.duplicates.normalise import normalise
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "quality"))
 import raw_corpora

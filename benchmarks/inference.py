@@ -1,7 +1,7 @@
 """Rows a second: emollms against the original release's way and a plain transformers pipeline.
 
     python benchmarks/inference.py [--rows N] [--model FOLDER] [--threads N]
-    EMOLLMS_CORPORA=~/corpora python benchmarks/inference.py --rows 96
+    EMOLLMS_CORPORA=~/corpora python benchmarks/inference.py --rows 192
 
 One model (SmolLM2-135M-Instruct from PyPI, unless another is named) in float32, in one process, with the same rows of
 the AEB in the same order: the real ones where EMOLLMS_CORPORA names the corpora, else made-up ones. Five sides:
@@ -63,7 +63,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=64, help="how many rows, spread over the tasks")
+    parser.add_argument("--rows", type=int, default=96, help="how many rows, spread over the tasks")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of torch")
     parser.add_argument("--model", help="another model's folder")
     return parser.parse_args()

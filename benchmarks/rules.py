@@ -16,9 +16,9 @@ from rich.table import Table
 from emollms.corpora.catalogue import folder, get_corpus
 from emollms.corpora.corpus import Selection
 from emollms.corpora.source import Source
-from emollms.quality.contamination import ReferenceIndex
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search
+from emollms.quality.duplicates.contamination import ReferenceIndex
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search
 
 
 def main() -> None:

@@ -6,13 +6,13 @@ from emollms.inference.batching import Budget, plan, prefix_groups
 IDS = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=40), min_size=1, max_size=60)
 
 
-@given(ids=IDS, tokens=st.integers(1, 200), after=st.integers(0, 9), share=st.booleans())
-def test_each_row_is_in_one_batch_within_the_budget(ids, tokens, after, share):
-    batches = list(plan(ids, Budget(tokens=tokens, logits=10), after, 2, share))
+@given(ids=IDS, tokens=st.integers(1, 200), after=st.integers(0, 9), share=st.booleans(), grows=st.booleans())
+def test_each_row_is_in_one_batch_within_the_budget(ids, tokens, after, share, grows):
+    batches = list(plan(ids, Budget(tokens=tokens, logits=10), after, 2, share, grows))
     assert sorted(row for batch in batches for row in batch.rows) == list(range(len(ids)))
     for batch in batches:
         longest = max(len(ids[row]) for row in batch.rows) - batch.prefix + after
-        assert len(batch.rows) == 1 or len(batch.rows) * longest <= tokens
+        assert len(batch.rows) == 1 or len(batch.rows) * (longest - grows * after) <= tokens
         assert len(batch.rows) <= 5
         assert len({tuple(ids[row][: batch.prefix]) for row in batch.rows}) == 1
         assert all(len(ids[row]) > batch.prefix for row in batch.rows)

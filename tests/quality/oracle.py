@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 from datasketch import MinHash, MinHashLSH
 
-from emollms.quality.lsh import Banding
+from emollms.quality.duplicates.lsh import Banding
 
 
 def grams(text: str) -> set[str]:

@@ -8,11 +8,11 @@ import pytest
 import raw_corpora
 
 from emollms.errors import UsageError
-from emollms.quality import contamination
-from emollms.quality.batches import band, verify
-from emollms.quality.contamination import Matches, ReferenceIndex
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search, find_duplicates
+from emollms.quality.duplicates import contamination
+from emollms.quality.duplicates.batches import band, verify
+from emollms.quality.duplicates.contamination import Matches, ReferenceIndex
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search, find_duplicates
 
 TEXTS = made_up.sentences(1_600, seed=11)
 REFERENCE, STREAM = TEXTS[:700] + TEXTS[:20], TEXTS[650:] + TEXTS[690:720]

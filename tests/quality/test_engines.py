@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search, find_duplicates
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search, find_duplicates
 
 SEARCH = Search(threads=1)
 
@@ -40,7 +40,7 @@ def test_dask(texts: list[str]) -> None:
     dask = pytest.importorskip("dask")
     import dask.dataframe as dd
 
-    from emollms.quality.on_dask import near_duplicates
+    from emollms.quality.duplicates.on_dask import near_duplicates
 
     frame = dd.from_pandas(pd.DataFrame({"id": range(len(texts)), "text": texts}), npartitions=4)
     with dask.config.set(scheduler="threads", num_workers=2):
@@ -59,7 +59,7 @@ def spark() -> Iterator[Any]:
 
 
 def test_spark(texts: list[str], spark: Any) -> None:
-    from emollms.quality.on_spark import near_duplicates
+    from emollms.quality.duplicates.on_spark import near_duplicates
 
     frame = spark.createDataFrame(list(enumerate(texts)), "id long, text string").repartition(4)
     assert of(near_duplicates(frame, SEARCH).toPandas()) == expected(texts)

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from emollms.errors import EmollmsError
-from emollms.quality.gate_engine import Question, ask
-from emollms.quality.gate_report import Row
+from emollms.quality.gate.engine import Question, ask
+from emollms.quality.gate.report import Row
 
 
 def texts(*rows: dict[str, object]) -> pd.DataFrame:

@@ -12,11 +12,11 @@ from quality.gate_corpus import Row, edit, rewrite
 from tiny_corpus import settings
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.quality import gate as module
-from emollms.quality.gate_plan import plan
-from emollms.quality.gate_report import GateFailed, GateReport, Subject
-from emollms.quality.gate_suites import KnownIssue, load_suite
-from emollms.quality.gate_tables import FolderTables
+from emollms.quality.gate import check as module
+from emollms.quality.gate.plan import plan
+from emollms.quality.gate.report import GateFailed, GateReport, Subject
+from emollms.quality.gate.suites import KnownIssue, load_suite
+from emollms.quality.gate.tables import FolderTables
 from emollms.repository.build import build
 from emollms.repository.manifest import read_manifest
 from emollms.repository.validation import check, enforce

@@ -10,8 +10,8 @@ import pytest
 
 from emollms.corpora.catalogue import corpora, get_corpus
 from emollms.errors import EmollmsError
-from emollms.quality import gate_suites
-from emollms.quality.gate_suites import Case, Expectation, known_issues, load_suite, suite_names
+from emollms.quality.gate import suites as gate_suites
+from emollms.quality.gate.suites import Case, Expectation, known_issues, load_suite, suite_names
 from emollms.repository.corpus_tables import CorpusTables, statistics_json, statistics_of
 from emollms.repository.schema import ROW_SCHEMA
 from emollms.repository.specs import DATA_SETS
@@ -35,7 +35,7 @@ def test_every_data_set_and_corpus_has_a_suite_and_statistics() -> None:
 def test_a_suite_asks_for_what_there_is(name: str) -> None:
     from great_expectations.expectations.registry import get_expectation_impl
 
-    from emollms.quality.gate_engine import _context
+    from emollms.quality.gate.engine import _context
 
     _context()
     seen: set[tuple[str, str]] = set()

@@ -11,10 +11,10 @@ import pytest
 from datasketch import LeanMinHash, MinHash, MinHashLSH
 
 from emollms.errors import UsageError
-from emollms.quality.grams import Texts
-from emollms.quality.interchange import from_lsh, from_minhashes, to_lean, to_lsh, to_minhash
-from emollms.quality.lsh import Banding
-from emollms.quality.minhash import signatures
+from emollms.quality.duplicates.grams import Texts
+from emollms.quality.duplicates.interchange import from_lsh, from_minhashes, to_lean, to_lsh, to_minhash
+from emollms.quality.duplicates.lsh import Banding
+from emollms.quality.duplicates.minhash import signatures
 
 TEXTS = made_up.sentences(60, seed=2)
 BANDING = Banding(28, 7)

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emollms.errors import UsageError
-from emollms.quality import grams
-from emollms.quality.grams import Texts
-from emollms.quality.lsh import Banding
-from emollms.quality.minhash import permutations, signatures
-from emollms.quality.normalise import normalise
-from emollms.quality.sha1 import sha1_head
+from emollms.quality.duplicates import grams
+from emollms.quality.duplicates.grams import Texts
+from emollms.quality.duplicates.lsh import Banding
+from emollms.quality.duplicates.minhash import permutations, signatures
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.sha1 import sha1_head
 
 BANDING = Banding(28, 7)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)

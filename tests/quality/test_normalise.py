@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollms.quality.mojibake import repair
-from emollms.quality.normalise import normalise
+from emollms.quality.duplicates.mojibake import repair
+from emollms.quality.duplicates.normalise import normalise
 
 CHARACTERS = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from browser import Opened, browse, luminance
 
-from emollms.quality.gate_report import Check, Distribution, GateReport, Row, Subject
-from emollms.quality.page import render_page, write_page
+from emollms.quality.gate.page import render_page, write_page
+from emollms.quality.gate.report import Check, Distribution, GateReport, Row, Subject
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x.png> & "more"'
 SUBJECT = Subject("aaid", f"Data {EVIL}", "1.2.3", "release", True, {}, {})

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.quality import pairs as pairs_module
-from emollms.quality.clusters import connected
-from emollms.quality.grams import Texts
-from emollms.quality.jaccard import similarities
-from emollms.quality.lsh import Banding, Candidates
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Duplicates, Pairs, Search, find_duplicates
+from emollms.quality.duplicates import pairs as pairs_module
+from emollms.quality.duplicates.clusters import connected
+from emollms.quality.duplicates.grams import Texts
+from emollms.quality.duplicates.jaccard import similarities
+from emollms.quality.duplicates.lsh import Banding, Candidates
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Duplicates, Pairs, Search, find_duplicates
 
 TEXTS = made_up.sentences(1_500, seed=3)
 SHORT_ALPHABET = st.text(st.sampled_from("ab 今é😀"), max_size=14)

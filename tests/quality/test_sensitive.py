@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollms.quality.detectors import DETECTORS
-from emollms.quality.sensitive import KINDS, Count, count_sensitive, find_sensitive, mask, mask_column
+from emollms.quality.sensitive.detectors import DETECTORS
+from emollms.quality.sensitive.find import KINDS, Count, count_sensitive, find_sensitive, mask, mask_column
 
 
 def secret(*parts: str) -> str:

@@ -9,9 +9,9 @@ import pytest
 from tiny_corpus import Install, settings
 
 from emollms.errors import UsageError
-from emollms.quality.pairs import Search
-from emollms.quality.screen import screen
-from emollms.quality.screening import TEXT_SCHEMA
+from emollms.quality.duplicates.pairs import Search
+from emollms.quality.duplicates.screen import screen
+from emollms.quality.duplicates.screening import TEXT_SCHEMA
 from emollms.repository.build import build
 from emollms.repository.dedup import deduplicate, overlap
 from emollms.repository.specs import DATA_SETS, Settings

@@ -45,7 +45,7 @@ def dedup(
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.quality.pairs import Search
+    from emollms.quality.duplicates.pairs import Search
     from emollms.repository.dedup import deduplicate
 
     search = Search(threshold, memory=memory * 2**20 if memory else None)
@@ -65,7 +65,7 @@ def overlap(
     text_column: TextColumn = "text",
 ) -> None:
     """Count the texts of A that stand in B, equal or nearly, split by split."""
-    from emollms.quality.pairs import Search
+    from emollms.quality.duplicates.pairs import Search
     from emollms.repository.dedup import overlap as hold_against
 
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")

@@ -9,7 +9,7 @@ import typer
 from emollms.cli.output import examples, print_note, print_table
 
 if TYPE_CHECKING:
-    from emollms.quality.gate_report import GateReport
+    from emollms.quality.gate.report import GateReport
 
 app = typer.Typer()
 
@@ -35,12 +35,12 @@ def validate(
     ] = None,
 ) -> None:
     """Hold a data set, or a source corpus, against its suite of expectations; exit 1 if it falls short."""
-    from emollms.quality.gate_report import GateFailed
+    from emollms.quality.gate.report import GateFailed
 
     report = _report(target, against)
     _print(report)
     if html:
-        from emollms.quality.page import write_page
+        from emollms.quality.gate.page import write_page
 
         write_page(report, html)
         print_note(f"wrote {html}")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emollms.evaluation.report_content import Cell, Difference, Hexagons, MetricRow, RunTask
-from emollms.quality.vega import draw, pointed_at
+from emollms.quality.gate.vega import draw, pointed_at
 
 SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
 _EDGE = {"left": 14, "right": 8, "top": 5, "bottom": 5}  # a reader's font may be wider than the one it measures with

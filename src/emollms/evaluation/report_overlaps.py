@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from emollms.evaluation.data import EvaluationData
 from emollms.evaluation.report_content import Overlaps
-from emollms.quality.normalise import normalise
+from emollms.quality.duplicates.normalise import normalise
 
 _SCREENED = (
     "Texts that stand, equal or nearly (Jaccard similarity of character 4-grams from {:.2f}), in another task too."

@@ -34,7 +34,9 @@ class Budget:
     window: int | None = None
 
 
-def plan(ids: Sequence[Ids], budget: Budget, after: int = 0, width: int = 1, share: bool = True) -> Iterator[Batch]:
+def plan(
+    ids: Sequence[Ids], budget: Budget, after: int = 0, width: int = 1, share: bool = True, grows: bool = False
+) -> Iterator[Batch]:
     """Batches that hold each row once.
 
     Args:
@@ -43,6 +45,7 @@ def plan(ids: Sequence[Ids], budget: Budget, after: int = 0, width: int = 1, sha
         after: how many tokens a row may get besides.
         width: how many numbers over the vocabulary a row needs.
         share: whether shared beginnings are computed once.
+        grows: whether those further tokens come one at a time; then they cost memory, but are not read at once.
     """
     limit = budget.window or max(map(len, ids), default=0) + after
     alone = [row for row, tokens in enumerate(ids) if len(tokens) + after > limit]
@@ -52,9 +55,10 @@ def plan(ids: Sequence[Ids], budget: Budget, after: int = 0, width: int = 1, sha
         rows = sorted(rows, key=lambda row: -len(ids[row]))
         most = max(1, budget.logits // width)
         while rows:
-            each = len(ids[rows[0]]) - prefix + after
+            longest = len(ids[rows[0]])
+            each = longest - prefix + (0 if grows else after)
             # A shared beginning costs memory in each row, but no time.
-            fits = min(budget.tokens // each, 4 * budget.tokens // (each + prefix), most)
+            fits = min(budget.tokens // each, 4 * budget.tokens // (longest + after), most)
             count = max(1, fits)
             yield Batch(prefix, tuple(rows[:count]))
             rows = rows[count:]

@@ -35,7 +35,7 @@ class TransformersEngine:
         name: what the manifest calls it.
         revision: what the manifest says about its version.
         template: see `emollms.prompts.framing.resolve_template`.
-        batch_tokens: the most tokens that go through the model at once; None for 2,048 on CPU, 32,768 on GPU.
+        batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
         share: whether shared beginnings of prompts are computed once.
     """
 
@@ -53,7 +53,7 @@ class TransformersEngine:
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
         self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
         self.codec = Codec(tokenizer, model, template)
-        self.batch_tokens = batch_tokens or (2048 if model.device.type == "cpu" else 32768)
+        self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():
             self.runner: Runner = (
                 Seq2SeqRunner(model, self.codec.pad, self.codec.decoder_start)
@@ -71,7 +71,7 @@ class TransformersEngine:
                 state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling
             )
 
-        yield from self._run(ids, run, after=sampling.max_new_tokens, width=1)
+        yield from self._run(ids, run, after=sampling.max_new_tokens, width=1, grows=True)
 
     def score(
         self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
@@ -125,7 +125,12 @@ class TransformersEngine:
             )
 
     def _run(
-        self, ids: Sequence[Ids], run: Callable[[State, Batch], list[Found]], after: int, width: int
+        self,
+        ids: Sequence[Ids],
+        run: Callable[[State, Batch], list[Found]],
+        after: int,
+        width: int,
+        grows: bool = False,
     ) -> Iterator[Result[Found]]:
         """Read the prompts in batches, and give what `run` finds for each row."""
         config = self.model.config.get_text_config()
@@ -134,7 +139,7 @@ class TransformersEngine:
             logits=max(1, _LOGITS // config.vocab_size),
             window=None if self.codec.seq2seq else getattr(config, "sliding_window", None),
         )
-        todo = list(plan(ids, budget, after, width, self.share and not self.codec.seq2seq))[::-1]
+        todo = list(plan(ids, budget, after, width, self.share and not self.codec.seq2seq, grows))[::-1]
         while todo:
             batch, start = todo.pop(), time.perf_counter()
             try:

@@ -10,7 +10,7 @@ import yaml
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.release import LocalFile, local_files
-from emollms.quality.sensitive import count_sensitive
+from emollms.quality.sensitive.find import count_sensitive
 from emollms.repository.manifest import CountEntry, FileEntry
 
 PLACEHOLDER = "More Information Needed"

@@ -57,12 +57,12 @@ def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
 
 
 def as_texts(splits: dict[str, pa.Table], column: str, of: str) -> pa.Table:
-    """The rows of a data set as `quality.screening.TEXT_SCHEMA` has them; what a data set lacks is null.
+    """The rows of a data set as `quality.duplicates.screening.TEXT_SCHEMA` has them; what a data set lacks is null.
 
     Rows without an `id` get split and number. Wordings of one text stand for it together: a table with a `wording`
     column is read at its first wording alone.
     """
-    from emollms.quality.screening import TEXT_SCHEMA
+    from emollms.quality.duplicates.screening import TEXT_SCHEMA
 
     parts = []
     for split, table in splits.items():

@@ -5,7 +5,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.quality.gate_report import GateFailed
+from emollms.quality.gate.report import GateFailed
 from emollms.repository.draft import bring_back, draft, keep_failed, move_in
 from emollms.repository.manifest import NAME as MANIFEST
 from emollms.repository.manifest import Manifest, parse_version, read_manifest

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.corpus import Corpus, Profile, Selection
 from emollms.corpora.source import Source
-from emollms.quality.distributions import statistics
-from emollms.quality.gate_report import Part
-from emollms.quality.gate_tables import Frames, chosen, texts_frame
+from emollms.quality.gate.distributions import statistics
+from emollms.quality.gate.report import Part
+from emollms.quality.gate.tables import Frames, chosen, texts_frame
 from emollms.repository.examples import ExampleStore
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.errors import UsageError
-from emollms.quality.contamination import ReferenceIndex
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search
-from emollms.quality.screen import screen
-from emollms.quality.screening import Policy, Screening
+from emollms.quality.duplicates.contamination import ReferenceIndex
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search
+from emollms.quality.duplicates.screen import screen
+from emollms.quality.duplicates.screening import Policy, Screening
 from emollms.quality.tables import as_texts, load_splits
 from emollms.repository.draft import draft, move_in
 

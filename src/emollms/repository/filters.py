@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.quality.screening import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Screening
+from emollms.quality.duplicates.screening import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Screening
 from emollms.repository.examples import ExampleStore, Group
 from emollms.repository.manifest import ScreeningEntry
 from emollms.repository.schema import REJECTED_SCHEMA

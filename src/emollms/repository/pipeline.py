@@ -19,8 +19,8 @@ from emollms import __version__
 from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.corpus import Corpus
 from emollms.corpora.source import LeftOut, Source
-from emollms.quality.screening import PAIR_SCHEMA
-from emollms.quality.sensitive import KINDS, count_sensitive, mask_column
+from emollms.quality.duplicates.screening import PAIR_SCHEMA
+from emollms.quality.sensitive.find import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
 from emollms.repository.draft import LOCK
 from emollms.repository.examples import ExampleStore, Group

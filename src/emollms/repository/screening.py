@@ -10,9 +10,9 @@ from emollms.corpora.catalogue import folder, get_corpus, is_here
 from emollms.corpora.corpus import Example, Selection
 from emollms.corpora.metadata import Split
 from emollms.corpora.source import Source
-from emollms.quality.pairs import Search
-from emollms.quality.screen import screen
-from emollms.quality.screening import KINDS, TEXT_SCHEMA, Policy, Screening
+from emollms.quality.duplicates.pairs import Search
+from emollms.quality.duplicates.screen import screen
+from emollms.quality.duplicates.screening import KINDS, TEXT_SCHEMA, Policy, Screening
 from emollms.repository.examples import ExampleStore, to_arrow
 from emollms.repository.filters import Filters, as_texts, texts_of
 from emollms.repository.manifest import PairCount, ScreeningEntry

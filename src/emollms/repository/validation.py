@@ -7,9 +7,9 @@ from pathlib import Path
 
 from emollms.corpora.catalogue import get_corpus
 from emollms.corpora.corpus import Profile
-from emollms.quality.gate import gate
-from emollms.quality.gate_report import GateFailed, GateReport, Subject
-from emollms.quality.gate_tables import FolderTables
+from emollms.quality.gate.check import gate
+from emollms.quality.gate.report import GateFailed, GateReport, Subject
+from emollms.quality.gate.tables import FolderTables
 from emollms.repository.corpus_tables import CorpusTables
 from emollms.repository.manifest import Manifest, read_manifest
 from emollms.repository.specs import DATA_SETS, Settings

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from emollms.quality.grams import GRAM, Bytes, Offsets, Positions, Scratch, Texts, Words, pack_grams
-from emollms.quality.kernels import Whole, kernel, share_out
-from emollms.quality.sha1 import Schedule, sha1_head
+from emollms.quality.duplicates.grams import GRAM, Bytes, Offsets, Positions, Scratch, Texts, Words, pack_grams
+from emollms.quality.duplicates.kernels import Whole, kernel, share_out
+from emollms.quality.duplicates.sha1 import Schedule, sha1_head
 
 Signatures = npt.NDArray[np.uint32]
 

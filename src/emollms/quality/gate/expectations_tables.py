@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-import emollms.quality.gx  # noqa: F401
+import emollms.quality.gate.gx  # noqa: F401
 
 # isort: split
 from great_expectations.core.metric_domain_types import MetricDomainTypes

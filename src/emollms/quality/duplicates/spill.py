@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from emollms.errors import EmollmsError
-from emollms.quality.grams import Positions, Texts, Words
-from emollms.quality.lsh import Banding, band_keys, sort_bucketed
-from emollms.quality.minhash import BLOCK
+from emollms.quality.duplicates.grams import Positions, Texts, Words
+from emollms.quality.duplicates.lsh import Banding, band_keys, sort_bucketed
+from emollms.quality.duplicates.minhash import BLOCK
 
 KEY_BYTES = 4
 _ENTRY_BYTES = 8

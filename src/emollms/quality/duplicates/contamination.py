@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from emollms.errors import UsageError
-from emollms.quality.equal import Units, as_groups, first_equal, is_same, same_text, text_keys, token_counts
-from emollms.quality.grams import Bytes, Offsets, Positions, Texts, Words
-from emollms.quality.jaccard import Similarities, similarities
-from emollms.quality.kernels import kernel, share_out
-from emollms.quality.lsh import band_keys
-from emollms.quality.pairs import Search
+from emollms.quality.duplicates.equal import Units, as_groups, first_equal, is_same, same_text, text_keys, token_counts
+from emollms.quality.duplicates.grams import Bytes, Offsets, Positions, Texts, Words
+from emollms.quality.duplicates.jaccard import Similarities, similarities
+from emollms.quality.duplicates.kernels import kernel, share_out
+from emollms.quality.duplicates.lsh import band_keys
+from emollms.quality.duplicates.pairs import Search
 
 Keys = npt.NDArray[np.uint32]
 

@@ -6,7 +6,7 @@ The method is FIPS 180-4, section 6.1.2, for a message of at most 55 bytes (one 
 import numpy as np
 import numpy.typing as npt
 
-from emollms.quality.kernels import kernel
+from emollms.quality.duplicates.kernels import kernel
 
 Schedule = npt.NDArray[np.uint32]
 

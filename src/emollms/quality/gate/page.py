@@ -8,8 +8,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from emollms.quality.charts import TITLES, picture
-from emollms.quality.gate_report import Check, GateReport, Status
+from emollms.quality.gate.charts import TITLES, picture
+from emollms.quality.gate.report import Check, GateReport, Status
 from emollms.tasks import TASKS
 
 

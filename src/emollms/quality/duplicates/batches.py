@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from emollms.errors import UsageError
-from emollms.quality.equal import as_groups, same_text, text_keys, token_counts
-from emollms.quality.grams import Positions, Texts, Words
-from emollms.quality.jaccard import similarities
-from emollms.quality.lsh import band_keys
-from emollms.quality.pairs import Search
+from emollms.quality.duplicates.equal import as_groups, same_text, text_keys, token_counts
+from emollms.quality.duplicates.grams import Positions, Texts, Words
+from emollms.quality.duplicates.jaccard import similarities
+from emollms.quality.duplicates.lsh import band_keys
+from emollms.quality.duplicates.pairs import Search
 
 BANDED = pa.schema([("id", pa.int64()), ("key", pa.uint64())])
 VERIFIED = pa.schema([("left", pa.int64()), ("right", pa.int64()), ("jaccard", pa.float64())])

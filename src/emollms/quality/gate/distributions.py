@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emollms.quality.gate_report import Distribution
+from emollms.quality.gate.report import Distribution
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def distributions(texts: "pd.DataFrame") -> Iterator[Distribution]:
     """Golds, then lengths, of each task by split.
 
     Args:
-        texts: a frame as of `gate_tables.texts_frame`, with `split`.
+        texts: a frame as of `tables.texts_frame`, with `split`.
     """
     for name, rows in texts.groupby("task", sort=False, observed=True):
         task = TASKS.get(str(name))
@@ -47,7 +47,7 @@ def statistics(texts: "pd.DataFrame") -> dict[str, dict[str, object]]:
     """Figures on the texts of each task, split and language: `E-c/train/en`. They tell no text.
 
     Args:
-        texts: a frame as of `gate_tables.texts_frame`, with `split`.
+        texts: a frame as of `tables.texts_frame`, with `split`.
     """
     groups = texts.groupby(["task", "split", "language"], sort=False, observed=True)
     return {"/".join(map(str, names)): _figures(str(names[0]), rows) for names, rows in groups}

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from emollms.quality.grams import Positions
-from emollms.quality.kernels import kernel
+from emollms.quality.duplicates.grams import Positions
+from emollms.quality.duplicates.kernels import kernel
 
 
 def connected(rows: int, left: Positions, right: Positions) -> Positions:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from emollms.errors import EmollmsError
-from emollms.quality.gate_engine import Question
-from emollms.quality.gate_report import Part, Subject
-from emollms.quality.gate_suites import Expectation, Suite
+from emollms.quality.gate.engine import Question
+from emollms.quality.gate.report import Part, Subject
+from emollms.quality.gate.suites import Expectation, Suite
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from emollms.errors import UsageError
-from emollms.quality.clusters import connected
-from emollms.quality.equal import Units, as_groups, first_equal, token_counts
-from emollms.quality.grams import Positions, Texts, Words
-from emollms.quality.jaccard import Similarities, similarities
-from emollms.quality.kernels import kernel, usable_cores
-from emollms.quality.lsh import PERMUTATIONS, Banding, Candidates
-from emollms.quality.minhash import SEED
-from emollms.quality.spill import KEY_BYTES, in_memory, on_disk
+from emollms.quality.duplicates.clusters import connected
+from emollms.quality.duplicates.equal import Units, as_groups, first_equal, token_counts
+from emollms.quality.duplicates.grams import Positions, Texts, Words
+from emollms.quality.duplicates.jaccard import Similarities, similarities
+from emollms.quality.duplicates.kernels import kernel, usable_cores
+from emollms.quality.duplicates.lsh import PERMUTATIONS, Banding, Candidates
+from emollms.quality.duplicates.minhash import SEED
+from emollms.quality.duplicates.spill import KEY_BYTES, in_memory, on_disk
 
 THRESHOLD = 0.7
 MIN_TOKENS = 6

@@ -27,9 +27,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.quality.grams import Bytes, Offsets, Texts, string_array
-from emollms.quality.kernels import kernel, usable_cores
-from emollms.quality.mojibake import SUSPECT, repair
+from emollms.quality.duplicates.grams import Bytes, Offsets, Texts, string_array
+from emollms.quality.duplicates.kernels import kernel, usable_cores
+from emollms.quality.duplicates.mojibake import SUSPECT, repair
 
 _PART = 1 << 15  # rows a thread normalises at a time
 

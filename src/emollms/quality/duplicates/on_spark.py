@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from emollms.quality.batches import band, verify
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search
+from emollms.quality.duplicates.batches import band, verify
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search
 
 Step = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 

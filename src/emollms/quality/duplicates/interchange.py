@@ -8,8 +8,8 @@ import numpy as np
 from datasketch import LeanMinHash, MinHash, MinHashLSH
 
 from emollms.errors import UsageError
-from emollms.quality.lsh import Banding
-from emollms.quality.minhash import SEED, Signatures
+from emollms.quality.duplicates.lsh import Banding
+from emollms.quality.duplicates.minhash import SEED, Signatures
 
 SCHEME = "affine32"
 

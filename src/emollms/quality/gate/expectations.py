@@ -15,7 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 import pyarrow as pa
 
-import emollms.quality.gx  # noqa: F401
+import emollms.quality.gate.gx  # noqa: F401
 
 # isort: split
 from great_expectations.execution_engine import PandasExecutionEngine
@@ -34,8 +34,8 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 )
 
 from emollms.prompts.answers import read_answer
-from emollms.quality.mojibake import repair
-from emollms.quality.normalise import normalise
+from emollms.quality.duplicates.mojibake import repair
+from emollms.quality.duplicates.normalise import normalise
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from emollms.quality import phones
+from emollms.quality.sensitive import phones
 
 Kind = Literal["secret", "email", "link", "phone", "user"]
 

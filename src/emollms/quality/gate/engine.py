@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from emollms.errors import EmollmsError
-from emollms.quality.gate_report import EXAMPLES, Row
+from emollms.quality.gate.report import EXAMPLES, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
 IN_ID = ("id", "task", "emotion", "split", "corpus")
 """Columns that need not be shown beside an id, which tells them or their like."""
-OWN = ("emollms.quality.expectations", "emollms.quality.expectations_tables")
+OWN = ("emollms.quality.gate.expectations", "emollms.quality.gate.expectations_tables")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
 @cache
 def _context() -> Any:
     """GX, set up once a process, with the expectations of this package."""
-    from emollms.quality.gx import great_expectations
+    from emollms.quality.gate.gx import great_expectations
 
     context: Any = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

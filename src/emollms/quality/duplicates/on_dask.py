@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from emollms.quality.batches import band, verify
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Search
+from emollms.quality.duplicates.batches import band, verify
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Search
 
 _TEXTS = pd.DataFrame({"id": pd.Series(dtype="int64"), "text": pd.Series(dtype="object")})
 _KEYS = pd.DataFrame({"id": pd.Series(dtype="int64"), "key": pd.Series(dtype="uint64")})

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from emollms.errors import UsageError
-from emollms.quality.grams import Bytes, Offsets, Positions, Texts, Words, count_tokens
-from emollms.quality.kernels import kernel, share_out
+from emollms.quality.duplicates.grams import Bytes, Offsets, Positions, Texts, Words, count_tokens
+from emollms.quality.duplicates.kernels import kernel, share_out
 
 _BLOCK = 1 << 15  # rows a worker takes at a time
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.quality.contamination import ReferenceIndex
-from emollms.quality.normalise import normalise
-from emollms.quality.pairs import Duplicates, Pairs, Search, find_duplicates
-from emollms.quality.screening import PAIR_SCHEMA, Mask, Policy, Screening
+from emollms.quality.duplicates.contamination import ReferenceIndex
+from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.pairs import Duplicates, Pairs, Search, find_duplicates
+from emollms.quality.duplicates.screening import PAIR_SCHEMA, Mask, Policy, Screening
 
 Rows = npt.NDArray[np.int64]
 PRECEDENCE = ("test", "validation", "train")

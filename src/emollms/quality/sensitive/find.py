@@ -14,7 +14,7 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.quality.detectors import DETECTORS, Kind
+from emollms.quality.sensitive.detectors import DETECTORS, Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """What is found, the gravest first."""

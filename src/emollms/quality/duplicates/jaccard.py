@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from emollms.quality.grams import Bytes, Offsets, Positions, Scratch, Texts, Words, pack_grams
-from emollms.quality.kernels import kernel, share_out
+from emollms.quality.duplicates.grams import Bytes, Offsets, Positions, Scratch, Texts, Words, pack_grams
+from emollms.quality.duplicates.kernels import kernel, share_out
 
 Similarities = npt.NDArray[np.float64]
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from emollms.errors import UsageError
-from emollms.quality.grams import Positions, Texts, Words
-from emollms.quality.kernels import kernel, share_out
-from emollms.quality.minhash import BLOCK, SEED, Signatures, Signer
+from emollms.quality.duplicates.grams import Positions, Texts, Words
+from emollms.quality.duplicates.kernels import kernel, share_out
+from emollms.quality.duplicates.minhash import BLOCK, SEED, Signatures, Signer
 
 PERMUTATIONS = 196
 """The most permutations that a banding uses."""

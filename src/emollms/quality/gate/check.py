@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from emollms.quality.distributions import distributions
-from emollms.quality.gate_engine import Answer, Question, ask
-from emollms.quality.gate_plan import Job, plan
-from emollms.quality.gate_report import EXAMPLES, Check, GateReport, Part, Subject
-from emollms.quality.gate_suites import Expectation, known_issues, load_suite
-from emollms.quality.gate_tables import Tables
+from emollms.quality.gate.distributions import distributions
+from emollms.quality.gate.engine import Answer, Question, ask
+from emollms.quality.gate.plan import Job, plan
+from emollms.quality.gate.report import EXAMPLES, Check, GateReport, Part, Subject
+from emollms.quality.gate.suites import Expectation, known_issues, load_suite
+from emollms.quality.gate.tables import Tables
 
 
 def gate(subject: Subject, tables: Tables) -> GateReport:

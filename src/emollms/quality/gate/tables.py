@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.errors import EmollmsError
-from emollms.quality.gate_report import Part
+from emollms.quality.gate.report import Part
 
 if TYPE_CHECKING:
     import pandas as pd

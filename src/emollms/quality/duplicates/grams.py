@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from emollms.errors import UsageError
-from emollms.quality.kernels import Whole, kernel
+from emollms.quality.duplicates.kernels import Whole, kernel
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]

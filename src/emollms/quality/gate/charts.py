@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from emollms.quality.gate_report import Distribution
-from emollms.quality.vega import draw
+from emollms.quality.gate.report import Distribution
+from emollms.quality.gate.vega import draw
 
 WIDTH, HEIGHT, ROW = 330, 130, 18
 TITLES = {"score": "score", "class": "class", "label": "label", "characters": "length in characters"}

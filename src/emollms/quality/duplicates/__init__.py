@@ -1,0 +1,1 @@
+"""Near-duplicates: how texts are compared, found again, clustered and screened."""

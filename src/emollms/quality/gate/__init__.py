@@ -1,0 +1,1 @@
+"""The quality gate: suites of expectations, and the page that shows what they found."""

@@ -1,0 +1,1 @@
+"""User names, addresses, numbers, links and secrets: found, counted, masked."""
