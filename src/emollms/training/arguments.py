@@ -1,0 +1,54 @@
+"""What a recipe says beside the fields of TRL and transformers: the data, the objective, how the best model is chosen."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Wordings = Literal["per_epoch", "all"]
+Objective = Literal["cross_entropy", "expected_value"]
+Selection = Literal["metric", "loss"]
+
+
+@dataclass(kw_only=True)
+class TuningArguments:
+    """The fields of a recipe that are this project's own.
+
+    Args:
+        family: kind of the base model, such as `llama`, `opt` or `t5`; it must be that of the model's configuration.
+        parameters: how many parameters the base model has; for estimates.
+        about: one line for people.
+        accelerate: how it is distributed: a name of the settings that TRL ships (`single_gpu`, `multi_gpu`, `fsdp1`,
+            `fsdp2`, `zero1`, `zero2`, `zero3`), a file of accelerate, or None for one process.
+        processes: how many processes those settings are for.
+        template: how prompts are framed: `auto` (the model's chat template, where it has one), `frame` or `chat`.
+        tasks: names of the tasks to train; None for all of the data set.
+        languages: codes of the languages to train; None for all of the data set.
+        task_weights: how often rows of a task are drawn in an epoch, by name of the task: 1 is each row once, 0.5 every
+            other row, 2 each twice.
+        wordings: `per_epoch` draws one wording of the instruction for each example and epoch; `all` takes every row of
+            the data set in each epoch, as the paper did.
+        train_limit: the most examples of a task; None for all.
+        objective: `cross_entropy`, or `expected_value`: for regression rows the squared error of the expected value over
+            the distribution of the number's digits is added (RAFT, ICLR 2025).
+        objective_weight: the weight of that term.
+        selection: what early stopping and the best checkpoint go by: `metric`, the mean over tasks of Pearson's r and of
+            macro-F1 on a sample of validation rows, or `loss`, on the same rows.
+        selection_rows: validation rows of a task that are looked at each time.
+        early_stopping_patience: evaluations without a better one after which training stops; None for never.
+    """
+
+    family: str
+    parameters: float = 0.0
+    about: str = ""
+    accelerate: str | None = None
+    processes: int = 1
+    template: Literal["auto", "frame", "chat"] = "auto"
+    tasks: list[str] | None = None
+    languages: list[str] | None = None
+    task_weights: dict[str, float] = field(default_factory=dict)
+    wordings: Wordings = "per_epoch"
+    train_limit: int | None = None
+    objective: Objective = "cross_entropy"
+    objective_weight: float = 1.0
+    selection: Selection = "metric"
+    selection_rows: int = 64
+    early_stopping_patience: int | None = None
