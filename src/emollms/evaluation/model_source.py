@@ -14,6 +14,7 @@ from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.hashing import weights_hash
 from emollms.inference.predictions import Prediction
+from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
 from emollms.tasks import Task
 
@@ -27,7 +28,8 @@ class ModelSource:
     """A model, here or behind a server.
 
     Args:
-        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or the name that the server knows it by.
+        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `smollm2.resolve`), or the name that
+            the server knows it by.
         mode: how its answers are decoded.
         engine: which engine; None for `endpoint` where there is a server, else `transformers`.
         url: address of the server.
@@ -70,7 +72,7 @@ class ModelSource:
         about: dict[str, Any] = {"engine": self.engine, "template": self.template}
         if self.kind == "endpoint":
             return about | {"model": self.model, "endpoint": self.url}
-        folder = Path(self.model)
+        folder = Path(resolve(self.model))
         known = {"weights": weights_hash(folder)} if folder.is_dir() else {"model": self.model}
         return about | known | {"dtype": self.dtype}
 
@@ -108,7 +110,7 @@ class ModelSource:
                 self._opened = engines.open_engine(name, self.model, url=self.url, api=api)
             else:
                 _hide_bars()
-                model, revision = split_revision(self.model)
+                model, revision = split_revision(resolve(self.model))
                 options = {"revision": revision, "dtype": self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, url=self.url, **options)
         return self._opened

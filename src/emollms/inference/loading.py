@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from emollms.errors import UsageError
+from emollms.inference.smollm2 import resolve
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.framing import Template
 
@@ -24,7 +25,7 @@ def load(
     """Load a model and its tokenizer; code that comes with a model is never run.
 
     Args:
-        model: folder or repository; also of a PEFT adapter.
+        model: folder or repository, also of a PEFT adapter; or the packaged model, see `smollm2.resolve`.
         revision: branch, tag or commit of a repository.
         device: `auto` for the first accelerator, or a name as torch knows it.
         dtype: `auto` for float32 on CPU, where answers then depend on no batch, and the model's own elsewhere; or
@@ -37,6 +38,7 @@ def load(
     """
     place = _device(device)
     numbers = _dtype(dtype, place)
+    model = resolve(model)
     try:
         config = AutoConfig.from_pretrained(_base(model), revision=revision)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM

