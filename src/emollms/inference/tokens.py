@@ -57,10 +57,15 @@ class Codec:
         return model_input(self.tokenizer, prompt, self.template)[-_TAIL:]
 
     def _context(self, text: str) -> list[int]:
-        ids: list[int] = list(self.tokenizer(text).input_ids)
-        while not self.seq2seq and len(ids) > 1 and ids[-1] in self.ends and not _ends_in_special(self, text):
-            ids.pop()
-        return ids
+        return self.contexts([text])[0]
+
+    def contexts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of framed texts; for a decoder, without the end that some tokenizers add."""
+        found: list[list[int]] = [list(ids) for ids in self.tokenizer(list(texts)).input_ids]
+        for ids, text in zip(found, texts, strict=True):
+            while not self.seq2seq and len(ids) > 1 and ids[-1] in self.ends and not _ends_in_special(self, text):
+                ids.pop()
+        return found
 
     def _decoder_start(self, model: Any) -> tuple[int, ...]:
         """What a decoder starts with: the model's start token, and what answers begin with in training."""
