@@ -7,6 +7,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emollms.errors import EmollmsError, UsageError, unknown
@@ -67,15 +68,20 @@ class EvaluationData:
         Raises:
             EmollmsError: a file is missing, or is not the one that the manifest names.
         """
+        rows: list[Row] = self.table(task, split, COLUMNS).to_pylist()
+        return rows
+
+    def table(self, task: str, split: str, columns: Sequence[str]) -> pa.Table:
+        """Columns of a task's rows, as an Arrow table; otherwise as `rows`."""
         stem = f"data/{task}/{split}-"
-        files = [file for file in self.manifest.files if file.path.startswith(stem)]
-        rows: list[Row] = []
-        for file in sorted(files, key=lambda file: file.path):
+        files = sorted((file for file in self.manifest.files if file.path.startswith(stem)), key=lambda file: file.path)
+        tables = []
+        for file in files:
             path = self.folder / file.path
             if not path.is_file() or entry(self.folder, path).sha256 != file.sha256:
                 raise EmollmsError(f"{path} is not the file that the manifest names; get or build the data set again")
-            rows += pq.read_table(path, columns=COLUMNS).to_pylist()
-        return rows
+            tables.append(pq.read_table(path, columns=list(columns)))
+        return pa.concat_tables(tables) if tables else pa.table({name: [] for name in columns})
 
 
 def open_data(target: str) -> EvaluationData:
