@@ -140,10 +140,13 @@ def test_an_answer_ends_at_a_line_break_but_not_at_the_first():
 def test_special_tokens_come_from_tokenizer_and_model(family: str):
     codec = engine(family).codec
     ids = codec.prompt(prompts()[0])
-    assert codec.ends == {2}
-    assert ids.count(2) == {"t5": 1, "bart": 1, "opt": 1, "qwen2": 1}.get(family, 0)  # what the tokenizer adds
+    end = {"gpt2": "<|endoftext|>", "qwen2": "<|im_end|>"}.get(family, "</s>")
+    assert codec.ends == {codec.tokenizer.convert_tokens_to_ids(end)}
+    added = [token for token in ids if token in codec.ends]
+    assert len(added) == {"t5": 1, "bart": 1, "opt": 1, "qwen2": 1}.get(family, 0)  # what the tokenizer adds
     assert codec.decoder_start == {"t5": (0,), "bart": (2, 1)}.get(family, ())
-    assert codec.pad == (2 if family in ("llama", "gpt2") else 0)
+    pad = {"llama": "</s>", "gpt2": "<|endoftext|>", "qwen2": "<|endoftext|>"}.get(family, "<pad>")
+    assert codec.pad == codec.tokenizer.convert_tokens_to_ids(pad)
 
 
 def test_a_prompt_that_is_too_long_is_an_error_before_anything_runs():
@@ -206,7 +209,7 @@ def test_half_precision_runs():
 
 def test_a_chat_template_brings_no_second_start_token():
     coder = tokenizer("qwen2")
-    assert model_input(coder, "Hi ") == "<s>user\nHi </s>\n<s>assistant\n"
+    assert model_input(coder, "Hi ") == "<|im_start|>user\nHi <|im_end|>\n<|im_start|>assistant\n"
     assert model_input(coder, "Hi ", "frame") == model_input(None, "Hi ")
     chatty = tokenizer("llama")
     chatty.chat_template = CHATML
