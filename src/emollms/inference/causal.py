@@ -8,7 +8,7 @@ import torch
 from transformers import DynamicCache
 
 from emollms.inference import tries
-from emollms.inference.states import paths_of, pick, right_padded, root_scores, scores_along
+from emollms.inference.states import cache_name, paths_of, pick, right_padded, root_scores, scores_along
 from emollms.inference.tries import Node, Path
 
 _CHUNK = 1 << 26
@@ -43,7 +43,7 @@ class CausalRunner:
         options: dict[str, Any] = {
             "input_ids": ids,
             "attention_mask": mask,
-            "past_key_values": cache,
+            cache_name(self.takes): cache,
             "use_cache": True,
         }
         if "position_ids" in self.takes:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import UsageError
 from emollms.inference.smollm2 import resolve
@@ -40,7 +41,7 @@ def load(
     numbers = _dtype(dtype, place)
     model = resolve(model)
     try:
-        config = AutoConfig.from_pretrained(_base(model), revision=revision)
+        config = configuration(model, revision)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
         loaded: Any = kind.from_pretrained(model, revision=revision, dtype=numbers)
@@ -49,12 +50,12 @@ def load(
     return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)
 
 
-def _base(model: str) -> str:
-    """The model whose configuration tells the kind: for a folder with an adapter, the one it was made for."""
-    adapter = Path(model) / "adapter_config.json"
-    if adapter.is_file() and not (Path(model) / "config.json").is_file():
-        return str(json.loads(adapter.read_text(encoding="utf-8"))["base_model_name_or_path"])
-    return model
+def configuration(model: str, revision: str | None = None) -> Any:
+    """The configuration of a model; of an adapter, that of the model it was made for."""
+    adapter = find_adapter_config_file(model, revision=revision)
+    if adapter is None or (Path(model) / "config.json").is_file():
+        return AutoConfig.from_pretrained(model, revision=revision)
+    return AutoConfig.from_pretrained(json.loads(Path(adapter).read_text(encoding="utf-8"))["base_model_name_or_path"])
 
 
 def _device(name: str) -> torch.device:

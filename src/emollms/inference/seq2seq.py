@@ -1,12 +1,13 @@
 """Encoder-decoder models: the prompt is read once, each candidate by the decoder."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from emollms.inference.states import paths_of, right_padded, root_scores, scores_along
+from emollms.inference.states import cache_name, paths_of, right_padded, root_scores, scores_along
 from emollms.inference.tries import Node, Path
 
 _CHUNK = 1 << 26
@@ -23,6 +24,7 @@ class Seq2SeqRunner:
 
     def __init__(self, model: Any, pad: int, start: Sequence[int]) -> None:
         self.model, self.pad, self.first = model, pad, tuple(start)
+        self.cache = cache_name(inspect.signature(model.forward).parameters)
 
     def start(self, shared: Sequence[int], rests: Sequence[Sequence[int]]) -> "Seq2SeqState":
         """Read prompts; an encoder looks both ways, so nothing that they share can be kept."""
@@ -46,9 +48,9 @@ class Seq2SeqState:
     def _decode(self, ids: torch.Tensor) -> None:
         output = self.runner.model(
             encoder_outputs=BaseModelOutput(last_hidden_state=self.encoded), attention_mask=self.mask,
-            decoder_input_ids=ids, past_key_values=self.cache, use_cache=True,
+            decoder_input_ids=ids, use_cache=True, **{self.runner.cache: self.cache},
         )  # fmt: skip
-        self.cache, self.logits = output.past_key_values, output.logits[:, -1]
+        self.cache, self.logits = getattr(output, self.runner.cache), output.logits[:, -1]
 
     def step(self, tokens: Sequence[int]) -> None:
         """Go on by one token in each row."""

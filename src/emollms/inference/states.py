@@ -1,6 +1,6 @@
 """What both kinds of models have in common: a batch in the middle of its answers."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 import torch
@@ -36,6 +36,11 @@ class Runner(Protocol):
     def start(self, shared: Sequence[int], rests: Sequence[Sequence[int]]) -> State:
         """Read prompts: what they share, and the rest of each."""
         ...
+
+
+def cache_name(parameters: Container[str]) -> str:
+    """What a model that takes `parameters` calls its cache; transformers 5.24 changed the name."""
+    return "cache" if "cache" in parameters else "past_key_values"
 
 
 Picks = list[tuple[int, int, list[int]]]
