@@ -1,4 +1,4 @@
-"""A bar for rows that a model answers."""
+"""A bar for rows that a model answers, and for steps of training."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,11 +8,14 @@ Tell = Callable[[str, int, int], None]
 
 
 @contextmanager
-def row_bar() -> Iterator[Tell]:
-    """A bar on stderr with rows a second and the time left; silent where stderr is no terminal.
+def row_bar(unit: str = "rows") -> Iterator[Tell]:
+    """A bar on stderr with a rate and the time left; silent where stderr is no terminal.
+
+    Args:
+        unit: what is counted.
 
     Yields:
-        A function that takes what is worked on, how many rows are done, and how many there are.
+        A function that takes what is worked on, how many are done, and how many there are.
     """
     if not sys.stderr.isatty():
         yield lambda label, done, total: None
@@ -28,7 +31,7 @@ def row_bar() -> Iterator[Tell]:
 
         def tell(label: str, done: int, total: int) -> None:
             speed = bars.tasks[0].speed
-            rate = f"{speed:,.1f} rows/s" if speed else ""
+            rate = f"{speed:,.1f} {unit}/s" if speed else ""
             bars.update(bar, description=label, completed=done, total=total, rate=rate)
 
         yield tell

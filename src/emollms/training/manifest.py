@@ -11,7 +11,7 @@ NAME = "run.json"
 MODEL = "model"
 """Folder of a run with what was trained: an adapter, or all weights; with tokenizer and templates."""
 CHECKPOINTS = "checkpoints"
-LOG = "log.jsonl"
+CURVES = "curves.png"
 
 Architecture = Literal["causal", "seq2seq"]
 Method = Literal["full", "lora", "qlora"]

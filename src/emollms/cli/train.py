@@ -1,0 +1,95 @@
+"""`emollms train`: from a recipe to a checkpoint."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_fields, print_note
+from emollms.cli.progress import row_bar
+from emollms.errors import UsageError
+
+if TYPE_CHECKING:
+    from emollms.training.manifest import RunManifest
+
+app = typer.Typer()
+
+_TRAIN = examples(
+    "emollms train emosmol-135m --data out/aaid --out out/emosmol",
+    "emollms train emosmol-135m --data owner/aaid@v1.0.0 --out out/v-reg --set tasks=V-reg --set num_train_epochs=2",
+    "emollms train my-recipe.yaml --data out/aaid --out out/mine --set learning_rate=2e-5",
+)
+
+
+@app.command(epilog=_TRAIN)
+def train(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Its name (see `emollms recipes`), or a YAML file of your own.")
+    ],
+    data: Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run; it is an error if there is none to go on with.")
+    ] = False,
+) -> None:
+    """Tune a model. A run that was killed or stopped goes on when the same command is given again.
+
+    RUN gets model/ (weights or adapter, tokenizer, templates), run.json and curves.png. The exit code is 75 for a run
+    that was asked to stop (SIGTERM, Ctrl-C) and saved a checkpoint.
+    """
+    _calm_libraries()
+    from emollms.evaluation.data import open_data
+    from emollms.training.launch import launched
+    from emollms.training.recipe import load_recipe
+
+    chosen = load_recipe(recipe, changes or [])
+    if (code := launched(chosen)) is not None:
+        raise typer.Exit(code)
+    try:
+        from emollms.training.run import train as run
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
+    _hide_bars()
+    command = ("emollms", *sys.argv[1:])
+    with row_bar("steps") as tell:
+        done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
+    if int(os.environ.get("RANK", "0")):
+        return
+    _print_run(done.run)
+    print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'model'}")
+    print_note(f"next: emollms merge {out} --out MODEL, and emollms evaluate --model MODEL --data AEB --out SCORES")
+
+
+def _calm_libraries() -> None:
+    """Settings that libraries read when they are imported: threads that sleep while they wait, no bars of their own."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+
+def _hide_bars() -> None:
+    """Keep bars of transformers away: a run has one of its own."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _print_run(run: "RunManifest") -> None:
+    minutes = f"{run.seconds / 60:.1f} minutes"
+    fields: dict[str, object] = {
+        "steps": f"{run.steps} ({run.epochs:g} epochs)",
+        "time": f"{minutes} on {run.hardware.device}" + (f", resumed {run.resumed} times" if run.resumed else ""),
+        "tokens": f"{run.tokens:,} ({run.tokens / max(run.seconds, 1e-9):,.0f} a second), {run.answer_tokens:,} learnt",
+    }
+    if run.losses:
+        fields["loss"] = f"{run.losses[0].loss:.3f} → {run.losses[-1].loss:.3f}"
+    best = next((one for one in run.evaluations if one.step == run.best_step), None)
+    if best:
+        tasks = ", ".join(f"{task} {value:.3f}" for task, value in best.tasks.items())
+        fields["validation"] = f"step {best.step}, chosen by {run.selection}: {tasks or f'loss {best.loss:.3f}'}"
+    print_fields(fields)

@@ -1,0 +1,59 @@
+"""What takes part in a run beside the trainer, in the order in which it is called."""
+
+from collections.abc import Callable
+from typing import Any
+
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from emollms.training.checkpoints import MarkComplete
+from emollms.training.disk import CheckSpace, checkpoint_size
+from emollms.training.parsing import Parsed
+from emollms.training.sampler import TellEpoch
+from emollms.training.stop import StopOnSignal
+from emollms.training.usage import MeasureUsage
+
+KEEP = 2
+"""Checkpoints that stay: the newest, and the best where that is another."""
+
+
+def callbacks_for(
+    parsed: Parsed, trainer: Any, usage: MeasureUsage, stop: StopOnSignal, tell: Callable[[str, int, int], None]
+) -> list[TrainerCallback]:
+    """The callbacks of a run."""
+    patience = parsed.tuning.early_stopping_patience
+    early = [EarlyStoppingCallback(patience)] if patience and trainer.args.load_best_model_at_end else []
+    return [
+        TellEpoch(trainer.sampler),
+        *early,
+        stop,
+        CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
+        Progress(tell),
+        usage,
+        MarkComplete(KEEP),
+    ]
+
+
+class Progress(TrainerCallback):
+    """Tells how far a run is, with its loss and its rate.
+
+    Args:
+        tell: is told a line, the steps that are done, and all steps.
+    """
+
+    def __init__(self, tell: Callable[[str, int, int], None]) -> None:
+        self.tell = tell
+        self._shown = "training"
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        """Show the newest loss and score."""
+        for name, shown in (("loss", "loss"), ("eval_metric", "score"), ("eval_loss", "validation loss")):
+            if logs and name in logs:
+                self._shown = f"{shown} {float(logs[name]):.3f}"
+                break
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Tell."""
+        if state.is_world_process_zero:
+            self.tell(self._shown, state.global_step, state.max_steps)

