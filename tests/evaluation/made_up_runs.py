@@ -15,7 +15,13 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 
 def evaluate_made_up(
-    aeb: Path, out: Path, name: str, skill: float, said: Mapping[str, str] | None = None, mode: Mode = "expectation"
+    aeb: Path,
+    out: Path,
+    name: str,
+    skill: float,
+    said: Mapping[str, str] | None = None,
+    mode: Mode = "expectation",
+    limit: int | None = None,
 ) -> Path:
     """Evaluate answers that are right with probability `skill`, and give the folder.
 
@@ -26,6 +32,7 @@ def evaluate_made_up(
         skill: 0..1.
         said: answers of some rows, by id.
         mode: whether probabilities are scored.
+        limit: the most rows of a task.
     """
     data, generator = open_data(str(aeb)), random.Random(f"{skill}")
     tasks = data.tasks(TEST)
@@ -36,7 +43,8 @@ def evaluate_made_up(
         for task in tasks:
             file.add([predict(task, row, skill, generator, said or {}) for row in rows[task.name]])
     known = {row["id"]: task for task, own in rows.items() for row in own}
-    evaluate(FileSource(path, known, name), data, folder, Options(mode=mode), command=("emollms", "evaluate", name))
+    options = Options(mode=mode, limit=limit)
+    evaluate(FileSource(path, known, name), data, folder, options, command=("emollms", "evaluate", name))
     return folder
 
 

@@ -220,6 +220,35 @@ def test_differences_are_against_the_first(reported: Reported) -> None:
     assert len(reported.report.differences) == 14
 
 
+def test_a_sample_is_held_against_the_rows_of_both(reported: Reported, tmp_path: Path) -> None:
+    some = evaluate_made_up(reported.aeb, tmp_path, "some rows", 0.4, limit=5)
+    report = make_report([reported.folders[0], some])
+    found = {one.task: one for one in report.differences}
+    assert set(found) == {task.name for task in benchmark_tasks()}
+    assert {one.n for one in found.values()} == {5}
+    ids = [json.loads(line)["id"] for line in (some / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    kept = tmp_path / "kept.jsonl"
+    whole = (reported.folders[0] / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    kept.write_text("".join(f"{line}\n" for line in whole if json.loads(line)["id"] in ids), encoding="utf-8")
+    result = CliRunner().invoke(
+        app,
+        [
+            "evaluate",
+            "--predictions",
+            str(kept),
+            "--data",
+            str(reported.aeb),
+            "--out",
+            str(tmp_path / "kept"),
+            "--limit",
+            "5",
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    again = make_report([tmp_path / "kept", some])
+    assert {one.task: one.value for one in again.differences} == {name: one.value for name, one in found.items()}
+
+
 def test_overlaps_are_those_of_the_build(reported: Reported) -> None:
     manifest = json.loads((reported.aeb / "manifest.json").read_text(encoding="utf-8"))
     found = manifest["screening"]["overlaps"]

@@ -57,10 +57,8 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
 
 def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
     """The runs against the first: filled where the difference is above noise."""
-    against = f"{{}} against {names[0]}"
     values = [
-        _mark(one.task, one.run, Cell(one.value, one.low, one.high), against.format(names[one.run]))
-        | {"sure": one.above_noise}
+        _mark(one.task, one.run, Cell(one.value, one.low, one.high), _against(one, names)) | {"sure": one.above_noise}
         for one in found
     ]
     widest = max((abs(one[end]) for one in values for end in ("low", "high")), default=0.1)
@@ -78,6 +76,10 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
     height = len({one.task for one in found}) * (ROW + LANE * (len(names) - 1))
     about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
     return _picture(height, [zero, rules, dots], about, WIDTH)
+
+
+def _against(one: Difference, names: Sequence[str]) -> str:
+    return f"{names[one.run]} against {names[0]} on {one.n:,} rows"
 
 
 def _mark(row: str, run: int, one: Cell, name: str) -> Spec:

@@ -50,7 +50,7 @@ class BoardRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A run held against the first one on the same rows of a task; see `results.Comparison`."""
+    """A run held against the first one on the `n` rows of a task that both answered; see `results.Comparison`."""
 
     task: str
     run: int
@@ -58,6 +58,7 @@ class Difference:
     low: float
     high: float
     above_noise: bool
+    n: int
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
+
 from emollms.evaluation.published import published, published_scores
 from emollms.evaluation.report_answers import Answers
 from emollms.evaluation.report_content import BoardRow, Cell, Difference, MetricRow
 from emollms.evaluation.report_input import FigureEntry, Run, TaskEntry
+from emollms.evaluation.results import TaskScore
 from emollms.evaluation.schemes import SCHEMES
 from emollms.evaluation.scoring import compare
 from emollms.tasks import TASKS, Task
@@ -84,15 +87,23 @@ def parts(
 
 
 def differences(answers: Sequence[Answers | None]) -> list[Difference]:
-    """The runs held against the first, where they answered the same rows by the same policy."""
+    """The runs held against the first on the rows that both answered, where they are scored by the same policy."""
     first = answers[0]
     found = []
     for number, other in enumerate(answers[1:], 1):
-        if first is None or other is None or list(first.places) != list(other.places):
+        if first is None or other is None or first.score.policy != other.score.policy:
             continue
-        if first.score.policy != other.score.policy:
+        own, against = _on_common_rows(other, first)
+        if own.n < 2 or not own.sheet.same_rows(against.sheet):
             continue
-        seen = compare(other.score, first.score)
+        seen = compare(own, against)
         limits = seen.interval
-        found.append(Difference(seen.task, number, seen.difference, limits.low, limits.high, seen.above_noise))
+        found.append(Difference(seen.task, number, seen.difference, limits.low, limits.high, seen.above_noise, seen.n))
     return found
+
+
+def _on_common_rows(one: Answers, other: Answers) -> tuple[TaskScore, TaskScore]:
+    """The scores of two runs on the rows of both: a sample may stand beside a whole benchmark."""
+    ones = np.array([row_id in other.places for row_id in one.places], dtype=np.bool_)
+    others = np.array([row_id in one.places for row_id in other.places], dtype=np.bool_)
+    return one.score.on(ones), other.score.on(others)

@@ -1,10 +1,11 @@
 """What scoring gives: figures with intervals, a task's score, and the comparison of two."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emollms.evaluation.intervals import Interval
+from emollms.evaluation.metrics import Flags
 from emollms.evaluation.schemes import Policy
 from emollms.evaluation.sheet import Sheet
 
@@ -80,6 +81,10 @@ class TaskScore:
     def invalid_rate(self) -> float:
         """Their share, 0..1."""
         return self.invalid_count / self.n if self.n else 0.0
+
+    def on(self, rows: Flags) -> "TaskScore":
+        """What `scoring.compare` needs of some of the rows; the metrics stay those of all."""
+        return replace(self, n=int(rows.sum()), sheet=self.sheet.only(rows))
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the rows, as `scores.json` has it."""

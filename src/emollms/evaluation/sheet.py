@@ -72,6 +72,13 @@ class Sheet:
             emotion=self.emotion[rows],
         )  # fmt: skip
 
+    def only(self, rows: Flags) -> "Sheet":
+        """These rows, as if there were no others: emotions that have none of them go."""
+        taken = self.take(rows)
+        left, emotion = np.unique(taken.emotion, return_inverse=True)
+        present = tuple(self.emotions[index] for index in left) if self.emotions else ()
+        return replace(taken, emotions=present, emotion=emotion.astype(np.int64))
+
     def same_rows(self, other: "Sheet") -> bool:
         """Whether gold and emotions are the same, row by row."""
         return (
