@@ -122,7 +122,7 @@ def _frozen(value: object) -> object:
 def _pretend_before(original: Manifest, folder: Path) -> None:
     """Put the version before in place, if there was one, so that the build names it as the original does."""
     if original.supersedes:
-        before = original.model_copy(update=original.supersedes.model_dump())
+        before = Manifest.model_validate(original.model_dump() | original.supersedes.model_dump())
         folder.mkdir()
         before.write(folder)
 

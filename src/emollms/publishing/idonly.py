@@ -7,21 +7,20 @@ row; and the manifest of the data set, so that whoever has the corpora can build
 import hashlib
 import json
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from shutil import copyfile
 from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
-from jinja2 import Environment, StrictUndefined
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.checks import read_metadata
+from emollms.repository.card import render_card
 from emollms.repository.draft import bring_back, draft, move_in
 from emollms.repository.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, entry, read_manifest
+from emollms.repository.readme import card_values
 from emollms.repository.schema import features
 from emollms.repository.writer import TableWriter
 
@@ -177,10 +176,8 @@ def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], Tabl
             split["num_bytes"] = sum(table.bytes for key, table in chosen.items() if key[1] == split["name"])
         info["download_size"] = sum(path.stat().st_size for table in chosen.values() for path in table.files)
         info["dataset_size"] = sum(table.bytes for table in chosen.values())
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    template = environment.from_string((files("emollms.cards") / "dataset_ids.md.j2").read_text(encoding="utf-8"))
-    return template.render(
-        metadata=yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=120),
-        manifest=manifest,
-        columns=IDS_COLUMNS,
-    )
+    statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    values = card_values(manifest, statistics) | {"hashes_in": ORIGINAL}
+    first = next(iter(tables.values()))
+    row = next(pq.ParquetFile(first.files[0]).iter_batches(1)).to_pylist() if first.rows else [{}]
+    return render_card("dataset_ids.md.j2", metadata, **values, columns=IDS_COLUMNS, row=json.dumps(row[0], indent=2))

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from emollms.errors import EmollmsError
+from emollms.repository.card import dump_metadata
 
 BEGIN = re.compile(r"<!-- emollms: ([a-z-]+) -->")
 END = "<!-- /emollms: {} -->"
@@ -160,8 +161,3 @@ def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
 
 def _dump(values: Mapping[str, Any]) -> str:
     return dump_metadata(values) if values else ""
-
-
-def dump_metadata(values: Mapping[str, Any]) -> str:
-    """YAML as all our cards have it: keys in their order, a key a line."""
-    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=120)

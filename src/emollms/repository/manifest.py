@@ -125,10 +125,18 @@ class SensitiveCount(_Strict):
 
 
 class Superseded(_Strict):
-    """The version that this one takes the place of."""
+    """The version that this one takes the place of, as its manifest has it.
+
+    Args:
+        version, content_hash, settings, counts, made_with: as in `Manifest`; of manifests from before they were kept,
+            the last three are empty.
+    """
 
     version: str
     content_hash: str
+    settings: dict[str, object] = {}
+    counts: list[CountEntry] = []
+    made_with: str = ""
 
 
 class Manifest(_Strict):

@@ -160,7 +160,7 @@ class Pipeline:
             for number, path in enumerate(table.files)
         }
         _write_json(self.folder / "croissant.json", croissant(manifest, data_files))
-        readme = render_readme(manifest, self.tables, self.filters.examples())
+        readme = render_readme(manifest, self.tables, statistics, self.filters.examples(), self.folder)
         (self.folder / "README.md").write_text(readme, encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
         manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
@@ -185,7 +185,7 @@ class Pipeline:
             title=settings.data_set.title,
             version=version,
             content_hash=hashlib.sha256(hashes.encode()).hexdigest(),
-            supersedes=Superseded(version=older.version, content_hash=older.content_hash) if older else None,
+            supersedes=Superseded(**older.model_dump(include=set(Superseded.model_fields))) if older else None,
             redistribution=strictest([corpus.meta for corpus in settings.sources()]),
             settings=settings.as_json(),
             sources=sources,

@@ -1,100 +1,144 @@
 """The README of a dataset repo: YAML metadata that `load_dataset` reads, and a text, both made from the data."""
 
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
-
-import yaml
-from jinja2 import Environment, StrictUndefined
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from emollms.corpora.catalogue import get_corpus
+from emollms.prompts.instructions import wordings
+from emollms.repository.card import render_card
+from emollms.repository.card_metadata import Tables, card_metadata, languages
+from emollms.repository.card_rows import card_rows, may_show, rejected_examples
+from emollms.repository.card_statistics import Statistics, statistics_tables
 from emollms.repository.manifest import Manifest
-from emollms.repository.schema import COLUMNS, ROW_SCHEMA, features
-from emollms.repository.writer import TableWriter
-from emollms.tasks import get_task
+from emollms.repository.schema import COLUMNS
+from emollms.repository.specs import get_data_set
+from emollms.tasks import MultiLabelTask, RegressionTask, Task, get_task
 
-Tables = Mapping[tuple[str, str], TableWriter]
-"""The finished tables, by task and split."""
-
-SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+_KEY = re.compile(r"@\w+\{([^,}]+)")
 
 
-def render_readme(manifest: Manifest, tables: Tables, pairs: Sequence[Mapping[str, object]]) -> str:
+def render_readme(
+    manifest: Manifest,
+    tables: Tables,
+    statistics: Statistics,
+    pairs: Sequence[Mapping[str, object]],
+    folder: Path,
+) -> str:
     """The README.
 
     Args:
         manifest: what the data set is, its files still missing.
         tables: its tables.
+        statistics: what `statistics.json` holds.
         pairs: a few pairs of near-duplicates to show, with `PAIR_SCHEMA`.
+        folder: the repo, with `rejected.parquet` in it.
     """
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    template = environment.from_string((files("emollms.cards") / "dataset.md.j2").read_text(encoding="utf-8"))
-    return template.render(
-        metadata=yaml.safe_dump(_metadata(manifest, tables), sort_keys=False, allow_unicode=True, width=120),
-        manifest=manifest,
-        pairs=pairs,
-        text_may_be_shown=manifest.redistribution == "text",
+    rows = card_rows(tables)
+    return render_card(
+        "dataset.md.j2",
+        card_metadata(manifest, tables),
+        **card_values(manifest, statistics),
+        rows=rows,
+        origins={row.origin for row in rows},
         columns=COLUMNS,
-        tasks={count.task: get_task(count.task) for count in manifest.counts},
-        corpora=[get_corpus(source.corpus).meta for source in manifest.sources],
-        config=manifest.counts[0].task if manifest.counts else "default",
+        pairs=[_shown(pair) for pair in pairs],
+        rejected=rejected_examples(folder / "rejected.parquet"),
+        statistics=statistics_tables(statistics),
     )
 
 
-def _metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
-    corpora = [get_corpus(source.corpus).meta for source in manifest.sources]
-    licences = sorted({corpus.licence for corpus in corpora})
-    languages = sorted({language for corpus in corpora for language in corpus.languages})
-    chosen = manifest.settings["languages"]
-    assert isinstance(chosen, list)
-    rows = sum(table.rows for table in tables.values())
-    own = {} if len(licences) == 1 else {"license_name": "several", "license_link": "README.md#sources"}
+def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
+    """What the cards of a data set and of its id-only form have in common.
+
+    Args:
+        manifest: what the data set is.
+        statistics: what `statistics.json` holds.
+    """
+    tasks = {count.task: get_task(count.task) for count in manifest.counts}
+    corpora = {source.corpus: get_corpus(source.corpus).meta for source in manifest.sources}
     return {
-        "pretty_name": manifest.title,
-        "license": licences[0] if len(licences) == 1 else "other",
-        **own,
-        "language": languages if "all" in chosen else [language for language in chosen if language in languages],
-        "task_categories": ["text-classification", "text-generation"],
-        "size_categories": [next((name for limit, name in SIZES if rows < limit), "1M<n<10M")],
-        "tags": ["emotion", "sentiment", "affective-computing", "instruction-tuning"],
-        "configs": [_config(name, tables) for name in _config_names(tables)],
-        "dataset_info": [_info(name, tables) for name in _config_names(tables)],
+        "manifest": manifest,
+        "about": get_data_set(manifest.data_set).about,
+        "tasks": tasks,
+        "answers": {name: answer_form(task) for name, task in tasks.items()},
+        "corpora": corpora,
+        "hashes_in": "manifest.json",
+        "keys": {name: found[1] for name, meta in corpora.items() if (found := _KEY.search(meta.citation))},
+        "texts_of": _texts_of(statistics),
+        "citations": [meta.citation for meta in corpora.values()],
+        "bound": [source for source in manifest.sources if source.redistribution != "text"],
+        "languages": languages(manifest),
+        "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
+        "wordings": {name: len(wordings(name)) for name in tasks},
+        "command": build_command(manifest),
+        "changes": list(changes(manifest)),
+        "config": manifest.counts[0].task if manifest.counts else "default",
+        "split": manifest.counts[0].split if manifest.counts else "train",
     }
 
 
-def _config_names(tables: Tables) -> list[str]:
-    return ["default", *dict.fromkeys(task for task, _ in tables)]
+def answer_form(task: Task) -> str:
+    """What an answer to a task looks like, for people."""
+    if isinstance(task, RegressionTask):
+        native = "" if (task.low, task.high) == (0, 1) else f" (natively {task.low:g} to {task.high:g})"
+        return f"a score, 0 to 1{native}"
+    if isinstance(task, MultiLabelTask):
+        return f"any of {len(task.labels)} labels"
+    return f"one of {len(getattr(task, 'classes', ()))} ordered classes"
 
 
-def _of_config(name: str, tables: Tables) -> dict[str, list[TableWriter]]:
-    """The tables of a config, by split."""
-    chosen: dict[str, list[TableWriter]] = {}
-    for (task, split), table in tables.items():
-        if name in ("default", task):
-            chosen.setdefault(split, []).append(table)
-    return chosen
+def build_command(manifest: Manifest) -> str:
+    """The command that builds the data set again."""
+    settings = manifest.settings
+    words = ["emollms", "build", manifest.data_set, "--version", manifest.version, "--profile", settings["profile"]]
+    words += ["--corpora", ",".join(source.corpus for source in manifest.sources)]
+    for name in ("tasks", "languages"):
+        chosen = settings[name]
+        assert isinstance(chosen, list)
+        words += [f"--{name}", ",".join(chosen)] if chosen else []
+    words += [f"--{name}" for name in ("quarantine", "mask") if settings[name]]
+    return shlex.join([*map(str, words), "--out", manifest.data_set])
 
 
-def _config(name: str, tables: Tables) -> dict[str, object]:
-    folder = "*" if name == "default" else name
-    data_files = [{"split": split, "path": f"data/{folder}/{split}-*.parquet"} for split in _of_config(name, tables)]
-    return {"config_name": name, "data_files": data_files}
+def changes(manifest: Manifest) -> Iterator[str]:
+    """What differs from the version before, a line each."""
+    before = manifest.supersedes
+    if before is None:
+        return
+    if before.content_hash == manifest.content_hash:
+        yield "no row differs; the description does"
+    old = {f"{count.task}, {count.split}": count.rows for count in before.counts}
+    new = {f"{count.task}, {count.split}": count.rows for count in manifest.counts}
+    for group in dict.fromkeys([*old, *new]) if old else ():
+        if old.get(group, 0) != new.get(group, 0):
+            yield f"{group}: {old.get(group, 0):,} rows became {new.get(group, 0):,}"
+    for name in manifest.settings if before.settings else ():
+        was, now = before.settings.get(name), manifest.settings[name]
+        if was != now:
+            yield f"setting `{name}`: {_words(was)} became {_words(now)}"
+    if before.made_with not in ("", manifest.made_with):
+        yield f"built by emollms {before.made_with} then, {manifest.made_with} now"
 
 
-def _info(name: str, tables: Tables) -> dict[str, object]:
-    splits = [
-        {
-            "name": split,
-            "num_bytes": sum(table.bytes for table in chosen),
-            "num_examples": sum(table.rows for table in chosen),
-        }
-        for split, chosen in _of_config(name, tables).items()
-    ]
-    paths = [path for chosen in _of_config(name, tables).values() for table in chosen for path in table.files]
-    return {
-        "config_name": name,
-        "features": features(ROW_SCHEMA, None if name == "default" else get_task(name)),
-        "splits": splits,
-        "download_size": sum(path.stat().st_size for path in paths),
-        "dataset_size": sum(table.bytes for chosen in _of_config(name, tables).values() for table in chosen),
-    }
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def _texts_of(statistics: Statistics) -> dict[str, int]:
+    """How many texts each corpus has in a data set, over all tasks and splits."""
+    found: dict[str, int] = {}
+    for figures in statistics.values():
+        for corpus, count in figures.get("corpus", {}).items():
+            found[corpus] = found.get(corpus, 0) + count
+    return found
+
+
+def _shown(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """A pair; its texts are None where one of them may not be shown."""
+    both = all(may_show(pair[f"id_{side}"], pair[f"text_{side}"]) for side in "ab")
+    return dict(pair) if both else {**pair, "text_a": None, "text_b": None}
