@@ -1,0 +1,220 @@
+"""A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
+
+import torch
+from peft import LoraConfig
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from transformers import Seq2SeqTrainingArguments
+from trl.scripts.utils import TrlParser
+from trl.trainer.model_config import ModelConfig
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.utils import get_peft_config
+
+from emollms.errors import UsageError, shorten, unknown
+from emollms.training.arguments import TuningArguments
+from emollms.training.families import architecture
+from emollms.training.manifest import Method
+from emollms.training.recipe import Recipe
+
+Device = Literal["auto", "cpu"]
+
+_OWN_WAY = (
+    "rows are prepared by this package: completion-only loss, no packing, one template for training and inference"
+)
+_REFUSED = {
+    "output_dir": "the folder of a run is named by --out",
+    "resume_from_checkpoint": "a run goes on with --resume",
+    "trust_remote_code": "code that comes with a model is never run",
+    "label_smoothing_factor": "the loss is that of `objective`",
+    "loss_type": "the loss is that of `objective`",
+    "metric_for_best_model": "the best checkpoint is chosen by `selection`",
+    **dict.fromkeys(
+        (
+            "packing", "packing_strategy", "padding_free", "eval_packing", "assistant_only_loss", "dataset_text_field",
+            "dataset_kwargs", "dataset_num_proc", "chat_template_path", "eos_token", "pad_token", "truncation_mode",
+        ),
+        _OWN_WAY,
+    ),
+}  # fmt: skip
+"""Settings of the libraries that would have no effect here; setting one to anything but false or null is an error."""
+
+
+@dataclass
+class Seq2SeqConfig(Seq2SeqTrainingArguments):
+    """Settings of transformers for an encoder-decoder, and the longest row, which for decoders is one of TRL's.
+
+    Args:
+        max_length: the most tokens of a prompt; None for no limit.
+    """
+
+    max_length: int | None = field(default=1024, metadata={"help": "The most tokens of a prompt."})
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The settings of a run.
+
+    Args:
+        tuning: this project's own.
+        training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
+        model: those of the model.
+        peft: those of the adapter; None where all weights are trained.
+        notes: what was changed for a machine without an accelerator, one line each.
+    """
+
+    tuning: TuningArguments
+    training: SFTConfig | Seq2SeqConfig
+    model: ModelConfig
+    peft: LoraConfig | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        """What is trained: all weights, an adapter, or an adapter of a quantised model."""
+        if self.peft is None:
+            return "full"
+        return "qlora" if self.model.load_in_4bit or self.model.load_in_8bit else "lora"
+
+
+class _Parser(TrlParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
+    """Give a recipe its meaning.
+
+    Without an accelerator a run is made to fit the processor: TF32, fused kernels, flash attention and optimisers of
+    eight bits are left out, which changes speed and memory alone, and half precision is bfloat16. The `notes` say so.
+
+    Args:
+        recipe: the recipe.
+        output_dir: where the trainer puts its checkpoints.
+        device: `auto` for the accelerator, where there is one, or `cpu`.
+
+    Raises:
+        UsageError: a key is unknown, a value is wrong, or settings do not go together.
+    """
+    kind = SFTConfig if architecture(_family(recipe)) == "causal" else Seq2SeqConfig
+    types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
+    values = _checked(recipe, types)
+    values, notes = _fitted(values, device)
+    parser = _Parser(cast(Any, types))
+    parser.set_defaults_with_config(**values, output_dir=str(output_dir))
+    with _one_line(recipe):
+        tuning, training, model = parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)
+        if (model.load_in_4bit or model.load_in_8bit) and not model.use_peft:
+            raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
+        if architecture(tuning.family) == "seq2seq":
+            model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
+        return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), notes)
+
+
+def _family(recipe: Recipe) -> str:
+    for key in ("family", "model_name_or_path"):
+        if not isinstance(recipe.values.get(key), str):
+            raise UsageError(
+                f"{recipe.where(key)}: {key} is missing; a recipe names its model, and its family, as text"
+            )
+    try:
+        architecture(family := str(recipe.values["family"]))
+    except UsageError as error:
+        raise UsageError(f"{recipe.where('family')}: {error}") from None
+    return family
+
+
+def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
+    """The values, each as the type of its field."""
+    hints = {
+        name: hint for one in types for name, hint in get_type_hints(one).items() if name in one.__dataclass_fields__
+    }
+    metadata = {name: one.__dataclass_fields__[name].metadata for one in types for name in one.__dataclass_fields__}
+    checked = {}
+    for key, value in recipe.values.items():
+        if key not in hints:
+            raise UsageError(f"{recipe.where(key)}: {_unknown_key(key, hints, recipe)}")
+        if key in _REFUSED and value not in (None, False):
+            raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_REFUSED[key]}")
+        try:
+            checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
+    return checked
+
+
+def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
+    if key in SFTConfig.__dataclass_fields__:
+        return f"{key} is for decoders, and {recipe.values['family']} is a family of encoder-decoders; leave it out"
+    if key in Seq2SeqConfig.__dataclass_fields__:
+        return f"{key} is for encoder-decoders, and {recipe.values['family']} is a family of decoders; leave it out"
+    near = get_close_matches(key, known, n=3, cutoff=0.6)
+    hint = (
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "keys are the fields of TuningArguments of this package, SFTConfig and ModelConfig of TRL"
+    )
+    return f"unknown key {key!r}; {hint}"
+
+
+def _as_type(value: object, hint: Any, choices: list[str] | None) -> Any:
+    """`value` as the type of a field: whole numbers from `8`, lists from a single word, and so on."""
+    options = get_args(hint) if get_origin(hint) is not Literal else ()
+    lists = [one for one in (hint, *options) if get_origin(one) is list]
+    if isinstance(value, str) and lists and str not in options:
+        value = [value]
+    enums = [one for one in options if isinstance(one, type) and issubclass(one, Enum)]
+    allowed = choices or [member.value for enum in enums for member in enum]
+    if allowed and value is not None and value not in allowed:
+        raise unknown("value", str(value), map(str, allowed))
+    if isinstance(value, bool) and bool not in (hint, *options) and Any not in (hint, *options):
+        raise ValueError(f"{str(value).lower()} is no value for it")
+    try:
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise ValueError(f"{problem[0].lower()}{problem[1:]}, not {shorten(repr(value))}") from None
+
+
+def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values for this machine, and what was changed for it."""
+    has_accelerator = torch.accelerator.is_available() and device == "auto" and not values.get("use_cpu")
+    if has_accelerator:
+        return dict(values), ()
+    changes: dict[str, Any] = {}
+    if values.get("tf32"):
+        changes["tf32"] = None
+    if str(values.get("attn_implementation") or "").startswith(("flash", "kernels")):
+        changes["attn_implementation"] = None
+    if values.get("use_liger_kernel"):
+        changes["use_liger_kernel"] = False
+    if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
+        changes["optim"] = "adamw_torch_fused"
+    if values.get("fp16"):
+        changes |= {"fp16": False, "bf16": True}
+    notes = tuple(f"{key}: {_shown(values.get(key))} → {_shown(new)}, without a GPU" for key, new in changes.items())
+    return {**values, **changes, "use_cpu": True}, notes
+
+
+def _shown(value: object) -> str:
+    return "default" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def _one_line(recipe: Recipe) -> Iterator[None]:
+    """What the libraries say of settings that do not go together, as one line."""
+    try:
+        with warnings.catch_warnings():
+            # TRL's default still goes by the old name of the setting
+            warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
+            yield
+    except (ValueError, TypeError, ImportError, OSError, NotImplementedError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{recipe.path}: {reason}") from error

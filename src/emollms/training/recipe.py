@@ -1,0 +1,155 @@
+"""Recipes: one YAML a training run. Found and read here, and changed by `key=value`; `parsing` gives them meaning."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from emollms.errors import Place, UsageError, shorten, unknown
+
+SUFFIXES = (".yaml", ".yml")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it in settings, and as its version 1.2 has it: `1e-4` is a number, `no` is a word."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [one for one in resolvers if first not in "yYnNoO" or one[0] != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training run as its file describes it.
+
+    Args:
+        name: its name among the recipes that come with the package, else its path as it was given.
+        path: its file.
+        about: one line for people; empty where the file has none.
+        values: all that it says, with what overrides changed.
+        sha256: hash of its file, without overrides.
+        overrides: what was changed, as `key=value`.
+        lines: the line of each key in the file, from 1.
+    """
+
+    name: str
+    path: Path
+    about: str
+    values: Mapping[str, object]
+    sha256: str
+    overrides: tuple[str, ...]
+    lines: Mapping[str, int]
+
+    def where(self, key: str) -> str:
+        """Where a key was set, for errors: `--set key=…`, or file and line."""
+        for override in reversed(self.overrides):
+            if override.partition("=")[0].strip() == key:
+                return f"--set {shorten(override)}"
+        return str(Place(str(self.path), self.lines.get(key, 0)))
+
+
+def find_recipes() -> dict[str, Path]:
+    """The recipes that come with the package, by name: the stem of the file, or its path where stems are the same."""
+    root = Path(str(files("emollms.recipes")))
+    found = sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    stems = Counter(path.stem for path in found)
+    named = {path.stem if stems[path.stem] == 1 else _below(root, path): path for path in found}
+    return dict(sorted(named.items()))
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        name_or_path: name, or path below `recipes/`, of one that comes with the package; or a YAML file.
+        overrides: `key=value`, the value as YAML; the last one of a key counts.
+
+    Raises:
+        UsageError: there is no such recipe, or it or an override is broken.
+    """
+    name, path = _find(name_or_path)
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the recipe {path}: {error}") from error
+    values, lines = _read(text, path)
+    for override in overrides:
+        key, value = _override(override)
+        values[key] = value
+    about = str(values.get("about") or "")
+    return Recipe(name, path, about, values, hashlib.sha256(raw).hexdigest(), tuple(overrides), lines)
+
+
+def _below(root: Path, path: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def _find(name_or_path: str) -> tuple[str, Path]:
+    recipes = find_recipes()
+    if name_or_path in recipes:
+        return name_or_path, recipes[name_or_path]
+    root = Path(str(files("emollms.recipes")))
+    for name, path in recipes.items():
+        if _below(root, path) == name_or_path:
+            return name, path
+    path = Path(name_or_path)
+    if path.suffix in SUFFIXES:
+        if path.is_file():
+            return name_or_path, path
+        near = get_close_matches(path.stem, recipes, n=1, cutoff=0.6)
+        hint = f"; the recipe {near[0]} comes with the package" if near else "; `emollms recipes` lists those there are"
+        raise UsageError(f"no such file: {name_or_path}{hint}")
+    raise unknown("recipe", name_or_path, recipes)
+
+
+def _read(text: str, path: Path) -> tuple[dict[str, object], dict[str, int]]:
+    """The values of a file, and the lines of its keys."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+        values = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(str(path), mark.line + 1 if mark else 0)
+        raise UsageError(
+            f"{place}: broken YAML: {error.problem or error.context}; write one `key: value` a line"
+        ) from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: broken YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
+        raise UsageError(f"{path}: not a recipe; write one `key: value` a line")
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key.value, str) or key.tag != "tag:yaml.org,2002:str":
+            raise UsageError(
+                f"{Place(str(path), line)}: the key {shorten(str(key.value))!r} is not a word; name a setting"
+            )
+        if key.value in lines:
+            raise UsageError(
+                f"{Place(str(path), line)}: {key.value} is set in line {lines[key.value]} already; keep one"
+            )
+        lines[key.value] = line
+    return values, lines
+
+
+def _override(text: str) -> tuple[str, object]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {shorten(text)!r} is not of the form key=value")
+    try:
+        return key.strip(), yaml.load(value, Loader=_Loader)
+    except yaml.YAMLError as error:
+        reason = getattr(error, "problem", None) or str(error).split("\n")[0]
+        raise UsageError(f"--set {shorten(text)!r}: the value is broken YAML: {reason}") from None
