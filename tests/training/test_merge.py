@@ -1,0 +1,321 @@
+import json
+import shutil
+import subprocess
+import sys
+import warnings
+from types import SimpleNamespace
+
+import pytest
+import torch
+from peft import PeftModel
+from training.finished_run import finished, load
+
+from emollms.cli import main
+from emollms.errors import EmollmsError, UsageError
+from emollms.training import merge_checks
+from emollms.training.merge import merge
+from emollms.training.merge_checks import BOUNDS, answers, prompts
+
+ATTENTION = {"llama": "q_proj v_proj", "llama-chat": "q_proj v_proj", "gemma3_text": "q_proj v_proj", "opt": "q_proj",
+             "bloom": "query_key_value", "t5": "q v", "bart": "q_proj v_proj"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="peft")  # of ties, which the tests are about
+        yield
+
+
+def lora(kind="llama", **more):
+    return {"r": 4, "target_modules": ATTENTION[kind].split(), **more}
+
+
+def adapter_answers(run, base, template="frame"):
+    """What the adapter says on its base, without this library's merge."""
+    model, _ = load(base)
+    tokenizer = load_tokenizer(run / "model")
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
+    return answers(PeftModel.from_pretrained(model, run / "model").eval(), tokenizer, template)
+
+
+def load_tokenizer(folder):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def differ(one, other):
+    return max(float((a - b).abs().max()) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("kind", ATTENTION)
+def test_merged_models_say_what_the_adapter_said(tmp_path, kind):
+    template = "chat" if kind == "llama-chat" else "frame"
+    run = finished(tmp_path, kind, template=template, **lora(kind))
+    done = merge(run, tmp_path / "merged")
+    model, tokenizer = load(tmp_path / "merged")
+    base = tmp_path / f"base-{kind}"
+    found = answers(model, tokenizer, template)
+    assert differ(found, adapter_answers(run, base, template)) < 1e-5
+    assert differ(found, answers(load(base)[0], tokenizer, template)) > 1e-3  # the adapter does something
+    assert done.dtype == "float32"
+    assert done.files == ["model.safetensors"]
+    assert done.parameters == sum(one.numel() for one in model.parameters())
+    assert 0 <= done.difference <= 1e-5
+    assert tokenizer.chat_template == load_tokenizer(base).chat_template
+    assert model.generation_config.max_new_tokens == 17
+    assert (tmp_path / "merged" / "run.json").read_bytes() == (run / "run.json").read_bytes()
+    assert not list(tmp_path.glob(".merged*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("llama", {"tied": True, **lora()}),
+        ("llama", {"tied": True, **lora(modules_to_save=["embed_tokens"])}),
+        ("llama", {"tied": True, **lora(modules_to_save=["lm_head"])}),
+        ("llama", {"tied": True, **lora(modules_to_save=["embed_tokens"], ensure_weight_tying=True)}),
+        ("llama", lora(modules_to_save=["embed_tokens", "lm_head"])),
+        ("llama", {"r": 4, "target_modules": ["q_proj", "embed_tokens"]}),
+        ("llama", {"r": 4, "target_modules": ["q_proj", "lm_head"], "tied": True}),
+        ("llama", {"resized": 5, **lora()}),
+        ("llama", {"resized": 5, "tied": True, **lora(modules_to_save=["embed_tokens", "lm_head"])}),
+        ("llama", lora(trainable_token_indices={"embed_tokens": [5, 6]})),
+        ("llama", lora(use_dora=True)),
+        ("t5", lora("t5", modules_to_save=["lm_head"])),
+        ("bart", {"resized": 5, **lora("bart")}),
+    ],
+)
+def test_embeddings_that_are_tied_trained_or_longer(tmp_path, kind, options):
+    run = finished(tmp_path, kind, **options)
+    merge(run, tmp_path / "merged")
+    model, tokenizer = load(tmp_path / "merged")
+    assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / f"base-{kind}")) < 1e-5
+    if options.get("resized"):
+        assert tokenizer.convert_tokens_to_ids("<mood4>") == len(tokenizer) - 1
+        assert model.get_input_embeddings().num_embeddings == len(tokenizer)
+
+
+@pytest.mark.parametrize("kind", ["llama", "t5"])
+def test_a_full_run_is_written_as_it_is(tmp_path, kind):
+    run = finished(tmp_path, kind)
+    assert merge(run, tmp_path / "merged").difference == 0
+    before, after = load(run / "model")[0].state_dict(), load(tmp_path / "merged")[0].state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_lower_precision_is_written_and_read_back(tmp_path, dtype):
+    run = finished(tmp_path, "llama", **lora())
+    done = merge(run, tmp_path / "merged", dtype=dtype)
+    assert done.dtype == dtype
+    assert 0 < done.difference <= BOUNDS[dtype]
+    assert json.loads((tmp_path / "merged" / "config.json").read_text())["dtype"] == dtype
+    size = (tmp_path / "merged" / "model.safetensors").stat().st_size
+    assert size == pytest.approx(2 * done.parameters, rel=0.1)
+
+
+def test_auto_is_the_precision_of_the_base(tmp_path):
+    run = finished(tmp_path, "llama", **lora())
+    model, _ = load(tmp_path / "base-llama")
+    model.to(torch.bfloat16).save_pretrained(tmp_path / "base-llama")
+    with pytest.raises(EmollmsError, match="not the model that the run was trained on"):
+        merge(run, tmp_path / "merged")
+    told = []
+    done = merge(run, tmp_path / "merged", base=str(tmp_path / "base-llama"), tell=told.append)
+    assert done.dtype == "bfloat16"
+    assert any("not the model that the run was trained on" in line for line in told)
+
+
+def test_many_files_with_an_index(tmp_path):
+    run = finished(tmp_path, "llama", **lora())
+    done = merge(run, tmp_path / "merged", shard_size="50KB")
+    assert len(done.files) > 2
+    index = json.loads((tmp_path / "merged" / "model.safetensors.index.json").read_text())
+    assert set(index["weight_map"].values()) == set(done.files)
+    model, tokenizer = load(tmp_path / "merged")
+    assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / "base-llama")) < 1e-5
+
+
+def test_a_second_time_nothing_is_done(tmp_path):
+    run, out = finished(tmp_path, "llama", **lora()), tmp_path / "merged"
+    first = merge(run, out)
+    times = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    again = merge(run, out)
+    assert (first.already, again.already, again.files) == (False, True, first.files)
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == times
+    with pytest.raises(UsageError, match="holds this run's model in float32, not bfloat16"):
+        merge(run, out, dtype="bfloat16")
+
+
+def test_another_thing_is_never_overwritten(tmp_path):
+    run, out = finished(tmp_path, "llama", **lora()), tmp_path / "merged"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="is there already; choose another --out, or remove it"):
+        merge(run, out)
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+def gone(run, base):
+    shutil.rmtree(base)
+
+
+def no_tokenizer(run, base):
+    (run / "model" / "tokenizer_config.json").unlink()
+
+
+def no_chat_template(run, base):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"template": "chat"}))
+
+
+def not_finished(run, base):
+    (run / "run.json").unlink()
+
+
+def cut_off(run, base):
+    weights = run / "model" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+
+
+def other_base(run, base):
+    from emollms.training.tiny import make_tiny
+
+    shutil.rmtree(base)
+    make_tiny("llama", base, seed=8)
+
+
+def quantised(run, base):
+    config = json.loads((base / "config.json").read_text())
+    method = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (base / "config.json").write_text(json.dumps(config | method))
+    record = json.loads((run / "run.json").read_text())
+    record["model"]["revision"] = None
+    (run / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (gone, r"base model .*base-llama is not there any more; name where it is with --base"),
+        (no_tokenizer, "has no tokenizer, and a model is never merged without one"),
+        (no_chat_template, "chat template"),
+        (not_finished, "holds no finished run: run.json is missing"),
+        (cut_off, "the adapter in .* does not fit its base .*incomplete metadata"),
+        (other_base, "is not the model that the run was trained on"),
+        (quantised, "is stored quantised; name the one it was made from with --base"),
+    ],
+)
+def test_what_is_missing_or_broken_is_told_and_leaves_nothing(tmp_path, harm, message):
+    run = finished(tmp_path, "llama", **lora())
+    harm(run, tmp_path / "base-llama")
+    with pytest.raises(EmollmsError, match=message) as told:
+        merge(run, tmp_path / "merged")
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.glob("*merged*"))
+
+
+def test_a_base_that_moved(tmp_path):
+    run = finished(tmp_path, "llama", **lora())
+    (tmp_path / "base-llama").rename(tmp_path / "moved")
+    told = []
+    merge(run, tmp_path / "merged", base=str(tmp_path / "moved"), tell=told.append)
+    assert not any("other hashes" in line for line in told)
+    model, tokenizer = load(tmp_path / "merged")
+    assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / "moved")) < 1e-5
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkeypatch):
+    run = finished(tmp_path, "llama", **lora())
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(EmollmsError, match=r"too small: the merged model needs .* and 1\.0 kB are free"):
+        merge(run, tmp_path / "merged")
+    assert not list(tmp_path.glob("*merged*"))
+
+
+def test_a_merge_that_says_something_else_is_not_kept(tmp_path, monkeypatch):
+    run = finished(tmp_path, "llama", **lora())
+
+    def spoiled(self, *_, **__):
+        with torch.no_grad():
+            next(self.parameters()).mul_(1.01)
+        return self.unload()
+
+    monkeypatch.setattr(PeftModel, "merge_and_unload", spoiled, raising=False)
+    with pytest.raises(
+        EmollmsError, match=r"logits differ by .* of the largest, and float32 allows 1e-05; nothing was"
+    ):
+        merge(run, tmp_path / "merged")
+    assert not list(tmp_path.glob("*merged*"))
+
+
+def test_numbers_that_are_none_are_no_agreement():
+    nothing = [torch.full((1, 3), float("nan"))]
+    with pytest.raises(EmollmsError, match="logits differ by nan"):
+        merge_checks.check_same([torch.ones(1, 3)], nothing, "float32")
+
+
+def test_a_tokenizer_that_changes_is_found(tmp_path):
+    run = finished(tmp_path, "llama", **lora())
+    tokenizer = load_tokenizer(run / "model")
+    other = load_tokenizer(finished(tmp_path / "other", "t5") / "model")
+    other.save_pretrained(tmp_path / "written")
+    with pytest.raises(EmollmsError, match="in another way when it is loaded again"):
+        merge_checks.check_tokenizer(tmp_path / "written", tokenizer, "frame")
+    tokenizer.save_pretrained(tmp_path / "bare")
+    with pytest.raises(EmollmsError, match="with a chat template, and the tokenizer has none"):
+        merge_checks.check_tokenizer(tmp_path / "bare", tokenizer, "chat")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from emollms.training import merge as module
+
+for moment, place in (("writing", "_check"), ("checking", "move_in")):
+    if (child := os.fork()) == 0:
+        setattr(module, place, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        module.merge(Path(sys.argv[1]), Path(sys.argv[2]) / moment)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+"""
+
+
+def test_a_kill_leaves_nothing_in_the_place_and_the_next_merge_goes_through(tmp_path):
+    run, out = finished(tmp_path, "llama", **lora()), tmp_path / "out"
+    subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], check=True)
+    assert {path.name for path in out.iterdir()} == {".writing.draft", ".checking.draft"}
+    assert (out / ".checking.draft" / "model.safetensors").is_file()
+    merge(run, out / "writing")
+    merge(run, out / "checking")
+    assert {path.name for path in out.iterdir()} == {"writing", "checking"}
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    run, out = finished(tmp_path, "llama", **lora()), tmp_path / "merged"
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["emollms", "merge", str(run), "--out", str(out), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
+
+    code, told = call("--dtype", "float64")
+    assert (code, "unknown dtype 'float64'" in told) == (2, True)
+    code, told = call("--shard-size", "lots")
+    assert (code, "--shard-size 'lots' is no size" in told) == (2, True)
+    code, told = call("--shard-size", "50KB")
+    assert code == 0
+    assert f"wrote {out}" in told
+    assert "logits differ by at most" in told
+    assert call() == (0, f"was there already, not merged again: {out}\n")
+    assert (run / "model" / "adapter_config.json").is_file()
+
+
+def test_prompts_have_what_tokenizers_differ_in():
+    text = "".join(prompts())
+    assert any(ord(letter) > 0xFFFF for letter in text)
+    assert any(letter.isdigit() for letter in text)
