@@ -15,6 +15,8 @@ class TuningArguments:
     Args:
         family: kind of the base model, such as `llama`, `opt` or `t5`; it must be that of the model's configuration.
         parameters: how many parameters the base model has; for estimates.
+        shape: `layers` of the base model (encoder and decoder together), its `width`, tokens of its `vocabulary`; for
+            estimates, which are rougher without.
         about: one line for people.
         accelerate: how it is distributed: a name of the settings that TRL ships (`single_gpu`, `multi_gpu`, `fsdp1`,
             `fsdp2`, `zero1`, `zero2`, `zero3`), a file of accelerate, or None for one process.
@@ -38,6 +40,7 @@ class TuningArguments:
 
     family: str
     parameters: float = 0.0
+    shape: dict[str, int] = field(default_factory=dict)
     about: str = ""
     accelerate: str | None = None
     processes: int = 1

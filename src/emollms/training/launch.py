@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from emollms.errors import UsageError, unknown
-from emollms.training.recipe import Recipe
+from emollms.training.recipe import Recipe, accelerate_settings
 
 
 def launched(recipe: Recipe) -> int | None:
@@ -54,7 +54,8 @@ def _file(settings: str) -> Path:
     spec = find_spec("trl")
     if spec is None or spec.origin is None:
         raise UsageError("this needs trl; install it with: pip install 'emollms[train]'")
-    known = {path.stem: path for path in (Path(spec.origin).parent / "accelerate_configs").glob("*.yaml")}
+    shipped = {path.stem: path for path in (Path(spec.origin).parent / "accelerate_configs").glob("*.yaml")}
+    known = shipped | accelerate_settings()
     if settings not in known:
         raise unknown("accelerate settings", settings, known)
     return known[settings]

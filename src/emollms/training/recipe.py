@@ -14,6 +14,8 @@ import yaml
 from emollms.errors import Place, UsageError, shorten, unknown
 
 SUFFIXES = (".yaml", ".yml")
+ACCELERATE = "accelerate"
+"""Folder below `recipes/` with settings of accelerate that TRL does not ship."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -61,8 +63,11 @@ class Recipe:
 
 def find_recipes() -> dict[str, Path]:
     """The recipes that come with the package, by name: the stem of the file, or its path where stems are the same."""
-    root = Path(str(files("emollms.recipes")))
-    found = sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+    root = _root()
+    found = sorted(
+        path for path in root.rglob("*")
+        if path.suffix in SUFFIXES and path.is_file() and path.relative_to(root).parts[0] != ACCELERATE
+    )  # fmt: skip
     stems = Counter(path.stem for path in found)
     named = {path.stem if stems[path.stem] == 1 else _below(root, path): path for path in found}
     return dict(sorted(named.items()))
@@ -92,6 +97,15 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     return Recipe(name, path, about, values, hashlib.sha256(raw).hexdigest(), tuple(overrides), lines)
 
 
+def accelerate_settings() -> dict[str, Path]:
+    """Settings of accelerate that recipes name and TRL does not ship, by name."""
+    return {path.stem: path for path in sorted((_root() / ACCELERATE).glob("*.yaml"))}
+
+
+def _root() -> Path:
+    return Path(str(files("emollms.recipes")))
+
+
 def _below(root: Path, path: Path) -> str:
     return path.relative_to(root).with_suffix("").as_posix()
 
@@ -100,7 +114,7 @@ def _find(name_or_path: str) -> tuple[str, Path]:
     recipes = find_recipes()
     if name_or_path in recipes:
         return name_or_path, recipes[name_or_path]
-    root = Path(str(files("emollms.recipes")))
+    root = _root()
     for name, path in recipes.items():
         if _below(root, path) == name_or_path:
             return name, path
