@@ -1,5 +1,6 @@
 """Cards from their templates in `cards/`: text in Markdown below metadata in YAML."""
 
+import json
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -35,6 +36,7 @@ def render_card(template: str, metadata: Mapping[str, Any], **values: Any) -> st
         "fenced": fenced,
         "bars": bars,
         "listed": listed,
+        "tojson_plain": lambda text: json.dumps(text, ensure_ascii=False),
     }
     text = _BLANK.sub("\n\n", environment.get_template(template).render(**values))
     return f"---\n{dump_metadata(metadata)}---\n\n{text.strip()}\n"
@@ -61,10 +63,10 @@ def fenced(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
-def bars(values: list[float]) -> str:
-    """A row of bars, from 0 to the largest value."""
-    top = max([*values, 1e-12])
-    return "".join(BARS[round(value / top * (len(BARS) - 1))] for value in values)
+def bars(values: list[float], low: float = 0.0) -> str:
+    """A row of bars, from `low` to the largest value."""
+    span = max([value - low for value in values] + [1e-12])
+    return "".join(BARS[round((value - low) / span * (len(BARS) - 1))] for value in values)
 
 
 def listed(names: list[str]) -> str:
