@@ -131,7 +131,8 @@ def _loss_axis(scale: Spec) -> Spec:
     low, high = scale["domain"]
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = (1,) if high / low > 1000 else (1, 2, 5)
-    return {"values": [step * 10.0**power for power in powers for step in steps], "format": "~g"}
+    values = [step * 10.0**power for power in powers for step in steps]
+    return {"values": [value for value in values if low <= value <= high], "format": "~g"}
 
 
 def _score_domain(values: Sequence[float]) -> list[float]:
