@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,8 @@ from types import TracebackType
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from emollms.repository.row_groups import RowGroups
 
 SHARD_ROWS = 1_000_000
 REPEATING = (
@@ -22,8 +24,8 @@ REPEATING = (
 class TableWriter:
     """Writes rows into `<stem>-00000.parquet`, and on into further files every million rows.
 
-    Files are cut into pages where the content says so, as `datasets` does it, so that a few new rows change few bytes
-    of a file and a version uploads quickly.
+    Row groups are cut where the content says so, and hold a page a column, so that a few new rows change few bytes of a
+    file and a version uploads quickly.
 
     Args:
         stem: path of the files without number and ending.
@@ -37,6 +39,7 @@ class TableWriter:
         self.rows = 0
         self.bytes = 0
         self._content = ContentHash(schema)
+        self._groups = RowGroups(schema)
         self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> "TableWriter":
@@ -47,18 +50,19 @@ class TableWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the open file; a table without rows gets one empty file."""
+        """Write what waits and close the open file; a table without rows gets one empty file."""
         if kind is None and self._writer is None:
             self._open()
         if self._writer is not None:
+            if kind is None:
+                self._write(self._groups.rest())
             self._writer.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append rows; each call makes one row group."""
+        """Append rows."""
         if self._writer is None or self.rows >= self.shard_rows * len(self.files):
             self._open()
-        assert self._writer is not None
-        self._writer.write_batch(batch)
+        self._write(self._groups.add(batch))
         self._content.update(batch)
         self.rows += batch.num_rows
         self.bytes += batch.nbytes
@@ -67,8 +71,14 @@ class TableWriter:
         """A hash of the rows written, in hexadecimal; it does not depend on how parquet stores them."""
         return self._content.hexdigest()
 
+    def _write(self, groups: Iterable[pa.RecordBatch]) -> None:
+        assert self._writer is not None
+        for group in groups:
+            self._writer.write_batch(group)
+
     def _open(self) -> None:
         if self._writer is not None:
+            self._write(self._groups.rest())
             self._writer.close()
         path = self.stem.with_name(f"{self.stem.name}-{len(self.files):05d}.parquet")
         self.files.append(path)
@@ -77,9 +87,13 @@ class TableWriter:
             self.schema,
             compression="zstd",
             use_dictionary=[name for name in REPEATING if name.split(".")[0] in self.schema.names],
-            use_content_defined_chunking=True,
-            write_page_index=True,
+            write_statistics=[field.name for field in self.schema if _has_limits(field)],
         )
+
+
+def _has_limits(field: pa.Field) -> bool:
+    """Whether the least and the greatest value of a column help to find rows; those of long texts only take room."""
+    return field.name in REPEATING or not (pa.types.is_string(field.type) or pa.types.is_list(field.type))
 
 
 @contextmanager
