@@ -152,6 +152,10 @@ class TestHub:
         """Somebody else commits files."""
         self.server.ask("POST", f"/_admin/push/{kind}/{self.repo}", files)
 
+    def collections(self) -> list[dict[str, object]]:
+        """All collections of the Hub."""
+        return self.server.ask("GET", "/_admin/collections")
+
     def log(self) -> list[dict[str, object]]:
         """The requests of this test."""
         return self.server.ask("GET", "/_admin/log")[self._log_start :]

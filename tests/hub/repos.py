@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LICENCES = ("mit", "apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc0-1.0", "other")
 
+SDKS = ("gradio", "docker", "static")
+
 
 @route("GET", "/api/whoami-v2")
 def whoami(hub: "Hub", request: Request) -> Answer:
@@ -34,6 +36,8 @@ def create(hub: "Hub", request: Request) -> Answer:
     url = f"{request.base}/{'' if kind == 'models' else f'{kind}/'}{name}"
     if (kind, name) in hub.store.repos:
         raise HubError(409, f"You already created this {kind[:-1]} repo", url=url)
+    if kind == "spaces" and wanted.get("sdk") not in SDKS:
+        raise HubError(400, f'"sdk" must be one of [{", ".join(SDKS)}]')
     hub.store.create(kind, name, wanted.get("visibility") == "private", request.user.name)
     return Answer({"url": url, "name": name, "id": name})
 

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hub import files, repos, uploads, xet
+from hub import collections, files, repos, uploads, xet
 from hub.faults import Fault, Faults
 from hub.store import HubError, Store
 from hub.web import USERS, Answer, Request, User, find, route
 
-ENDPOINTS = (repos, files, uploads, xet)
+ENDPOINTS = (collections, repos, files, uploads, xet)
 
 
 class Hub:
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(answer, fault.drop_answer)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
     def _body(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _log(self, path: str, status: int, body: bytes, user: User | None) -> None:
         if not path.startswith("/_admin/"):
             entry = {"method": self.command, "path": unquote(path), "status": status, "bytes": len(body)}
-            self.hub.log.append({**entry, "user": user.name if user else None})
+            self.hub.log.append({**entry, "user": user.name if user else None, "at": time.monotonic()})
 
     def log_message(self, *args: object) -> None:
         pass
@@ -153,6 +153,12 @@ def state(hub: Hub, request: Request, kind: str, repo: str) -> Answer:
     files = {path: asdict(file) for path, file in found.resolve("main").files.items()}
     shared = {"private": found.private, "gated": found.gated, "head": found.branches["main"]}
     return Answer({**shared, "branches": found.branches, "tags": found.tags, "history": history, "files": files})
+
+
+@route("GET", "/_admin/collections")
+def collected(hub: Hub, request: Request) -> Answer:
+    """All collections."""
+    return Answer([asdict(one) for one in hub.store.collections.values()])
 
 
 @route("POST", "/_admin/faults")

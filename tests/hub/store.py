@@ -79,10 +79,23 @@ class Repo:
             commit = self.commits[commit.parent] if commit.parent else None
 
 
+@dataclass
+class Collection:
+    """A page that groups repos; its items have `id` and `type`."""
+
+    slug: str
+    title: str
+    owner: str
+    private: bool
+    description: str
+    items: list[dict[str, str]] = field(default_factory=list)
+
+
 class Store:
-    """All repos, and all content."""
+    """All repos, all content, and the collections by slug."""
 
     def __init__(self) -> None:
+        self.collections: dict[str, Collection] = {}
         self.repos: dict[tuple[str, str], Repo] = {}
         self.blobs: dict[str, bytes] = {}
         self._number = count()

@@ -36,10 +36,13 @@ def main() -> None:
     with suppress(ImportError):
         import scipy.io  # noqa: F401 - `datasets` imports it with the first data set, which takes long
     import emollms.cli
+    import emollms.publishing.collections
     import emollms.publishing.datasets
+    import emollms.publishing.gguf
     import emollms.publishing.hydrate
     import emollms.publishing.publish
     import emollms.publishing.retry
+    import emollms.publishing.space_writer
     import emollms.publishing.status
 
     clock = Clock()

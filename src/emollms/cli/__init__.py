@@ -12,11 +12,28 @@ from typing import Annotated
 import typer
 
 from emollms import __version__
-from emollms.cli import corpora, datasets, duplicates, evaluate, export, merge, publish, quality, report, train
+from emollms.cli import (
+    corpora,
+    datasets,
+    duplicates,
+    evaluate,
+    export,
+    hub,
+    merge,
+    publish,
+    publish_model,
+    publish_space,
+    quality,
+    report,
+    train,
+)
 from emollms.cli.output import examples, print_error
 from emollms.errors import EmollmsError
 
-_MODULES = (corpora, datasets, duplicates, evaluate, export, merge, publish, quality, report, train)
+_MODULES = (
+    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality, report,
+    train,
+)  # fmt: skip
 
 app = typer.Typer(
     no_args_is_help=True,

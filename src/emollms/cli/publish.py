@@ -1,6 +1,7 @@
-"""`emollms publish`, `emollms hydrate` and `emollms status`: to the Hub, and back."""
+"""`emollms publish`: to the Hub, all or nothing. The commands of models and Spaces stand in modules of their own."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -12,28 +13,28 @@ from emollms.cli.output import examples, print_note, print_table
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.publishing.plan import Plan
+    from emollms.publishing.plan import Options, Plan
+    from emollms.publishing.release import Kind, Release
+    from emollms.publishing.remote import Remote
 
-app = typer.Typer()
-
-_PUBLISH = examples(
+_EXAMPLES = examples(
     "emollms publish dataset out/aeb --repo me/aeb            # shows what would be done",
     "emollms publish dataset out/aeb --repo me/aeb --yes",
+    "emollms publish model out/merged --repo me/model --scores out/scores/merged --yes",
+    "emollms space me/model@v1.0.0 --out out/demo && emollms publish space out/demo --repo me/demo --yes",
+)
+_DATASET = examples(
+    "emollms publish dataset out/aeb --repo me/aeb            # shows what would be done",
     "emollms publish dataset out/aeb --repo me/aeb --yes --gated auto --public",
     "emollms publish dataset out/aaid --ids-only --repo me/aaid-ids --yes",
 )
-_HYDRATE = examples(
-    "emollms hydrate me/aaid-ids --from ~/corpora --out out/aaid",
-    "emollms hydrate me/aaid-ids@v1.0.0 --out out/aaid",
-    "emollms hydrate out/aaid-ids --out out/aaid",
+
+app = typer.Typer(
+    name="publish",
+    no_args_is_help=True,
+    epilog=_EXAMPLES,
+    help="Publish to the Hub, all or nothing: in one commit that is verified, tagged, and loaded back.",
 )
-_STATUS = examples("emollms status me/aeb --data out/aeb")
-
-
-class Published(StrEnum):
-    """What can be published."""
-
-    dataset = "dataset"
 
 
 class Gate(StrEnum):
@@ -43,25 +44,27 @@ class Gate(StrEnum):
     manual = "manual"
 
 
-@app.command(epilog=_PUBLISH)
-def publish(
-    what: Annotated[Published, typer.Argument(help="What it is.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Its folder.")],
-    repo: Annotated[
-        str | None, typer.Option(metavar="OWNER/NAME", help="The repo; it is created, private, if it is not there.")
-    ] = None,
-    version: Annotated[
-        str | None, typer.Option(metavar="X.Y.Z", help="The version that it must be; it is tagged vX.Y.Z.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")] = False,
-    expect_head: Annotated[
-        str | None, typer.Option(metavar="SHA", help="Do nothing unless the repo is at this commit.")
-    ] = None,
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Delete files of the repo that are not of this version.")
-    ] = False,
-    public: Annotated[bool, typer.Option("--public", help="Show the repo to everybody, as the last step.")] = False,
-    gated: Annotated[Gate | None, typer.Option(help="Others must ask for access.")] = None,
+Repo = Annotated[
+    str | None, typer.Option(metavar="OWNER/NAME", help="The repo; it is created, private, if it is not there.")
+]
+Version = Annotated[str | None, typer.Option(metavar="X.Y.Z", help="The version; it is tagged vX.Y.Z.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")]
+ExpectHead = Annotated[str | None, typer.Option(metavar="SHA", help="Do nothing unless the repo is at this commit.")]
+Delete = Annotated[bool, typer.Option("--delete", help="Delete files of the repo that are not of this version.")]
+Public = Annotated[bool, typer.Option("--public", help="Show the repo to everybody, as the last step.")]
+Gated = Annotated[Gate | None, typer.Option(help="Others must ask for access.")]
+
+
+@app.command(epilog=_DATASET)
+def dataset(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A built data set, or the id-only form of one.")],
+    repo: Repo = None,
+    version: Version = None,
+    yes: Yes = False,
+    expect_head: ExpectHead = None,
+    delete: Delete = False,
+    public: Public = False,
+    gated: Gated = None,
     ids_only: Annotated[
         bool, typer.Option("--ids-only", help="Ids and hashes of the rows, not the rows: see `emollms hydrate`.")
     ] = False,
@@ -69,21 +72,18 @@ def publish(
         Path | None, typer.Option(metavar="DIR", help="With --ids-only: keep what is made there; --repo is not needed.")
     ] = None,
 ) -> None:
-    """Publish to the Hub, all or nothing: in one commit that is verified, tagged, and loaded back.
+    """Publish a data set; --version must be the one that it was built as.
 
     What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or
     HF_TOKEN.
     """
     from emollms.publishing.datasets import dataset_release
     from emollms.publishing.idonly import write_ids
-    from emollms.publishing.plan import Options, make_plan
-    from emollms.publishing.publish import publish as run
-    from emollms.publishing.remote import Remote
 
     if out and not ids_only:
         raise UsageError("--out goes with --ids-only")
-    if not repo and not out:
-        raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
+    if not out:
+        check_repo(repo)
     with ExitStack() as stack:
         if ids_only:
             made = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emollms-"))) / "ids"
@@ -93,17 +93,55 @@ def publish(
         if not repo:
             print_note(f"wrote ids and hashes of {release.name} {release.version} to {folder}")
             return
-        options = Options(expect_head, delete, public, gated.value if gated else None)
-        remote = Remote(repo)
-        plan = make_plan(release, remote, options)
-        _print_plan(plan, options.public)
-        if not yes:
-            print_note("nothing was changed; add --yes to do it")
-            return
-        done = run(plan, remote, options, print_note)
-        state = "published" if done.steps else "was there already, unchanged:"
-        print_note(f"{state} {release.name} {release.tag} in {repo}, commit {done.commit}")
-        print_note(f'load it: datasets.load_dataset("{repo}", revision="{release.tag}")')
+        options = make_options(expect_head, delete, public, gated)
+        push(repo, "dataset", lambda remote: release, options, yes)
+        if yes:
+            print_note(f'load it: datasets.load_dataset("{repo}", revision="{release.tag}")')
+
+
+def check_repo(repo: str | None) -> str:
+    """The name of the repo.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not repo:
+        raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
+    return repo
+
+
+def make_options(expect_head: str | None, delete: bool, public: bool, gated: Gate | None) -> "Options":
+    """What was allowed on the command line."""
+    from emollms.publishing.plan import Options
+
+    return Options(expect_head, delete, public, gated.value if gated else None)
+
+
+def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: "Options", yes: bool) -> "Release":
+    """Show the plan of a release, and carry it out where that is wanted.
+
+    Args:
+        repo: the repo.
+        kind: what it holds.
+        make: makes the release, once the repo is known.
+        options: what is allowed.
+        yes: whether to do it.
+    """
+    from emollms.publishing.plan import make_plan
+    from emollms.publishing.publish import publish
+    from emollms.publishing.remote import Remote
+
+    remote = Remote(repo, kind)
+    release = make(remote)
+    plan = make_plan(release, remote, options)
+    _print_plan(plan, options.public)
+    if not yes:
+        print_note("nothing was changed; add --yes to do it")
+        return release
+    done = publish(plan, remote, options, print_note)
+    state = "published" if done.steps else "was there already, unchanged:"
+    print_note(f"{state} {release.name} {release.tag} in {repo}, commit {done.commit}")
+    return release
 
 
 def _print_plan(plan: "Plan", public: bool) -> None:
@@ -124,50 +162,3 @@ def _print_plan(plan: "Plan", public: bool) -> None:
         print_note("it will be made public, as the last step")
     for note in release.notes:
         print_note(f"note: {note}")
-
-
-@app.command(epilog=_HYDRATE)
-def hydrate(
-    source: Annotated[
-        str, typer.Argument(metavar="REPO|DIR", help="OWNER/NAME, with @REVISION or without; or a folder.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
-    corpora: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="CORPORA", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
-    ] = None,
-) -> None:
-    """Build a data set from its ids and your own copy of the corpora; the hash of every row is checked."""
-    from emollms.publishing.hydrate import hydrate as run
-    from emollms.publishing.remote import Remote
-
-    with tempfile.TemporaryDirectory(prefix="emollms-") as cache:
-        if Path(source).is_dir():
-            ids = Path(source)
-        else:
-            repo, _, revision = source.partition("@")
-            ids = Remote(repo).download(revision or "main", Path(cache))
-        done = run(ids, out, corpora)
-    print_note(f"built {done.manifest.data_set} {done.manifest.version} in {out}: {done.rows:,} rows, as published")
-    if done.differing:
-        print_note(f"another version of emollms wrote these files otherwise: {', '.join(done.differing)}")
-
-
-@app.command(epilog=_STATUS)
-def status(
-    repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME.")],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set.")],
-) -> None:
-    """Tell whether what is on the Hub is what is here; the exit code is 1 if it is not.
-
-    The tag of the version that is here is looked at, or `main` if there is none.
-    """
-    from emollms.publishing.datasets import local_release_files
-    from emollms.publishing.status import compare
-
-    version, files = local_release_files(data)
-    found = compare(repo, version, files)
-    print_table(("what", "file"), [(kind, path) for kind, paths in found.differing.items() for path in paths])
-    print_note(found.summary)
-    if not found.is_same:
-        raise typer.Exit(1)

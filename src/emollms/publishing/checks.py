@@ -6,18 +6,20 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.card_checks import PLACEHOLDER, check_dataset_card
+from emollms.publishing.card_reading import metadata_in, rows_by_config
+from emollms.publishing.model_files import BINARY
 from emollms.publishing.release import LocalFile, local_files
 from emollms.quality.sensitive.find import count_sensitive
 from emollms.repository.manifest import CountEntry, FileEntry
 
-PLACEHOLDER = "More Information Needed"
-METADATA = (
-    "pretty_name", "license", "language", "task_categories", "size_categories", "configs", "dataset_info",
-)  # fmt: skip
-"""What the metadata of a data set's README must have."""
+__all__ = [
+    "PLACEHOLDER", "check_endings", "check_readme", "check_sensitive", "checked_files", "metadata_in", "read_metadata",
+    "refuse_others", "rows_by_config",
+]  # fmt: skip
+
 ENDINGS = (".parquet", ".json", ".md")
 """Kinds of files that a data set is made of."""
 NOT_LOOKED_AT = ("sha256",)
@@ -47,7 +49,7 @@ def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> 
     return files
 
 
-def refuse_others(folder: Path, files: Iterable[str]) -> None:
+def refuse_others(folder: Path, files: Iterable[str], what: str = "the data set") -> None:
     """Refuse a folder with files that nobody expects, hidden ones and links among them.
 
     Raises:
@@ -55,7 +57,7 @@ def refuse_others(folder: Path, files: Iterable[str]) -> None:
     """
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
     if others := sorted(there - set(files)):
-        raise UsageError(f"{folder} holds what is not of the data set: {', '.join(others)}; move it elsewhere")
+        raise UsageError(f"{folder} holds what is not of {what}: {', '.join(others)}; move it elsewhere")
 
 
 def check_endings(files: Iterable[str]) -> None:
@@ -70,7 +72,7 @@ def check_endings(files: Iterable[str]) -> None:
 
 
 def check_readme(readme: Path, counts: Sequence[CountEntry]) -> None:
-    """Refuse a README that is incomplete, or that contradicts the data.
+    """Refuse a README that is incomplete, that the Hub would not understand, or that contradicts the data.
 
     Args:
         readme: the file.
@@ -79,17 +81,7 @@ def check_readme(readme: Path, counts: Sequence[CountEntry]) -> None:
     Raises:
         EmollmsError: something is missing or wrong.
     """
-    text = readme.read_text(encoding="utf-8")
-    if PLACEHOLDER.lower() in text.lower():
-        raise EmollmsError(f"{readme} says {PLACEHOLDER!r}; fill the gap")
-    metadata = read_metadata(readme)
-    missing = [name for name in METADATA if not metadata.get(name)]
-    if missing:
-        raise EmollmsError(f"{readme}: the metadata lacks {', '.join(missing)}")
-    found = rows_by_config(metadata)
-    for config, expected in _expected_rows(counts).items():
-        if found.get(config) != expected:
-            raise EmollmsError(f"{readme}: dataset_info of {config} says {found.get(config)}, the data has {expected}")
+    check_dataset_card(readme.read_text(encoding="utf-8"), str(readme), counts)
 
 
 def read_metadata(readme: Path) -> dict[str, object]:
@@ -98,31 +90,7 @@ def read_metadata(readme: Path) -> dict[str, object]:
     Raises:
         EmollmsError: there is none, or it is broken.
     """
-    _, *parts = readme.read_text(encoding="utf-8").split("---\n", 2)
-    try:
-        metadata = yaml.safe_load(parts[0]) if len(parts) == 2 else None
-    except yaml.YAMLError as error:
-        raise EmollmsError(f"{readme}: the metadata is no YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(metadata, dict):
-        raise EmollmsError(f"{readme} has no metadata; it stands between two lines of --- at the top")
-    return metadata
-
-
-def rows_by_config(metadata: Mapping[str, object]) -> dict[str, dict[str, int]]:
-    """Rows by config and split, as the `dataset_info` of a README has them."""
-    infos = metadata["dataset_info"]
-    return {
-        info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
-        for info in (infos if isinstance(infos, list) else [])
-    }
-
-
-def _expected_rows(counts: Sequence[CountEntry]) -> dict[str, dict[str, int]]:
-    rows: dict[str, Counter[str]] = {}
-    for count in counts:
-        for config in ("default", count.task):
-            rows.setdefault(config, Counter())[count.split] += count.rows
-    return {config: dict(splits) for config, splits in rows.items()}
+    return metadata_in(readme.read_text(encoding="utf-8"), str(readme))
 
 
 def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
@@ -150,11 +118,23 @@ def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
 def _texts(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
     """The texts of a file, in portions, each text once in a portion, and where in the file they are."""
     if file.path.endswith(".parquet"):
-        with pq.ParquetFile(file.source) as table:
+        with pq.ParquetFile(pa.BufferReader(file.source) if isinstance(file.source, bytes) else file.source) as table:
             for batch in table.iter_batches(CELLS):
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
                     flat = column.flatten() if pa.types.is_list(column.type) else column
+                    if name == "prompt" and "text" in batch.schema.names:
+                        flat = _beside_texts(flat, batch["text"])
                     if pa.types.is_string(flat.type) and name not in NOT_LOOKED_AT:
                         yield f", column {name}", flat.unique()
-    else:
-        yield "", pa.array(file.source.read_text(encoding="utf-8").splitlines(), pa.string())
+    elif not file.path.endswith(BINARY):
+        try:
+            lines = file.read().decode("utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise EmollmsError(f"{file.path} is no text, and nobody can look into it; leave it out") from None
+        yield "", pa.array(lines, pa.string())
+
+
+def _beside_texts(prompts: pa.StringArray, texts: pa.StringArray) -> pa.StringArray:
+    """What prompts say beside the text of their row, which is looked at in a column of its own: a few instructions."""
+    rows = zip(prompts.to_pylist(), texts.to_pylist(), strict=True)
+    return pa.array([prompt.replace(text, "\n") if prompt and text else prompt for prompt, text in rows], pa.string())

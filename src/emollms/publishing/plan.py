@@ -1,16 +1,14 @@
 """What a push would do: worked out from hashes, before anything is sent."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from huggingface_hub import get_token
 
 from emollms.errors import EmollmsError
+from emollms.publishing.cards import README, with_sections_of
+from emollms.publishing.model_files import PICKLES
 from emollms.publishing.release import LocalFile, Release
-from emollms.publishing.remote import Gated, Remote, RemoteFile, State
-
-OF_THE_HUB = {".gitattributes"}
-"""Files that the Hub itself puts into a repo."""
+from emollms.publishing.remote import OF_THE_HUB, Gated, Remote, State, differences
 
 
 @dataclass(frozen=True)
@@ -78,20 +76,16 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
         _check_token(remote)
         return Plan(remote.repo, release, None, published=False, add=tuple(release.files))
     if release.tag in state.tags:
-        _check_tag(remote, release, state)
+        release = _check_tag(remote, release, state.tags[release.tag])
         return Plan(remote.repo, release, state, published=True)
     if not state.private and not options.public and not any(tag.startswith("v") for tag in state.tags):
         raise EmollmsError(
             f"{remote.repo} is public and nothing was published to it yet; make it private, or give --public"
         )
-    plan = _compare(remote.repo, release, state, options)
+    existing = remote.read(README, state.head) if README in state.files else None
+    plan = _compare(remote.repo, with_sections_of(release, existing), state, options)
     _check_left(plan)
     return plan
-
-
-def differences(files: Mapping[str, LocalFile], there: Mapping[str, RemoteFile]) -> list[str]:
-    """Paths of a release that a revision does not have, or has with other content."""
-    return [path for path, file in files.items() if path not in there or not there[path].is_same(file)]
 
 
 def _compare(repo: str, release: Release, state: State, options: Options) -> Plan:
@@ -122,19 +116,34 @@ def _check_token(remote: Remote) -> None:
         raise EmollmsError(f"{remote.repo}: not logged in; log in with `hf auth login`, or set HF_TOKEN")
 
 
-def _check_tag(remote: Remote, release: Release, state: State) -> None:
-    other = differences(release.files, remote.files(state.tags[release.tag]))
-    if other:
+def _check_tag(remote: Remote, release: Release, commit: str) -> Release:
+    """The release as it is tagged: with what others wrote into its README."""
+    there = remote.files(commit)
+    existing = remote.read(README, commit) if README in there else None
+    tagged = with_sections_of(release, existing)
+    if other := differences(tagged.files, there):
         raise EmollmsError(
             f"{remote.repo} has {release.tag} with other content ({_some(other)}), and a version never changes; "
             f"give the new content a version of its own"
         )
+    return tagged
+
+
+MIXING = {
+    "dataset": (".py", ".parquet"),
+    "model": (
+        ".py", ".safetensors", ".index.json", ".gguf", "adapter_config.json", "generation_config.json",
+        "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", *PICKLES,
+    ),
+    "space": (".py",),
+}  # fmt: skip
+"""Ends of names of files that would be loaded together with a release, or be taken for a part of it."""
 
 
 def _check_left(plan: Plan) -> None:
-    """Files that stay must not mix with those of the release: tables below `data/`, and a script that replaces them."""
-    mixing = [path for path in plan.left if path.endswith(".py") or path.endswith(".parquet")]
-    if mixing and plan.release.kind == "dataset":
+    """Files that stay must not mix with those of the release, such as tables, shards, or a script."""
+    mixing = [path for path in plan.left if path.endswith(MIXING[plan.release.kind])]
+    if mixing:
         raise EmollmsError(
             f"{plan.repo} holds files that would be loaded together with these ({_some(mixing)}); "
             f"give --delete to delete what is not of this version"

@@ -14,9 +14,9 @@ from huggingface_hub import CommitOperationAdd
 from huggingface_hub.errors import HfHubHTTPError
 
 from emollms.errors import EmollmsError
-from emollms.publishing.plan import OF_THE_HUB, Options, Plan, differences, make_plan
+from emollms.publishing.plan import Options, Plan, make_plan
 from emollms.publishing.release import local_files
-from emollms.publishing.remote import Remote, State
+from emollms.publishing.remote import OF_THE_HUB, Remote, State, differences
 from emollms.publishing.retry import TRIES, describe, may_pass, wait
 
 STALE = 412

@@ -16,17 +16,21 @@ class LocalFile:
 
     Args:
         path: its path in the repo.
-        source: where it is here.
+        source: where it is here; or its content, of a file that is made for the release, such as a card.
         size: in bytes.
         sha256: hash of its content; the Hub knows large and binary files by it.
         git_sha1: what git calls it; the Hub knows all other files by it.
     """
 
     path: str
-    source: Path
+    source: Path | bytes
     size: int
     sha256: str
     git_sha1: str
+
+    def read(self) -> bytes:
+        """All of its content; for small files."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,14 @@ class Release:
         return f"v{self.version}"
 
 
-def local_files(folder: Path, paths: Iterable[str]) -> dict[str, LocalFile]:
-    """Files below a folder, by path; each is read once."""
-    return {path: _local_file(folder, path) for path in sorted(paths)}
+def made_file(path: str, content: bytes) -> LocalFile:
+    """A file that is nowhere on this machine."""
+    git_sha1 = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return LocalFile(path, content, len(content), hashlib.sha256(content).hexdigest(), git_sha1)
 
 
-def _local_file(folder: Path, path: str) -> LocalFile:
-    source = folder / path
+def local_file(source: Path, path: str) -> LocalFile:
+    """A file on this machine, under its path in the repo; it is read once, in portions."""
     size = source.stat().st_size
     sha256 = hashlib.sha256()
     git_sha1 = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
@@ -71,3 +76,8 @@ def _local_file(folder: Path, path: str) -> LocalFile:
             sha256.update(chunk)
             git_sha1.update(chunk)
     return LocalFile(path, source, size, sha256.hexdigest(), git_sha1.hexdigest())
+
+
+def local_files(folder: Path, paths: Iterable[str]) -> dict[str, LocalFile]:
+    """Files below a folder, by path; each is read once."""
+    return {path: local_file(folder / path, path) for path in sorted(paths)}

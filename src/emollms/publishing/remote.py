@@ -3,6 +3,7 @@
 Calls that fail for a reason that may pass are made again, all but the commit: see `publish`.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import httpx2
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, snapshot_download
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._validators import validate_repo_id
@@ -21,6 +22,9 @@ from emollms.publishing.retry import describe, retrying
 
 Gated = Literal["auto", "manual"]
 Result = TypeVar("Result")
+
+OF_THE_HUB = {".gitattributes"}
+"""Files that the Hub itself puts into a repo."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class RemoteFile:
         """Whether a file here has the same content."""
         same = self.sha256 == file.sha256 if self.sha256 else self.git_sha1 == file.git_sha1
         return same and self.size == file.size
+
+
+def differences(files: Mapping[str, LocalFile], there: Mapping[str, RemoteFile]) -> list[str]:
+    """Paths of a release that a revision does not have, or has with other content."""
+    return [path for path, file in files.items() if path not in there or not there[path].is_same(file)]
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,10 @@ class Remote:
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         return State(head, self.files(head), tags, bool(info.private), getattr(info, "gated", None) or False)
 
+    def exists(self) -> bool:
+        """Whether there is such a repo that this account may see."""
+        return self._ask(lambda: self.api.repo_exists(self.repo, repo_type=self.kind))
+
     def files(self, revision: str) -> dict[str, RemoteFile]:
         """The files of a revision, by path.
 
@@ -119,7 +132,25 @@ class Remote:
 
     def create(self) -> None:
         """Create the repo, private; one that is there stays as it is."""
-        self._ask(lambda: self.api.create_repo(self.repo, repo_type=self.kind, private=True, exist_ok=True))
+        sdk = "gradio" if self.kind == "space" else None
+        self._ask(
+            lambda: self.api.create_repo(self.repo, repo_type=self.kind, private=True, exist_ok=True, space_sdk=sdk)
+        )
+
+    def read(self, path: str, revision: str) -> str:
+        """The text of a file of a revision."""
+        with tempfile.TemporaryDirectory(prefix="emollms-") as cache:
+            found = self._ask(
+                lambda: hf_hub_download(
+                    self.repo,
+                    path,
+                    repo_type=self.kind,
+                    revision=revision,
+                    cache_dir=cache,
+                    endpoint=self.api.endpoint,
+                )
+            )
+            return Path(found).read_text(encoding="utf-8", errors="replace")
 
     def upload(self, files: Sequence[LocalFile]) -> list[CommitOperationAdd]:
         """Send the content of files; nothing is seen of it before a commit names them.
@@ -127,7 +158,7 @@ class Remote:
         Returns:
             The files, for `commit`.
         """
-        additions = [CommitOperationAdd(file.path, str(file.source)) for file in files]
+        additions = [CommitOperationAdd(file.path, _content(file)) for file in files]
         for addition, file in zip(additions, files, strict=True):
             addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it is known, so nobody need read for it again
         self._ask(lambda: self.api.preupload_lfs_files(self.repo, additions, repo_type=self.kind, free_memory=False))
@@ -191,3 +222,8 @@ class Remote:
             raise
         except (HfHubHTTPError, httpx2.HTTPError, OSError, RuntimeError) as error:
             raise EmollmsError(f"{self.repo}: {describe(error)}") from error
+
+
+def _content(file: LocalFile) -> str | bytes:
+    """What the client is to send: a path, whose file it reads in portions, or content that is in memory."""
+    return file.source if isinstance(file.source, bytes) else str(file.source)

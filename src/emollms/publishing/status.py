@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from emollms.errors import EmollmsError
-from emollms.publishing.plan import OF_THE_HUB
+from emollms.publishing.cards import README, merged_files
+from emollms.publishing.datasets import local_release_files
+from emollms.publishing.models import local_model
 from emollms.publishing.release import Kind, LocalFile
-from emollms.publishing.remote import Remote
+from emollms.publishing.remote import OF_THE_HUB, Remote, differences
+from emollms.publishing.spaces import local_space
+from emollms.publishing.versions import published_versions
 
 
 @dataclass(frozen=True)
@@ -15,35 +20,74 @@ class Status:
 
     Args:
         repo: the repo.
-        version: the version here.
-        tagged: whether the repo has the tag of that version.
+        here: what is here, for people.
+        missing: the tag that the repo should have and has not; None if it has it.
         revision: what was looked at: the tag, or `main`.
         commit: its commit.
         differing: paths by how they differ: `differs`, `only here`, `only there`.
     """
 
     repo: str
-    version: str
-    tagged: bool
+    here: str
+    missing: str | None
     revision: str
     commit: str
     differing: Mapping[str, list[str]]
 
     @property
     def is_same(self) -> bool:
-        """Whether this version is published as it is here."""
-        return self.tagged and not any(self.differing.values())
+        """Whether what is here is published as it is here."""
+        return self.missing is None and not any(self.differing.values())
 
     @property
     def summary(self) -> str:
         """All of it in a line."""
         same = "differs from" if any(self.differing.values()) else "is the same as"
-        missing = "" if self.tagged else f"; v{self.version} is not published"
-        return f"{self.repo} at {self.revision} (commit {self.commit}) {same} version {self.version} here{missing}"
+        missing = f"; {self.missing} is not published" if self.missing else ""
+        return f"{self.repo} at {self.revision} (commit {self.commit}) {same} {self.here}{missing}"
 
 
-def compare(repo: str, version: str, files: Mapping[str, LocalFile], kind: Kind = "dataset") -> Status:
-    """Compare the files here with those of the tag of their version, or of `main` if there is no such tag.
+def data_status(repo: str, folder: Path) -> Status:
+    """Compare a data set with the tag of its version.
+
+    Raises:
+        UsageError, EmollmsError: there is no data set here, or no such repo.
+    """
+    version, files = local_release_files(folder)
+    return compare(repo, "dataset", files, f"version {version} here", version)
+
+
+def model_status(repo: str, folder: Path) -> Status:
+    """Compare a model with the newest version there; card, calibration and GGUF, which are made there, do not count.
+
+    Raises:
+        UsageError, EmollmsError: there is no model here, or no such repo.
+    """
+    return compare(repo, "model", local_model(folder).files, f"the model in {folder}")
+
+
+def space_status(repo: str, folder: Path) -> Status:
+    """Compare a Space with the newest version there.
+
+    Raises:
+        UsageError, EmollmsError: there is no Space here, or no such repo.
+    """
+    return compare(repo, "space", local_space(folder).files, f"the Space in {folder}")
+
+
+MADE_THERE = {"dataset": (), "model": (README, "calibration.json", ".gguf"), "space": ()}
+"""Ends of names of files that a folder does not have, and its release has."""
+
+
+def compare(repo: str, kind: Kind, files: Mapping[str, LocalFile], here: str, version: str | None = None) -> Status:
+    """Compare the files here with those of a tag, or of `main` if there is no such tag.
+
+    Args:
+        repo: the repo.
+        kind: what it holds.
+        files: the files here.
+        here: what they are, for people.
+        version: the version whose tag is meant; None for the newest.
 
     Raises:
         EmollmsError: there is no such repo.
@@ -52,12 +96,18 @@ def compare(repo: str, version: str, files: Mapping[str, LocalFile], kind: Kind 
     state = remote.state()
     if state is None:
         raise EmollmsError(f"there is no {kind} {repo} on the Hub that this account may see")
-    tag = f"v{version}"
+    published = published_versions(state.tags)
+    tag = f"v{version or (published[-1] if published else '1.0.0')}"
     tagged = tag in state.tags
-    there = remote.files(state.tags[tag]) if tagged else state.files
+    commit = state.tags.get(tag, state.head)
+    there = remote.files(commit) if tagged else state.files
+    if README in files and README in there:
+        files = merged_files(files, kind, remote.read(README, commit))
+    wrong = differences(files, there)
+    others = set(there) - set(files) - OF_THE_HUB
     differing = {
-        "differs": [path for path, file in files.items() if path in there and not there[path].is_same(file)],
-        "only here": [path for path in files if path not in there],
-        "only there": sorted(set(there) - set(files) - OF_THE_HUB),
+        "differs": [path for path in wrong if path in there],
+        "only here": [path for path in wrong if path not in there],
+        "only there": sorted(path for path in others if not path.endswith(MADE_THERE[kind])),
     }
-    return Status(repo, version, tagged, tag if tagged else "main", state.tags.get(tag, state.head), differing)
+    return Status(repo, here, None if tagged else tag, tag if tagged else "main", commit, differing)

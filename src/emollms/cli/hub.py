@@ -1,0 +1,109 @@
+"""`emollms hydrate`, `emollms status` and `emollms collection`: what is on the Hub, and the way back."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_note, print_table
+from emollms.errors import UsageError
+
+app = typer.Typer()
+
+_HYDRATE = examples(
+    "emollms hydrate me/aaid-ids --from ~/corpora --out out/aaid",
+    "emollms hydrate me/aaid-ids@v1.0.0 --out out/aaid",
+    "emollms hydrate out/aaid-ids --out out/aaid",
+)
+_STATUS = examples(
+    "emollms status me/aeb --data out/aeb",
+    "emollms status me/model --model out/merged",
+    "emollms status me/demo --space out/demo",
+)
+_COLLECTION = examples(
+    'emollms collection me "Affect in text" me/aaid me/aeb me/model          # shows what would be done',
+    'emollms collection me "Affect in text" datasets/me/aeb me/model spaces/me/demo --yes --public',
+)
+
+
+@app.command(epilog=_HYDRATE)
+def hydrate(
+    source: Annotated[
+        str, typer.Argument(metavar="REPO|DIR", help="OWNER/NAME, with @REVISION or without; or a folder.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
+    corpora: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CORPORA", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
+    ] = None,
+) -> None:
+    """Build a data set from its ids and your own copy of the corpora; the hash of every row is checked."""
+    from emollms.publishing.hydrate import hydrate as run
+    from emollms.publishing.remote import Remote
+
+    with tempfile.TemporaryDirectory(prefix="emollms-") as cache:
+        if Path(source).is_dir():
+            ids = Path(source)
+        else:
+            repo, _, revision = source.partition("@")
+            ids = Remote(repo).download(revision or "main", Path(cache))
+        done = run(ids, out, corpora)
+    print_note(f"built {done.manifest.data_set} {done.manifest.version} in {out}: {done.rows:,} rows, as published")
+    if done.differing:
+        print_note(f"another version of emollms wrote these files otherwise: {', '.join(done.differing)}")
+
+
+@app.command(epilog=_STATUS)
+def status(
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME.")],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the data set.")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the model, or of its run.")] = None,
+    space: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the Space.")] = None,
+) -> None:
+    """Tell whether what is on the Hub is what is here; the exit code is 1 if it is not.
+
+    Of a data set, the tag of the version that is here is looked at; of a model or a Space, which have no version here,
+    the newest one; or `main` if there is no such tag.
+    """
+    from emollms.publishing.status import data_status, model_status, space_status
+
+    given = [(name, one) for name, one in (("data", data), ("model", model), ("space", space)) if one]
+    if len(given) != 1:
+        raise UsageError("give one of --data, --model and --space: the folder that is compared with the repo")
+    name, folder = given[0]
+    found = {"data": data_status, "model": model_status, "space": space_status}[name](repo, folder)
+    print_table(("what", "file"), [(kind, path) for kind, paths in found.differing.items() for path in paths])
+    print_note(found.summary)
+    if not found.is_same:
+        raise typer.Exit(1)
+
+
+@app.command(epilog=_COLLECTION)
+def collection(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose it is: a user, or an organization.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="Its title; one of this title that is there is used.")],
+    repos: Annotated[
+        list[str],
+        typer.Argument(metavar="REPO…", help="OWNER/NAME; where there are several of a name, datasets/OWNER/NAME."),
+    ],
+    about: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What stands under its title, at most 150 characters.")
+    ] = None,
+    public: Annotated[bool, typer.Option("--public", help="Show it to everybody, as the last step.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")] = False,
+) -> None:
+    """Group data sets, models and Spaces in a collection of the Hub; what is in it already stays."""
+    from emollms.publishing.collections import Collections
+
+    work = Collections(owner)
+    plan = work.plan(title, repos, about, public)
+    rows = [("add", *one) for one in plan.add] + [("is there", *one) for one in plan.there]
+    print_table(("what", "kind", "repo"), rows)
+    for step in plan.steps:
+        print_note(f"to do: {step}")
+    if not yes:
+        print_note("nothing was changed; add --yes to do it")
+        return
+    done = work.apply(plan, print_note)
+    print_note(f"{'done' if plan.steps else 'was there already, unchanged'}: {done}")

@@ -1,0 +1,90 @@
+"""The one place in this package that loads a model: what was published must load."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GgufConfig
+
+from emollms.errors import EmollmsError
+from emollms.inference.loading import configuration
+
+WORDS = "It is a sunny day."
+
+
+def load_and_read(folder: Path) -> None:
+    """Load a model with its tokenizer, and let it read a sentence; code that comes with a model is never run.
+
+    Raises:
+        EmollmsError: it does not load, or gives no numbers.
+    """
+    try:
+        is_seq2seq = configuration(str(folder)).is_encoder_decoder
+        kind: Any = AutoModelForSeq2SeqLM if is_seq2seq else AutoModelForCausalLM
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        model, report = kind.from_pretrained(folder, dtype="auto", output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise EmollmsError(f"the model does not load: {' '.join(str(error).split())}") from error
+    unknown = sorted(report["missing_keys"]) + sorted(report["unexpected_keys"])
+    if unknown:
+        raise EmollmsError(f"the model loads without some of its weights, such as {unknown[0]}")
+    ids = tokenizer(WORDS, return_tensors="pt").input_ids
+    given = {"decoder_input_ids": ids[:, :1]} if is_seq2seq else {}
+    with torch.inference_mode():
+        logits = model(input_ids=ids, **given).logits
+    if not torch.isfinite(logits).all():
+        raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
+
+
+SAMPLES = (
+    "It is a sunny day.",
+    "Nobody came to the party, and the cake",
+    "The score is",
+    "Human: \nHow angry is this?\n\nAssistant:\n",
+)
+"""What both models read."""
+LEAST_SAME = 0.8
+"""Share of tokens at which both must agree about the next one: numbers of few bits tip a close race between two."""
+
+
+def compare_gguf(folder: Path, file: Path) -> None:
+    """Load a model, and the GGUF that was made of it, and let both read a few words.
+
+    Raises:
+        EmollmsError: it does not load, cuts texts otherwise, or goes on otherwise.
+    """
+    model = configuration(str(folder))
+    kind = AutoModelForSeq2SeqLM if model.is_encoder_decoder else AutoModelForCausalLM
+    ids = _tokens(folder, {})
+    expected = _next_tokens(kind, folder, {}, ids)
+    there = {"gguf_file": file.name}
+    try:
+        tokens = _tokens(file.parent, there)
+        found = _next_tokens(kind, file.parent, there | {"quantization_config": GgufConfig(dequantize=True)}, ids)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, NotImplementedError) as error:
+        raise EmollmsError(f"{file.name} does not load again: {' '.join(str(error).split())}") from error
+    if tokens != ids:
+        raise EmollmsError(f"{file.name} cuts texts into other tokens than the model; leave --gguf out")
+    same = sum(one == other for one, other in zip(expected, found, strict=True))
+    if same < LEAST_SAME * len(expected):
+        raise EmollmsError(
+            f"{file.name} goes on otherwise than the model after {len(expected) - same} of {len(expected)} tokens"
+        )
+
+
+def _tokens(folder: Path, options: dict[str, Any]) -> list[list[int]]:
+    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    return [tokenizer(text).input_ids for text in SAMPLES]
+
+
+def _next_tokens(kind: Any, folder: Path, options: dict[str, Any], ids: list[list[int]]) -> list[int]:
+    """The likeliest token after each token of each text."""
+    model = kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+    found: list[int] = []
+    for one in ids:
+        read = {"input_ids": torch.tensor([one])}
+        if model.config.is_encoder_decoder:
+            read["decoder_input_ids"] = read["input_ids"]
+        with torch.inference_mode():
+            found += model(**read).logits[0].argmax(-1).tolist()
+    return found
