@@ -11,12 +11,14 @@ def test_each_row_is_in_one_batch_within_the_budget(ids, tokens, after, share, g
     batches = list(plan(ids, Budget(tokens=tokens, logits=10), after, 2, share, grows))
     assert sorted(row for batch in batches for row in batch.rows) == list(range(len(ids)))
     for batch in batches:
-        longest = max(len(ids[row]) for row in batch.rows) - batch.prefix + after
-        assert len(batch.rows) == 1 or len(batch.rows) * (longest - grows * after) <= tokens
+        rests = [len(ids[row]) - shared for row, shared in zip(batch.rows, batch.shared, strict=True)]
+        assert min(rests) > 0
+        assert rests == sorted(rests, reverse=True)
+        assert len(batch.rows) == 1 or len(batch.rows) * (rests[0] + (0 if grows else after)) <= tokens
         assert len(batch.rows) <= 5
-        assert len({tuple(ids[row][: batch.prefix]) for row in batch.rows}) == 1
-        assert all(len(ids[row]) > batch.prefix for row in batch.rows)
-        assert share or batch.prefix == 0
+        beginnings = {tuple(ids[row][:shared]) for row, shared in zip(batch.rows, batch.shared, strict=True)}
+        assert len(batch.rows) == 1 or sum(map(len, beginnings)) <= tokens
+        assert share or beginnings == {()}
 
 
 def test_each_instruction_is_a_group():
@@ -35,4 +37,25 @@ def test_rows_longer_than_the_window_go_alone():
     ids = [[1] * 5, [1] * 30, [1] * 6, [1] * 31]
     batches = list(plan(ids, Budget(tokens=1000, logits=100, window=20)))
     assert [batch.rows for batch in batches] == [(1,), (3,), (2, 0)]
-    assert [batch.prefix for batch in batches][:2] == [0, 0]
+    assert [batch.shared for batch in batches][:2] == [(0,), (0,)]
+
+
+def test_what_is_read_once_is_less_than_all():
+    wordings = [list(range(start, start + 50)) for start in range(100, 1000, 100)]
+    ids = [[*wordings[row % 9], *range(2000 + 30 * row, 2012 + 30 * row)] for row in range(18)]
+    (batch,) = plan(ids, Budget(tokens=4096, logits=100))
+    assert set(batch.shared) == {50}  # two rows of each wording, in one batch of all
+
+
+def test_a_beginning_that_saves_less_than_it_costs_is_not_read_by_itself():
+    instruction = list(range(100, 150))
+    twins = [[*instruction, *range(20), 90 + row] for row in range(2)]  # 70 tokens to read, and 20 to save
+    others = [[*instruction, 200 + row, 300] for row in range(9)]
+    assert prefix_groups([*twins, *others], range(11)) == [(50, list(range(11)))]
+
+
+@given(ids=IDS, window=st.integers(1, 50))
+def test_padding_between_beginning_and_rest_stays_in_the_window(ids, window):
+    for batch in plan(ids, Budget(tokens=500, logits=100, window=window)):
+        rests = [len(ids[row]) - shared for row, shared in zip(batch.rows, batch.shared, strict=True)]
+        assert len(batch.rows) == 1 or max(batch.shared) + max(rests) <= window

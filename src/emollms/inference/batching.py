@@ -1,6 +1,6 @@
-"""Which rows go through the model together: those with the same instruction, of like length, within a budget."""
+"""Which rows go through the model together: of like length, within a budget, each instruction read once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Ids = Sequence[int]
@@ -11,12 +11,12 @@ class Batch:
     """Rows that go through the model together.
 
     Args:
-        prefix: how many tokens at the beginning they share; these are computed once.
-        rows: their numbers, longest first.
+        rows: their numbers, longest rest first.
+        shared: for each, how many tokens at its beginning are read once for all rows that have them.
     """
 
-    prefix: int
     rows: tuple[int, ...]
+    shared: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,35 +50,58 @@ def plan(
     limit = budget.window or max(map(len, ids), default=0) + after
     alone = [row for row, tokens in enumerate(ids) if len(tokens) + after > limit]
     together = [row for row, tokens in enumerate(ids) if len(tokens) + after <= limit]
-    yield from (Batch(0, (row,)) for row in alone)
-    for prefix, rows in prefix_groups(ids, together) if share else [(0, together)]:
-        rows = sorted(rows, key=lambda row: -len(ids[row]))
-        most = max(1, budget.logits // width)
-        while rows:
-            longest = len(ids[rows[0]])
-            each = longest - prefix + (0 if grows else after)
-            # A shared beginning costs memory in each row, but no time.
-            fits = min(budget.tokens // each, 4 * budget.tokens // (longest + after), most)
-            count = max(1, fits)
-            yield Batch(prefix, tuple(rows[:count]))
-            rows = rows[count:]
+    yield from (Batch((row,), (0,)) for row in alone)
+    groups = prefix_groups(ids, together) if share else [(0, together)]
+    shared = {row: length for length, rows in groups for row in rows}
+    rest = {row: len(ids[row]) - shared[row] for row in together}
+    # Of equally long rests, those with the same beginning stand together.
+    todo = sorted(together, key=lambda row: (-rest[row], -shared[row], list(ids[row])))
+    while todo:
+        count = _fitting(ids, todo, shared, budget, after, width, grows)
+        yield Batch(tuple(todo[:count]), tuple(shared[row] for row in todo[:count]))
+        todo = todo[count:]
 
 
-def prefix_groups(
-    ids: Sequence[Ids], rows: Sequence[int], smallest: int = 8, saving: int = 16
-) -> list[tuple[int, list[int]]]:
+def _fitting(
+    ids: Sequence[Ids],
+    rows: Sequence[int],
+    shared: Mapping[int, int],
+    budget: Budget,
+    after: int,
+    width: int,
+    grows: bool,
+) -> int:
+    """How many of `rows`, from the first on, go through together; at least one."""
+    longest = len(ids[rows[0]]) - shared[rows[0]]
+    each = longest + (0 if grows else after)
+    most = min(len(rows), max(1, budget.logits // width), max(1, budget.tokens // each))
+    beginnings: set[tuple[int, ...]] = set()
+    read, widest = 0, 0
+    for count, row in enumerate(rows[:most]):
+        beginning = tuple(ids[row][: shared[row]])
+        read += 0 if beginning in beginnings else len(beginning)
+        beginnings.add(beginning)
+        widest = max(widest, len(beginning))
+        whole = widest + longest + after
+        # A shared beginning costs memory in each row, but no time.
+        fits = read <= budget.tokens and (count + 1) * whole <= 4 * budget.tokens
+        if count and not (fits and whole <= (budget.window or whole)):
+            return count
+    return most
+
+
+def prefix_groups(ids: Sequence[Ids], rows: Sequence[int], saving: int = 16) -> list[tuple[int, list[int]]]:
     """Rows by what they begin with: the length of the shared beginning, and the rows.
 
     Args:
         ids: the tokens of each row.
         rows: the rows to group.
-        smallest: the fewest rows that get a group of their own,
-        saving: and by how many tokens their beginning must be longer than what they share with others.
+        saving: how many tokens fewer must be read for a group of its own.
     """
-    return _split(ids, sorted(rows, key=lambda row: list(ids[row])), smallest, saving) if rows else []
+    return _split(ids, sorted(rows, key=lambda row: list(ids[row])), saving) if rows else []
 
 
-def _split(ids: Sequence[Ids], rows: list[int], smallest: int, saving: int) -> list[tuple[int, list[int]]]:
+def _split(ids: Sequence[Ids], rows: list[int], saving: int) -> list[tuple[int, list[int]]]:
     # In sorted rows, what the first and the last share is shared by all. At least one token stays for each row.
     shared = min(_common(ids[rows[0]], ids[rows[-1]]), min(len(ids[row]) for row in rows) - 1)
     by_next: dict[int, list[int]] = {}
@@ -89,8 +112,9 @@ def _split(ids: Sequence[Ids], rows: list[int], smallest: int, saving: int) -> l
     groups: list[tuple[int, list[int]]] = []
     rest: list[int] = []
     for some in by_next.values():
-        for length, members in _split(ids, some, smallest, saving) if len(some) >= smallest else [(shared, some)]:
-            if length - shared >= saving:
+        for length, members in _split(ids, some, saving) if len(some) > 1 else [(shared, some)]:
+            # The longer beginning is read once, from the start, and then saves its members what they share beyond ours.
+            if len(members) * (length - shared) >= length + saving:
                 groups.append((length, members))
             else:
                 rest += members

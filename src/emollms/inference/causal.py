@@ -8,7 +8,17 @@ import torch
 from transformers import DynamicCache
 
 from emollms.inference import tries
-from emollms.inference.states import cache_name, paths_of, pick, right_padded, root_scores, scores_along
+from emollms.inference.beginnings import Beginnings
+from emollms.inference.states import (
+    cache_name,
+    left_mask,
+    left_padded,
+    paths_of,
+    pick,
+    right_padded,
+    root_scores,
+    scores_along,
+)
 from emollms.inference.tries import Node, Path
 
 _CHUNK = 1 << 26
@@ -27,14 +37,13 @@ class CausalRunner:
         self.model, self.pad = model, pad
         self.takes = frozenset(inspect.signature(model.forward).parameters)
         self.window: int | None = getattr(model.config.get_text_config(), "sliding_window", None)
+        self.beginnings = Beginnings(self)
         self.packs = False
         self.packs = self._can_pack()
-        self._shared: tuple[tuple[int, ...], list[tuple[torch.Tensor, torch.Tensor]]] = ((), [])
 
-    def start(self, shared: Sequence[int], rests: Sequence[Sequence[int]]) -> "CausalState":
-        """Read prompts, padded at the left, after what they share."""
-        cache = self._cached(tuple(shared), len(rests))
-        state = CausalState(self, cache, len(shared), len(rests))
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "CausalState":
+        """Read prompts, padded at the left, after what they share with others."""
+        state = CausalState(self, self.beginnings.cache(shared), left_mask(shared, self.model.device))
         state.read(rests)
         return state
 
@@ -52,29 +61,15 @@ class CausalRunner:
             options["logits_to_keep"] = keep
         return self.model(**options).logits[:, -keep:]
 
-    def _cached(self, shared: tuple[int, ...], rows: int) -> Any:
-        """A cache of `rows` rows that holds what they share; that of the last batch is kept."""
-        if not shared:
-            return DynamicCache()
-        if self._shared[0] != shared:
-            cache: Any = DynamicCache()
-            ids = torch.tensor([shared], device=self.model.device)
-            self.forward(ids, torch.ones_like(ids), torch.arange(len(shared), device=ids.device)[None], cache, 1)
-            self._shared = (shared, [(layer.keys, layer.values) for layer in cache.layers])
-        # Views: the first pass over the batch copies them beside its own keys.
-        return DynamicCache(
-            [(key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1)) for key, value in self._shared[1]]
-        )
-
     def _can_pack(self) -> bool:
         """Whether trees can go through in one row, seen on a small one: not every model minds such masks."""
         tokens = [token % self.model.config.get_text_config().vocab_size for token in range(3, 23)]
         tree = tries.build([tokens[3:7], [*tokens[3:5], *tokens[8:10]], tokens[9:13]])
         wanted = [list(tree.inner()), list(tree.inner())[:3]]
         try:
-            state = self.start((), [tokens[:11], tokens[4:10]])
+            state = self.start(((), ()), [tokens[:11], tokens[4:10]])
             packed = state.expand_packed(wanted)
-            plain = self.start((), [tokens[:11], tokens[4:10]]).expand_rows(wanted)
+            plain = self.start(((), ()), [tokens[:11], tokens[4:10]]).expand_rows(wanted)
         except (RuntimeError, TypeError, ValueError, IndexError):
             return False
         single = self.model.dtype in (torch.float32, torch.float64)
@@ -89,20 +84,16 @@ def _flat(scores: list[list[list[float]]]) -> list[float]:
 class CausalState:
     """A batch of prompts in the cache."""
 
-    def __init__(self, runner: CausalRunner, cache: Any, prefix: int, rows: int) -> None:
-        self.runner, self.cache = runner, cache
+    def __init__(self, runner: CausalRunner, cache: Any, mask: torch.Tensor) -> None:
+        self.runner, self.cache, self.mask = runner, cache, mask
         self.device = runner.model.device
-        self.mask = torch.ones((rows, prefix), dtype=torch.long, device=self.device)
-        self.lengths = torch.full((rows,), prefix, device=self.device)
-        self.columns: list[dict[Path, int]] = [{} for _ in range(rows)]  # where in the cache a tree's nodes are
+        self.lengths = mask.sum(-1)
+        self.columns: list[dict[Path, int]] = [{} for _ in mask]  # where in the cache a tree's nodes are
         self.logits = torch.empty(0)
 
     def read(self, rests: Sequence[Sequence[int]]) -> None:
         """Take in the prompts."""
-        width = max(map(len, rests))
-        pad = self.runner.pad
-        ids = torch.tensor([[pad] * (width - len(rest)) + list(rest) for rest in rests], device=self.device)
-        real = torch.tensor([[0] * (width - len(rest)) + [1] * len(rest) for rest in rests], device=self.device)
+        ids, real = left_padded(rests, self.runner.pad, self.device), left_mask(rests, self.device)
         self.mask = torch.cat([self.mask, real], -1)
         positions = (self.lengths[:, None] + real.cumsum(-1) - 1).clamp(min=0)
         self.logits = self.runner.forward(ids, self.mask, positions, self.cache, 1)[:, -1]

@@ -26,9 +26,9 @@ class Seq2SeqRunner:
         self.model, self.pad, self.first = model, pad, tuple(start)
         self.cache = cache_name(inspect.signature(model.forward).parameters)
 
-    def start(self, shared: Sequence[int], rests: Sequence[Sequence[int]]) -> "Seq2SeqState":
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "Seq2SeqState":
         """Read prompts; an encoder looks both ways, so nothing that they share can be kept."""
-        whole = [[*shared, *rest] for rest in rests]
+        whole = [[*first, *rest] for first, rest in zip(shared, rests, strict=True)]
         ids = right_padded(whole, self.pad, self.model.device)
         mask = right_padded([[1] * len(tokens) for tokens in whole], 0, self.model.device)
         encoded = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -33,8 +33,8 @@ class State(Protocol):
 class Runner(Protocol):
     """A model that reads prompts."""
 
-    def start(self, shared: Sequence[int], rests: Sequence[Sequence[int]]) -> State:
-        """Read prompts: what they share, and the rest of each."""
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> State:
+        """Read prompts: of each, what it begins with as others may, and the rest."""
         ...
 
 
@@ -66,6 +66,18 @@ def right_padded(sequences: Sequence[Sequence[int]], pad: int, device: torch.dev
     """Sequences as one table, filled up with `pad` at their right."""
     width = max(map(len, sequences))
     return torch.tensor([[*tokens, *[pad] * (width - len(tokens))] for tokens in sequences], device=device)
+
+
+def left_padded(sequences: Sequence[Sequence[int]], pad: int, device: torch.device) -> torch.Tensor:
+    """Sequences as one table, filled up with `pad` at their left; all may be empty."""
+    width = max(map(len, sequences))
+    table = [[*[pad] * (width - len(tokens)), *tokens] for tokens in sequences]
+    return torch.tensor(table, dtype=torch.long, device=device)
+
+
+def left_mask(sequences: Sequence[Sequence[int]], device: torch.device) -> torch.Tensor:
+    """1 where `left_padded` has a token of a sequence, else 0."""
+    return left_padded([[1] * len(tokens) for tokens in sequences], 0, device)
 
 
 def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:

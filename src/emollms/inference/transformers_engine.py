@@ -153,8 +153,8 @@ class TransformersEngine:
             yield from (Result(row, value, seconds) for row, value in zip(batch.rows, values, strict=True))
 
     def _read(self, ids: Sequence[Ids], batch: Batch) -> State:
-        shared = ids[batch.rows[0]][: batch.prefix]
-        return self.runner.start(shared, [ids[row][batch.prefix :] for row in batch.rows])
+        cuts = list(zip(batch.rows, batch.shared, strict=True))
+        return self.runner.start([ids[row][:cut] for row, cut in cuts], [ids[row][cut:] for row, cut in cuts])
 
     def _answers(self, state: State, prompts: Sequence[str], ids: Sequence[Ids], sampling: Sampling) -> list[str]:
         """Generate for one batch; rows that are done leave it as soon as they are half of it."""
@@ -191,7 +191,8 @@ def _halves(batch: Batch) -> list[Batch]:
     middle = len(batch.rows) // 2
     if not middle:
         raise EngineError("out of memory on a single row; use a smaller model, or --dtype bfloat16")
-    return [Batch(batch.prefix, batch.rows[middle:]), Batch(batch.prefix, batch.rows[:middle])]
+    halves = slice(middle, None), slice(middle)
+    return [Batch(batch.rows[half], batch.shared[half]) for half in halves]
 
 
 def device_name(device: torch.device) -> str:

@@ -1,0 +1,80 @@
+"""What prompts begin with, read once: the keys and values of instructions, for whichever rows go on from them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn.functional import pad
+from transformers import DynamicCache
+
+from emollms.inference.states import left_mask, left_padded
+
+if TYPE_CHECKING:
+    from emollms.inference.causal import CausalRunner
+
+Tokens = tuple[int, ...]
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values of each layer, rows × heads × tokens × dimensions."""
+
+
+class Beginnings:
+    """Keys and values of beginnings; those of the last batch are kept for the next.
+
+    Args:
+        runner: the model.
+    """
+
+    def __init__(self, runner: "CausalRunner") -> None:
+        self.runner = runner
+        self._kept: dict[Tokens, Layers] = {}
+
+    def cache(self, shared: Sequence[Sequence[int]]) -> Any:
+        """A cache with a row for each of `shared`, padded at the left; an empty one where nothing is shared."""
+        rows = [tuple(one) for one in shared]
+        wanted = list(dict.fromkeys(rows))
+        if not any(wanted):
+            return DynamicCache()
+        known = {one: self._kept[one] for one in wanted if one in self._kept}
+        self._kept = known | self._read([one for one in wanted if one and one not in known])
+        if len(wanted) == 1:
+            # Views: the first pass over the batch copies them beside its own keys.
+            pairs = self._kept[wanted[0]]
+            return DynamicCache([(_repeated(keys, len(rows)), _repeated(values, len(rows))) for keys, values in pairs])
+        places = torch.tensor([wanted.index(one) for one in rows], device=self.runner.model.device)
+        width = max(map(len, wanted))
+        kept = [self._kept[one] if one else _nothing(next(iter(self._kept.values()))) for one in wanted]
+        return DynamicCache(
+            [
+                (
+                    _stacked([keys for keys, _ in pairs], width)[places],
+                    _stacked([values for _, values in pairs], width)[places],
+                )
+                for pairs in zip(*kept, strict=True)
+            ]
+        )
+
+    def _read(self, wanted: Sequence[Tokens]) -> dict[Tokens, Layers]:
+        """Read beginnings together."""
+        if not wanted:
+            return {}
+        runner, cache = self.runner, DynamicCache()
+        device = runner.model.device
+        ids, mask = left_padded(wanted, runner.pad, device), left_mask(wanted, device)
+        runner.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache, 1)
+        return {
+            one: [(layer.keys[[row], :, -len(one) :], layer.values[[row], :, -len(one) :]) for layer in cache.layers]
+            for row, one in enumerate(wanted)
+        }
+
+
+def _repeated(tensor: torch.Tensor, rows: int) -> torch.Tensor:
+    return tensor.expand(rows, -1, -1, -1)
+
+
+def _nothing(layers: Layers) -> Layers:
+    return [(keys[:, :, :0], values[:, :, :0]) for keys, values in layers]
+
+
+def _stacked(tensors: Sequence[torch.Tensor], width: int) -> torch.Tensor:
+    """Tensors of one row each as one, filled up with zeros at the left of their tokens."""
+    return torch.cat([pad(one, (0, 0, width - one.shape[-2], 0)) for one in tensors])
