@@ -116,15 +116,16 @@ def _merge_metadata(old: str, new: str) -> str:
     """The lines of the merged metadata."""
     before, ours = _mapping(old), _mapping(new)
     if "tags" in ours:
-        tags = before.get("tags") or []
-        ours["tags"] += [tag for tag in ([tags] if isinstance(tags, str) else tags) if tag not in ours["tags"]]
+        theirs = before.get("tags")
+        tags = theirs if isinstance(theirs, list) else [theirs] if isinstance(theirs, str) else []
+        ours["tags"] += [tag for tag in tags if tag not in ours["tags"]]
     kept = {key: value for key, value in before.items() if key in ours or key not in STALE}
-    lines = _lines_by_key(old)
+    above, lines = _lines_by_key(old)
     texts = [
         lines[key] if key not in ours and key in lines else _dump({key: ours.get(key, value)})
         for key, value in kept.items()
     ]
-    merged = "".join([lines.get("", ""), *texts, _dump({key: ours[key] for key in ours if key not in kept})])
+    merged = "".join([above, *texts, _dump({key: ours[key] for key in ours if key not in kept})])
     wanted = kept | ours
     # Lines do not stand for themselves where they share anchors, or are of another style: then comments go.
     return merged if _reads_as(merged, wanted) else _dump(wanted)
@@ -140,16 +141,17 @@ def _mapping(text: str) -> dict[str, Any]:
     return found or {}
 
 
-def _lines_by_key(text: str) -> dict[str, str]:
-    """The lines of each key at the top, with the comments below it; those above the first one are under ""."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader) if text.strip() else None
+def _lines_by_key(text: str) -> tuple[str, dict[Any, str]]:
+    """The lines above the first key, and those of each key at the top, with the comments below it."""
+    loader = yaml.SafeLoader(text)
+    node = loader.get_single_node()
     if not isinstance(node, yaml.MappingNode) or node.flow_style:
-        return {}
+        return "", {}
     lines = text.splitlines(keepends=True)
-    starts = [(str(key.value), key.start_mark.line) for key, _ in node.value]
+    starts = [(loader.construct_object(key, deep=True), key.start_mark.line) for key, _ in node.value]
     ends = [start for _, start in starts[1:]] + [len(lines)]
     found = {key: "".join(lines[start:end]) for (key, start), end in zip(starts, ends, strict=True)}
-    return {"": "".join(lines[: starts[0][1]] if starts else lines)} | found
+    return "".join(lines[: starts[0][1]]) if starts else text, found
 
 
 def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:

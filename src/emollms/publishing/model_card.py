@@ -24,6 +24,7 @@ from emollms.publishing.model_scores import (
     published_groups,
     published_table,
     score_tables,
+    shown_word,
 )
 from emollms.repository.card import render_card
 from emollms.tasks import get_task
@@ -77,7 +78,7 @@ def render_model_card(
         loss_at={one.step: loss_near(run.losses, one.step) for one in run.evaluations},
         tables=score_tables(scores), published=published_table(scores), source=source(),
         groups=published_groups(published_table(scores)), chain=chain, restrictive=restrictive(chain),
-        commands=_commands(run, scores), citations=_citations(run), **_usage(run),
+        base=run.model.repository or shown_word(run.model.name), commands=_commands(run, scores), citations=_citations(run), **_usage(run),
     )  # fmt: skip
     check_model_card(card, "the model card", scores)
     return card

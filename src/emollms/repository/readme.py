@@ -113,8 +113,12 @@ def changes(manifest: Manifest) -> Iterator[str]:
     old = {f"{count.task}, {count.split}": count.rows for count in before.counts}
     new = {f"{count.task}, {count.split}": count.rows for count in manifest.counts}
     for group in dict.fromkeys([*old, *new]) if old else ():
-        if old.get(group, 0) != new.get(group, 0):
-            yield f"{group}: {old.get(group, 0):,} rows became {new.get(group, 0):,}"
+        if group not in old:
+            yield f"{group}: new, with {new[group]:,} rows"
+        elif group not in new:
+            yield f"{group}: gone, with its {old[group]:,} rows"
+        elif old[group] != new[group]:
+            yield f"{group}: {old[group]:,} rows became {new[group]:,}"
     for name in manifest.settings if before.settings else ():
         was, now = before.settings.get(name), manifest.settings[name]
         if was != now:
