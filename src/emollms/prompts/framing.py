@@ -44,6 +44,25 @@ def model_input(tokenizer: Any, prompt: str, template: Template = "auto") -> str
     text: str = tokenizer.apply_chat_template(
         message, tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
-    first = tokenizer.bos_token
-    adds_it = first is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]
-    return text.removeprefix(first) if adds_it else text
+    return text.removeprefix(tokenizer.bos_token) if _begins_by_itself(tokenizer) else text
+
+
+def framing_chat_template(tokenizer: Any) -> str:
+    """A chat template that puts the frame around what a user says: a model that was trained in the frame and carries it
+    is asked rightly by whoever uses chat templates.
+
+    Args:
+        tokenizer: a tokenizer of transformers.
+    """
+    before, after = (repr(part) for part in frame("|").split("|"))
+    first = "{{ bos_token }}" if _begins_by_itself(tokenizer) else ""
+    return (
+        f"{first}{{% for message in messages %}}{{% if message['role'] == 'assistant' %}}"
+        f"{{{{ message['content'] + eos_token }}}}"
+        f"{{% else %}}{{{{ {before} + message['content'] + {after} }}}}{{% endif %}}{{% endfor %}}"
+    )
+
+
+def _begins_by_itself(tokenizer: Any) -> bool:
+    """Whether a tokenizer puts its first token before a text by itself."""
+    return tokenizer.bos_token is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]

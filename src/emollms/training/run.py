@@ -13,6 +13,7 @@ from typing import Any
 
 from emollms.evaluation.data import EvaluationData, Row
 from emollms.inference.tokens import Codec
+from emollms.prompts.framing import framing_chat_template
 from emollms.training.callbacks import callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
@@ -205,6 +206,8 @@ class _Run:
         draft = drafted(self.out / MODEL)
         trainer.save_model(str(draft))
         if trainer.args.should_save:
+            if codec.template == "frame" and not codec.seq2seq:
+                loaded.tokenizer.chat_template = framing_chat_template(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(draft)
             loaded.model.generation_config.save_pretrained(draft)
             run.write(draft)
