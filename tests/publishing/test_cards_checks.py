@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hub.client import TestHub
 from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData
 from made_up_model import CARD, made_up_run, made_up_scores
 from test_checks import copy as copy  # a fixture
 from test_checks import sign
+from test_publish import push
 
 from emollms.corpora.catalogue import corpora
 from emollms.errors import EmollmsError
@@ -166,6 +168,31 @@ class TestGaps:
         merged = merge_card("# Emo\n\n## Training data\n\n[More Information Needed]\n", model_card())
         with pytest.raises(EmollmsError, match="says 'More Information Needed' in line"):
             check_model_card(merged, "README.md", [made_up_scores()])
+
+    def test_one_that_is_on_the_hub(self, hub: TestHub, small: Path) -> None:
+        """What other people wrote stays, so its gaps would go out with ours: nothing is changed."""
+        script = """
+import sys
+from huggingface_hub import HfApi
+api, repo = HfApi(), {"repo_id": sys.argv[1], "repo_type": "dataset"}
+api.create_repo(**repo, private=True, exist_ok=True)
+api.upload_file(path_or_fileobj=sys.argv[2].encode(), path_in_repo="README.md", **repo)
+"""
+        hub.run(script, hub.repo, "# Theirs\n\n## Uses\n\n[More Information Needed]\n")
+        before = hub.state()
+        done = hub.emollms("publish", "dataset", small, "--repo", hub.repo, "--yes", code=1)
+        assert f"README.md of {hub.repo} with ours in it: says 'More Information Needed' in line" in done.err
+        assert hub.state() == before
+        hub.run(script, hub.repo, "---\ncontact: me\n---\n# Theirs\n\n## Uses\n\nTeaching.\n")
+        push(hub, small)
+        assert hub.state()["tags"].keys() == {"v1.0.0"}
+        page = hub.run(
+            "import sys; from huggingface_hub import hf_hub_download as get; "
+            "print(open(get(sys.argv[1], 'README.md', repo_type='dataset', revision='v1.0.0')).read())",
+            hub.repo,
+        ).out
+        assert page.startswith("---\ncontact: me\npretty_name: Affect Evaluation Benchmark (AEB)\n")
+        assert page.rstrip().endswith("<!-- /emollms: citation -->\n\n# Theirs\n\n## Uses\n\nTeaching.")
 
 
 class TestLists:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from huggingface_hub import get_token
 
 from emollms.errors import EmollmsError
+from emollms.publishing.card_checks import check_card
 from emollms.publishing.cards import README, with_sections_of
 from emollms.publishing.model_files import PICKLES
 from emollms.publishing.release import LocalFile, Release
@@ -68,7 +69,8 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
 
     Raises:
         EmollmsError: nobody is logged in; or the repo is not at the expected commit, has the version with other
-            content, is public though nothing was published to it, or holds files that would be loaded with the release.
+            content, is public though nothing was published to it, holds files that would be loaded with the release, or
+            has a README with gaps that would stay.
     """
     state = remote.state()
     _check_head(remote.repo, state, options)
@@ -83,7 +85,11 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
             f"{remote.repo} is public and nothing was published to it yet; make it private, or give --public"
         )
     existing = remote.read(README, state.head) if README in state.files else None
-    plan = _compare(remote.repo, with_sections_of(release, existing), state, options)
+    merged = with_sections_of(release, existing)
+    if existing and README in merged.files:
+        where = f"{README} of {remote.repo} with ours in it"
+        check_card(merged.files[README].read().decode("utf-8"), where, release.kind)
+    plan = _compare(remote.repo, merged, state, options)
     _check_left(plan)
     return plan
 
