@@ -38,7 +38,7 @@ class Server:
         self.folder = folder
         self._process = _start("hub", dict(os.environ) | {"PYTHONPATH": PYTHON_PATH})
         self.address = _line(self._process.stdout)
-        self._zygotes: dict[bool, subprocess.Popen[str]] = {}
+        self._zygotes: dict[tuple[bool, bool], subprocess.Popen[str]] = {}
 
     def __enter__(self) -> "Server":
         return self
@@ -68,12 +68,14 @@ class Server:
             "PYTHONPATH": PYTHON_PATH,
         }
 
-    def run(self, job: dict[str, object], xet: bool) -> int:
-        """Run a script in a fork; gives its exit code."""
-        if xet not in self._zygotes:
-            self._zygotes[xet] = _start("hub.zygote", self.environment(xet, "hf_write"))
-            _line(self._zygotes[xet].stdout)
-        process = self._zygotes[xet]
+    def run(self, job: dict[str, object], xet: bool, models: bool = False) -> int:
+        """Run a script in a fork, of a process that has imported what models need where that is said; its exit code."""
+        key = (xet, models)
+        if key not in self._zygotes:
+            arguments = ("models",) if models else ()
+            self._zygotes[key] = _start("hub.zygote", self.environment(xet, "hf_write"), *arguments)
+            _line(self._zygotes[key].stdout)
+        process = self._zygotes[key]
         process.stdin.write(json.dumps(job) + "\n")
         process.stdin.flush()
         return int(_line(process.stdout))
@@ -104,8 +106,13 @@ class TestHub:
         self.repo = f"me/repo-{next(self._numbers)}"
         self._log_start = len(server.ask("GET", "/_admin/log"))
 
-    def run(self, script: str, *arguments: object, token: str = "hf_write", code: int | None = 0) -> Done:
-        """Run Python code with the client; `sys.argv[1:]` are the arguments. The exit code must be `code`."""
+    def run(
+        self, script: str, *arguments: object, token: str = "hf_write", code: int | None = 0, models: bool = False
+    ) -> Done:
+        """Run Python code with the client; `sys.argv[1:]` are the arguments. The exit code must be `code`.
+
+        `models` is for scripts that load models: they run where that is imported already.
+        """
         environment = self.server.environment(self.xet, token, self.folder)
         job = {
             "script": script,
@@ -113,7 +120,7 @@ class TestHub:
             "environment": environment,
             "folder": str(self.folder),
         }
-        exit_code = self.server.run(job, self.xet)
+        exit_code = self.server.run(job, self.xet, models)
         done = Done(exit_code, (self.folder / "out").read_text(), (self.folder / "err").read_text())
         assert code is None or done.code == code, f"exit code {done.code}\n{done.out}\n{done.err}"
         return done
@@ -148,9 +155,9 @@ class TestHub:
         """Order a fault: see `hub.faults.Fault`."""
         self.server.ask("POST", "/_admin/faults", {"match": match, **how})
 
-    def push(self, files: dict[str, str], kind: str = "datasets") -> None:
+    def push(self, files: dict[str, str], kind: str = "datasets", repo: str | None = None) -> None:
         """Somebody else commits files."""
-        self.server.ask("POST", f"/_admin/push/{kind}/{self.repo}", files)
+        self.server.ask("POST", f"/_admin/push/{kind}/{repo or self.repo}", files)
 
     def collections(self) -> list[dict[str, object]]:
         """All collections of the Hub."""
@@ -169,8 +176,8 @@ class TestHub:
         assert self.server.ask("DELETE", "/_admin/faults") == [], "these faults were ordered and did not happen"
 
 
-def _start(module: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", module]
+def _start(module: str, environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", module, *arguments]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True)
 
 

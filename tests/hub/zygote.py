@@ -45,6 +45,8 @@ def main() -> None:
     import emollms.publishing.space_writer
     import emollms.publishing.status
 
+    if "models" in sys.argv[1:]:
+        _import_models()
     clock = Clock()
     for module in (file_download, _http, emollms.publishing.retry):
         module.time = clock
@@ -56,6 +58,22 @@ def main() -> None:
             run(job, clock)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _import_models() -> None:
+    """What loading a model imports; one thread, since a fork has no others."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import peft  # noqa: F401
+    import torch
+    from transformers.models.llama import modeling_llama  # noqa: F401
+    from transformers.utils import logging
+
+    import emollms.evaluation.run
+    import emollms.inference.loading
+    import emollms.publishing.load_model  # noqa: F401
+
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
 
 
 def run(job: dict[str, object], clock: Clock) -> NoReturn:

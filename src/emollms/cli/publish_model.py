@@ -81,8 +81,11 @@ def publish_model(
     from emollms.publishing.gguf import convert
     from emollms.publishing.models import ModelOptions, model_releases
     from emollms.publishing.versions import versioned
+    from emollms.repository.manifest import parse_version
 
     repo = check_repo(repo)
+    if version:
+        parse_version(version)
     if converter and not gguf:
         raise UsageError("--converter goes with --gguf")
     options = make_options(expect_head, delete, public, gated)

@@ -75,8 +75,11 @@ def publish_space(
     """
     from emollms.publishing.spaces import space_releases
     from emollms.publishing.versions import versioned
+    from emollms.repository.manifest import parse_version
 
     repo = check_repo(repo)
+    if version:
+        parse_version(version)
     make = space_releases(folder)
     options = make_options(expect_head, delete, public, None)
     push(repo, "space", lambda remote: make(version) if version else versioned(make, remote), options, yes)

@@ -41,21 +41,35 @@ def load(
     numbers = _dtype(dtype, place)
     model = resolve(model)
     try:
-        config = configuration(model, revision)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-        loaded: Any = kind.from_pretrained(model, revision=revision, dtype=numbers)
+        loaded = open_model(model, revision, numbers)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
     return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)
 
 
-def configuration(model: str, revision: str | None = None) -> Any:
-    """The configuration of a model; of an adapter, that of the model it was made for."""
+def open_model(model: str, revision: str | None, dtype: Any) -> Any:
+    """A model; an adapter comes with the model it was made for, whose revision is not the adapter's.
+
+    Raises:
+        OSError, ValueError: as transformers raises them.
+    """
+    name, base_revision = base_of(model, revision)
+    config = AutoConfig.from_pretrained(name, revision=base_revision)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    loaded = kind.from_pretrained(name, revision=base_revision, dtype=dtype)
+    if name != model:
+        loaded.load_adapter(model, adapter_kwargs={"revision": revision})
+    return loaded
+
+
+def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
+    """The model whose weights there are: for an adapter the one it was made for, with the revision that it names."""
     adapter = find_adapter_config_file(model, revision=revision)
     if adapter is None or (Path(model) / "config.json").is_file():
-        return AutoConfig.from_pretrained(model, revision=revision)
-    return AutoConfig.from_pretrained(json.loads(Path(adapter).read_text(encoding="utf-8"))["base_model_name_or_path"])
+        return model, revision
+    found = json.loads(Path(adapter).read_text(encoding="utf-8"))
+    return str(found["base_model_name_or_path"]), found.get("revision")
 
 
 def _device(name: str) -> torch.device:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GgufConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GgufConfig
 
 from emollms.errors import EmollmsError
-from emollms.inference.loading import configuration
+from emollms.inference.loading import base_of, open_model
 
 WORDS = "It is a sunny day."
 
@@ -19,21 +19,28 @@ def load_and_read(folder: Path) -> None:
         EmollmsError: it does not load, or gives no numbers.
     """
     try:
-        is_seq2seq = configuration(str(folder)).is_encoder_decoder
-        kind: Any = AutoModelForSeq2SeqLM if is_seq2seq else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model, report = kind.from_pretrained(folder, dtype="auto", output_loading_info=True)
+        model, lost = _open(folder)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise EmollmsError(f"the model does not load: {' '.join(str(error).split())}") from error
-    unknown = sorted(report["missing_keys"]) + sorted(report["unexpected_keys"])
-    if unknown:
-        raise EmollmsError(f"the model loads without some of its weights, such as {unknown[0]}")
+    if lost:
+        raise EmollmsError(f"the model loads without some of its weights, such as {lost[0]}")
     ids = tokenizer(WORDS, return_tensors="pt").input_ids
-    given = {"decoder_input_ids": ids[:, :1]} if is_seq2seq else {}
+    given = {"decoder_input_ids": ids[:, :1]} if model.config.is_encoder_decoder else {}
     with torch.inference_mode():
         logits = model(input_ids=ids, **given).logits
     if not torch.isfinite(logits).all():
         raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
+
+
+def _open(folder: Path) -> tuple[Any, list[str]]:
+    """A model, and the names of weights that are missing, or that it has no place for."""
+    if base_of(str(folder))[0] != str(folder):
+        return open_model(str(folder), None, "auto"), []
+    config = AutoConfig.from_pretrained(folder)
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    model, report = kind.from_pretrained(folder, dtype="auto", output_loading_info=True)
+    return model, sorted(report["missing_keys"]) + sorted(report["unexpected_keys"])
 
 
 SAMPLES = (
@@ -53,8 +60,8 @@ def compare_gguf(folder: Path, file: Path) -> None:
     Raises:
         EmollmsError: it does not load, cuts texts otherwise, or goes on otherwise.
     """
-    model = configuration(str(folder))
-    kind = AutoModelForSeq2SeqLM if model.is_encoder_decoder else AutoModelForCausalLM
+    config = AutoConfig.from_pretrained(folder)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     ids = _tokens(folder, {})
     expected = _next_tokens(kind, folder, {}, ids)
     there = {"gguf_file": file.name}

@@ -23,8 +23,8 @@ OF_A_MODEL = {
 PATTERNS = re.compile(
     r"model-\d{5}-of-\d{5}\.safetensors|additional_chat_templates/[\w.-]+\.jinja|(LICEN[CS]E|NOTICE|USE_POLICY)[\w.-]*"
 )
-LEFT_OUT = ("README.md", ".gitattributes", "run.json")
-"""What a release has of its own: its card is written anew, from the record of the run."""
+LEFT_OUT = ("README.md", ".gitattributes", "run.json", "training_args.bin")
+"""What is not looked at: a release has a card and a record of its own, and needs no pickle of the trainer's settings."""
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz")
 BINARY = (".safetensors", ".gguf", ".model")
 """Kinds of files that hold no text."""

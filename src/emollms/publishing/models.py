@@ -1,6 +1,7 @@
 """A tuned model, merged or as an adapter, as a release."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -26,6 +27,7 @@ from emollms.publishing.release import LocalFile, Release, local_file, local_fil
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
 CALIBRATION = "calibration.json"
+COMMIT = re.compile("[0-9a-f]{40}")
 NEEDED = ("torch", "transformers")
 """What loading a model back takes; an adapter takes `peft` as well."""
 
@@ -165,7 +167,7 @@ def _check_run(folder: Path, run: RunManifest, files: Sequence[str], numbers: in
 
 
 def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalFile:
-    """The configuration of an adapter, naming its base model as the Hub knows it."""
+    """The configuration of an adapter, naming its base model as the Hub knows it, and the commit if that is known."""
     found = json.loads(config.read())
     base = found.get("base_model_name_or_path")
     if run.model.repository is None:
@@ -173,9 +175,10 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
             f"{folder / ADAPTER} names the base model {base}, which only this machine has; merge the adapter with "
             f"`emollms merge`, and publish that"
         )
-    if base == run.model.repository:
+    commit = run.model.revision if COMMIT.fullmatch(run.model.revision or "") else found.get("revision")
+    if base == run.model.repository and commit == found.get("revision"):
         return config
-    found["base_model_name_or_path"] = run.model.repository
+    found |= {"base_model_name_or_path": run.model.repository, "revision": commit}
     return made_file(ADAPTER, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode("utf-8"))
 
 
