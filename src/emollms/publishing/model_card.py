@@ -22,6 +22,7 @@ from emollms.publishing.model_scores import (
     command_line,
     model_index,
     published_groups,
+    published_models,
     published_table,
     score_tables,
     shown_word,
@@ -32,6 +33,8 @@ from emollms.training.manifest import RunManifest
 
 Relation = Literal["finetune", "adapter"]
 REPO = re.compile(r"[\w.-]+/[\w.-]+")
+_PIECE = re.compile(r".{1,96}(?: |$)|.{1,96}")
+"""A line of a long text in code; together they are the text."""
 EXAMPLE = "They cancelled my train again and nobody at the station could say why!"
 """The text that the card asks about; made up."""
 
@@ -68,7 +71,7 @@ def render_model_card(
         if not REPO.fullmatch(name):
             raise UsageError(f"{name!r} is no repository; repositories are named OWNER/NAME")
     data_repo = data_repo or _on_the_hub(run)
-    chain = licence_chain(run, repo, licence)
+    chain, published = licence_chain(run, repo, licence), published_table(scores)
     card = render_card(
         "model.md.j2",
         _metadata(run, scores, repo, licence, relation, data_repo),
@@ -76,9 +79,10 @@ def render_model_card(
         relation=relation, data_repo=data_repo, calibration=calibration, languages=_languages(run, scores),
         facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), looks=looks(run),
         loss_at={one.step: loss_near(run.losses, one.step) for one in run.evaluations},
-        tables=score_tables(scores), published=published_table(scores), source=source(),
-        groups=published_groups(published_table(scores)), chain=chain, restrictive=restrictive(chain),
-        base=run.model.repository or shown_word(run.model.name), commands=_commands(run, scores), citations=_citations(run), **_usage(run),
+        tables=score_tables(scores), published=published, source=source(), groups=published_groups(published),
+        models=published_models(published), chain=chain, restrictive=restrictive(chain),
+        base=run.model.repository or shown_word(run.model.name), commands=_commands(run, scores),
+        citations=_citations(run), **_usage(run),
     )  # fmt: skip
     check_model_card(card, "the model card", scores)
     return card
@@ -130,7 +134,8 @@ def _usage(run: RunManifest) -> dict[str, Any]:
     """What the code in the card needs: a task that the model was tuned for, a prompt, and how long answers are."""
     task = get_task(next(iter(run.rows), "V-reg"))
     emotion = task.emotions[0] if task.emotions else None
-    return {"task": task, "emotion": emotion, "text": EXAMPLE, "prompt": prompt(task, EXAMPLE, 0, emotion)}
+    pieces = _PIECE.findall(prompt(task, EXAMPLE, 0, emotion))
+    return {"task": task, "emotion": emotion, "text": EXAMPLE, "pieces": pieces}
 
 
 def _commands(run: RunManifest, scores: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -54,8 +54,8 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
         ("recipe", f"`{shown_word(run.recipe.name)}` (SHA-256 `{run.recipe.sha256[:16]}`){_changed(run)}"),
         ("data", f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash "
                  f"`{run.data.content_hash[:16]}`"),
-        ("steps", f"{run.steps:,}, {run.epochs:g} epochs, {amount(run.tokens)} tokens read, "
-                  f"{amount(run.answer_tokens)} of them with a loss"),
+        ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens "
+                  f"read, {amount(run.answer_tokens)} of them with a loss"),
         ("kept", f"the weights of step {run.best_step:,}, by {_selection(run)}"),
         ("hardware", f"{many}{on.device}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
         ("numbers", ", ".join([on.precision, f"attention {on.attention}", *on.kernels])),
@@ -113,10 +113,7 @@ def loss_bars(losses: Sequence[LossPoint]) -> str:
     """The training loss as a row of bars from its lowest to its highest, by steps; "" without any."""
     count = min(BARS, len(losses))
     edges = [round(number * len(losses) / count) for number in range(count + 1)] if count else []
-    means = [
-        sum(point.loss for point in losses[start:end]) / (end - start)
-        for start, end in pairwise(edges)
-    ]
+    means = [sum(point.loss for point in losses[start:end]) / (end - start) for start, end in pairwise(edges)]
     return bars(means, min(means)) if means else ""
 
 

@@ -76,6 +76,7 @@ class PublishedRow:
         value, low, high: the score here and its 95 % interval.
         best: the best published score of each kind of model, with the model's name, by kind.
         against: how the score stands to the best of the models that were tuned on the same data.
+        known: all published scores, by model.
     """
 
     task: str
@@ -84,6 +85,7 @@ class PublishedRow:
     high: float
     best: Mapping[str, tuple[float, str]]
     against: str
+    known: Mapping[str, float]
 
 
 def score_tables(scores: Sequence[Scores]) -> list[ScoreTable]:
@@ -138,8 +140,15 @@ def published_table(scores: Sequence[Scores]) -> list[PublishedRow]:
         if entry and known:
             main = entry["metrics"][entry["main"]]
             best = _best(known)
-            rows.append(PublishedRow(task, main["value"], main["low"], main["high"], best, _against(main, best)))
+            bounds = main["value"], main["low"], main["high"]
+            rows.append(PublishedRow(task, *bounds, best, _against(main, best), known))
     return rows
+
+
+def published_models(rows: Sequence[PublishedRow]) -> list[str]:
+    """The models that the rows have scores of, in the paper's order."""
+    names = dict.fromkeys(one.model for one in published_scores())
+    return [name for name in names if any(name in row.known for row in rows)]
 
 
 def published_groups(rows: Sequence[PublishedRow]) -> list[str]:

@@ -63,6 +63,7 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "manifest": manifest,
         "about": get_data_set(manifest.data_set).about,
         "tasks": tasks,
+        "counts": _counts(manifest),
         "answers": {name: answer_form(task) for name, task in tasks.items()},
         "corpora": corpora,
         "hashes_in": "manifest.json",
@@ -71,6 +72,7 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "real": any(not meta.bundled for meta in corpora.values()),
         "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
         "wordings": {name: len(wordings(name)) for name in tasks},
         "command": build_command(manifest),
@@ -78,6 +80,20 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "config": manifest.counts[0].task if manifest.counts else "default",
         "split": manifest.counts[0].split if manifest.counts else "train",
     }
+
+
+def _counts(manifest: Manifest) -> dict[tuple[str, str], tuple[int, int]]:
+    """Texts and rows of each task in each split, 0 where it has none."""
+    found = {(task, split): (0, 0) for task in (c.task for c in manifest.counts) for split in _splits(manifest)}
+    for count in manifest.counts:
+        found[count.task, count.split] = (count.read - sum(count.dropped.values()), count.rows)
+    return found
+
+
+def _splits(manifest: Manifest) -> list[str]:
+    chosen = manifest.settings["splits"]
+    assert isinstance(chosen, list)
+    return chosen
 
 
 def answer_form(task: Task) -> str:
