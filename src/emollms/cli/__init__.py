@@ -24,6 +24,7 @@ from emollms.cli import (
     publish_model,
     publish_space,
     quality,
+    recipes,
     report,
     train,
 )
@@ -31,8 +32,8 @@ from emollms.cli.output import examples, print_error
 from emollms.errors import EmollmsError
 
 _MODULES = (
-    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality, report,
-    train,
+    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality,
+    recipes, report, train,
 )  # fmt: skip
 
 app = typer.Typer(

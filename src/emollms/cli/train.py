@@ -42,7 +42,7 @@ def train(
     RUN gets model/ (weights or adapter, tokenizer, templates), run.json and curves.png. The exit code is 75 for a run
     that was asked to stop (SIGTERM, Ctrl-C) and saved a checkpoint.
     """
-    _calm_libraries()
+    calm_libraries()
     from emollms.evaluation.data import open_data
     from emollms.training.launch import launched
     from emollms.training.recipe import load_recipe
@@ -54,7 +54,7 @@ def train(
         from emollms.training.run import train as run
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
-    _hide_bars()
+    hide_bars()
     command = ("emollms", *sys.argv[1:])
     with row_bar("steps") as tell:
         done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
@@ -65,14 +65,14 @@ def train(
     print_note(f"next: emollms merge {out} --out MODEL, and emollms evaluate --model MODEL --data AEB --out SCORES")
 
 
-def _calm_libraries() -> None:
+def calm_libraries() -> None:
     """Settings that libraries read when they are imported: threads that sleep while they wait, no bars of their own."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-def _hide_bars() -> None:
+def hide_bars() -> None:
     """Keep bars of transformers away: a run has one of its own."""
     from transformers.utils import logging
 

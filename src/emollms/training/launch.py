@@ -38,10 +38,10 @@ def _command(settings: str | None, processes: int) -> list[str]:
     if settings is None:
         return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     count = ["--num_processes", str(processes)]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(_file(settings)), *count]
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(settings_file(settings)), *count]
 
 
-def _file(settings: str) -> Path:
+def settings_file(settings: str) -> Path:
     """The file of accelerate's settings of this name.
 
     Raises:

@@ -1,0 +1,103 @@
+"""`emollms recipes`: the training runs that come with the package, what they take, and whether they still work."""
+
+from typing import Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_error, print_note, print_table
+from emollms.cli.progress import row_bar
+from emollms.errors import UsageError
+
+app = typer.Typer(name="recipes")
+
+_LIST = examples("emollms recipes", "emollms recipes list", "emollms recipes | cut -f 1,5")
+_SHOW = examples("emollms recipes show emosmol-135m", "emollms recipes show qwen3-8b-qlora > my-recipe.yaml")
+_CHECK = examples("emollms recipes check", "emollms recipes check emosmol-135m my-recipe.yaml")
+
+
+@app.callback(invoke_without_command=True, epilog=_LIST)
+def recipes(context: typer.Context) -> None:
+    """List the recipes: their model, what is trained of it, memory of each device and time, which are estimates."""
+    if context.invoked_subcommand is None:
+        _print_list()
+
+
+@app.command("list", epilog=_LIST)
+def list_() -> None:
+    """List the recipes, as `emollms recipes` does."""
+    _print_list()
+
+
+@app.command(epilog=_SHOW)
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a recipe.")],
+) -> None:
+    """Print a recipe, to read or to change."""
+    from emollms.training.recipe import load_recipe
+
+    print(load_recipe(name).path.read_text(encoding="utf-8"), end="")
+
+
+@app.command(epilog=_CHECK)
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME|FILE", help="Names or files; all that there are by default.")
+    ] = None,
+) -> None:
+    """Try recipes offline: parse them, and train a tiny random model of the family for one step; exit 1 if one fails.
+
+    What needs a GPU is left out: quantisation, and the settings of accelerate, which only have to be there.
+    """
+    from emollms.cli.train import calm_libraries, hide_bars
+    from emollms.training.recipe import find_recipes
+
+    calm_libraries()
+    try:
+        from emollms.training.check import check as run
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
+    hide_bars()
+    wanted, checked = list(dict.fromkeys(names or find_recipes())), []
+    with row_bar("recipes") as tell:
+        for one in run(wanted):
+            checked.append(one)
+            tell("recipes", len(checked), len(wanted))
+    rows = [
+        (one.name, one.method, "failed" if one.problem else "ok", "" if one.loss is None else f"{one.loss:.3f}")
+        for one in checked
+    ]
+    print_table(("recipe", "method", "result", "loss"), rows)
+    failed = [one for one in checked if one.problem]
+    for one in failed:
+        print_error(f"{one.name}: {one.problem}")
+    print_note(f"{len(checked) - len(failed)} of {len(checked)} recipes work")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_list() -> None:
+    from emollms.training.estimate import H100, TWO_CORES, estimate
+    from emollms.training.recipe import find_recipes, load_recipe
+
+    rows = []
+    for name in find_recipes():
+        recipe = load_recipe(name)
+        found = estimate(recipe)
+        devices = f"{found.devices} × " if found.devices > 1 else ""
+        rows.append(
+            (
+                name, recipe.values["model_name_or_path"], found.method, f"{found.parameters / 1e9:.2f} B",
+                f"{devices}{found.memory.total / 1e9:.0f} GB", f"{devices}{_time(found.seconds(H100))}",
+                _time(found.seconds(TWO_CORES) * found.devices), recipe.about,
+            )
+        )  # fmt: skip
+    print_table(("name", "model", "method", "size", "memory", H100.name, TWO_CORES.name, "about"), rows)
+    print_note("Memory of each device, and the time of training on AAID, are estimates; `emollms train` measures them.")
+
+
+def _time(seconds: float) -> str:
+    """Minutes, hours or days, whichever is read best."""
+    for unit, size, most in (("min", 60, 100), ("h", 3600, 100)):
+        if seconds / size < most:
+            return f"{max(1, round(seconds / size))} {unit}"
+    return f"{round(seconds / 86400):,} days"
