@@ -1,11 +1,14 @@
 """`emollms merge`: from a finished run to a model that stands alone."""
 
+import os
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emollms.cli.output import examples, print_note
+from emollms.errors import UsageError
 
 app = typer.Typer()
 
@@ -34,10 +37,14 @@ def merge(
     its place: tokens must be the same, and logits those of adapter and base within 1e-5 of the largest in float32
     (1e-2 in float16, 6e-2 in bfloat16, where weights are rounded). A run of all weights is written in the same way.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sleep while they wait
+    try:
+        from emollms.training.merge import merge as write
+    except ModuleNotFoundError as error:
+        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     from transformers.utils import logging
 
-    from emollms.training.merge import merge as write
-
+    warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     done = write(run, out, dtype=dtype, shard_size=shard_size, base=base, tell=print_note)
     if done.already:
