@@ -139,7 +139,7 @@ class Work:
 
         settings = {
             "train_limit": -(-rows // TASKS), "objective": "cross_entropy", "logging_steps": 1, "eval_strategy": "no",
-            "save_strategy": "no", "selection_rows": LOOKED_AT,
+            "save_strategy": "no", "selection_rows": LOOKED_AT, "num_train_epochs": 1, "task_weights": "{}",
         }  # fmt: skip
         self.recipe = load_recipe(RECIPE, [f"{name}={value}" for name, value in settings.items()])
         self.data, self.folder = open_data(str(data)), ensure(cache_folder())
