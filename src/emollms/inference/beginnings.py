@@ -28,14 +28,18 @@ class Beginnings:
         self.runner = runner
         self._kept: dict[Tokens, Layers] = {}
 
+    def read(self, shared: Sequence[Sequence[int]]) -> None:
+        """Make sure of the keys and values of these, and forget all others."""
+        wanted = [one for one in dict.fromkeys(map(tuple, shared)) if one]
+        known = {one: self._kept[one] for one in wanted if one in self._kept}
+        self._kept = known | self._new([one for one in wanted if one not in known])
+
     def cache(self, shared: Sequence[Sequence[int]]) -> Any:
-        """A cache with a row for each of `shared`, padded at the left; an empty one where nothing is shared."""
+        """A cache with a row for each of `shared`, which were read, padded at the left; else an empty one."""
         rows = [tuple(one) for one in shared]
         wanted = list(dict.fromkeys(rows))
         if not any(wanted):
             return DynamicCache()
-        known = {one: self._kept[one] for one in wanted if one in self._kept}
-        self._kept = known | self._read([one for one in wanted if one and one not in known])
         if len(wanted) == 1:
             # Views: the first pass over the batch copies them beside its own keys.
             pairs = self._kept[wanted[0]]
@@ -46,15 +50,14 @@ class Beginnings:
         return DynamicCache(
             [
                 (
-                    _stacked([keys for keys, _ in pairs], width)[places],
-                    _stacked([values for _, values in pairs], width)[places],
+                    stacked([keys for keys, _ in pairs], width)[places],
+                    stacked([values for _, values in pairs], width)[places],
                 )
                 for pairs in zip(*kept, strict=True)
             ]
         )
 
-    def _read(self, wanted: Sequence[Tokens]) -> dict[Tokens, Layers]:
-        """Read beginnings together."""
+    def _new(self, wanted: Sequence[Tokens]) -> dict[Tokens, Layers]:
         if not wanted:
             return {}
         runner, cache = self.runner, DynamicCache()
@@ -75,6 +78,6 @@ def _nothing(layers: Layers) -> Layers:
     return [(keys[:, :, :0], values[:, :, :0]) for keys, values in layers]
 
 
-def _stacked(tensors: Sequence[torch.Tensor], width: int) -> torch.Tensor:
-    """Tensors of one row each as one, filled up with zeros at the left of their tokens."""
+def stacked(tensors: Sequence[torch.Tensor], width: int) -> torch.Tensor:
+    """Tensors of some rows each as one, filled up with zeros at the left of their tokens."""
     return torch.cat([pad(one, (0, 0, width - one.shape[-2], 0)) for one in tensors])

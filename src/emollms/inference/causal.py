@@ -1,14 +1,15 @@
 """Decoder-only models: shared beginnings from a cache, and trees of candidates in one pass."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 from transformers import DynamicCache
 
 from emollms.inference import tries
-from emollms.inference.beginnings import Beginnings
+from emollms.inference.beginnings import Beginnings, stacked
 from emollms.inference.states import (
     cache_name,
     left_mask,
@@ -31,10 +32,11 @@ class CausalRunner:
     Args:
         model: the model, in its place.
         pad: any token; padding is masked.
+        part: how many tokens of prompts are read at once, if they are not those of one row.
     """
 
-    def __init__(self, model: Any, pad: int) -> None:
-        self.model, self.pad = model, pad
+    def __init__(self, model: Any, pad: int, part: int = 512) -> None:
+        self.model, self.pad, self.part = model, pad, part
         self.takes = frozenset(inspect.signature(model.forward).parameters)
         self.window: int | None = getattr(model.config.get_text_config(), "sliding_window", None)
         self.beginnings = Beginnings(self)
@@ -42,10 +44,14 @@ class CausalRunner:
         self.packs = self._can_pack()
 
     def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "CausalState":
-        """Read prompts, padded at the left, after what they share with others."""
-        state = CausalState(self, self.beginnings.cache(shared), left_mask(shared, self.model.device))
-        state.read(rests)
-        return state
+        """Read prompts, padded at the left, after what they share with others; longest rest first, to pad the least."""
+        self.beginnings.read(shared)
+        states = []
+        for part in _parts(rests, self.part):
+            begun = shared[part]
+            states.append(CausalState(self, self.beginnings.cache(begun), left_mask(begun, self.model.device)))
+            states[-1].read(rests[part])
+        return states[0] if len(states) == 1 else _together(states)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, keep: int) -> Any:
         """Logits of the last `keep` places (0: of all); the cache grows."""
@@ -75,6 +81,31 @@ class CausalRunner:
         single = self.model.dtype in (torch.float32, torch.float64)
         pairs = zip(_flat(packed), _flat(plain), strict=True)
         return all(abs(one - other) < (1e-3 if single else 0.1) for one, other in pairs)
+
+
+def _parts(rests: Sequence[Sequence[int]], tokens: int) -> Iterator[slice]:
+    """Rows that are read together, of which those after each other are of like length."""
+    first = 0
+    while first < len(rests):
+        end = first + max(1, tokens // len(rests[first]))
+        yield slice(first, end)
+        first = end
+
+
+def _together(states: Sequence["CausalState"]) -> "CausalState":
+    """Parts of a batch as one, filled up at their left."""
+    width = max(state.mask.shape[-1] for state in states)
+    sides = [[(layer.keys, layer.values) for layer in state.cache.layers] for state in states]
+    cache = DynamicCache(
+        [
+            (stacked([keys for keys, _ in pairs], width), stacked([values for _, values in pairs], width))
+            for pairs in zip(*sides, strict=True)
+        ]
+    )
+    mask = torch.cat([pad(state.mask, (width - state.mask.shape[-1], 0)) for state in states])
+    whole = CausalState(states[0].runner, cache, mask)
+    whole.logits = torch.cat([state.logits for state in states])
+    return whole
 
 
 def _flat(scores: list[list[list[float]]]) -> list[float]:

@@ -24,6 +24,8 @@ Found = TypeVar("Found")
 Ids = list[int]
 
 _LOGITS = 1 << 26
+_PARTS = 8
+"""In about so many parts of like length the prompts of a batch are read: what is padded less is read sooner."""
 
 
 class TransformersEngine:
@@ -58,7 +60,7 @@ class TransformersEngine:
             self.runner: Runner = (
                 Seq2SeqRunner(model, self.codec.pad, self.codec.decoder_start)
                 if self.codec.seq2seq
-                else CausalRunner(model, self.codec.pad)
+                else CausalRunner(model, self.codec.pad, max(1, self.batch_tokens // _PARTS))
             )
 
     def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
