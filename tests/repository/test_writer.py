@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emollms.repository import row_groups
+from emollms.repository.row_groups import RowGroups
 from emollms.repository.writer import ContentHash, TableWriter
 
 SCHEMA = pa.schema(
@@ -32,11 +34,13 @@ def content(rows: list[dict[str, object]], cut: int) -> str:
     return digest.hexdigest()
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(0, 12))
 def test_hash_does_not_depend_on_batches(rows: list[dict[str, object]], cut: int) -> None:
     assert content(rows, cut) == content(rows, 0)
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(0, 12))
 def test_hash_of_a_slice_is_that_of_its_rows(rows: list[dict[str, object]], cut: int) -> None:
     whole, copied = ContentHash(SCHEMA), ContentHash(SCHEMA)
@@ -45,6 +49,7 @@ def test_hash_of_a_slice_is_that_of_its_rows(rows: list[dict[str, object]], cut:
     assert whole.hexdigest() == copied.hexdigest()
 
 
+@settings(deadline=None)
 @given(ROWS, ROWS)
 def test_hash_tells_rows_apart(one: list[dict[str, object]], other: list[dict[str, object]]) -> None:
     assert (content(one, 0) == content(other, 0)) == (one == other)
@@ -63,3 +68,46 @@ def test_a_table_without_rows_can_be_read(tmp_path: Path) -> None:
     with TableWriter(tmp_path / "test", SCHEMA) as table:
         pass
     assert pq.read_table(table.files[0]).schema == SCHEMA
+
+
+def groups(rows: pa.Table, batch: int) -> list[list[str]]:
+    """The ids of each row group, where rows come in batches of this size."""
+    cut = RowGroups(rows.schema)
+    complete = [group for part in rows.to_batches(batch) for group in cut.add(part)]
+    return [group["id"].to_pylist() for group in (*complete, *cut.rest())]
+
+
+def numbered(*numbers: range) -> pa.Table:
+    return pa.table({"id": [f"corpus/task/{number}/-/0" for part in numbers for number in part]})
+
+
+def test_row_groups_do_not_depend_on_batches() -> None:
+    rows = numbered(range(60_000))
+    cut = groups(rows, 60_000)
+    assert cut == groups(rows, 7) == groups(rows, 4_999)
+    assert [name for group in cut for name in group] == rows["id"].to_pylist()
+    sizes = [len(group) for group in cut]
+    assert all(row_groups.LEAST <= size <= row_groups.MOST for size in sizes[:-1])
+    assert len(sizes) > 5
+    assert len(set(sizes)) > 3
+
+
+def test_rows_in_the_middle_leave_most_row_groups_as_they_are() -> None:
+    before = groups(numbered(range(30_000), range(31_000, 100_000)), 5_000)
+    after = groups(numbered(range(100_000)), 5_000)
+    new = [group for group in after if group not in before]
+    assert sum(map(len, new)) < 25_000
+    assert any("corpus/task/30500/-/0" in group for group in new)
+
+
+def test_rows_that_say_nothing_are_cut_at_the_limit() -> None:
+    assert [len(group) for group in groups(pa.table({"id": ["a"] * 50_000}), 999)] == [20_000, 20_000, 10_000]
+
+
+def test_a_file_is_the_same_whatever_the_batches(tmp_path: Path) -> None:
+    rows = numbered(range(20_000))
+    for name, batch in (("one", 20_000), ("two", 777)):
+        with TableWriter(tmp_path / name, rows.schema) as table:
+            for part in rows.to_batches(batch):
+                table.write(part)
+    assert (tmp_path / "one-00000.parquet").read_bytes() == (tmp_path / "two-00000.parquet").read_bytes()
