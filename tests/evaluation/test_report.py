@@ -249,6 +249,21 @@ def test_a_sample_is_held_against_the_rows_of_both(reported: Reported, tmp_path:
     assert {one.task: one.value for one in again.differences} == {name: one.value for name, one in found.items()}
 
 
+def test_a_baseline_stands_beside_a_model(reported: Reported, tmp_path: Path) -> None:
+    out = tmp_path / "vader"
+    words = ["evaluate", "--baseline", "vader", "--data", str(reported.aeb), "--out", str(out)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    result = CliRunner().invoke(app, ["report", str(reported.folders[0]), str(out), "--out", str(tmp_path / "r.json")])
+    assert result.exit_code == 0, result.output
+    made = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    found = json.loads((out / "scores.json").read_text(encoding="utf-8"))["tasks"]
+    (row,) = [row for row in made["board"] if row["name"] == "VADER"]
+    assert {task: cell["value"] for task, cell in row["cells"].items()} == {
+        task: entry["value"] for task, entry in found.items()
+    }
+    assert {one["task"] for one in made["differences"]} == set(found)
+
+
 def test_overlaps_are_those_of_the_build(reported: Reported) -> None:
     manifest = json.loads((reported.aeb / "manifest.json").read_text(encoding="utf-8"))
     found = manifest["screening"]["overlaps"]

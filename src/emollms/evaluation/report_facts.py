@@ -27,7 +27,7 @@ def command(run: Run) -> str:
         f"--{'model' if run.scores.kind == 'endpoint' else run.scores.kind}",
         run.scores.name,
     ]
-    words += ["--data", data, "--decode", settings.decode, "--seed", settings.seed]
+    words += ["--data", data, *(["--decode", settings.decode] if settings.decode else []), "--seed", settings.seed]
     words += ["--limit", settings.limit] if settings.limit else []
     return shlex.join([*map(str, words), "--out", run.folder.resolve().name])
 

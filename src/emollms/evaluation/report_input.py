@@ -85,7 +85,7 @@ class SettingsEntry(_Entry):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     data: str
-    decode: Mode
+    decode: Mode | None
     language: str = "en"
     limit: int | None = None
     seed: int = 0

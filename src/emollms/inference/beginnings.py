@@ -64,8 +64,9 @@ class Beginnings:
         device = runner.model.device
         ids, mask = left_padded(wanted, runner.pad, device), left_mask(wanted, device)
         runner.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache, 1)
+        layers: Any = cache.layers
         return {
-            one: [(layer.keys[[row], :, -len(one) :], layer.values[[row], :, -len(one) :]) for layer in cache.layers]
+            one: [(layer.keys[[row], :, -len(one) :], layer.values[[row], :, -len(one) :]) for layer in layers]
             for row, one in enumerate(wanted)
         }
 
