@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from transformers import PrinterCallback
+
 from emollms.evaluation.data import EvaluationData, Row
 from emollms.inference.tokens import Codec
 from emollms.prompts.framing import framing_chat_template
@@ -107,6 +109,7 @@ class _Run:
         usage = MeasureUsage(self._usage(newest))
         stop = StopOnSignal()
         trainer = self._trainer(loaded, codec, rows, validation)
+        trainer.remove_callback(PrinterCallback)
         for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)

@@ -160,6 +160,7 @@ def _complete(parsed: Parsed, evaluates: bool) -> None:
     training.save_total_limit = None  # `MarkComplete` removes checkpoints
     training.restore_callback_states_from_checkpoint = True
     training.remove_unused_columns = True
+    training.disable_tqdm = True  # `Progress` has a bar of its own
     training.load_best_model_at_end = evaluates
     training.metric_for_best_model = parsed.tuning.selection if evaluates else None
     training.greater_is_better = parsed.tuning.selection == "metric"

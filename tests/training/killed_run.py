@@ -1,0 +1,27 @@
+"""A run that sends itself a signal: python killed_run.py RECIPE DATA OUT STEP SIGNAL."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from emollms.errors import EmollmsError
+from emollms.evaluation.data import open_data
+from emollms.training.recipe import load_recipe
+from emollms.training.run import train
+
+
+def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
+    def tell(what: str, done: int, total: int) -> None:
+        if done == int(step):
+            os.kill(os.getpid(), signal.Signals[name])
+
+    try:
+        train(load_recipe(recipe), open_data(data), Path(out), tell=tell)
+    except EmollmsError as error:
+        print(error)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
