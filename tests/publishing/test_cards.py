@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 from made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores
@@ -21,7 +23,9 @@ from emollms.publishing.merge_card import merge_card
 from emollms.publishing.model_card import render_model_card
 from emollms.publishing.space_card import render_space_card
 from emollms.repository.build import build
+from emollms.repository.card_rows import rejected_examples
 from emollms.repository.manifest import read_manifest
+from emollms.repository.schema import REJECTED_SCHEMA
 
 GOLDEN = Path(__file__).parent / "golden"
 VARYING = re.compile(r"(download_size: |sdk_version: |gradio==)[\d.]+")
@@ -213,11 +217,23 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "<summary>V-reg, its id only</summary>" in card
     assert "> **Not to be passed on.**" in card
-    import pyarrow.parquet as pq
-
     texts = {row["text"] for row in pq.read_table(tmp_path / "out" / "data").select(["text"]).to_pylist()}
     assert len(texts) > 10
     assert not [text for text in texts if text in card]
+
+
+def test_examples_are_those_that_may_be_shown(tmp_path: Path) -> None:
+    """Of a reason the first rows; before them such with a text that may be passed on and names nobody."""
+    texts = [
+        ("semeval2018_task1", "1", "A tweet that may not be passed on."),
+        ("sample", "2", "@jane_doe look at this sunset!"),
+        ("sample", "3", "What a sunset over the harbour tonight!"),
+    ]
+    rows = [{"corpus": corpus, "source_id": name, "text": text, "reason": "near"} for corpus, name, text in texts]
+    path = tmp_path / "rejected.parquet"
+    pq.write_table(pa.Table.from_pylist([*rows, {"corpus": "sample", "reason": "empty"}], REJECTED_SCHEMA), path)
+    found = [(row["reason"], row["source_id"], row["text"]) for row in rejected_examples(path)]
+    assert found == [("near", "3", texts[2][2]), ("near", "1", None), ("empty", None, None)]
 
 
 def test_a_card_must_have_everything() -> None:

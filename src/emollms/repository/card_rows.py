@@ -67,22 +67,24 @@ def may_pass_on(corpus: str) -> bool:
 
 
 def rejected_examples(path: Path, count: int = 2) -> list[dict[str, Any]]:
-    """The first rows that were left out for each reason; texts that may not be shown are None.
+    """A few rows that were left out for each reason, those first whose text may be shown; of others it is None.
 
     Args:
         path: `rejected.parquet`.
         count: how many a reason.
     """
     table = pq.read_table(path)
-    reasons = pc.unique(table["reason"]).to_pylist()
-    rows = [
-        row for reason in reasons for row in table.filter(pc.equal(table["reason"], reason)).slice(0, count).to_pylist()
-    ]
-    for row in rows:
-        text = row["text"] or ""
-        if len(text) > LONGEST or not may_show(row["corpus"], text):
-            row["text"] = None
-    return rows
+    examples: list[dict[str, Any]] = []
+    for reason in pc.unique(table["reason"]).to_pylist():
+        rows = table.filter(pc.equal(table["reason"], reason)).slice(0, SEARCHED).to_pylist()
+        examples += sorted(map(_shown, rows), key=lambda row: row["text"] is None)[:count]
+    return examples
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    text = row["text"] or ""
+    shown = bool(text) and len(text) <= LONGEST and may_show(row["corpus"], text)
+    return row if shown else row | {"text": None}
 
 
 def _first_rows(path: Path) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ from emollms.repository.writer import TableWriter, one_table
 from emollms.tasks import get_task
 
 LEFT_OUT_AT_ONCE = 10_000
+PAIRS_TO_CHOOSE_FROM = 100
 
 
 class Pipeline:
@@ -160,7 +161,9 @@ class Pipeline:
             for number, path in enumerate(table.files)
         }
         _write_json(self.folder / "croissant.json", croissant(manifest, data_files))
-        readme = render_readme(manifest, self.tables, statistics, self.filters.examples(), self.folder)
+        readme = render_readme(
+            manifest, self.tables, statistics, self.filters.examples(PAIRS_TO_CHOOSE_FROM), self.folder
+        )
         (self.folder / "README.md").write_text(readme, encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
         manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]

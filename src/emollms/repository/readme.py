@@ -17,6 +17,8 @@ from emollms.repository.schema import COLUMNS
 from emollms.repository.specs import get_data_set
 from emollms.tasks import MultiLabelTask, RegressionTask, Task, get_task
 
+PAIRS = 3
+"""How many pairs of a kind the card shows."""
 _KEY = re.compile(r"@\w+\{([^,}]+)")
 
 
@@ -33,7 +35,7 @@ def render_readme(
         manifest: what the data set is, its files still missing.
         tables: its tables.
         statistics: what `statistics.json` holds.
-        pairs: a few pairs of near-duplicates to show, with `PAIR_SCHEMA`.
+        pairs: pairs of near-duplicates to choose examples from, with `PAIR_SCHEMA`.
         folder: the repo, with `rejected.parquet` in it.
     """
     rows = card_rows(tables)
@@ -44,7 +46,7 @@ def render_readme(
         rows=rows,
         origins={row.origin for row in rows},
         columns=COLUMNS,
-        pairs=[_shown(pair) for pair in pairs],
+        pairs=_chosen(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
         statistics=statistics_tables(statistics),
     )
@@ -156,6 +158,13 @@ def _texts_of(statistics: Statistics) -> dict[str, int]:
         for corpus, count in figures.get("corpus", {}).items():
             found[corpus] = found.get(corpus, 0) + count
     return found
+
+
+def _chosen(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A few pairs of each kind, those first whose texts may be shown."""
+    shown = sorted(map(_shown, pairs), key=lambda pair: pair["text_a"] is None)
+    kinds = dict.fromkeys(pair["kind"] for pair in pairs)
+    return [pair for kind in kinds for pair in [one for one in shown if one["kind"] == kind][:PAIRS]]
 
 
 def _shown(pair: Mapping[str, Any]) -> dict[str, Any]:
