@@ -17,11 +17,11 @@ Opened = tuple[Any, list[str]]
 
 
 @contextmanager
-def browse(path: Path, profile: Path) -> Iterator[Opened]:
+def browse(path: Path | str, profile: Path) -> Iterator[Opened]:
     """Open the page at `path`; the test is skipped where there is no Chromium.
 
     Args:
-        path: the page.
+        path: the page, as a file or an address.
         profile: a new folder for the browser.
 
     Yields:
@@ -40,8 +40,9 @@ def browse(path: Path, profile: Path) -> Iterator[Opened]:
         page.on("pageerror", lambda error: told.append(f"error: {error}"))
         page.on("request", lambda request: told.append(f"request: {request.url}"))
         page.on("dialog", lambda dialog: told.append(f"dialog: {dialog.message}"))
-        page.goto(path.as_uri())
-        told.remove(f"request: {path.as_uri()}")
+        address = path if isinstance(path, str) else path.as_uri()
+        page.goto(address)
+        told.remove(f"request: {address}")
         yield page, told
         context.close()
 

@@ -137,6 +137,30 @@ def test_files_of_others_stay_unless_told(hub: TestHub, small: Path) -> None:
     assert state["tags"] == {"v1.0.0": state["head"]}
 
 
+def test_what_other_people_wrote_into_the_card_stays(hub: TestHub, versions: dict[str, Path]) -> None:
+    """Through a new version, and the manifest that is published with it lists the card as it is."""
+    push(hub, versions["1.0.0"])
+    theirs = "\n## From our users\n\nIt made my day.\n"
+    card = (versions["1.0.0"] / "README.md").read_text()
+    hub.push({"README.md": card + theirs})
+    assert "was there already, unchanged" in push(hub, versions["1.0.0"])
+    push(hub, versions["1.1.0"])
+    hub.command("hf", "download", hub.repo, "--type", "dataset", "--revision", "v1.1.0", "--local-dir", "down")
+    merged = (hub.folder / "down" / "README.md").read_text()
+    assert merged.count("It made my day.") == 1
+    assert merged != card + theirs
+    differing = {path for path, sha in tree(hub.folder / "down").items() if tree(versions["1.1.0"]).get(path) != sha}
+    assert differing == {"README.md", "manifest.json"}
+    listed = {file.path: file.sha256 for file in read_manifest(hub.folder / "down").files}
+    assert {path: listed[path] for path in listed} == {
+        path: sha for path, sha in tree(hub.folder / "down").items() if path != "manifest.json"
+    }
+    assert "is the same as version 1.1.0 here" in hub.emollms("status", hub.repo, "--data", versions["1.1.0"]).err
+    before = hub.state()
+    assert "was there already, unchanged" in push(hub, versions["1.1.0"])
+    assert hub.state() == before
+
+
 def test_files_that_would_be_loaded_go_or_stop_it(hub: TestHub, versions: dict[str, Path]) -> None:
     push(hub, versions["1.0.0"])
     hub.push({"data/V-reg/test-00001.parquet": "x", "repo.py": "y", "notes.md": "z"})

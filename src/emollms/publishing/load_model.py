@@ -68,7 +68,7 @@ def compare_gguf(folder: Path, file: Path) -> None:
     try:
         tokens = _tokens(file.parent, there)
         found = _next_tokens(kind, file.parent, there | {"quantization_config": GgufConfig(dequantize=True)}, ids)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError, NotImplementedError) as error:
+    except Exception as error:  # readers of a damaged or unknown file raise anything
         raise EmollmsError(f"{file.name} does not load again: {' '.join(str(error).split())}") from error
     if tokens != ids:
         raise EmollmsError(f"{file.name} cuts texts into other tokens than the model; leave --gguf out")
