@@ -7,7 +7,7 @@ from typing import Any
 from emollms.evaluation.report_content import Cell, Difference, Hexagons, MetricRow, RunTask
 from emollms.quality.gate.vega import draw, pointed_at
 
-SIDE, WIDTH, ROW, LANE = 240, 210, 16, 11
+SIDE, WIDTH, BROAD, ROW, LANE = 240, 210, 290, 16, 11
 _EDGE = {"left": 14, "right": 8, "top": 5, "bottom": 5}  # a reader's font may be wider than the one it measures with
 COLOURS = 8
 _HEXAGON = "M0,1L0.866,.5L.866,-.5L0,-1L-.866,-.5L-.866,.5Z"
@@ -50,9 +50,10 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
     values = [one[end] for one in measured for end in ("value", "low")] + [one["value"] for one in published]
     domain = (min(0.0, math.floor(min(values, default=0.0) * 10) / 10), 1.0)
     lines = _lines([row.title for row in rows])
-    layers = [_strokes(published, lines, len(names))] if published else []
-    layers += (_bars if bars else _dots)(measured, lines, range(len(names)), domain)
-    return _picture(len(rows) * (ROW + LANE * len(names)), layers, about, WIDTH)
+    runs = sorted({int(one["run"]) for one in measured})
+    layers = [_strokes(published, lines, len(runs))] if published else []
+    layers += (_bars if bars else _dots)(measured, lines, runs, domain)
+    return _picture(len(rows) * (ROW + LANE * len(runs)), layers, about, WIDTH if bars else BROAD)
 
 
 def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
@@ -62,7 +63,8 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
         for one in found
     ]
     widest = max((abs(one[end]) for one in values for end in ("low", "high")), default=0.1)
-    rules, dots = _dots(values, _lines(tasks), range(1, len(names)), (-widest, widest))
+    runs = sorted({one.run for one in found})
+    rules, dots = _dots(values, _lines(tasks), runs, (-widest, widest))
     dots["mark"] |= {"strokeWidth": 1.5}
     dots["encoding"] |= {
         "fillOpacity": {"condition": {"test": "datum.sure", "value": 1}, "value": 0.0},
@@ -73,9 +75,9 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
         "mark": {"type": "rule", "color": "var(--muted)"},
         "encoding": {"x": {"datum": 0}},
     }
-    height = len({one.task for one in found}) * (ROW + LANE * (len(names) - 1))
+    height = len({one.task for one in found}) * (ROW + LANE * len(runs))
     about = f"Differences of the scores from those of {names[0]}, with 95 % intervals"
-    return _picture(height, [zero, rules, dots], about, WIDTH)
+    return _picture(height, [zero, rules, dots], about, BROAD)
 
 
 def _against(one: Difference, names: Sequence[str]) -> str:

@@ -21,12 +21,14 @@ class RunInfo:
     Args:
         name: its name.
         kind: model, endpoint, predictions or baseline.
+        limit: the most rows of a task; None where all were asked.
         command: the command that made it.
         facts: what it was made with, by name: versions, hardware, settings, hashes.
     """
 
     name: str
     kind: str
+    limit: int | None
     command: str
     facts: Mapping[str, str]
 

@@ -11,7 +11,7 @@ def run_info(run: Run) -> RunInfo:
     """What a report says about a run."""
     facts = dict(_flat(run.scores.run.model_dump(mode="json", exclude={"settings": {"calibration"}, "command": True})))
     hashes = {f"sha256 of {name}": digest for name, digest in run.digests.items()}
-    return RunInfo(run.name, run.scores.kind, command(run), facts | hashes)
+    return RunInfo(run.name, run.scores.kind, run.settings.limit, command(run), facts | hashes)
 
 
 def command(run: Run) -> str:
