@@ -29,8 +29,8 @@ class TuningArguments:
         wordings: `per_epoch` draws one wording of the instruction for each example and epoch; `all` takes every row of
             the data set in each epoch, as the paper did.
         train_limit: the most examples of a task; None for all.
-        objective: `cross_entropy`, or `expected_value`, which adds for regression rows the squared error of the expected
-            value over the distribution of the number (RAFT, ICLR 2025).
+        objective: `cross_entropy`, or `expected_value`, which adds for regression rows the squared error of the
+            expected value over the distribution of the number (RAFT, ICLR 2025).
         objective_weight: the weight of a row's squared error against the cross entropy of one token.
         selection: what early stopping and the best checkpoint go by: `metric`, the mean over tasks of Pearson's r and
             of macro-F1 on a sample of validation rows, or `loss`, on the same rows.

@@ -12,7 +12,7 @@ from transformers import (
     AutoTokenizer,
     Seq2SeqTrainingArguments,
 )
-from trl import get_quantization_config
+from trl.trainer.utils import get_quantization_config
 
 from emollms.errors import UsageError
 from emollms.inference.smollm2 import resolve

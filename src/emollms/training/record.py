@@ -135,7 +135,7 @@ def _data(data: EvaluationData) -> DataRecord:
 
 def _model(parsed: Parsed, model: Any) -> ModelRecord:
     name = str(parsed.model.model_name_or_path)
-    bare = model.get_base_model() if isinstance(model, PeftModel) else model
+    bare: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     trainable, total = _parameters(model)
     return ModelRecord(
         name=name,

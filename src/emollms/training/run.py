@@ -16,11 +16,12 @@ from transformers import PrinterCallback
 from emollms.evaluation.data import EvaluationData, Row
 from emollms.inference.tokens import Codec
 from emollms.prompts.framing import framing_chat_template
-from emollms.training.callbacks import callbacks_for
+from emollms.training.callbacks import KEEP, callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
+from emollms.training.disk import check_space, checkpoint_size, model_size, needed_for
 from emollms.training.folder import begin, drafted, is_finished, locked, move_in
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.model import Loaded, load_model, use_liger
@@ -110,6 +111,7 @@ class _Run:
         stop = StopOnSignal()
         trainer = self._trainer(loaded, codec, rows, validation)
         trainer.remove_callback(PrinterCallback)
+        self._check_disk(trainer)
         for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
@@ -145,7 +147,7 @@ class _Run:
     def _batch(self) -> int:
         """Rows of an optimiser step, over all processes."""
         training = self.parsed.training
-        return training.train_batch_size * training.gradient_accumulation_steps * training.world_size
+        return int(training.train_batch_size * training.gradient_accumulation_steps * training.world_size)
 
     def _trainer(
         self, loaded: Loaded, codec: Codec, rows: TrainingRows, validation: Mapping[str, Sequence[Row]]
@@ -173,6 +175,13 @@ class _Run:
             table=rows.trees.table(),
             look=look(validation, loaded.tokenizer, tuning.template) if by_metric else None,
         )
+
+    def _check_disk(self, trainer: Any) -> None:
+        """Tell at once if what the run is going to write does not fit."""
+        if trainer.args.should_save:
+            one = checkpoint_size(trainer.model, str(trainer.args.optim))
+            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1
+            check_space(self.out, needed_for(self.out / CHECKPOINTS, one, model_size(trainer.model), KEEP, saves))
 
     def _newest(self, checkpoints: Path) -> Path | None:
         """The checkpoint to go on from; those that were not written to their end are passed over, and removed."""

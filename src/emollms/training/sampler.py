@@ -38,7 +38,9 @@ class EpochSampler(Sampler[int]):
             yield from rows[torch.randperm(len(rows), generator=generator).numpy()].tolist()
             return
         lengths = self.lengths[rows].tolist()
-        grouped = np.array(get_length_grouped_indices(lengths, self.batch, generator=generator))
+        grouped = np.array(
+            get_length_grouped_indices(lengths, self.batch, generator=generator)  # type: ignore[no-untyped-call]
+        )
         whole = len(rows) // self.batch
         order = np.r_[0, 1 + torch.randperm(max(whole - 1, 0), generator=generator).numpy()][:whole]
         for step in order:

@@ -5,15 +5,18 @@ position, through kernels of its own; here the model itself is asked for the log
 every decoder of transformers can do (`logits_to_keep`), on every device and whatever wraps it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
 from peft import get_peft_model
 from torch.nn import functional
 from transformers import IntervalStrategy, Seq2SeqTrainer, set_seed
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
+from emollms.errors import UsageError
 from emollms.training.collate import Batch
 from emollms.training.encode import IGNORED
 from emollms.training.numbers import NumberTable, squared_error
@@ -134,6 +137,7 @@ def make_trainer(
         look: likewise.
     """
     training, tuning = parsed.training, parsed.tuning
+    _check_trackers(list(training.report_to or ()))
     _complete(parsed, evaluates=validation is not None)
     options: dict[str, Any] = {
         "args": training,
@@ -152,6 +156,17 @@ def make_trainer(
         set_seed(training.seed)  # adapters begin at random
         model = get_peft_model(model, parsed.peft)
     return Seq2SeqTuner(model=model, **options)
+
+
+def _check_trackers(names: Sequence[str]) -> None:
+    """Make sure that what a recipe reports to is installed: trackio, wandb, tensorboard.
+
+    Raises:
+        UsageError: it is not; the message tells how to install it.
+    """
+    for name in names:
+        if name not in ("none", "all") and find_spec(name) is None:
+            raise UsageError(f"report_to {name} needs the package {name}; install it with: pip install {name}")
 
 
 def _complete(parsed: Parsed, evaluates: bool) -> None:
