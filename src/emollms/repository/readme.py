@@ -161,8 +161,9 @@ def _texts_of(statistics: Statistics) -> dict[str, int]:
 
 
 def _chosen(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A few pairs of each kind, those first whose texts may be shown."""
-    shown = sorted(map(_shown, pairs), key=lambda pair: pair["text_a"] is None)
+    """A few pairs of each kind, each pair of texts once, those first that may be shown."""
+    different = {(pair["kind"], pair["text_a"], pair["text_b"]): pair for pair in reversed(pairs)}
+    shown = sorted(map(_shown, reversed(different.values())), key=lambda pair: pair["text_a"] is None)
     kinds = dict.fromkeys(pair["kind"] for pair in pairs)
     return [pair for kind in kinds for pair in [one for one in shown if one["kind"] == kind][:PAIRS]]
 
