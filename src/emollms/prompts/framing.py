@@ -48,8 +48,9 @@ def model_input(tokenizer: Any, prompt: str, template: Template = "auto") -> str
 
 
 def framing_chat_template(tokenizer: Any) -> str:
-    """A chat template that puts the frame around what a user says: a model that was trained in the frame and carries it
-    is asked rightly by whoever uses chat templates.
+    """A chat template that puts the frame around what a user says.
+
+    A model that was trained in the frame and carries it is asked rightly by whoever uses chat templates.
 
     Args:
         tokenizer: a tokenizer of transformers.

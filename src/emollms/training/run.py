@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import PrinterCallback
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from emollms.evaluation.data import EvaluationData, Row
 from emollms.inference.tokens import Codec
@@ -218,6 +219,7 @@ class _Run:
         draft = drafted(self.out / MODEL)
         trainer.save_model(str(draft))
         if trainer.args.should_save:
+            (draft / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle; run.json says it in words
             if codec.template == "frame" and not codec.seq2seq:
                 loaded.tokenizer.chat_template = framing_chat_template(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(draft)
