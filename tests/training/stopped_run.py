@@ -9,6 +9,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from emollms.training.checkpoints import MarkComplete
+from emollms.training.launch import STOP_FILE, tell_launcher
 from emollms.training.stop import Interrupted, StopOnSignal
 
 
@@ -21,7 +22,9 @@ class Send(TrainerCallback):
     def on_pre_optimizer_step(self, args, state, control, **_):
         if state.global_step + 1 == self.step and args.process_index == self.rank:
             for name in self.signals:
-                os.kill(os.getpid(), getattr(signal, name))
+                os.kill(int(os.environ.get("SIGNAL_TO", os.getpid())), getattr(signal, name))
+            while STOP_FILE in os.environ and not Path(os.environ[STOP_FILE]).exists():
+                pass  # the one who was asked has not yet passed it on
 
 
 class Tiny(torch.nn.Module):
@@ -55,3 +58,4 @@ if __name__ == "__main__":
         run(place, sys.argv[2].split("+"), int(sys.argv[3]), int(sys.argv[4]))
     except Interrupted as error:
         (place / f"rank{os.environ['RANK']}").write_text(f"{error.exit_code} {error}")
+        tell_launcher(error.exit_code)

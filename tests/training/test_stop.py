@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 from training.stopped_run import run
 
 from emollms.training.checkpoints import newest_checkpoint
+from emollms.training.launch import STOP_FILE, run_until_asked
 from emollms.training.stop import EXIT_CODE, Interrupted
 
 
@@ -65,13 +67,43 @@ def test_at_the_end_of_an_epoch_its_evaluation_is_in_the_checkpoint(tmp_path):
     assert evaluated(tmp_path / "checkpoint-8") == [4, 8]
 
 
-def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
-    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+def launcher(place, signals, step, rank):
     script = str(Path(__file__).with_name("stopped_run.py"))
-    subprocess.run([sys.executable, *launcher, script, str(tmp_path), "SIGTERM", "2", "1"], check=True)
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    return [*start, script, str(place), signals, str(step), str(rank)]
+
+
+def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
+    subprocess.run(launcher(tmp_path, "SIGTERM", 2, 1), check=True)
     end = "after step 2, which is saved; the same command goes on"
     assert (tmp_path / "rank0").read_text() == f"75 stopped by a signal to another process {end}"
     assert (tmp_path / "rank1").read_text() == f"75 stopped by SIGTERM {end}"
     newest = newest_checkpoint(tmp_path)
     assert newest == tmp_path / "checkpoint-2"
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in newest.iterdir()}
+
+
+def test_when_the_one_above_the_launcher_is_asked_its_processes_save_and_stop(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNAL_TO", str(os.getpid()))
+    assert run_until_asked(launcher(tmp_path, "SIGTERM", 3, 0)) == EXIT_CODE
+    end = "75 stopped by a signal after step 3, which is saved; the same command goes on"
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == [end, end]
+    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
+
+
+def test_a_second_ctrl_c_ends_the_launcher_and_all_below_it():
+    above = f"os.kill({os.getpid()}, signal.SIGINT)"
+    below = f"""
+import os, signal
+{above}
+while not os.path.exists(os.environ["{STOP_FILE}"]):
+    pass
+{above}
+signal.pause()
+"""
+    assert run_until_asked([sys.executable, "-c", below]) == -signal.SIGTERM
+
+
+def test_exit_codes_of_a_launcher_are_passed_on():
+    assert run_until_asked([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert run_until_asked([sys.executable, "-c", ""]) == 0

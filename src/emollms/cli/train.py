@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_fields, print_note
+from emollms.cli.output import examples, print_error, print_fields, print_note
 from emollms.cli.progress import row_bar
 from emollms.errors import UsageError
 
@@ -44,7 +44,7 @@ def train(
     """
     calm_libraries()
     from emollms.evaluation.data import open_data
-    from emollms.training.launch import launched
+    from emollms.training.launch import launched, tell_launcher
     from emollms.training.recipe import load_recipe
 
     chosen = load_recipe(recipe, changes or [])
@@ -52,13 +52,22 @@ def train(
         raise typer.Exit(code)
     try:
         from emollms.training.run import train as run
+        from emollms.training.stop import Interrupted
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     hide_bars()
     command = ("emollms", *sys.argv[1:])
-    with row_bar("steps") as tell:
-        done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
-    if int(os.environ.get("RANK", "0")):
+    first = not int(os.environ.get("RANK", "0"))
+    try:
+        with row_bar("steps") as tell:
+            done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
+    except Interrupted as error:
+        if not tell_launcher(error.exit_code):
+            raise
+        if first:
+            print_error(error)
+        return
+    if not first:
         return
     _print_run(done.run)
     print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'model'}")

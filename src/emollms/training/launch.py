@@ -1,13 +1,21 @@
 """Runs on several processes: the same command again, by accelerate, with the settings that TRL ships."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from emollms.errors import UsageError, unknown
 from emollms.training.recipe import Recipe, accelerate_settings
+
+EXIT_CODE = 75
+"""Of a run that was stopped and can go on: EX_TEMPFAIL of sysexits.h. Schedulers can start it again on this code."""
+STOP_FILE = "EMOLLMS_STOP_FILE"
+"""Names a file: where it is there, the processes of a run save and stop, and write their exit code into it."""
 
 
 def launched(recipe: Recipe) -> int | None:
@@ -30,7 +38,45 @@ def launched(recipe: Recipe) -> int | None:
         raise UsageError(f"{recipe.where('processes')}: processes is {processes!r}; give a whole number from 1")
     command = _command(str(settings) if settings is not None else None, processes)
     module = [*command, "-m", "emollms", *sys.argv[1:]]
-    return subprocess.run(module, check=False).returncode
+    return run_until_asked(module)
+
+
+def run_until_asked(command: Sequence[str]) -> int:
+    """Run a launcher; SIGTERM and the first Ctrl-C ask its processes to save and stop, and a second one ends them.
+
+    The launcher does not see the signals: it would end its processes half a minute later, saved or not.
+
+    Returns:
+        Its exit code, or `EXIT_CODE` where the processes stopped because they were asked to.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "stop"
+        process = subprocess.Popen(command, env={**os.environ, STOP_FILE: str(file)}, start_new_session=True)
+
+        def ask(number: int, _: object) -> None:
+            if number == signal.SIGINT and file.exists():
+                os.killpg(process.pid, signal.SIGTERM)
+            file.touch()
+
+        before = {one: signal.signal(one, ask) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            code = process.wait()
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+        stopped = code == 0 and file.exists() and file.read_text() == str(EXIT_CODE)
+        return EXIT_CODE if stopped else code
+
+
+def tell_launcher(code: int) -> bool:
+    """Leave the exit code of a stopped run to `run_until_asked`, where that is above this process.
+
+    A process of a launcher that does not end with 0 makes it print pages about an error.
+    """
+    named = os.environ.get(STOP_FILE)
+    if named:
+        Path(named).write_text(str(code))
+    return bool(named)
 
 
 def _command(settings: str | None, processes: int) -> list[str]:

@@ -1,7 +1,9 @@
 """Stop a run when it is asked to, at the end of a step, so that the same command goes on from there."""
 
+import os
 import signal
 import threading
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -10,9 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
 from emollms.errors import EmollmsError
-
-EXIT_CODE = 75
-"""Of a run that was stopped and can go on: EX_TEMPFAIL of sysexits.h. Schedulers can start it again on this code."""
+from emollms.training.launch import EXIT_CODE, STOP_FILE
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -28,7 +28,9 @@ class StopOnSignal(TrainerCallback):
 
     With several processes it is enough that one is asked: all stop at the same step. A second Ctrl-C stops at once,
     without a checkpoint; a second SIGTERM says nothing new, because launchers pass on what they get themselves.
-    Where validation is due at the step, it comes first, so that the checkpoint is what an undisturbed run would have.
+    Under `emollms.training.launch` the file that it names asks as well, since launchers kill their processes half a
+    minute after a signal. Where validation is due at the step, it comes first, so that the checkpoint is what an
+    undisturbed run would have.
     """
 
     def __init__(self) -> None:
@@ -48,7 +50,7 @@ class StopOnSignal(TrainerCallback):
         """
         if self._stopped_at is None:
             return
-        name = self._asked.name if self._asked else "a signal to another process"
+        name = self._asked.name if self._asked else "a signal" if _is_file_there() else "a signal to another process"
         raise Interrupted(f"stopped by {name} after step {self._stopped_at}, which is saved; the same command goes on")
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -58,7 +60,8 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop, unless the run is at its end anyway."""
-        if state.global_step >= state.max_steps or not _any_process(self._asked is not None, args.device):
+        asked = self._asked is not None or _is_file_there()
+        if state.global_step >= state.max_steps or not _any_process(asked, args.device):
             return
         self._stopped_at = state.global_step
         control.should_training_stop = True
@@ -88,6 +91,11 @@ class StopOnSignal(TrainerCallback):
         for one, handler in self._before.items():
             signal.signal(one, handler)
         self._before = {}
+
+
+def _is_file_there() -> bool:
+    named = os.environ.get(STOP_FILE)
+    return bool(named) and Path(str(named)).exists()
 
 
 def _is_epoch_end(state: TrainerState) -> bool:
