@@ -15,7 +15,7 @@ the AEB in the same order: the real ones where EMOLLMS_CORPORA names the corpora
 * `pipeline, 16`: the same with `batch_size=16`, to show what its own batches give.
 
 Rates are of process CPU time, which other work on the machine hardly changes, and of wall time. The model is not tuned,
-so it seldom ends an answer by itself: the release's way then makes all its 256 tokens, and the other sides stop at their
+so it seldom ends an answer by itself: the release's way then makes all its 256 tokens, the other sides stop at their
 limit or at a line break. The more rows, the more of them share an instruction, and the further ahead are the first two.
 The last line is one JSON object.
 """

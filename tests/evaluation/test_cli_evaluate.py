@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,21 @@ def test_a_server_is_asked_only_for_what_is_missing(emollms: Run, sample_aeb: Pa
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     assert (scores["kind"], scores["name"]) == ("endpoint", "tiny")
     assert scores["run"]["settings"]["source"]["endpoint"] == url
+
+
+def test_a_server_is_asked_as_gently_as_is_wished(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    with serving() as (url, faults):
+        words = ("evaluate", "--endpoint", url, "--model", "tiny", "--data", sample_aeb, "--out", tmp_path / "run")
+        begun = time.monotonic()
+        code, _, err = emollms(
+            *words, "--limit", "4", "--task", "SST", "--decode", "greedy", "--workers", "1", "--per-minute", "600"
+        )
+        assert code == 0, err
+        assert faults.most_at_once == 1
+        assert time.monotonic() - begun >= 3 * 60 / 600
+    code, _, err = emollms(*words[:-1], tmp_path / "other", "--workers", "0")
+    assert code == 2
+    assert "--workers 0, --per-minute None lets no request through" in err
 
 
 def test_export(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:

@@ -93,6 +93,8 @@ Limit = Annotated[int | None, typer.Option(metavar="N", help="A sample of N rows
 Seed = Annotated[int, typer.Option(metavar="N", help="Of samples of rows, and of sampled answers.")]
 Template = Annotated[TemplateName, typer.Option(help="auto is the model's chat template, where it has one.")]
 Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")]
+Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to a server at a time.")]
+Rate = Annotated[float | None, typer.Option(metavar="N", help="The most requests to a server a minute.")]
 Language = Annotated[
     str | None, typer.Option(metavar="CODE", help="Rows of one language; by default English, or the only one.")
 ]
@@ -124,6 +126,8 @@ def evaluate(
     template: Template = TemplateName.auto,
     dtype: Dtype = "auto",
     language: Language = None,
+    workers: Workers = 8,
+    per_minute: Rate = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
 ) -> None:
     """Score a model, a server, a baseline or a file of answers on the tasks of a benchmark.
@@ -147,7 +151,8 @@ def evaluate(
     elif predictions:
         source = FileSource(predictions, _ids(opened), name)
     else:
-        source = _model(model, endpoint, engine, template, dtype, decode, seed, name)
+        shown = {"shown": name, "workers": workers, "per_minute": per_minute}
+        source = _model(model, endpoint, engine, template, dtype, decode, seed, **shown)
     options = Options(
         tasks=as_names(task or []),
         mode=decode.value,
@@ -177,6 +182,8 @@ def calibrate(
     template: Template = TemplateName.auto,
     dtype: Dtype = "auto",
     language: Language = None,
+    workers: Workers = 8,
+    per_minute: Rate = None,
 ) -> None:
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
     from emollms.evaluation.data import open_data
@@ -184,7 +191,8 @@ def calibrate(
     from emollms.repository.specs import as_names
 
     _check_one(model, endpoint, None, None, engine)
-    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed)
+    manners = {"workers": workers, "per_minute": per_minute}
+    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **manners)
     with row_bar() as tell:
         done = run(source, open_data(data), out, tasks=as_names(task or []), limit=limit, language=language, tell=tell)
     rows = [
@@ -227,7 +235,7 @@ def _model(
     dtype: str,
     decode: Decode,
     seed: int,
-    name: str | None = None,
+    **further: Any,
 ) -> "ModelSource":
     from emollms.evaluation.model_source import ModelSource
 
@@ -239,7 +247,7 @@ def _model(
         template=template.value,
         dtype=dtype,
         seed=seed,
-        shown=name,
+        **further,
     )
 
 

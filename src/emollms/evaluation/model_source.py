@@ -37,6 +37,8 @@ class ModelSource:
         dtype: the numbers' type; not for a server.
         seed: decides what is sampled.
         shown: its name for people, if it is another.
+        workers: the most requests to a server at a time.
+        per_minute: the most requests to a server a minute; None for no limit.
     """
 
     model: str
@@ -47,11 +49,16 @@ class ModelSource:
     dtype: str = "auto"
     seed: int = 0
     shown: str | None = None
+    workers: int = 8
+    per_minute: float | None = None
     _opened: Engine | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.url is not None and urlsplit(self.url).username is not None:
             raise UsageError("the address of a server takes no user and password; put the key into OPENAI_API_KEY")
+        if self.workers < 1 or (self.per_minute is not None and self.per_minute <= 0):
+            asked = f"--workers {self.workers}, --per-minute {self.per_minute}"
+            raise UsageError(f"{asked} lets no request through; give 1 or more, and a rate above 0")
         self.engine = self.engine or ("endpoint" if self.url else "transformers")
 
     @property
@@ -106,14 +113,20 @@ class ModelSource:
         if self._opened is None:
             name = self.engine or "transformers"
             if name == "endpoint":
-                api = "chat" if self.template == "chat" else "completions"
-                self._opened = engines.open_engine(name, self.model, url=self.url, api=api)
+                self._opened = engines.open_engine(name, self.model, url=self.url, **self._manners())
             else:
                 _hide_bars()
                 model, revision = split_revision(resolve(self.model))
                 options = {"revision": revision, "dtype": self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, url=self.url, **options)
         return self._opened
+
+    def _manners(self) -> dict[str, Any]:
+        """How a server is asked."""
+        from emollms.inference.http import Patience
+
+        api = "chat" if self.template == "chat" else "completions"
+        return {"api": api, "workers": self.workers, "patience": Patience(per_minute=self.per_minute)}
 
 
 def split_revision(model: str) -> tuple[str, str | None]:
