@@ -68,9 +68,6 @@ def _import_models() -> None:
     from transformers.models.llama import modeling_llama  # noqa: F401
     from transformers.utils import logging
 
-    import emollms.evaluation.run
-    import emollms.inference.loading
-    import emollms.publishing.load_model  # noqa: F401
 
     torch.set_num_threads(1)
     logging.disable_progress_bar()

@@ -13,9 +13,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, processors, tra
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig, PreTrainedTokenizerFast
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.inference.load_back import SAMPLES, compare_gguf
 from emollms.publishing import gguf
 from emollms.publishing.gguf import convert, packaged_converter
-from emollms.publishing.load_model import SAMPLES, compare_gguf
 
 SPECIALS = ("<unk>", "<s>", "</s>")
 

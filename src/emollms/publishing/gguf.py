@@ -50,7 +50,7 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
         raise UsageError(f"{place} holds an adapter; merge it with `emollms merge`, and give --gguf with that")
     made = out / f"model-{kind}.gguf"
     _run(place, kind, made, script)
-    from emollms.publishing.load_model import compare_gguf  # torch is in there
+    from emollms.inference.load_back import compare_gguf  # torch is in there
 
     compare_gguf(place, made)
     return made

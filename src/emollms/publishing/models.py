@@ -207,6 +207,6 @@ def load_model_back(folder: Path, cache: Path) -> None:
     Raises:
         EmollmsError: it does not load, or gives no numbers.
     """
-    from emollms.publishing.load_model import load_and_read
+    from emollms.inference.load_back import load_and_read
 
     load_and_read(folder)

@@ -1,4 +1,4 @@
-"""The one place in this package that loads a model: what was published must load."""
+"""A model as whoever gets it sees it: it loads, reads a sentence, and is the same in another form."""
 
 from pathlib import Path
 from typing import Any
