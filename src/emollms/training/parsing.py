@@ -156,6 +156,7 @@ def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
     if key in Seq2SeqConfig.__dataclass_fields__:
         return f"{key} is for encoder-decoders, and {recipe.values['family']} is a family of decoders; leave it out"
     near = get_close_matches(key, known, n=3, cutoff=0.6)
+    near = [name for name in near if name.split("_")[0] == key.split("_")[0]] or near
     hint = (
         f"did you mean {' or '.join(near)}?"
         if near
@@ -198,9 +199,10 @@ def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], 
     if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
         changes["optim"] = "adamw_torch_fused"
     if values.get("fp16"):
-        changes |= {"fp16": False, "bf16": True}
+        changes["fp16"] = False
     notes = tuple(f"{key}: {_shown(values.get(key))} → {_shown(new)}, without a GPU" for key, new in changes.items())
-    return {**values, **changes, "use_cpu": True}, notes
+    half = {"bf16": True} if values.get("fp16") else {}
+    return {**values, **changes, **half, "use_cpu": True}, notes
 
 
 def _shown(value: object) -> str:

@@ -65,6 +65,7 @@ class Habits:
         more: further special tokens.
         chat: chat template, where there is one.
         digits: whether each digit is a token.
+        left: whether it pads on the left.
     """
 
     around: str = "$A"
@@ -74,6 +75,7 @@ class Habits:
     more: tuple[str, ...] = ()
     chat: str | None = None
     digits: bool = False
+    left: bool = False
 
     @property
     def specials(self) -> list[str]:
@@ -84,19 +86,22 @@ class Habits:
 
 HABITS = {
     "bart": Habits("<s> $A </s>", bos="<s>", pad="<pad>"),
-    "bloom": Habits(bos="<s>", pad="<pad>"),
+    "bloom": Habits(bos="<s>", pad="<pad>", left=True),
     "gemma3_text": Habits(
         "<bos> $A", bos="<bos>", eos="<eos>", pad="<pad>", more=("<start_of_turn>", "<end_of_turn>"), chat=_TURNS,
         digits=True,
     ),
     "gpt2": Habits(eos="<|endoftext|>"),
+    "gpt_neox": Habits(eos="<|endoftext|>"),
     "llama": Habits("<s> $A", bos="<s>", digits=True),
     "llama-chat": Habits("<s> $A", bos="<s>", chat=_INST, digits=True),
     "llama3": Habits(
         "<|begin_of_text|> $A", bos="<|begin_of_text|>", eos="<|eot_id|>",
         more=("<|start_header_id|>", "<|end_header_id|>"), chat=_HEADERS,
     ),
+    "mistral": Habits("<s> $A", bos="<s>", digits=True),
     "mt5": Habits("$A </s>", pad="<pad>"),
+    "olmo2": Habits(eos="<|endoftext|>", pad="<|pad|>"),
     "opt": Habits("</s> $A", bos="</s>", pad="<pad>"),
     "qwen2": Habits(eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True),
     "qwen3": Habits(
@@ -110,6 +115,7 @@ HABITS = {
         eos="<|im_end|>", pad="<|im_end|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT)
     ),
     "t5": Habits("$A </s>", pad="<pad>"),
+    "umt5": Habits("$A </s>", pad="<pad>"),
 }  # fmt: skip
 """By kind: the family of a model, or a name for those of a family that differ from its first members."""
 
@@ -137,10 +143,10 @@ def tiny_tokenizer(kind: str) -> Any:
         template = processors.TemplateProcessing(single=habits.around, special_tokens=around)
         bare.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
     names = {"bos_token": habits.bos, "eos_token": habits.eos, "pad_token": habits.pad}
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=bare, **{name: token for name, token in names.items() if token is not None}
-    )
+    make: Any = PreTrainedTokenizerFast
+    made = make(tokenizer_object=bare, **{name: token for name, token in names.items() if token is not None})
     made.chat_template = habits.chat
+    made.padding_side = "left" if habits.left else "right"
     return made
 
 

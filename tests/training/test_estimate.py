@@ -1,0 +1,200 @@
+"""Estimates against measured runs, and against what is known of the arithmetic."""
+
+import pytest
+from transformers import (
+    BartConfig,
+    BloomConfig,
+    Gemma3TextConfig,
+    LlamaConfig,
+    MT5Config,
+    OPTConfig,
+    Qwen3Config,
+    SmolLM3Config,
+    T5Config,
+)
+
+from emollms.training.estimate import H100, TWO_CORES, Estimate, estimate
+from emollms.training.recipe import find_recipes, load_recipe
+
+V_REG = ("tasks=[V-reg]", "task_weights={}", "template=auto")
+ALL = ("task_weights={}", "template=auto")
+LORA = ("use_peft=true", "lora_target_modules=all-linear", "dtype=bfloat16")
+
+
+def of(name: str, *changes: str) -> Estimate:
+    return estimate(load_recipe(name, changes))
+
+
+# Peaks of whole runs, then of short ones of `emollms train`, on two cores; the last two on an H200.
+@pytest.mark.parametrize(
+    ("changes", "measured"),
+    [
+        ((*V_REG, "per_device_train_batch_size=8"), 5.6e9),
+        ((*ALL, "per_device_train_batch_size=16"), 11.8e9),
+        ((*V_REG, *LORA, "per_device_train_batch_size=8"), 4.5e9),
+        ((*V_REG, "per_device_train_batch_size=1"), 3.57e9),
+        ((*ALL, "per_device_train_batch_size=16", "gradient_checkpointing=true"), 4.5e9),
+        ((*ALL, "per_device_train_batch_size=32", "attn_implementation=sdpa"), 10.6e9),
+        (("task_weights={}", "per_device_train_batch_size=32", "attn_implementation=sdpa"), 9.9e9),
+    ],
+)
+def test_memory_is_near_what_was_measured(changes: tuple[str, ...], measured: float):
+    assert of("emosmol-135m", *changes).memory.total == pytest.approx(measured, rel=0.25)
+
+
+# Tokens a second of one core: SmolLM2-135M in bfloat16, all weights and an adapter.
+@pytest.mark.parametrize(("changes", "rate"), [((), 338), (LORA, 386)])
+def test_time_is_near_what_was_measured(changes: tuple[str, ...], rate: float):
+    found = of("emosmol-135m", *changes)
+    assert found.tokens / found.seconds(TWO_CORES) == pytest.approx(2 * rate, rel=0.1)
+
+
+def test_a_small_model_takes_as_long_as_its_kernels_take_to_start():
+    found = of("emosmol-135m", "num_train_epochs=1", "per_device_train_batch_size=8")
+    assert found.seconds(H100) == pytest.approx(found.layers * H100.launch)
+    large = of("emobloom-7b", "per_device_train_batch_size=64")
+    assert large.seconds(H100) == pytest.approx(large.operations / H100.rate / 2)
+
+
+SHAPES = {
+    "emosmol-135m": LlamaConfig(
+        vocab_size=49152, hidden_size=576, num_hidden_layers=30, intermediate_size=1536, num_attention_heads=9,
+        num_key_value_heads=3, tie_word_embeddings=True,
+    ),
+    "smollm2-360m": LlamaConfig(
+        vocab_size=49152, hidden_size=960, num_hidden_layers=32, intermediate_size=2560, num_attention_heads=15,
+        num_key_value_heads=5, tie_word_embeddings=True,
+    ),
+    "smollm2-1.7b-lora": LlamaConfig(
+        vocab_size=49152, hidden_size=2048, num_hidden_layers=24, intermediate_size=8192, num_attention_heads=32,
+        tie_word_embeddings=True,
+    ),
+    "smollm3-3b-lora": SmolLM3Config(
+        vocab_size=128256, hidden_size=2048, num_hidden_layers=36, intermediate_size=11008, num_attention_heads=16,
+        num_key_value_heads=4, tie_word_embeddings=True,
+    ),
+    "qwen3-0.6b": Qwen3Config(
+        vocab_size=151936, hidden_size=1024, num_hidden_layers=28, intermediate_size=3072, num_attention_heads=16,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=True,
+    ),
+    "qwen3-4b-lora": Qwen3Config(
+        vocab_size=151936, hidden_size=2560, num_hidden_layers=36, intermediate_size=9728, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=True,
+    ),
+    "qwen3-8b-qlora": Qwen3Config(
+        vocab_size=151936, hidden_size=4096, num_hidden_layers=36, intermediate_size=12288, num_attention_heads=32,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=False,
+    ),
+    "qwen3-14b-qlora": Qwen3Config(
+        vocab_size=151936, hidden_size=5120, num_hidden_layers=40, intermediate_size=17408, num_attention_heads=40,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=False,
+    ),
+    "llama-3.2-1b": LlamaConfig(
+        vocab_size=128256, hidden_size=2048, num_hidden_layers=16, intermediate_size=8192, num_attention_heads=32,
+        num_key_value_heads=8, tie_word_embeddings=True,
+    ),
+    "llama-3.2-3b-lora": LlamaConfig(
+        vocab_size=128256, hidden_size=3072, num_hidden_layers=28, intermediate_size=8192, num_attention_heads=24,
+        num_key_value_heads=8, head_dim=128, tie_word_embeddings=True,
+    ),
+    "llama-3.1-8b-fsdp": LlamaConfig(
+        vocab_size=128256, hidden_size=4096, num_hidden_layers=32, intermediate_size=14336, num_attention_heads=32,
+        num_key_value_heads=8,
+    ),
+    "gemma-3-270m": Gemma3TextConfig(
+        vocab_size=262144, hidden_size=640, num_hidden_layers=18, intermediate_size=2048, num_attention_heads=4,
+        num_key_value_heads=1, head_dim=256,
+    ),
+    "gemma-3-1b-lora": Gemma3TextConfig(
+        vocab_size=262144, hidden_size=1152, num_hidden_layers=26, intermediate_size=6912, num_attention_heads=4,
+        num_key_value_heads=1, head_dim=256,
+    ),
+    "mt5-base": MT5Config(
+        vocab_size=250112, d_model=768, d_kv=64, d_ff=2048, num_layers=12, num_heads=12, tie_word_embeddings=False
+    ),
+    "emollama-7b": LlamaConfig(),
+    "emollama-chat-13b": LlamaConfig(
+        hidden_size=5120, num_hidden_layers=40, intermediate_size=13824, num_attention_heads=40
+    ),
+    "emoopt-13b": OPTConfig(
+        hidden_size=5120, num_hidden_layers=40, ffn_dim=20480, num_attention_heads=40, word_embed_proj_dim=5120
+    ),
+    "emobloom-7b": BloomConfig(vocab_size=250880, hidden_size=4096, n_layer=30, n_head=32),
+    "emot5-large": T5Config(d_model=1024, d_kv=64, d_ff=4096, num_layers=24, num_heads=16),
+    "emobart-large": BartConfig(),
+}  # fmt: skip
+"""The published shapes of the base models."""
+SAME_BASE = {"emollama-chat-7b": "emollama-7b", "llama-3.1-8b-qlora": "llama-3.1-8b-fsdp"}
+
+
+@pytest.mark.parametrize("name", find_recipes())
+def test_parameters_and_shape_are_those_of_the_base_model(name: str):
+    config, values = SHAPES[SAME_BASE.get(name, name)], load_recipe(name).values
+    own_head = config.vocab_size * config.hidden_size if config.model_type == "mt5" else 0  # its checkpoint has one
+    assert values["parameters"] == pytest.approx(_parameters(config) + own_head, rel=0.003)
+    layers = config.num_hidden_layers * (2 if config.is_encoder_decoder else 1)
+    assert values["shape"] == {"layers": layers, "width": config.hidden_size, "vocabulary": config.vocab_size}
+    assert values["family"] == config.model_type
+
+
+def _parameters(config) -> int:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    with torch.device("meta"):
+        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        return sum(weights.numel() for weights in kind.from_config(config).parameters())
+
+
+def test_an_adapter_is_as_large_as_peft_makes_it():
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_config(SHAPES["emosmol-135m"])
+    adapted = get_peft_model(model, LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM"))
+    assert of("emosmol-135m", *LORA).trainable == pytest.approx(adapted.get_nb_trainable_parameters()[0], rel=0.2)
+
+
+def test_full_training_takes_sixteen_bytes_a_parameter_and_sharing_divides_them():
+    one, two = of("emobloom-7b", "accelerate=null", "processes=1"), of("emobloom-7b")
+    assert two.memory.gradients == one.memory.gradients / 2
+    assert two.memory.weights == one.memory.weights
+    parts = two.memory.weights + 2 * (two.memory.gradients + two.memory.optimiser)
+    assert parts == pytest.approx(16 * 7.069e9)  # bfloat16 and float32 weights, gradients, two moments
+    three = of("emobloom-7b", "accelerate=zero3")
+    assert three.memory.weights == two.memory.weights / 2
+    fsdp = of("llama-3.1-8b-fsdp").memory
+    assert fsdp.optimiser == pytest.approx(8 * 8.03e9 / 8)
+    assert fsdp.weights == pytest.approx(4 * 8.03e9 / 8, rel=0.2)
+
+
+def test_offloading_frees_the_gpu_of_the_optimiser():
+    assert of("emollama-chat-13b", "accelerate=zero3").memory.optimiser == pytest.approx(12 * 13.016e9 / 2)
+    assert of("emollama-chat-13b").memory.optimiser == 0
+
+
+def test_four_bits_take_a_quarter_of_the_memory():
+    sixteen = of("qwen3-8b-qlora", "load_in_4bit=false").memory.weights
+    assert of("qwen3-8b-qlora").memory.weights == pytest.approx(sixteen * 0.32, rel=0.05)  # embeddings stay as they are
+
+
+def test_checkpointing_trades_memory_for_time():
+    plain, checked = (of("emosmol-135m", f"gradient_checkpointing={value}") for value in ("false", "true"))
+    assert checked.memory.activations < plain.memory.activations / 4
+    assert checked.operations == pytest.approx(plain.operations * 8 / 6)
+
+
+def test_ten_wordings_take_ten_times_as_long_and_steps_have_the_last_word():
+    each, every = of("emosmol-135m", "wordings=per_epoch"), of("emosmol-135m", "wordings=all")
+    assert every.seconds(TWO_CORES) == pytest.approx(10 * each.seconds(TWO_CORES))
+    short = of("emosmol-135m", "max_steps=10", "per_device_train_batch_size=16")
+    assert short.tokens == pytest.approx(10 * 16 * 110, rel=0.1)
+
+
+@pytest.mark.parametrize("name", find_recipes())
+def test_recipes_fit_the_machines_that_they_name(name: str):
+    memory = of(name).memory.total / 2**30
+    text = load_recipe(name).path.read_text(encoding="utf-8")
+    room = next((size for size in (16, 24, 40, 80) if f"of {size} GB" in text), 16)
+    assert memory < 0.95 * room
+    assert memory > 0.25 * room
