@@ -12,9 +12,15 @@ from training.finished_run import finished, load
 
 from emollms.cli import main
 from emollms.errors import EmollmsError, UsageError
+from emollms.inference.decoding import decode
+from emollms.inference.loading import load as open_model
+from emollms.tasks import get_task
 from emollms.training import merge_checks
+from emollms.training.manifest import read_run
 from emollms.training.merge import merge
 from emollms.training.merge_checks import BOUNDS, answers, prompts
+from emollms.training.recipe import load_recipe
+from emollms.training.run import train
 
 ATTENTION = {"llama": "q_proj v_proj", "llama-chat": "q_proj v_proj", "gemma3_text": "q_proj v_proj", "opt": "q_proj",
              "bloom": "query_key_value", "t5": "q v", "bart": "q_proj v_proj"}  # fmt: skip
@@ -313,6 +319,21 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "logits differ by at most" in told
     assert call() == (0, f"was there already, not merged again: {out}\n")
     assert (run / "model" / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize(("kind", "family"), [("smollm2", "llama"), ("bart", "bart")])
+def test_a_run_that_was_trained_answers_the_same_when_it_is_merged(aaid, write_recipe, tmp_path, kind, family):
+    adapter = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
+    train(load_recipe(str(write_recipe(kind, family, learning_rate=0.02, **adapter))), aaid, tmp_path / "run")
+    merge(tmp_path / "run", tmp_path / "merged")
+    before, after = open_model(str(tmp_path / "run" / "model")), open_model(str(tmp_path / "merged"))
+    assert not hasattr(after.model, "peft_config")
+    assert before.codec.template == after.codec.template == read_run(tmp_path / "merged").template
+    rows = aaid.rows("V-reg", "validation")
+    said = [
+        [one.answer for one in decode(engine, get_task("V-reg"), rows, "expectation")] for engine in (before, after)
+    ]
+    assert said[0] == said[1]
 
 
 def test_prompts_have_what_tokenizers_differ_in():
