@@ -44,15 +44,25 @@ def test_wheel_holds_what_git_holds(wheel: Path) -> None:
     assert names == expected
 
 
-def test_wheel_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+def run(wheel: Path, folder: Path, *command: str) -> str:
+    """What a command of the wheel prints, unpacked in `folder`, far from the checkout."""
+    zipfile.ZipFile(wheel).extractall(folder / "site")
     script = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import emollms; "
         "assert emollms.__file__.startswith(sys.path[0]), emollms.__file__; from emollms.cli import main; main()"
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "site"), "build", "aeb", "--corpora", "sample"]
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "aeb")], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    whole = [sys.executable, "-c", script, str(folder / "site"), *command]
+    done = subprocess.run(whole, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_wheel_runs_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    run(wheel, tmp_path, "build", "aeb", "--corpora", "sample", "--out", "aeb")
     assert (tmp_path / "aeb" / "manifest.json").is_file()
+
+
+def test_wheel_has_the_recipes(wheel: Path, tmp_path: Path) -> None:
+    listed = [line.split("\t")[0] for line in run(wheel, tmp_path, "recipes").splitlines()[1:]]
+    files = [Path(name) for name in tracked() if name.startswith("recipes/") and name.endswith(".yaml")]
+    assert listed == sorted(file.stem for file in files if file.parent.name != "accelerate")

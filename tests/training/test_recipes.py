@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,10 @@ def test_the_command_tells_which_recipe_fails_and_why(tmp_path):
     assert re.search(r"unknown accelerate settings 'zero4'; did you mean zero", done.stderr)
     assert re.search(r"odd\.yaml: \w+ in the step on a tiny model: Target modules", done.stderr)
     assert "1 of 5 recipes work" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("deepspeed") is not None, reason="deepspeed is here")
+def test_a_recipe_for_deepspeed_says_what_is_missing(tmp_path):
+    done = CliRunner().invoke(app, ["train", "emoopt-13b", "--data", str(tmp_path), "--out", str(tmp_path / "run")])
+    assert isinstance(done.exception, UsageError)
+    assert str(done.exception) == "zero3-offload needs deepspeed; install it with: pip install 'emollms[gpu]'"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import yaml
+
 from emollms.errors import UsageError, unknown
 from emollms.training.recipe import Recipe, accelerate_settings
 
@@ -83,8 +85,10 @@ def _command(settings: str | None, processes: int) -> list[str]:
     """What starts the processes: accelerate, or without settings torch's launcher, which needs no GPU."""
     if settings is None:
         return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    file = settings_file(settings)
+    _check_deepspeed(file)
     count = ["--num_processes", str(processes)]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(settings_file(settings)), *count]
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file), *count]
 
 
 def settings_file(settings: str) -> Path:
@@ -105,3 +109,9 @@ def settings_file(settings: str) -> Path:
     if settings not in known:
         raise unknown("accelerate settings", settings, known)
     return known[settings]
+
+
+def _check_deepspeed(file: Path) -> None:
+    settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if settings.get("distributed_type") == "DEEPSPEED" and find_spec("deepspeed") is None:
+        raise UsageError(f"{file.stem} needs deepspeed; install it with: pip install 'emollms[gpu]'")
