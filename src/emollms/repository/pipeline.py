@@ -160,7 +160,7 @@ class Pipeline:
             for (task, split), table in self.tables.items()
             for number, path in enumerate(table.files)
         }
-        _write_json(self.folder / "croissant.json", croissant(manifest, data_files))
+        _write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
         readme = render_readme(
             manifest, self.tables, statistics, self.filters.examples(PAIRS_TO_CHOOSE_FROM), self.folder
         )
@@ -236,5 +236,5 @@ def _rejected(source: Source, row: LeftOut) -> dict[str, object]:
     }
 
 
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def _write_json(path: Path, content: object, indent: int | None = 2) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-LEAST, MEAN_FURTHER, MOST = 2_000, 4_000, 20_000
+LEAST, MEAN_FURTHER, MOST = 1_000, 2_000, 8_000
 """Rows of a group: at least; how many follow these on average; at most."""
 KEYS = ("id", "text", "text_a")
 """The column that is looked at: the first of these that a table has, else its first one."""

@@ -75,6 +75,8 @@ class TableWriter:
         assert self._writer is not None
         for group in groups:
             self._writer.write_batch(group)
+            del group
+            pa.default_memory_pool().release_unused()  # else the pool keeps what the encoder of each group has taken
 
     def _open(self) -> None:
         if self._writer is not None:
