@@ -154,6 +154,19 @@ def test_a_release_has_what_is_needed_and_no_more(model: Path) -> None:
     assert release.tag == "v1.2.3"
 
 
+def test_the_record_does_not_tell_whose_machine_it_was(model: Path) -> None:
+    """The made-up run was made in a home folder."""
+    assert "/home/jane/" in (model / "run.json").read_text()
+    found = local_model(model)
+    record = json.loads(found.files["run.json"].read())
+    assert "jane" not in json.dumps(record)
+    assert record["command"] == ["emollms", "train", "emo-tiny", "--data", "aaid", "--out", "emo"]
+    assert record["recipe"]["values"]["output_dir"] == "runs"
+    assert record["recipe"]["values"]["model_name_or_path"] == "example/tiny-base"
+    assert (record["data"]["target"], record["started"]) == ("out/aaid", "2026-01-02T03:04:05+00:00")
+    assert found.notes == ("run.json goes out without the folders of this machine",)
+
+
 class TestAdapters:
     def test_the_base_is_named_as_the_hub_knows_it(self, tmp_path: Path) -> None:
         run = adapter_run(tmp_path / "run", tmp_path / "base", "example/tiny-base")

@@ -28,6 +28,8 @@ from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
 CALIBRATION = "calibration.json"
 COMMIT = re.compile("[0-9a-f]{40}")
+WHOLE_PATH = re.compile(r"(?<![^\s='\"])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])*([^/\\\s]+)[/\\]?")
+"""A path from the root, a drive or a home; its last part stands for it."""
 NEEDED = ("torch", "transformers")
 """What loading a model back takes; an adapter takes `peft` as well."""
 
@@ -123,13 +125,16 @@ def local_model(folder: Path) -> LocalModel:
     check_code(place, paths)
     check_tokenizer(place, paths, run.template)
     _check_run(place, run, paths, check_weights(place, paths))
-    files = local_files(place, paths) | {NAME: local_file(record / NAME, NAME)}
+    written = _record(record)
+    files = local_files(place, paths) | {NAME: written}
     if ADAPTER in files:
         files[ADAPTER] = _adapter_config(place, run, files[ADAPTER])
-    left_out = (
-        [f"the {README} in {place} is left out: the card is made from {NAME}"] if (place / README).is_file() else []
-    )
-    return LocalModel(place, run, dict(sorted(files.items())), tuple(left_out))
+    notes = []
+    if (place / README).is_file():
+        notes.append(f"the {README} in {place} is left out: the card is made from {NAME}")
+    if written.read() != (record / NAME).read_bytes():
+        notes.append(f"{NAME} goes out without the folders of this machine")
+    return LocalModel(place, run, dict(sorted(files.items())), tuple(notes))
 
 
 def find_model(folder: Path) -> tuple[Path, Path]:
@@ -164,6 +169,21 @@ def _check_run(folder: Path, run: RunManifest, files: Sequence[str], numbers: in
     least = run.model.trainable if is_adapter else run.model.parameters
     if numbers < least:
         raise EmollmsError(f"{folder} holds {numbers:,} weights, and {NAME} says {least:,}; save the model again")
+
+
+def _record(folder: Path) -> LocalFile:
+    """The record of a run, with names in place of whole paths: those tell whose machine it was."""
+    text = (folder / NAME).read_text(encoding="utf-8")
+    shown = json.dumps(_without_folders(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+    return made_file(NAME, shown.encode("utf-8"))
+
+
+def _without_folders(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_folders(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(one) for one in value]
+    return WHOLE_PATH.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalFile:
