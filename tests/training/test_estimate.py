@@ -187,7 +187,7 @@ def test_checkpointing_trades_memory_for_time():
 def test_ten_wordings_take_ten_times_as_long_and_steps_have_the_last_word():
     each, every = of("emosmol-135m", "wordings=per_epoch"), of("emosmol-135m", "wordings=all")
     assert every.seconds(TWO_CORES) == pytest.approx(10 * each.seconds(TWO_CORES))
-    short = of("emosmol-135m", "max_steps=10", "per_device_train_batch_size=16")
+    short = of("emosmol-135m", "max_steps=10", "per_device_train_batch_size=16", "template=frame")
     assert short.tokens == pytest.approx(10 * 16 * 110, rel=0.1)
 
 
