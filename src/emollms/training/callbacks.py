@@ -17,9 +17,14 @@ KEEP = 2
 
 
 def callbacks_for(
-    parsed: Parsed, trainer: Any, usage: MeasureUsage, stop: StopOnSignal, tell: Callable[[str, int, int], None]
+    parsed: Parsed,
+    trainer: Any,
+    usage: MeasureUsage,
+    stop: StopOnSignal,
+    tell: Callable[[str, int, int], None],
+    note: Callable[[str], None],
 ) -> list[TrainerCallback]:
-    """The callbacks of a run."""
+    """The callbacks of a run; arguments as those of `Progress`."""
     patience = parsed.tuning.early_stopping_patience
     early = [EarlyStoppingCallback(patience)] if patience and trainer.args.load_best_model_at_end else []
     return [
@@ -27,7 +32,7 @@ def callbacks_for(
         *early,
         stop,
         CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
-        Progress(tell),
+        Progress(tell, note),
         usage,
         MarkComplete(KEEP),
     ]
@@ -38,10 +43,11 @@ class Progress(TrainerCallback):
 
     Args:
         tell: is told a line, the steps that are done, and all steps.
+        note: is told each look at the validation rows, in a line.
     """
 
-    def __init__(self, tell: Callable[[str, int, int], None]) -> None:
-        self.tell = tell
+    def __init__(self, tell: Callable[[str, int, int], None], note: Callable[[str], None]) -> None:
+        self.tell, self.note = tell, note
         self._shown = "training"
 
     def on_log(
@@ -52,6 +58,16 @@ class Progress(TrainerCallback):
             if logs and name in logs:
                 self._shown = f"{shown} {float(logs[name]):.3f}"
                 break
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: Any = None, **_: Any
+    ) -> None:
+        """Note the loss and the scores."""
+        if metrics and state.is_world_process_zero:
+            scores = [f"{name.removeprefix('eval_task_')} {value:.3f}" for name, value in metrics.items()
+                      if name.startswith("eval_task_")]  # fmt: skip
+            found = ", ".join([f"loss {metrics['eval_loss']:.3f}", *scores])
+            self.note(f"step {state.global_step:,} of {state.max_steps:,}, validation: {found}")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Tell."""

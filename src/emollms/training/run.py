@@ -113,7 +113,7 @@ class _Run:
         trainer = self._trainer(loaded, codec, rows, validation)
         trainer.remove_callback(PrinterCallback)
         self._check_disk(trainer)
-        for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell):
+        for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell, self.note):
             trainer.add_callback(callback)
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
         stop.raise_if_stopped()
