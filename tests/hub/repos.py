@@ -10,7 +10,17 @@ from hub.web import ORGANIZATION, Answer, Request, readable, route, writable
 if TYPE_CHECKING:
     from hub.server import Hub
 
-LICENCES = ("mit", "apache-2.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc0-1.0", "other")
+LICENCES = (
+    "mit",
+    "apache-2.0",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc0-1.0",
+    "other",
+    "unknown",
+)
 
 SDKS = ("gradio", "docker", "static")
 

@@ -70,6 +70,8 @@ def test_there_and_back(hub: TestHub, restricted: Path) -> None:
     before = push(hub, restricted, "--ids-only")
     assert "was there already, unchanged" in before
     assert hub.state() == state
+    said = hub.emollms("status", hub.repo, "--data", restricted).err
+    assert "is the same as the ids of version 1.1.0 here" in said
     done = hub.run(RESTRICT, "hydrate", f"{hub.repo}@v1.1.0", "--from", CORPORA, "--out", "back")
     rows = sum(table.num_rows for table in map(pq.read_table, (restricted / "data").rglob("*.parquet")))
     assert f"built aaid 1.1.0 in back: {rows:,} rows, as published" in done.err
@@ -96,6 +98,23 @@ def test_a_folder_is_written_and_can_be_published(hub: TestHub, restricted: Path
     push(hub, hub.folder / "ids")
     assert published(hub) == tree(hub.folder / "ids")
     assert hub.emollms("status", hub.repo, "--data", "ids").code == 0
+
+
+def test_a_full_disk_is_one_line(hub: TestHub, restricted: Path) -> None:
+    script = """
+import errno
+import emollms.publishing.idonly
+from emollms.cli import main
+def full(*places):
+    raise OSError(errno.ENOSPC, "No space left on device", str(places[-1]))
+emollms.publishing.idonly.copyfile = full
+main()
+"""
+    done = hub.run(script, "publish", "dataset", restricted, "--ids-only", "--out", "ids", code=1)
+    assert done.err.startswith("error: No space left on device (")
+    assert "/original.json); make room, or point --out and TMPDIR, which is " in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not (hub.folder / "ids").exists()
 
 
 def test_the_same_bytes_every_time(restricted: Path, tmp_path: Path) -> None:

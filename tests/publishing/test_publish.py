@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from hub.client import TestHub
+from test_checks import sign
 
 from emollms.repository.manifest import read_manifest
 
@@ -236,6 +237,18 @@ def test_wrong_calls(arguments: tuple[str, ...], said: str, hub: TestHub, small:
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert hub.log() == []
+
+
+def test_metadata_that_the_hub_refuses(hub: TestHub, small: Path) -> None:
+    """The Hub looks at the card before it takes a commit."""
+    other = shutil.copytree(small, hub.folder / "other")
+    readme = (other / "README.md").read_text()
+    (other / "README.md").write_text(readme.replace("\nlicense: mit\n", "\nlicense: wtfpl\n"))
+    sign(other)
+    error = push(hub, other, code=1).splitlines()[-1]
+    assert error.startswith(f'error: {hub.repo}: Invalid metadata in README.md. - "license" must be one of [')
+    assert "(the repo is private and holds nothing of this version" in error
+    assert published(hub) == {}
 
 
 def test_many_files_are_one_commit(hub: TestHub) -> None:

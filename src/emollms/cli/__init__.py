@@ -5,8 +5,10 @@ stand at the top (`emollms build …`). To add one, write the module and name it
 imports what is slow to import inside its functions, so that `--help` answers at once.
 """
 
+import errno
 import os
 import sys
+import tempfile
 from typing import Annotated
 
 import typer
@@ -84,4 +86,18 @@ def _run() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print_error(EmollmsError(f"{os.strerror(error.errno)}{place}; {_OF_THE_MACHINE[error.errno]}"))
+        return 1
     return 0
+
+
+_ROOM = f"make room, or point --out and TMPDIR, which is {tempfile.gettempdir()}, to another disk, and run it again"
+_RIGHTS = "choose a folder that you may write to"
+_OF_THE_MACHINE = {
+    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHTS, errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS,
+}  # fmt: skip
+"""What whoever meets it can do about errors that the machine makes."""

@@ -78,7 +78,7 @@ def dataset(
     HF_TOKEN.
     """
     from emollms.publishing.datasets import dataset_release
-    from emollms.publishing.idonly import write_ids
+    from emollms.publishing.idonly import is_id_only, write_ids
 
     if out and not ids_only:
         raise UsageError("--out goes with --ids-only")
@@ -97,6 +97,8 @@ def dataset(
         push(repo, "dataset", lambda remote: release, options, yes)
         if yes:
             print_note(f'load it: datasets.load_dataset("{repo}", revision="{release.tag}")')
+            if is_id_only(folder):
+                print_note(f"with the corpora: emollms hydrate {repo}@{release.tag} --from CORPORA --out DIR")
 
 
 def check_repo(repo: str | None) -> str:

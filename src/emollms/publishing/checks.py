@@ -102,17 +102,23 @@ def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
     Raises:
         EmollmsError: there are secrets, such as tokens and keys; the message says where, and never what.
     """
-    secrets: Counter[str] = Counter()
-    texts: Counter[str] = Counter()
+    places: dict[str, Counter[str]] = {}
     for path, file in files.items():
-        for place, cells in _texts(file):
+        for column, cells in _texts(file):
             for kind, count in count_sensitive(cells).items():
-                texts[kind] += count.texts
-                secrets[f"{path}{place}"] += count.texts if kind == "secret" else 0
-    found = [f"{place} ({number})" for place, number in secrets.items() if number]
+                places.setdefault(kind, Counter())[f"{path}{column}"] += count.texts
+    found = [f"{place} ({number})" for place, number in places.pop("secret", Counter()).items() if number]
     if found:
         raise EmollmsError(f"there are secrets, such as tokens or keys, in {', '.join(found)}; take them out")
-    return tuple(f"{number:,} texts hold what looks like a {kind}" for kind, number in texts.items() if number)
+    return tuple(_note(kind, counts) for kind, counts in places.items() if counts.total())
+
+
+def _note(kind: str, counts: Counter[str]) -> str:
+    """How many texts hold what looks like something, and where the most of them stand."""
+    first = [place for place, number in counts.most_common(3) if number]
+    more = sum(number > 0 for number in counts.values()) - len(first)
+    where = ", ".join(first) + (f" and {more} more" if more else "")
+    return f"{counts.total():,} texts hold what looks like a {kind}: {where}"
 
 
 def _texts(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:

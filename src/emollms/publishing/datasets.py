@@ -86,9 +86,10 @@ def load_dataset_back(folder: Path, cache: Path) -> None:
     Raises:
         EmollmsError: it does not load, or has other rows than its README says.
     """
-    from datasets import load_dataset
+    from datasets import disable_progress_bars, load_dataset
     from datasets.exceptions import DatasetsError
 
+    disable_progress_bars()
     for config, expected in rows_by_config(read_metadata(folder / "README.md")).items():
         try:
             loaded = load_dataset(str(folder), config, cache_dir=str(cache))

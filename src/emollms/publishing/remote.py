@@ -171,12 +171,16 @@ class Remote:
             The id of the commit.
 
         Raises:
+            EmollmsError: the Hub does not take the metadata of the card.
             HfHubHTTPError, httpx2.TransportError: as the client does; the commit may have happened all the same.
         """
         deletions = [CommitOperationDelete(path, is_folder=False) for path in deleted]
-        made = self.api.create_commit(
-            self.repo, [*additions, *deletions], commit_message=title, repo_type=self.kind, parent_commit=parent
-        )
+        try:
+            made = self.api.create_commit(
+                self.repo, [*additions, *deletions], commit_message=title, repo_type=self.kind, parent_commit=parent
+            )
+        except ValueError as error:  # the client asks the Hub about the card first
+            raise EmollmsError(f"{self.repo}: {' '.join(str(error).split())}") from None
         return made.oid
 
     def tag(self, tag: str, commit: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """Whether what is on the Hub is what is here."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from emollms.errors import EmollmsError
 from emollms.publishing.cards import README, merged_files
 from emollms.publishing.datasets import local_release_files
+from emollms.publishing.idonly import ORIGINAL, is_id_only, write_ids
 from emollms.publishing.models import local_model
 from emollms.publishing.release import Kind, LocalFile
 from emollms.publishing.remote import OF_THE_HUB, Remote, differences
@@ -48,13 +50,27 @@ class Status:
 
 
 def data_status(repo: str, folder: Path) -> Status:
-    """Compare a data set with the tag of its version.
+    """Compare a data set with the tag of its version; its ids, where the repo holds ids.
 
     Raises:
         UsageError, EmollmsError: there is no data set here, or no such repo.
     """
-    version, files = local_release_files(folder)
-    return compare(repo, "dataset", files, f"version {version} here", version)
+    with tempfile.TemporaryDirectory(prefix="emollms-") as name:
+        of = ""
+        if not is_id_only(folder) and _holds_ids(repo):
+            folder, of = _ids(folder, Path(name)), "the ids of "
+        version, files = local_release_files(folder)
+        return compare(repo, "dataset", files, f"{of}version {version} here", version)
+
+
+def _holds_ids(repo: str) -> bool:
+    state = Remote(repo).state()
+    return state is not None and ORIGINAL in state.files
+
+
+def _ids(folder: Path, place: Path) -> Path:
+    write_ids(folder, place / "ids")
+    return place / "ids"
 
 
 def model_status(repo: str, folder: Path) -> Status:
