@@ -101,9 +101,10 @@ def training_rows(
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
     names = [task.name for task in choose_tasks(data, TRAIN, tuning.tasks or ())]
-    for name in tuning.task_weights:
-        if name not in names:
-            raise unknown("task in task_weights", name, names)
+    there = [task.name for task in choose_tasks(data, TRAIN, ())]
+    for name in tuning.task_weights:  # those of a task that is not asked for do no harm
+        if name not in there:
+            raise unknown("task in task_weights", name, there)
     known = _validation_texts(data)
     examples = {name: _examples(data, name, tuning, known, seed) for name in names}
     size = sum(_size(own.units(tuning.wordings), tuning.task_weights.get(name, 1.0)) for name, own in examples.items())
