@@ -280,6 +280,25 @@ def test_missing_answers_count_as_invalid_and_answers_are_only_read(sample_aeb: 
     assert named["tasks"]["SST"]["invalid"]["rate"] == 1
 
 
+def test_answers_in_the_order_of_the_rows_need_no_ids(sample_aeb: Path, tmp_path: Path) -> None:
+    rows = open_data(str(sample_aeb)).rows("TDT", "test")
+    said = [f"{int(row['score'])}: {row['text']}" for row in rows]
+    by_id = write(
+        tmp_path / "a.jsonl", *({"id": row["id"], "answer": text} for row, text in zip(rows, said, strict=True))
+    )
+    by_row = write(
+        tmp_path / "b.jsonl", *({"task": "TDT", "row": number, "answer": text} for number, text in enumerate(said))
+    )
+    found = [
+        run(file_source(path, sample_aeb), sample_aeb, tmp_path / path.stem, Options()) for path in (by_id, by_row)
+    ]
+    assert found[0]["tasks"] == found[1]["tasks"]
+    assert answers(tmp_path / "a") == answers(tmp_path / "b")
+    for row, message in (({"task": "TDT", "row": len(rows)}, "no row of TDT"), ({"task": "X", "row": 0}, "no task of")):
+        with pytest.raises(EmollmsError, match=rf"c\.jsonl:1: {message}"):
+            file_source(write(tmp_path / "c.jsonl", {**row, "answer": "0"}), sample_aeb)
+
+
 def test_predictions_that_belong_elsewhere_are_refused(sample_aeb: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", {"id": "sample/TDT/nobody/-/0", "answer": "0: neutral"})
     with pytest.raises(UsageError, match="1 of 1 ids are not in the data set, the first one 'sample/TDT/nobody/-/0'"):

@@ -107,7 +107,8 @@ def evaluate(
     model: Model = None,
     endpoint: Endpoint = None,
     predictions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON Lines with id and answer: score them as they are.")
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON Lines: id (or task, row from 0) and answer; scored as they are."),
     ] = None,
     baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,

@@ -125,8 +125,8 @@ class FileSource:
     """Answers in a file of predictions.
 
     Args:
-        path: the file.
-        known: the id of every row of the data set's test split, to the name of its task.
+        path: the file; its lines name rows by `id`, or by `task` and `row`, the number of the row there from 0.
+        known: the id of every row of the data set's test split, to the name of its task, in order.
         shown: its name for people, if it is another.
     """
 
@@ -137,7 +137,10 @@ class FileSource:
     def __post_init__(self) -> None:
         if not self.path.is_file():
             raise UsageError(f"there is no file {self.path}; give JSON Lines with id and answer")
-        self._predictions = read_predictions(self.path)
+        order: dict[str, list[str]] = {}
+        for row_id, task in self.known.items():
+            order.setdefault(task, []).append(row_id)
+        self._predictions = read_predictions(self.path, order=order)
         unknown = [row_id for row_id in self._predictions if row_id not in self.known]
         if unknown:
             raise UsageError(
