@@ -27,7 +27,12 @@ with torch.inference_mode():
 def record(tuned: Any, *, template: str = "frame", **changes: Any) -> Any:
     """The record of a run that gave this model, from data that ask for nothing."""
     about = {"parameters": tuned.num_parameters(), "trainable": tuned.num_parameters(), "family": "llama"}
-    about |= {"name": "example/tiny-base", "repository": "example/tiny-base", "revision": None, **changes.pop("model", {})}
+    about |= {
+        "name": "example/tiny-base",
+        "repository": "example/tiny-base",
+        "revision": None,
+        **changes.pop("model", {}),
+    }
     return made_up_run(model=about, data={"sources": SOURCES}, template=template, **changes)
 
 
