@@ -68,7 +68,6 @@ def _import_models() -> None:
     from transformers.models.llama import modeling_llama  # noqa: F401
     from transformers.utils import logging
 
-
     torch.set_num_threads(1)
     logging.disable_progress_bar()
 
