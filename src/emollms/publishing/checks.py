@@ -117,7 +117,7 @@ def _note(kind: str, counts: Counter[str]) -> str:
     """How many texts hold what looks like something, and where the most of them stand."""
     first = [place for place, number in counts.most_common(3) if number]
     more = sum(number > 0 for number in counts.values()) - len(first)
-    where = ", ".join(first) + (f" and {more} more" if more else "")
+    where = "; ".join(first) + (f" and {more} more" if more else "")
     return f"{counts.total():,} texts hold what looks like a {kind}: {where}"
 
 
