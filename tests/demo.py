@@ -67,12 +67,13 @@ def steps(out: Path) -> Iterator[tuple[str, list[str]]]:
         return ["emollms", *map(str, words)]
 
     aaid, aeb, model, scores = out / "aaid", out / "aeb", out / "emosmol", out / "scores"
+    run = out / "runs" / "emosmol"
     yield "instructions for tuning, from raw corpora", emollms("build", "aaid", "--corpora", "sample", "--out", aaid)
     yield "the benchmark", emollms("build", "aeb", "--corpora", "sample", "--out", aeb)
     yield "the quality gate again, as a page", emollms("validate", aaid, "--html", out / "aaid.html")
     tuning = ("--set", "tasks=V-reg", "--set", "num_train_epochs=3")
-    yield "tuning", emollms("train", "emosmol-135m", "--data", aaid, "--out", out / "run", *tuning)
-    yield "a model of its own", emollms("merge", out / "run", "--out", model)
+    yield "tuning", emollms("train", "emosmol-135m", "--data", aaid, "--out", run, *tuning)
+    yield "a model of its own", emollms("merge", run, "--out", model)
     asked = ("--data", aeb, "--task", "V-reg", "--out")
     yield "its scores", emollms("evaluate", "--model", model, *asked, scores / "emosmol")
     yield "scores of a word list", emollms("evaluate", "--baseline", "vader", *asked, scores / "vader")
@@ -81,7 +82,7 @@ def steps(out: Path) -> Iterator[tuple[str, list[str]]]:
     yield "what publishing would do", emollms("publish", "dataset", aaid, "--repo", "me/aaid")
     yield "AAID, card and all, to the Hub", emollms("publish", "dataset", aaid, "--repo", "me/aaid", "--yes")
     yield "AEB to the Hub", emollms("publish", "dataset", aeb, "--repo", "me/aeb", "--yes")
-    evidence = ("--scores", scores / "emosmol", "--data-repo", "me/aaid")
+    evidence = ("--scores", scores / "emosmol", "--data-repo", "me/aaid", "--licence", "apache-2.0")
     yield "the model to the Hub", emollms("publish", "model", model, "--repo", "me/emosmol", *evidence, "--yes")
     yield "is it what is here?", emollms("status", "me/emosmol", "--model", model)
     yield "the data back from the Hub", ["python", "-c", LOAD]
@@ -137,7 +138,7 @@ def summary(
     for row in (
         ("instructions, benchmark", f"{out / 'aaid'}, {out / 'aeb'}: parquet, README.md, manifest.json"),
         ("what the gate found", f"{out / 'aaid.html'}"),
-        ("run, with curves", f"{out / 'run'}: run.json, curves.png"),
+        ("run, with curves", f"{out / 'runs' / 'emosmol'}: run.json, curves.png"),
         ("model", f"{out / 'emosmol'}"),
         ("scores and report", f"{out / 'scores'}, {out / 'report.html'}"),
         ("was on the Hub of this machine", f"me/aaid ({data}), me/aeb, me/emosmol ({model})"),
@@ -156,7 +157,7 @@ NEXT = """What to type next (in .venv/bin, or after `source .venv/bin/activate`)
   emollms recipes                                             what can be tuned, on what, in what time
   emollms train emosmol-135m --data out/aaid --out out/run    all five tasks: half an hour on two cores
   hf auth login                                               an account on the real Hub, then
-  emollms publish model {out}/emosmol --repo YOU/emosmol --scores {out}/scores/emosmol
+  emollms publish model {out}/emosmol --repo YOU/emosmol --scores {out}/scores/emosmol --licence apache-2.0
 """
 
 if __name__ == "__main__":
