@@ -71,7 +71,7 @@ def steps(out: Path) -> Iterator[tuple[str, list[str]]]:
     yield "instructions for tuning, from raw corpora", emollms("build", "aaid", "--corpora", "sample", "--out", aaid)
     yield "the benchmark", emollms("build", "aeb", "--corpora", "sample", "--out", aeb)
     yield "the quality gate again, as a page", emollms("validate", aaid, "--html", out / "aaid.html")
-    tuning = ("--set", "tasks=V-reg", "--set", "num_train_epochs=3")
+    tuning = ("--set", "tasks=V-reg", "--set", "num_train_epochs=2")
     yield "tuning", emollms("train", "emosmol-135m", "--data", aaid, "--out", run, *tuning)
     yield "a model of its own", emollms("merge", run, "--out", model)
     asked = ("--data", aeb, "--task", "V-reg", "--out")
