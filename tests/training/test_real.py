@@ -6,6 +6,7 @@ from tiny_corpus import settings
 from emollms.evaluation.data import open_data
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
+from emollms.prompts.answers import read_answer
 from emollms.repository.build import build
 from emollms.tasks import get_task
 from emollms.training.data import validation_rows
@@ -13,8 +14,8 @@ from emollms.training.parsing import parse
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
 
-SHORT = ["tasks=V-reg", "max_steps=6", "per_device_train_batch_size=8", "eval_strategy=no", "save_strategy=no",
-         "logging_steps=1"]  # fmt: skip
+SHORT = ["tasks=V-reg", "max_steps=8", "per_device_train_batch_size=8", "learning_rate=3e-4", "eval_strategy=no",
+         "save_strategy=no", "logging_steps=1"]  # fmt: skip
 
 
 def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path):
@@ -25,7 +26,8 @@ def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path
     task = get_task("V-reg")
     rows = validation_rows(aaid, parse(recipe, tmp_path).tuning, seed=0)["V-reg"][:6]
     answers = [found.answer for found in decode(load(str(tmp_path / "run" / "model")), task, rows, "greedy")]
-    assert all(len(answer) == 5 and answer.startswith("0.") for answer in answers)
+    unreadable = [answer for answer in answers if read_answer(task, answer).value is None]
+    assert not unreadable
 
 
 @pytest.mark.slow

@@ -30,9 +30,9 @@ def callbacks_for(
     return [
         TellEpoch(trainer.sampler),
         *early,
+        Progress(tell, note),
         stop,
         CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
-        Progress(tell, note),
         usage,
         MarkComplete(KEEP),
     ]
