@@ -54,11 +54,17 @@ def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
         draft.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         draft.replace(path)
         return
-    before, now = json.loads(path.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
+    before, now = _flat(json.loads(path.read_text(encoding="utf-8"))), _flat(json.loads(json.dumps(settings)))
     differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if differing:
         shown = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in differing[:3])
         raise UsageError(f"{out} holds a run with other settings ({shown}); choose another --out")
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, those of the recipe by `recipe.NAME`."""
+    recipe = {f"recipe.{name}": value for name, value in settings["recipe"].items()}
+    return {name: value for name, value in settings.items() if name != "recipe"} | recipe
 
 
 def is_finished(out: Path) -> bool:
