@@ -25,15 +25,19 @@ IDENTITY = ("engine", "model", "revision", "dtype", "template")
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """`out` for one run at a time.
+def locked(out: Path, marker: str = RUN) -> Iterator[None]:
+    """`out` for one run at a time; it is made if it is not there.
+
+    Args:
+        out: the folder.
+        marker: the file that a folder of such a run holds from its beginning.
 
     Raises:
         UsageError: it is no folder, holds something else, or another run is writing into it.
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; choose another --out")
-    if out.is_dir() and not (out / RUN).is_file() and any(path.name != LOCK for path in out.iterdir()):
+    if out.is_dir() and not (out / marker).is_file() and any(path.name != LOCK for path in out.iterdir()):
         raise UsageError(f"{out} is there and holds no run of ours; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     try:

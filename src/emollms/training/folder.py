@@ -2,37 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from emollms.errors import UsageError
 from emollms.training.manifest import NAME
 
 SETTINGS = "settings.json"
-LOCK = ".lock"
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """`out` for one run at a time; it is made if it is not there.
-
-    Raises:
-        UsageError: it is a file, holds something else, or another run is writing into it.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; choose another --out")
-    if out.is_dir() and not (out / SETTINGS).is_file() and any(path.name != LOCK for path in out.iterdir()):
-        raise UsageError(f"{out} is there and holds no run of ours; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise UsageError(f"another run is writing into {out}; wait for it, or choose another --out") from None
 
 
 def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:

@@ -15,6 +15,7 @@ from transformers import PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from emollms.evaluation.data import EvaluationData, Row
+from emollms.evaluation.manifest import locked
 from emollms.inference.tokens import Codec
 from emollms.prompts.framing import framing_chat_template
 from emollms.training.callbacks import KEEP, callbacks_for
@@ -23,7 +24,7 @@ from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.disk import check_space, checkpoint_size, model_size, needed_for
-from emollms.training.folder import begin, drafted, is_finished, locked, move_in
+from emollms.training.folder import SETTINGS, begin, drafted, is_finished, move_in
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.model import Loaded, load_model, use_liger
 from emollms.training.parsing import Parsed, parse
@@ -79,7 +80,7 @@ def train(
     """
     parsed = parse(recipe, out / CHECKPOINTS)
     first = parsed.training.process_index == 0
-    with locked(out) if first else nullcontext():
+    with locked(out, SETTINGS) if first else nullcontext():
         if is_finished(out):
             _check_settings(recipe, data, parsed, out, resume)
             return Finished(read_run(out), already=True)
