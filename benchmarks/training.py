@@ -148,6 +148,7 @@ class Work:
         self.data, self.folder = open_data(str(data)), ensure(cache_folder())
         self.parsed = parse(self.recipe, Path("unused"))
         training, tuning = self.parsed.training, self.parsed.tuning
+        self.step = training.per_device_train_batch_size * training.gradient_accumulation_steps
         codec = Codec(self.tokenizer(), self.model(), tuning.template)
         limit, seed = training.max_length, training.seed
         drawn = training_rows(self.data, codec, tuning, epochs=lambda _: 1.0, max_length=limit, seed=seed)
@@ -209,8 +210,7 @@ def with_sft(work: Work, out: Path) -> Any:
         {"prompt": tokenizer.decode(ids[: -len(answer)]), "completion": tokenizer.decode(answer[:-1])}
         for ids, answer in zip(work.rows["input_ids"], work.rows["labels"], strict=True)
     ]
-    batch = work.parsed.training.per_device_train_batch_size
-    settings = SFTConfig(output_dir=str(out), per_device_train_batch_size=batch, **work.settings())
+    settings = SFTConfig(output_dir=str(out), per_device_train_batch_size=work.step, **work.settings())
     trainer = SFTTrainer(
         work.model(), settings, train_dataset=Dataset.from_list(texts), processing_class=work.tokenizer()
     )
@@ -236,9 +236,9 @@ def with_release(work: Work, out: Path) -> Any:
             batch["labels"].append([-100] * (len(ids) - len(answer)) + answer + [-100] * left)
         return {name: torch.tensor(values) for name, values in batch.items()}
 
-    whole, part = work.parsed.training.per_device_train_batch_size, 2
+    part = 2
     settings = TrainingArguments(
-        output_dir=str(out), per_device_train_batch_size=part, gradient_accumulation_steps=whole // part,
+        output_dir=str(out), per_device_train_batch_size=part, gradient_accumulation_steps=work.step // part,
         optim="adamw_torch", bf16=False, gradient_checkpointing=False, remove_unused_columns=False, **work.settings(),
     )  # fmt: skip
     trainer = Trainer(work.model(), settings, data_collator=padded, train_dataset=work.rows)

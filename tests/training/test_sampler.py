@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,12 @@ def test_the_longest_row_comes_first_and_lengths_are_not_in_order():
 
 def test_fewer_rows_than_a_step():
     assert sorted(order(0, True, batch=64)) == DRAWS[0].tolist()
+
+
+@pytest.mark.parametrize("steps", [3, 4, 6, 8])
+def test_the_rows_of_the_first_steps(steps):
+    sampler = EpochSampler(DRAWS, LENGTHS, 8, True, 1)
+    epochs = [order(0, True), order(1, True)]
+    # 50 rows, two batches of 8 a step: three steps of 16 rows and one of 2.
+    by_hand = [rows[start : start + 16] for rows in epochs for start in (0, 16, 32, 48)]
+    assert sampler.taken(steps, batches=2) == list(chain.from_iterable(by_hand[:steps]))

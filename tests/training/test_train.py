@@ -18,6 +18,7 @@ from emollms.training.run import train
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
 LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
+PARTS = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}
 
 
 def weights(out):
@@ -34,7 +35,7 @@ def killed(recipe, data, out, step, by="SIGKILL"):
     ("kind", "family", "more", "steps"),
     [
         ("smollm2", "llama", {"wordings": "all", "objective": "expected_value"}, (3, 5)),
-        ("smollm2", "llama", LORA, (5,)),
+        ("smollm2", "llama", LORA | PARTS, (5,)),
         ("t5", "t5", {}, (4,)),
     ],
     ids=["full", "lora", "encoder-decoder"],

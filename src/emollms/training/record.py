@@ -1,7 +1,6 @@
 """What a finished run was: `run.json` from what the trainer knows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from emollms.training.manifest import (
 from emollms.training.model import Loaded
 from emollms.training.parsing import Parsed
 from emollms.training.recipe import Recipe
-from emollms.training.sampler import EpochSampler
 from emollms.training.usage import Usage
 
 PACKAGES = (
@@ -172,17 +170,8 @@ def _parameters(model: Any) -> tuple[int, int]:
 
 def _tokens(rows: TrainingRows, trainer: Any) -> tuple[int, int]:
     """Tokens that were read, and tokens with a loss, in the steps that were made: their rows are known."""
-    sampler, state = trainer.sampler, trainer.state
-    made = state.global_step * sampler.batch
-    taken = list(islice(_all_rows(sampler), made))
-    answers = rows.answer_lengths
-    return int(rows.lengths[taken].sum()), int(answers[taken].sum())
-
-
-def _all_rows(sampler: EpochSampler) -> Iterator[int]:
-    for epoch in range(len(sampler.draws)):
-        sampler.epoch = epoch
-        yield from sampler
+    taken = trainer.sampler.taken(trainer.state.global_step, trainer.args.gradient_accumulation_steps)
+    return int(rows.lengths[taken].sum()), int(rows.answer_lengths[taken].sum())
 
 
 def _losses(history: Sequence[Mapping[str, Any]]) -> Iterator[LossPoint]:

@@ -142,14 +142,13 @@ class _Run:
         """Passes over the data, when one has so many rows; `max_steps` has the last word, as it has for the trainer."""
         training = self.parsed.training
         if training.max_steps > 0:
-            return training.max_steps * self._batch / rows + 1
+            return training.max_steps * training.gradient_accumulation_steps * self._batch / rows + 1
         return float(training.num_train_epochs)
 
     @property
     def _batch(self) -> int:
-        """Rows of an optimiser step, over all processes."""
-        training = self.parsed.training
-        return int(training.train_batch_size * training.gradient_accumulation_steps * training.world_size)
+        """Rows that go through together, over all processes."""
+        return int(self.parsed.training.train_batch_size * self.parsed.training.world_size)
 
     def _trainer(
         self, loaded: Loaded, codec: Codec, rows: TrainingRows, validation: Mapping[str, Sequence[Row]]

@@ -1,6 +1,7 @@
 """Which rows an epoch takes, and in which order: it follows from the seed and the epoch alone, so a run can go on."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -18,9 +19,10 @@ class EpochSampler(Sampler[int]):
     Args:
         draws: for each epoch the numbers of its rows; all epochs have the same number of rows.
         lengths: tokens of each row there is.
-        batch: rows of one optimiser step, over all processes.
-        group: whether rows of like length come together: the steps then stand in random order, the longest first,
-            so that memory that does not suffice shows at once.
+        batch: rows that go through together, over all processes.
+        group: whether rows of like length come together: the batches then stand in random order, the longest first,
+            so that memory that does not suffice shows at once. Rows of like length are mostly of the same task; a
+            step of several batches (`gradient_accumulation_steps`) mixes them.
         seed: decides the order.
     """
 
@@ -45,9 +47,23 @@ class EpochSampler(Sampler[int]):
             get_length_grouped_indices(lengths, self.batch, together, generator)  # type: ignore[no-untyped-call]
         )
         order = np.r_[0, 1 + torch.randperm(max(whole - 1, 0), generator=generator).numpy()][:whole]
-        for step in order:
-            yield from rows[grouped[step * self.batch : (step + 1) * self.batch]].tolist()
+        for number in order:
+            yield from rows[grouped[number * self.batch : (number + 1) * self.batch]].tolist()
         yield from rows[grouped[whole * self.batch :]].tolist()
+
+    def taken(self, steps: int, batches: int) -> list[int]:
+        """The rows of the first steps.
+
+        Args:
+            steps: optimiser steps, counted from the first epoch on; the last one of an epoch may be short.
+            batches: batches of a step.
+        """
+        size = batches * self.batch
+        of_an_epoch = -(-len(self) // size)
+        found: list[int] = []
+        for self.epoch in range(-(-steps // of_an_epoch)):
+            found.extend(islice(self, (steps - self.epoch * of_an_epoch) * size))
+        return found
 
 
 class TellEpoch(TrainerCallback):
