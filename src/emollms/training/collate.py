@@ -22,16 +22,14 @@ class CausalCollator:
 
     Args:
         pad: any token; padding is masked.
-        multiple: lengths are padded to a multiple of this, where a processor likes that.
     """
 
     pad: int
-    multiple: int = 1
 
     def __call__(self, rows: Rows) -> Batch:
         """Tensors `input_ids`, `attention_mask` and `position_ids` of shape (rows, length), and `targets(rows)`."""
-        ids = _padded([row["input_ids"] for row in rows], self.pad, left=True, multiple=self.multiple)
-        mask = _padded([[1] * len(row["input_ids"]) for row in rows], 0, left=True, multiple=self.multiple)
+        ids = _padded([row["input_ids"] for row in rows], self.pad, left=True)
+        mask = _padded([[1] * len(row["input_ids"]) for row in rows], 0, left=True)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         return {"input_ids": ids, "attention_mask": mask, "position_ids": positions, **_targets(rows, 1, left=True)}
 
@@ -70,8 +68,8 @@ def _targets(rows: Rows, before: int, left: bool) -> Batch:
     }
 
 
-def _padded(rows: Sequence[Sequence[int]], filler: int, left: bool, multiple: int = 1) -> torch.Tensor:
-    width = -(-max(map(len, rows)) // multiple) * multiple
+def _padded(rows: Sequence[Sequence[int]], filler: int, left: bool) -> torch.Tensor:
+    width = max(map(len, rows))
     made = torch.full((len(rows), width), filler)
     for number, row in enumerate(rows):
         place = slice(width - len(row), width) if left else slice(len(row))

@@ -61,7 +61,7 @@ def check_same(wanted: Answers, found: Answers, dtype: str) -> float:
     share = max(differences) / max(largest, 1.0)
     if not share <= BOUNDS[dtype]:
         raise EmollmsError(
-            f"the merged model is not the adapter's model: logits differ by {share:.2g} of the largest, and {dtype} "
+            f"the merged model is not the model of the run: logits differ by {share:.2g} of the largest, and {dtype} "
             f"allows {BOUNDS[dtype]:.0e}; nothing was kept"
         )
     return share

@@ -17,6 +17,9 @@ from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.framing import Template
 from emollms.tasks import Task, get_task
 
+BATCH_TOKENS = 1024
+"""Tokens that are looked at together: a few rows, since the memory is the training's."""
+
 
 def look(rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template) -> Callable[[Any], dict[str, float]]:
     """What scores the model of a trainer on `rows`, by name of the task; the mean over tasks is `metric`.
@@ -28,7 +31,9 @@ def look(rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template) 
     def scores(trainer: Any) -> dict[str, float]:
         model = _bare(trainer)
         trained = model.training
-        engine = TransformersEngine(model, tokenizer, "the model in training", template=template)
+        engine = TransformersEngine(
+            model, tokenizer, "the model in training", template=template, batch_tokens=BATCH_TOKENS
+        )
         try:
             found = {name: _task_score(engine, get_task(name), own) for name, own in rows.items()}
         finally:

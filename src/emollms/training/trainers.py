@@ -53,6 +53,12 @@ class AnswerLoss:
     def _set_signature_columns_if_needed(self) -> None:
         self._signature_columns = ["input_ids", "labels", "nodes", "gold"]
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Weights that are another one's are stored once: that the second name is missing is no news."""
+        tied = getattr(cast(Any, self).model, "all_tied_weights_keys", {})
+        load_result.missing_keys[:] = [key for key in load_result.missing_keys if key not in tied]
+        cast(Any, super())._issue_warnings_after_load(load_result)
+
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
