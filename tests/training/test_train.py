@@ -160,6 +160,27 @@ def test_two_processes_find_the_losses_of_one(aaid, write_recipe, tmp_path):
     assert "wrote" in done.stderr
 
 
+def test_a_late_process_does_not_remove_what_the_first_one_writes(aaid, write_recipe, tmp_path):
+    script, out = Path(__file__).with_name("late_run.py"), tmp_path / "run"
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", script]
+    path = write_recipe(max_steps=1, per_device_train_batch_size=2, processes=2)
+    done = subprocess.run([*start, "train", path, "--data", aaid.target, "--out", out], check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (out / "model" / "model.safetensors").is_file()
+
+
+def test_what_an_attempt_left_is_not_in_the_model(aaid, write_recipe, tmp_path):
+    recipe = load_recipe(str(write_recipe(max_steps=1)))
+    train(recipe, aaid, tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    (tmp_path / "run" / "model.draft").mkdir()
+    (tmp_path / "run" / "model.draft" / "half").touch()
+    train(recipe, aaid, tmp_path / "run")
+    assert not (tmp_path / "run" / "model" / "half").exists()
+    assert not (tmp_path / "run" / "model.draft").exists()
+
+
 def test_the_command_line(aaid, write_recipe, tmp_path, monkeypatch, capsys):
     path = write_recipe(max_steps=2)
     command = ["emollms", "train", str(path), "--data", aaid.target, "--out", str(tmp_path / "run")]

@@ -49,11 +49,14 @@ def is_finished(out: Path) -> bool:
     return (out / NAME).is_file()
 
 
-def drafted(place: Path) -> Path:
-    """Where a folder is written before it is whole: beside its place, empty."""
-    draft = place.with_name(f"{place.name}.draft")
-    shutil.rmtree(draft, ignore_errors=True)
-    return draft
+def draft_of(place: Path) -> Path:
+    """Where a folder is written before it is whole: beside its place."""
+    return place.with_name(f"{place.name}.draft")
+
+
+def clear_draft(place: Path) -> None:
+    """Remove what an attempt that did not come to its end left. One process does it, before any of them writes."""
+    shutil.rmtree(draft_of(place), ignore_errors=True)
 
 
 def move_in(draft: Path, place: Path) -> None:

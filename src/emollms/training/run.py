@@ -24,7 +24,7 @@ from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.disk import check_space, checkpoint_size, model_size, needed_for
-from emollms.training.folder import SETTINGS, begin, drafted, is_finished, move_in
+from emollms.training.folder import SETTINGS, begin, clear_draft, draft_of, is_finished, move_in
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.model import Loaded, load_model, use_liger
 from emollms.training.parsing import Parsed, parse
@@ -216,7 +216,10 @@ class _Run:
             self.recipe, self.parsed, self.data, loaded, trainer, rows, validation, usage, codec.template, self.command,
             self.out.resolve().name,
         )  # fmt: skip
-        draft = drafted(self.out / MODEL)
+        draft = draft_of(self.out / MODEL)
+        if trainer.args.should_save:
+            clear_draft(self.out / MODEL)
+        trainer.args.distributed_state.wait_for_everyone()
         trainer.save_model(str(draft))
         if trainer.args.should_save:
             (draft / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle; run.json says it in words
