@@ -53,6 +53,19 @@ MAPS = {
         texts({"text": "you &amp; me"}, {"text": "fine"}, {"text": "&#39;"}),
         [("r0", "you &amp; me"), ("r2", "&#39;")],
     ),
+    "twice and not marked": (
+        "expect_compound_columns_to_be_unique_or_marked",
+        {"column_list": ["emotion", "text", "group"], "mark": "group"},
+        texts({"group": "a"}, {"group": "a"}, {"text": "other", "group": None}, {"emotion": "joy", "group": "b"}),
+        texts(
+            {"group": None}, {"group": "a"}, {"text": "other", "group": "a"}, {"text": "other", "group": "b"},
+            {"text": "alone", "group": None},
+        ),
+        [
+            ("r0", "text a text, group none"), ("r1", "text a text, group a"), ("r2", "text other, group a"),
+            ("r3", "text other, group b"),
+        ],
+    ),
     "script": (
         "expect_column_pair_values_to_be_in_script_of_language",
         SCRIPT,

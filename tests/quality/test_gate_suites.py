@@ -159,3 +159,25 @@ def test_the_real_data_sets_fail_as_known_and_no_more(
     assert failing == {
         one.expectation: one.count for one in known_issues() if (one.suite, one.profile) == (name, profile)
     }
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("aaid", {"mask": True}),
+        ("aaid", {"languages": ("all",)}),
+        ("aaid", {"tasks": ("E-c",)}),
+        ("aeb", {"corpora": ("brighter",)}),
+        ("aeb", {"tasks": ("GoEmotions-28", "EmoBank-reader")}),
+        ("aeb", {"tasks": ("GoEmotions",), "profile": "paper"}),
+    ],
+)
+def test_parts_and_forms_of_the_real_data_sets_pass(
+    name: str, chosen: dict[str, object], corpora_dir: Path, tmp_path: Path
+) -> None:
+    from emollms.repository.build import build
+    from emollms.repository.specs import Settings
+
+    done = build(Settings(DATA_SETS[name], **chosen), tmp_path / name, root=corpora_dir)
+    assert sum(count.rows for count in done.manifest.counts) > 1000

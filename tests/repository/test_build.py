@@ -320,6 +320,25 @@ def test_masking_counts_and_hides_and_leaves_scores_alone(install: Install, tmp_
 
 
 @pytest.mark.gate
+def test_texts_that_masking_makes_equal_stay_and_are_flagged(install: Install, tmp_path: Path) -> None:
+    text = "Watch this lovely broadcast about our garden by @{}"
+    root = install({"test": [("a", text.format("anna"), "0.5"), ("b", text.format("ben"), "0.5"), ("c", "No", "0.1")]})
+    build(settings("aeb", "tiny", mask=True), tmp_path / "out", root=root)
+    rows = pq.read_table(tmp_path / "out" / "data" / "V-reg").to_pylist()
+    assert [row["text"] for row in rows] == [text.format("user1"), text.format("user1"), "No"]
+    assert [row["cluster"] for row in rows] == [rows[0]["cluster"], rows[0]["cluster"], None]
+    assert rows[0]["cluster"]
+
+
+def test_settings_that_fit_no_text_are_told(install: Install, tmp_path: Path) -> None:
+    root = install({"train": [("a", "So it goes", "0.5")]})
+    told = r"^nothing to build: tiny: no text for aeb \(splits test; languages en\); see `emollms corpora`$"
+    with pytest.raises(EmollmsError, match=told):
+        build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.gate
 def test_data_that_falls_short_is_kept_aside_and_never_in_place(install: Install, tmp_path: Path) -> None:
     root = install({"test": [("a", "So it goes &lt;3", "0.5"), ("b", "Another day", "0.1")]})
     with pytest.raises(EmollmsError, match=rf"html.*1.*the draft is in {tmp_path / 'out.failed'}"):

@@ -65,7 +65,12 @@ class CorpusTables:
 
 def _with_ids(texts: pa.Table, task: str, split: str) -> pa.Table:
     ids = pc.binary_join_element_wise(task, texts["source_id"], pc.fill_null(texts["emotion"], "-"), "/")
-    columns = {"id": ids, "task": pa.repeat(task, len(texts)), "split": pa.repeat(split, len(texts))}
+    columns = {
+        "id": ids,
+        "task": pa.repeat(task, len(texts)),
+        "split": pa.repeat(split, len(texts)),
+        "cluster": pa.nulls(len(texts), pa.string()),  # nothing is screened when a corpus is read
+    }
     for name, column in columns.items():
         texts = texts.append_column(name, column)
     return texts

@@ -19,6 +19,7 @@ from emollms import __version__
 from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.corpus import Corpus
 from emollms.corpora.source import LeftOut, Source
+from emollms.errors import EmollmsError
 from emollms.quality.duplicates.screening import PAIR_SCHEMA
 from emollms.quality.sensitive.find import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
@@ -87,9 +88,19 @@ class Pipeline:
         return manifest
 
     def read(self, rejected: TableWriter) -> list[SourceEntry]:
-        """Every wanted example into the store; every row left out into `rejected.parquet`."""
+        """Every wanted example into the store; every row left out into `rejected.parquet`.
+
+        Raises:
+            EmollmsError: no corpus has an example that is wanted.
+        """
         sources = [self._read_corpus(corpus, rejected) for corpus in self.settings.sources()]
         self.store.close()
+        if not self.store.groups():
+            data_set, languages = self.settings.data_set, ", ".join(self.settings.languages)
+            raise EmollmsError(
+                f"nothing to build: {', '.join(entry.corpus for entry in sources)}: no text for {data_set.name} "
+                f"(splits {', '.join(data_set.splits)}; languages {languages}); see `emollms corpora`"
+            )
         return sources
 
     def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:

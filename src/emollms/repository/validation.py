@@ -86,6 +86,7 @@ def _subject(manifest: Manifest, has_benchmark: bool) -> Subject:
             for count in manifest.counts
         },
         has_benchmark=has_benchmark,
+        standard=_is_standard(manifest),
     )
 
 
@@ -95,3 +96,15 @@ def _is_complete(manifest: Manifest) -> bool:
         return False
     default = Settings(DATA_SETS[manifest.data_set]).as_json()
     return all(manifest.settings.get(name) == default[name] for name in ("corpora", "tasks", "languages", "splits"))
+
+
+def _is_standard(manifest: Manifest) -> bool:
+    """Whether a build has only corpora, tasks and languages that are the default, all or some of them."""
+    if manifest.data_set not in DATA_SETS:
+        return False
+    standard = DATA_SETS[manifest.data_set]
+    return (
+        {source.corpus for source in manifest.sources} <= set(standard.corpora)
+        and {count.task for count in manifest.counts} <= set(standard.tasks)
+        and manifest.settings.get("languages") == Settings(standard).as_json()["languages"]
+    )

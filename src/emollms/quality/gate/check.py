@@ -99,7 +99,7 @@ def _with_known(checks: Sequence[Check], subject: Subject) -> list[Check]:
     known = {
         issue.expectation: issue
         for issue in known_issues()
-        if subject.complete and (issue.suite, issue.profile) == (subject.suite, subject.profile)
+        if subject.standard and (issue.suite, issue.profile) == (subject.suite, subject.profile)
     }
     failed = {name: sum(check.failed for check in checks if check.name == name) for name in known}
     return [

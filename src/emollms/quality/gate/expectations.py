@@ -148,6 +148,33 @@ class ExpectColumnPairValuesToBeInOneSplit(ColumnPairMapExpectation):
     success_keys = ("compare", "mostly")
 
 
+class CompoundColumnsUniqueOrMarked(MulticolumnMapMetricProvider):
+    """Whether no other row has the same values, or all that have them bear the same mark."""
+
+    condition_metric_name = "multicolumn_values.unique_or_marked"
+    condition_value_keys = ("mark",)
+
+    @multicolumn_condition_partial(engine=PandasExecutionEngine)
+    def _pandas(cls, column_list: pd.DataFrame, mark: str, **_: object) -> "pd.Series[bool]":  # noqa: N805
+        compared = [name for name in column_list.columns if name != mark]
+        marks = column_list.groupby(compared, dropna=False, sort=False)[mark]
+        marked = column_list[mark].notna() & (marks.transform("nunique", dropna=False) == 1)
+        return marked | ~column_list.duplicated(compared, keep=False)
+
+
+class ExpectCompoundColumnsToBeUniqueOrMarked(MulticolumnMapExpectation):
+    """No row stands twice, unless one column says which rows belong together, and says it of both.
+
+    Args:
+        mark: that column, one of `column_list`; the others are compared.
+    """
+
+    mark: str
+    ignore_row_if: Literal["never"] = "never"
+    map_metric = "multicolumn_values.unique_or_marked"
+    success_keys = ("mark", "mostly")
+
+
 class _AnswersMetric(MulticolumnMapMetricProvider):
     """Looks at each different combination of values once."""
 

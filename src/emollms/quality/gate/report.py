@@ -27,6 +27,7 @@ class Subject:
         facts: what it says of itself, by the names that suites use: languages, corpora.
         counts: rows and texts that it says it has, by task and split.
         has_benchmark: whether there is a benchmark that it must not touch.
+        standard: whether it is made of nothing but what the default settings name, be it a part of that.
     """
 
     suite: str
@@ -37,6 +38,7 @@ class Subject:
     facts: Mapping[str, object]
     counts: Mapping[Part, tuple[int, int]]
     has_benchmark: bool = False
+    standard: bool = True
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class KnownIssue(_Strict):
         suite: the suite.
         profile: the profile.
         expectation: name of the expectation.
-        count: how many rows fail, no more and no fewer.
+        count: how many rows fail, no more and no fewer; of a part of the data set, no more.
         why: the reason, and what would end it.
     """
 

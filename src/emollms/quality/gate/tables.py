@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TEXT_COLUMNS = (
     "id", "text", "completion", "gold", "score", "label", "labels", "task", "emotion", "language", "corpus",
+    "cluster",
 )  # fmt: skip
 PROMPT = ("id", "prompt")
 ROWS = 50_000
