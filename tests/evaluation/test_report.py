@@ -23,6 +23,8 @@ from emollms.evaluation.published import published
 from emollms.evaluation.report import make_report, write_report
 from emollms.evaluation.report_charts import number
 from emollms.evaluation.report_content import Report
+from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.sources import BaselineSource
 from emollms.repository.build import build
 from emollms.repository.specs import DATA_SETS, Settings
 from emollms.tasks import benchmark_tasks
@@ -305,6 +307,21 @@ def test_texts_that_may_not_be_passed_on(reported: Reported, private: Path, tmp_
     full = make_report(reported.folders, data=str(private), show_texts=True)
     assert all(row.text in texts for task in full.tasks for run in task.runs for row in run.worst)
     assert "Do not publish" in full.notes[0]
+
+
+def test_of_several_data_sets_only_what_is_private_is_named(reported: Reported, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(reported.aeb, other)
+    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
+    manifest["sources"] = [source | {"corpus": "secret", "redistribution": "ids"} for source in manifest["sources"]]
+    manifest["content_hash"] = "0" * 64
+    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    evaluate(BaselineSource("vader"), open_data(str(other)), tmp_path / "run", Options(tasks=("V-reg",)))
+    notes = make_report([reported.folders[0], tmp_path / "run"]).notes
+    assert notes == [
+        "The runs are about different data sets; where rows differ, so may scores.",
+        "Texts of secret may not be passed on; their rows are named by id.",
+    ]
 
 
 def test_one_run_without_published_rows(reported: Reported, tmp_path: Path) -> None:

@@ -305,6 +305,8 @@ def test_predictions_that_belong_elsewhere_are_refused(sample_aeb: Path, tmp_pat
         file_source(path, sample_aeb)
     with pytest.raises(UsageError, match=r"there is no file .*b\.jsonl"):
         file_source(tmp_path / "b.jsonl", sample_aeb)
+    with pytest.raises(UsageError, match=r"c\.jsonl is empty; give JSON Lines with id and answer"):
+        file_source(write(tmp_path / "c.jsonl"), sample_aeb)
     row = open_data(str(sample_aeb)).rows("TDT", "test")[0]
     write(path, {"id": row["id"], "answer": "0: neutral", "probabilities": {"happy": 1.0}})
     with pytest.raises(UsageError, match="a probability of 'happy', which is nothing in task TDT"):

@@ -191,8 +191,13 @@ def test_a_folder_is_loaded_and_described(tmp_path):
 
 
 def test_errors_of_loading_say_what_is_wrong(tmp_path):
-    with pytest.raises(UsageError, match="cannot load"):
+    with pytest.raises(UsageError, match=r"^there is no folder .*nothing$"):
         load(str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match=r"holds no model: config\.json is missing$"):
+        load(str(tmp_path))
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match="cannot load"):
+        load(str(tmp_path))
     with pytest.raises(UsageError, match="unknown device 'gpu'"):
         load(str(tmp_path), device="gpu")
     with pytest.raises(UsageError, match="unknown dtype 'int8'"):

@@ -166,6 +166,12 @@ def test_another_thing_is_never_overwritten(tmp_path):
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
+def test_an_evaluation_is_no_training_run(tmp_path):
+    (tmp_path / "run.json").write_text('{"name": "VADER", "settings": {}}')
+    with pytest.raises(UsageError, match="holds no training run; make one with `emollms train`"):
+        merge(tmp_path, tmp_path / "merged")
+
+
 def gone(run, base):
     shutil.rmtree(base)
 

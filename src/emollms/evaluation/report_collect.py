@@ -70,8 +70,8 @@ class Collector:
         found = []
         if len({one.data.manifest.content_hash for one in self.benchmarks}) > 1:
             found.append("The runs are about different data sets; where rows differ, so may scores.")
-        hidden = [source.corpus for one in self.benchmarks for source in one.data.manifest.sources]
-        hidden = [name for name in dict.fromkeys(hidden) if not all(name in one.public for one in self.benchmarks)]
+        named = ((source.corpus, one) for one in self.benchmarks for source in one.data.manifest.sources)
+        hidden = list(dict.fromkeys(corpus for corpus, one in named if corpus not in one.public))
         if hidden and self.show_texts:
             found.append(
                 f"Do not publish this report: it shows texts of {_listed(hidden)}, which may not be passed on."

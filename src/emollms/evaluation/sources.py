@@ -141,6 +141,8 @@ class FileSource:
         for row_id, task in self.known.items():
             order.setdefault(task, []).append(row_id)
         self._predictions = read_predictions(self.path, order=order)
+        if not self._predictions:
+            raise UsageError(f"{self.path} is empty; give JSON Lines with id and answer")
         unknown = [row_id for row_id in self._predictions if row_id not in self.known]
         if unknown:
             raise UsageError(

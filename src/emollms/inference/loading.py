@@ -40,6 +40,7 @@ def load(
     place = _device(device)
     numbers = _dtype(dtype, place)
     model = resolve(model)
+    check_folder(model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
         loaded = open_model(model, revision, numbers)
@@ -70,6 +71,19 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
         return model, revision
     found = json.loads(Path(adapter).read_text(encoding="utf-8"))
     return str(found["base_model_name_or_path"]), found.get("revision")
+
+
+def check_folder(model: str) -> None:
+    """Tell a folder that is not there, or holds something else, before it is taken for a repository.
+
+    Raises:
+        UsageError: it is such a folder.
+    """
+    folder = Path(model)
+    if folder.is_dir() and not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+        raise UsageError(f"{model} holds no model: config.json is missing")
+    if (folder.is_absolute() or model.startswith(".")) and not folder.is_dir():
+        raise UsageError(f"there is no folder {model}")
 
 
 def _device(name: str) -> torch.device:

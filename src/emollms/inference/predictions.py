@@ -41,35 +41,33 @@ class Prediction:
         return json.dumps(shown | {"seconds": round(self.seconds, 4)}, ensure_ascii=False, allow_nan=False)
 
 
-def read_predictions(path: Path, note: Note = lambda text: None, order: Order | None = None) -> dict[str, Prediction]:
+def read_predictions(path: Path, order: Order | None = None) -> dict[str, Prediction]:
     """The predictions of a file by id, in file order.
 
     Args:
         path: the file.
-        note: is told when the last line was torn by a kill and left out.
         order: where it is given, a line may have `task` and `row`, the number of the row from 0, instead of an id.
 
     Raises:
         SourceError: a line is no prediction, or an id is there twice; the message tells file and line.
     """
     with path.open("rb") as stream:
-        found, end = _read(path, stream, order)
-        if end < path.stat().st_size:
-            note(f"{path}: the last line is torn, as after a kill; it was left out")
-    return found
+        return _read(path, stream, order)[0]
 
 
-def _read(path: Path, lines: Iterable[bytes], order: Order | None = None) -> tuple[dict[str, Prediction], int]:
-    """The predictions, and where the last whole line ends."""
+def _read(
+    path: Path, lines: Iterable[bytes], order: Order | None = None, may_be_torn: bool = False
+) -> tuple[dict[str, Prediction], int]:
+    """The predictions, and where the last whole line ends; a kill may have torn the last one."""
     found: dict[str, Prediction] = {}
     end = 0
     for number, line in enumerate(lines, 1):
         try:
             prediction = _parse(line, Place(str(path), number), order) if line.strip() else None
         except SourceError:
-            if line.endswith(b"\n"):
-                raise
-            break
+            if may_be_torn and not line.endswith(b"\n"):
+                break
+            raise
         if prediction:
             if prediction.id in found:
                 place = Place(str(path), number)
@@ -142,7 +140,7 @@ class PredictionFile:
         self.path.touch()
         stream = self.path.open("r+b")
         try:
-            self.known, end = _read(self.path, stream)
+            self.known, end = _read(self.path, stream, may_be_torn=True)
             self._mend(stream, end)
         except BaseException:
             stream.close()

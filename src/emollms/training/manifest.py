@@ -1,9 +1,10 @@
 """The record of a training run: `run.json`, written when all is done. Cards are filled from it."""
 
+import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from emollms.errors import EmollmsError, UsageError
 
@@ -234,13 +235,16 @@ def read_run(folder: Path) -> RunManifest:
     """The manifest of a finished run, or of a model that was made from one.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is that of something else, as evaluations have.
         EmollmsError: it is damaged.
     """
     path = folder / NAME
     if not path.is_file():
         raise UsageError(f"{folder} holds no finished run: {NAME} is missing; make one with `emollms train`")
     try:
-        return RunManifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and "recipe" not in found:
+            raise UsageError(f"{folder} holds no training run; make one with `emollms train`")
+        return RunManifest.model_validate(found)
+    except ValueError as error:
         raise EmollmsError(f"{path} is damaged ({str(error).splitlines()[0]}); train again") from None
