@@ -16,6 +16,7 @@ import emollms.builders.sample
 import emollms.publishing.hydrate
 from emollms.builders.sample import Sample
 from emollms.errors import EmollmsError, SourceError, UsageError
+from emollms.evaluation.data import open_data
 from emollms.publishing.datasets import dataset_release, load_dataset_back
 from emollms.publishing.hydrate import hydrate
 from emollms.publishing.idonly import read_ids_manifest, row_hash, write_ids
@@ -131,6 +132,8 @@ def test_other_folders_are_left_alone(restricted: Path, tmp_path: Path) -> None:
     write_ids(restricted, tmp_path / "ids")
     with pytest.raises(UsageError, match="is there; choose another --out"):
         hydrate(tmp_path / "ids", tmp_path)
+    with pytest.raises(UsageError, match=r"ids holds ids, not rows; `emollms hydrate` builds the rows"):
+        open_data(str(tmp_path / "ids"))
     with pytest.raises(UsageError, match="holds no id-only data set; make one with"):
         hydrate(restricted, tmp_path / "out")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from emollms.corpora.metadata import CorpusMetadata, Redistribution
 from emollms.errors import EmollmsError, UsageError
@@ -185,15 +185,18 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a repo.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is that of an id-only form.
         EmollmsError: it is damaged.
     """
     path = folder / NAME
     if not path.is_file():
         raise UsageError(f"{folder} holds no finished data set: {NAME} is missing; build it with `emollms build`")
     try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("form") == "ids":
+            raise UsageError(f"{folder} holds ids, not rows; `emollms hydrate` builds the rows from your own corpora")
+        return Manifest.model_validate(found)
+    except ValueError as error:
         raise EmollmsError(f"{path} is damaged ({str(error).splitlines()[0]}); build the data set again") from None
 
 
