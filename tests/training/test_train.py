@@ -92,6 +92,15 @@ def test_a_finished_run_is_not_run_again_and_other_settings_are_refused(aaid, wr
         train(load_recipe(str(path), ["learning_rate=1e-5"]), aaid, tmp_path / "run")
 
 
+def test_settings_that_were_refused_can_be_corrected(aaid, write_recipe, tmp_path):
+    path = str(write_recipe(max_steps=1))
+    for wrong in ("tasks=V-rg", "learning_rate=1e-5"):
+        with pytest.raises(UsageError, match="unknown task"):
+            train(load_recipe(path, ["tasks=V-rg", wrong]), aaid, tmp_path / "run")
+    done = train(load_recipe(path, ["tasks=V-reg"]), aaid, tmp_path / "run")
+    assert list(done.run.rows) == ["V-reg"]
+
+
 def test_resume_needs_a_run(aaid, write_recipe, tmp_path):
     with pytest.raises(UsageError, match="no run to go on with"):
         train(load_recipe(str(write_recipe())), aaid, tmp_path / "none", resume=True)

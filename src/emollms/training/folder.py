@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import UsageError
-from emollms.training.manifest import NAME
+from emollms.training.manifest import CHECKPOINTS, NAME
 
 SETTINGS = "settings.json"
 
 
 def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
     """Write the settings of a run, or make sure that they are those of the run that is there.
+
+    A run that has saved nothing yet, as one whose settings were refused, may be begun with others.
 
     Args:
         out: the folder.
@@ -24,9 +26,9 @@ def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
         UsageError: there is none, or it has other settings; the message names those that differ.
     """
     path = out / SETTINGS
-    if not path.is_file():
-        if resume:
-            raise UsageError(f"{out} holds no run to go on with; leave --resume out to begin one")
+    if resume and not path.is_file():
+        raise UsageError(f"{out} holds no run to go on with; leave --resume out to begin one")
+    if not (is_finished(out) or any(out.glob(f"{CHECKPOINTS}/*/"))):
         draft = out / f"{SETTINGS}.draft"
         draft.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         draft.replace(path)

@@ -45,6 +45,11 @@ _REFUSED = {
     ),
 }  # fmt: skip
 """Settings of the libraries that would have no effect here; setting one to anything but false or null is an error."""
+_COUNTS = (
+    "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
+    "processes", "train_limit", "selection_rows", "early_stopping_patience",
+)  # fmt: skip
+_ABOVE_ZERO = ("num_train_epochs", "learning_rate")
 
 
 @dataclass
@@ -145,9 +150,18 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
             raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_REFUSED[key]}")
         try:
             checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
+            _check_size(key, checked[key])
         except (ValueError, UsageError) as error:
             raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
     return checked
+
+
+def _check_size(key: str, value: Any) -> None:
+    """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
+    if key in _COUNTS and value is not None and value < 1:
+        raise ValueError(f"give 1 or more, not {value}")
+    if key in _ABOVE_ZERO and not value > 0:
+        raise ValueError(f"give a number above 0, not {value}")
 
 
 def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
