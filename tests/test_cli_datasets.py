@@ -1,5 +1,6 @@
 """The commands `build`, `diff`, `dedup` and `overlap`, as users type them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
         ),
         (("build", "aeb", "--out", "x"), "emollms corpora show semeval2018_task1"),
         (("diff", "x", "y"), "x holds no finished data set"),
-        (("overlap", "x.parquet", "y.parquet"), "x.parquet cannot be read as a data set"),
+        (("overlap", "x.parquet", "y.parquet"), "there is no file x.parquet"),
     ],
 )
 def test_wrong_calls_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -69,6 +70,13 @@ def test_wrong_calls_get_one_line(arguments: tuple[str, ...], message: str, tmp_
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_below_a_file_is_no_place(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = emollms("build", "aaid", "--corpora", "sample", "--out", tmp_path / "file" / "x")
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: Not a directory \(\S+file/\S+\); choose another place\n", done.stderr)
 
 
 def test_dedup_and_overlap(aeb: Path, tmp_path: Path) -> None:

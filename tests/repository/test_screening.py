@@ -162,6 +162,12 @@ class TestAnyDataSet:
     def test_what_cannot_be_read_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="cannot be read as a data set"):
             deduplicate(str(tmp_path / "nothing"), tmp_path / "out")
+        (tmp_path / "empty.jsonl").touch()
+        with pytest.raises(UsageError, match=r"empty\.jsonl is empty"):
+            deduplicate(str(tmp_path / "empty.jsonl"), tmp_path / "out")
+        (tmp_path / "latin.jsonl").write_bytes(b'{"text": "fine"}\n{"text": "caf\xe9"}\n')
+        with pytest.raises(UsageError, match=r"'text' of .*latin\.jsonl is not UTF-8 .*index 1"):
+            deduplicate(str(tmp_path / "latin.jsonl"), tmp_path / "out")
         pq.write_table(pa.table({"tweet": ["x"], "text": [1]}), tmp_path / "a.parquet")
         with pytest.raises(UsageError, match="holds int64, not text; see --text-column"):
             deduplicate(str(tmp_path / "a.parquet"), tmp_path / "out")

@@ -97,7 +97,9 @@ def _run() -> int:
 
 _ROOM = f"make room, or point --out and TMPDIR, which is {tempfile.gettempdir()}, to another disk, and run it again"
 _RIGHTS = "choose a folder that you may write to"
+_PLACE = "choose another place"
 _OF_THE_MACHINE = {
     errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHTS, errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS,
+    errno.ENOTDIR: _PLACE, errno.EISDIR: _PLACE, errno.ENAMETOOLONG: _PLACE,
 }  # fmt: skip
 """What whoever meets it can do about errors that the machine makes."""

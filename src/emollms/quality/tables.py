@@ -24,6 +24,8 @@ def load_splits(name: str) -> dict[str, pa.Table]:
 
     disable_progress_bars()
     path = Path(name)
+    if path.suffix in LOADERS and not path.exists():
+        raise UsageError(f"there is no file {name}")
     try:
         if path.suffix in LOADERS and path.is_file():
             found = load_dataset(LOADERS[path.suffix], data_files=str(path))
@@ -32,6 +34,8 @@ def load_splits(name: str) -> dict[str, pa.Table]:
         else:
             repo, _, revision = name.partition("@")
             found = load_dataset(repo, revision=revision or None)
+    except StopIteration:  # what `datasets` raises of an empty file
+        raise UsageError(f"{name} is empty") from None
     except (DatasetGenerationError, FileNotFoundError, ConnectionError, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise UsageError(f"{name} cannot be read as a data set: {reason}") from None
@@ -46,13 +50,17 @@ def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
     """The column of texts.
 
     Raises:
-        UsageError: there is none of this name, or it holds no strings.
+        UsageError: there is none of this name, or it holds no strings, or strings that are not UTF-8.
     """
     if name not in table.column_names:
         raise UsageError(f"{of} has no column {name!r}; it has {', '.join(table.column_names)}; see --text-column")
     column = table[name]
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise UsageError(f"column {name!r} of {of} holds {column.type}, not text; see --text-column")
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"column {name!r} of {of} is not UTF-8 ({error}); convert it, as iconv does") from None
     return column.cast(pa.string())
 
 
