@@ -90,6 +90,29 @@ def test_the_middle_of_a_native_scale() -> None:
     assert predicted(result) == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(("task", "metrics"), [("V-reg", {"pearson", "pearson_upper_half"}), ("V-oc", {"pearson"})])
+def test_constant_answers_have_no_correlation(task: str, metrics: set[str]) -> None:
+    golds = [0.1, 0.6, 0.9, 0.7] if task == "V-reg" else [-3, 0, 1, 3]
+    constant = scored(task, golds, *[1] * 4)
+    undefined = {name for name, metric in constant.metrics.items() if metric.interval is None}
+    assert metrics <= undefined
+    assert all(constant.metrics[name].value == 0 for name in undefined)
+    assert "kappa" not in undefined  # kappa of constant answers is 0 by its formula
+    varied = scored(task, golds, *golds)
+    assert all(metric.interval for metric in varied.metrics.values())
+    assert compare(varied, constant).interval is None
+
+
+def test_one_undefined_emotion_counts_as_0_in_the_mean() -> None:
+    golds, said = [0.1, 0.9, 0.2, 0.8], readings(0.1, 0.9, 0.5, 0.5)
+    result = score(get_task("EI-reg"), golds, said, ["anger", "anger", "joy", "joy"], resamples=5)
+    parts = result.metrics["pearson"].parts
+    assert parts["joy"].interval is None
+    assert parts["anger"].interval is not None
+    assert result.value == pytest.approx(0.5)
+    assert result.metrics["pearson"].interval is not None
+
+
 def test_drop_leaves_rows_out() -> None:
     result = scored("V-reg", [0.1, 0.5, 0.9], 0.2, None, 0.8, policy="drop")
     assert (result.n, result.scored, result.invalid_count) == (3, 2, 1)
@@ -173,6 +196,7 @@ def test_intervals_hold_the_value_and_repeat() -> None:
     assert first.as_json() != score(task, golds, answers, about, seed=1).as_json()
     for metric in first.metrics.values():
         for figure in (metric, *metric.parts.values()):
+            assert figure.interval
             assert figure.interval.low <= figure.value <= figure.interval.high
 
 

@@ -268,7 +268,9 @@ def _print_scores(scores: Mapping[str, Any]) -> None:
     rows = []
     for name, task in scores["tasks"].items():
         main = task["metrics"][task["main"]]
-        interval = f"{main['low']:.3f} to {main['high']:.3f}"
+        measured = main["low"] is not None
+        score = f"{main['value']:.3f}" if measured else "undefined (counts as 0)"
+        interval = f"{main['low']:.3f} to {main['high']:.3f}" if measured else ""
         invalid = f"{task['invalid']['rate']:.1%}"
-        rows.append((name, main["title"], f"{main['value']:.3f}", interval, invalid, task["n"]))
+        rows.append((name, main["title"], score, interval, invalid, task["n"]))
     print_table(("task", "metric", "score", "95 % interval", "invalid", "rows"), rows)

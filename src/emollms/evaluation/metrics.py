@@ -1,7 +1,8 @@
 """How close answers are to the gold: the metrics of SemEval-2018 Task 1 and those of the paper.
 
-scipy and scikit-learn compute them. Where a metric has no value (no row, one row, a constant), it is 0 here, as the
-official script has it for constant predictions; nothing here gives NaN or warns. Definitions: Mohammad et al., 2018,
+scipy and scikit-learn compute them. Where a metric is undefined (no row, one row, a constant), it counts as 0, as in
+the official script for constant predictions; `varies` and `kappa_is_defined` tell such a 0 from a measured one. Nothing
+here gives NaN or warns. Definitions: Mohammad et al., 2018,
 SemEval-2018 Task 1: Affect in Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval).
 
 Arrays: scores and classes are floats of shape (rows,); labels are truth values of shape (rows, labels). A predicted
@@ -72,6 +73,14 @@ def kappa(gold: Floats, predicted: Floats, classes: Floats | None = None) -> flo
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # 0/0 where all pairs are of one class
         return _defined(_sklearn().cohen_kappa_score(to_classes(gold), chosen, labels=names, weights="quadratic"))
+
+
+def kappa_is_defined(gold: Floats, predicted: Floats, classes: Floats | None = None) -> bool:
+    """Whether kappa has a value: two classes count, and the rows with one of them are not all of the same pair."""
+    names = np.unique(to_classes(gold if classes is None else classes))
+    known = np.isin(to_classes(predicted), names)
+    met = np.union1d(to_classes(gold)[known], to_classes(predicted)[known])
+    return len(names) > 1 and len(met) > 1
 
 
 def kappa_nonzero(gold: Floats, predicted: Floats) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from emollms import __version__
-from emollms.evaluation.published import source
+from emollms.evaluation.published import explanations, source
 from emollms.evaluation.report_answers import Answers, answers_of
 from emollms.evaluation.report_content import Difference, Reliability, Report, RunTask, TaskReport
 from emollms.evaluation.report_facts import run_info
@@ -59,6 +59,7 @@ class Collector:
             runs=[run_info(run) for run in self.runs],
             board=board(self.runs, names, self.with_published),
             source=source() if self.with_published else None,
+            about_published=explanations() if self.with_published else (),
             differences=found,
             tasks=tasks,
             overlaps=overlaps(data),

@@ -2,16 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Verdict = Literal["better", "worse", "no clear difference"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A score, with its 95 % interval where it was measured here."""
+    """A score.
+
+    Args:
+        value: the score; 0 where it is undefined.
+        low: lower end of its 95 % interval; None for published and undefined scores.
+        high: upper end.
+        n: the rows it was measured on; None for published scores.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
+    n: int | None = None
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the metric has no value here, such as the correlation of constant answers."""
+        return self.n is not None and self.low is None
 
 
 @dataclass(frozen=True)
@@ -52,14 +67,17 @@ class BoardRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A run held against the first one on the `n` rows of a task that both answered; see `results.Comparison`."""
+    """A run compared with the first one on the `n` rows of a task that both answered; see `results.Comparison`.
+
+    `verdict` is None where there are too few rows for one.
+    """
 
     task: str
     run: int
     value: float
     low: float
     high: float
-    above_noise: bool
+    verdict: Verdict | None
     n: int
 
 
@@ -236,7 +254,8 @@ class Report:
         runs: the evaluations.
         board: their scores, and the published ones.
         source: where the published scores come from; None where there are none.
-        differences: the runs held against the first one.
+        about_published: what a reader must know of them.
+        differences: the runs compared with the first one.
         tasks: the tasks.
         overlaps: texts in more than one task.
         notes: what a reader must know.
@@ -248,6 +267,7 @@ class Report:
     runs: Sequence[RunInfo]
     board: Sequence[BoardRow]
     source: str | None
+    about_published: Sequence[str]
     differences: Sequence[Difference]
     tasks: Sequence[TaskReport]
     overlaps: Overlaps

@@ -26,11 +26,11 @@ class _Entry(BaseModel):
 
 
 class FigureEntry(_Entry):
-    """A value with its 95 % interval, and the rows it is from."""
+    """A value with its 95 % interval, None where the metric is undefined, and the rows it is from."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 

@@ -40,6 +40,7 @@ class Metric:
         value: gold and predictions to the metric.
         sums: gold and predictions to the same metric as sums.
         rows: the rows it looks at, from the gold.
+        is_defined: gold and predictions to whether there is a value; where there is none, `value` counts it as 0.
         by_label: whether it has a value for each label, or class seen in gold.
     """
 
@@ -48,15 +49,22 @@ class Metric:
     value: Callable[[Values, Values], float]
     sums: Callable[[Values, Values], RowSums]
     rows: Callable[[Values], metrics.Flags] = everywhere
+    is_defined: Callable[[Values, Values], bool] = lambda gold, said: len(gold) > 0
     by_label: bool = False
 
 
 def _pearson(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
-    return Metric(name, title, value, lambda gold, said: intervals.pearson_sums(gold, said, rows(gold)), rows)
+    return Metric(
+        name, title, value, lambda gold, said: intervals.pearson_sums(gold, said, rows(gold)), rows,
+        lambda gold, said: metrics.varies(gold[rows(gold)]) and metrics.varies(said[rows(gold)]),
+    )  # fmt: skip
 
 
 def _kappa(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
-    return Metric(name, title, value, lambda gold, said: intervals.kappa_sums(gold, said, rows(gold)), rows)
+    return Metric(
+        name, title, value, lambda gold, said: intervals.kappa_sums(gold, said, rows(gold)), rows,
+        lambda gold, said: metrics.kappa_is_defined(gold[rows(gold)], said[rows(gold)], gold),
+    )  # fmt: skip
 
 
 PEARSON = _pearson("pearson", "Pearson's r", metrics.pearson)

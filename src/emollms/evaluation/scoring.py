@@ -108,11 +108,17 @@ def compare(
     if chosen is None:
         raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
     kept = a.sheet.valid & b.sheet.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
-    values, samples = zip(*_paired([a.sheet.take(kept), b.sheet.take(kept)], chosen, resamples, seed), strict=True)
+    sheets = [a.sheet.take(kept), b.sheet.take(kept)]
+    values, samples = zip(*_paired(sheets, chosen, resamples, seed), strict=True)
     differences = samples[0] - samples[1]
     differences[np.abs(differences) < _ROUNDING] = 0.0
-    found = interval(differences)
+    found = interval(differences) if all(_is_defined(sheet, chosen) for sheet in sheets) else None
     return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
+
+
+def _is_defined(sheet: Sheet, metric: Metric) -> bool:
+    """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
+    return any(metric.is_defined(*stratum.of(metric)) for stratum in sheet.strata())
 
 
 def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:
@@ -137,7 +143,8 @@ def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
         sums = [metric.sums(gold, said) for metric, _, gold, said in cells]
         for (metric, part, gold, said), samples in zip(cells, resample(sums, resamples, generator), strict=True):
-            figure = Figure(metric.value(gold, said), interval(samples), int(metric.rows(gold).sum()))
+            found = interval(samples) if metric.is_defined(gold, said) else None
+            figure = Figure(metric.value(gold, said), found, int(metric.rows(gold).sum()))
             if part:
                 parts[metric.name][part] = figure
                 continue
@@ -151,6 +158,5 @@ def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts:
     """The mean over the emotions asked for; the one value of a task without them."""
     value = float(np.mean([figure.value for figure, _ in strata]))
     samples = np.mean([samples for _, samples in strata], axis=0)
-    return MetricScore(
-        value, interval(samples), sum(figure.n for figure, _ in strata), metric.name, metric.title, parts
-    )
+    found = interval(samples) if any(figure.interval for figure, _ in strata) else None
+    return MetricScore(value, found, sum(figure.n for figure, _ in strata), metric.name, metric.title, parts)
