@@ -19,7 +19,7 @@ RUN = "run.json"
 PREDICTIONS = "predictions.jsonl"
 SCORES = "scores.json"
 LOCK = ".lock"
-PACKAGES = ("emollms", "numpy", "scipy", "scikit-learn", "vaderSentiment", "textblob")
+PACKAGES = ("emollms", "numpy", "scipy", "vaderSentiment", "textblob")
 IDENTITY = ("engine", "model", "revision", "dtype", "template")
 """What must be the same of an engine for a run to go on."""
 

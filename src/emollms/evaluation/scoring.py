@@ -118,7 +118,7 @@ def compare(
 
 def _is_defined(sheet: Sheet, metric: Metric) -> bool:
     """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
-    return any(metric.is_defined(*stratum.of(metric)) for stratum in sheet.strata())
+    return any(metric.sums(*stratum.of(metric)).is_defined for stratum in sheet.strata())
 
 
 def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:
@@ -127,8 +127,9 @@ def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) 
     values, samples = np.zeros(len(sheets)), np.zeros((len(sheets), resamples))
     strata = [sheet.strata() for sheet in sheets]
     for aligned in zip(*strata, strict=True):
-        values += [metric.value(*stratum.of(metric)) for stratum in aligned]
-        samples += resample([metric.sums(*stratum.of(metric)) for stratum in aligned], resamples, generator)
+        sums = [metric.sums(*stratum.of(metric)) for stratum in aligned]
+        values += [own.value for own in sums]
+        samples += resample(sums, resamples, generator)
     count = len(strata[0])
     return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
 
@@ -142,9 +143,10 @@ def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -
         cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
         sums = [metric.sums(gold, said) for metric, _, gold, said in cells]
-        for (metric, part, gold, said), samples in zip(cells, resample(sums, resamples, generator), strict=True):
-            found = interval(samples) if metric.is_defined(gold, said) else None
-            figure = Figure(metric.value(gold, said), found, int(metric.rows(gold).sum()))
+        drawn = zip(cells, sums, resample(sums, resamples, generator), strict=True)
+        for (metric, part, gold, _), own, samples in drawn:
+            found = interval(samples) if own.is_defined else None
+            figure = Figure(own.value, found, int(metric.rows(gold).sum()))
             if part:
                 parts[metric.name][part] = figure
                 continue
