@@ -2,8 +2,9 @@
 
 Written so, a thousand bootstrap resamples of a task are one product of two matrices (see `intervals`), and the metric
 itself is the same function of the plain sums. Definitions: Mohammad et al., 2018, SemEval-2018 Task 1: Affect in
-Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval). Where a metric is undefined (no row, one row, a constant) its value is 0, as in the official script for
-constant predictions, and `RowSums.is_defined` tells that 0 from a measured one. Nothing here gives NaN or warns.
+Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval). Where a metric is undefined (no
+row, one row, a constant) its value is 0, as in the official script for constant predictions, and `RowSums.is_defined`
+tells that 0 from a measured one. Nothing here gives NaN or warns.
 
 Arrays: scores and classes are floats of shape (rows,); labels are booleans of shape (rows, labels). A predicted class
 may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
