@@ -20,7 +20,7 @@ from damaged_rows import TRAINED, cells
 
 from emollms.builders.sample import Sample
 from emollms.corpora import catalogue
-from emollms.corpora.install import sha256_of
+from emollms.corpora.fetch import sha256_of
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.repository import pipeline
 from emollms.repository.build import build

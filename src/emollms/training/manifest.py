@@ -185,8 +185,7 @@ class RunManifest(_Strict):
         epochs: passes over the data.
         tokens: tokens read in training, padding left out.
         answer_tokens: those of them with a loss.
-        energy_joules: energy used; None where it cannot be read.
-        energy_source: what it was read from; None likewise.
+        energy_joules: energy that the GPUs took, by NVML's counter; None where they do not count it.
         peak_memory: bytes, of the accelerator where there is one.
         selection: what the best step was chosen by: `metric`, `loss` or `last`.
         best_step: the step whose weights are kept.
@@ -216,7 +215,6 @@ class RunManifest(_Strict):
     tokens: int
     answer_tokens: int
     energy_joules: float | None
-    energy_source: str | None
     peak_memory: int
     selection: Literal["metric", "loss", "last"]
     best_step: int

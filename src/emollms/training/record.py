@@ -86,7 +86,6 @@ def make_manifest(
         tokens=tokens,
         answer_tokens=answers,
         energy_joules=usage.joules,
-        energy_source=usage.source,
         peak_memory=usage.peak_memory,
         selection=parsed.tuning.selection if chosen else "last",
         best_step=state.best_global_step if chosen else state.global_step,

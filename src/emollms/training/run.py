@@ -23,7 +23,7 @@ from emollms.training.checkpoints import newest_checkpoint, remove_broken
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
-from emollms.training.disk import check_space, checkpoint_size, model_size, needed_for
+from emollms.training.disk import check_space, checkpoint_size, model_size
 from emollms.training.folder import SETTINGS, begin, clear_draft, draft_of, is_finished, move_in
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.model import Loaded, load_model, use_liger
@@ -180,9 +180,8 @@ class _Run:
     def _check_disk(self, trainer: Any) -> None:
         """Tell at once if what the run is going to write does not fit."""
         if trainer.args.should_save:
-            one = checkpoint_size(trainer.model, str(trainer.args.optim))
-            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1
-            check_space(self.out, needed_for(self.out / CHECKPOINTS, one, model_size(trainer.model), KEEP, saves))
+            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1  # the oldest goes when the next is whole
+            check_space(self.out, saves * checkpoint_size(trainer.model) + model_size(trainer.model))
 
     def _newest(self, checkpoints: Path) -> Path | None:
         """The checkpoint to go on from; those that were not written to their end are passed over, and removed."""
