@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase, BufferedReader, TextIOWrapper
+from io import BufferedIOBase, BufferedReader, StringIO, TextIOWrapper
 from pathlib import Path, PurePath
 from typing import BinaryIO, Literal, cast
 
@@ -18,6 +18,8 @@ Warn = Callable[[str], None]
 LONGEST = 1 << 24
 """The most bytes of a line, and characters of a cell: a file without line ends, or a quote that never closes, must not
 fill the memory."""
+
+_BLOCK = 1 << 20
 
 _FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".txt": "text", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json",
@@ -193,22 +195,43 @@ def _check_magic(file: TableFile, stream: BufferedIOBase) -> None:
 
 
 def _byte_lines(file: TableFile, stream: BufferedIOBase) -> Iterator[str]:
-    encoding, number = file.dialect.encoding, 0
-    while raw := stream.readline(LONGEST):
-        number += 1
-        if b"\0" in raw:
-            problem = f"byte {raw.index(0) + 1} of the line is NUL"
-            raise SourceError(file.place(number), problem, None, "text has none; for UTF-16 give --encoding utf-16")
-        if len(raw) == LONGEST and not raw.endswith(b"\n"):
-            raise SourceError(file.place(number), f"the line is longer than {LONGEST >> 20} MiB", None, "break it up")
-        try:
-            line = raw.decode(encoding)
-        except UnicodeDecodeError as error:
-            problem = f"byte {error.start + 1} of the line, 0x{raw[error.start]:02X}, is not {encoding}"
-            shown = raw[max(0, error.start - 30) : error.start + 30].decode("ascii", "backslashreplace").strip()
-            remedy = "name the encoding that it has, such as --encoding cp1252"
-            raise SourceError(file.place(number), problem, shown, remedy) from None
-        yield line.removeprefix("\ufeff") if number == 1 and encoding == "utf-8" else line
+    """Lines decoded a block at a time, which is several times as fast as one by one."""
+    rest, number = b"", 0
+    while chunk := stream.read(_BLOCK):
+        chunk = rest + chunk
+        cut = chunk.rfind(b"\n") + 1
+        block, rest = chunk[:cut], chunk[cut:]
+        yield from StringIO(_decode(file, block, number), newline="\n")
+        number += block.count(b"\n")
+        if len(rest) > LONGEST:
+            problem = f"the line is longer than {LONGEST >> 20} MiB"
+            raise SourceError(file.place(number + 1), problem, None, "break it up")
+    if rest:
+        yield _decode(file, rest, number)
+
+
+def _decode(file: TableFile, block: bytes, before: int) -> str:
+    """Whole lines as text, of a file with `before` lines before them."""
+    encoding, nul = file.dialect.encoding, block.find(0)
+    if nul >= 0:
+        line, byte = _position(block, nul)
+        problem = f"byte {byte} of the line is NUL"
+        raise SourceError(file.place(before + line), problem, None, "text has none; for UTF-16 give --encoding utf-16")
+    try:
+        text = block.decode(encoding)
+    except UnicodeDecodeError as error:
+        line, byte = _position(block, error.start)
+        problem = f"byte {byte} of the line, 0x{block[error.start]:02X}, is not {encoding}"
+        around = block[block.rfind(b"\n", 0, error.start) + 1 :].split(b"\n", 1)[0]
+        shown = around[max(0, byte - 30) : byte + 30].decode("ascii", "backslashreplace").strip()
+        remedy = "name the encoding that it has, such as --encoding cp1252"
+        raise SourceError(file.place(before + line), problem, shown, remedy) from None
+    return text.removeprefix("\ufeff") if before == 0 and encoding == "utf-8" else text
+
+
+def _position(block: bytes, at: int) -> tuple[int, int]:
+    """Line and byte of the line, both from 1."""
+    return block.count(b"\n", 0, at) + 1, at - block.rfind(b"\n", 0, at)
 
 
 def _wide_lines(file: TableFile, stream: BufferedIOBase) -> Iterator[str]:
