@@ -170,7 +170,7 @@ class TestAnyDataSet:
         assert [(row.texts, row.equal, row.near, row.hit) for row in found] == [(2, 1, 0, 1)]
 
     def test_what_cannot_be_read_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="there is no file or folder .*nothing"):
+        with pytest.raises(UsageError, match=r"there is no file .*nothing, and no folder"):
             deduplicate(str(tmp_path / "nothing"), tmp_path / "out")
         (tmp_path / "empty.jsonl").touch()
         with pytest.raises(UsageError, match=r"empty\.jsonl is empty"):

@@ -52,7 +52,7 @@ def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_war
     if path.exists() and not path.is_dir():
         return DataSet(name, {"train": read_table(table_file(path, dialect), warn)})
     if not path.is_dir() and not _may_be_repo(name):
-        raise UsageError(f"there is no file or folder {name}")
+        raise UsageError(f"there is no file {name}, and no folder of this name")
     return _load(name, path.is_dir(), dialect, warn)
 
 
