@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from emollms.cli import main
+from emollms.cli import app, main
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.data import EvaluationData, open_data
@@ -111,11 +112,26 @@ def test_every_form_gives_the_same_scores(
 
 
 def test_answers_alone_to_the_whole_benchmark(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
-    said = [right(task.name, row) for task in data.tasks("test") for row in english(data, task.name)]
-    code, err, scores = evaluate(write(tmp_path / "all.txt.gz", "\n".join(said)))
+    said = {row["id"]: right(task.name, row) for task in data.tasks("test") for row in english(data, task.name)}
+    code, err, scores = evaluate(write(tmp_path / "all.txt.gz", "\n".join(said.values())))
     assert code == 0, err
-    assert all(task["metrics"][task["main"]]["value"] == pytest.approx(1.0) for task in scores.values())
-    assert len(scores) == len(data.tasks("test"))
+    assert scores == evaluate(write(tmp_path / "by-id.json", json.dumps(said)))[2]
+    assert [task["invalid"]["n"] for task in scores.values()] == [0] * len(data.tasks("test"))
+
+
+def test_answers_alone_are_in_one_language(data: EvaluationData, tmp_path: Path) -> None:
+    spanish = [row for row in data.rows("V-oc", "test") if row["language"] == "es"]
+    path = write(tmp_path / "a.txt", "0\n" * len(spanish))
+    assert list(read_answers(path, BenchmarkRows.of(data, ("V-oc",), "es"))) == [row["id"] for row in spanish]
+    with pytest.raises(UsageError, match="unknown language of the data set 'fr'"):
+        read_answers(path, BenchmarkRows.of(data, ("V-oc",), "fr"))
+
+
+def test_options_about_files_go_with_a_file(sample_aeb: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--baseline", "mean", "--data", str(sample_aeb), "--out", str(tmp_path / "x"), "--no-quotes"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, UsageError)
+    assert "they go with --predictions" in str(result.exception)
 
 
 def test_numbers_and_lists_of_labels(data: EvaluationData, tmp_path: Path) -> None:

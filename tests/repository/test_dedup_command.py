@@ -180,3 +180,14 @@ def test_wordings_of_ours_keep_their_meaning_when_dedup_is_run_again(emollms: Ru
         assert code == 0, err
         assert all(read == kept for _, read, kept in map(str.split, printed.splitlines()[1:]))
         assert "of its own" not in err
+
+
+def test_the_texts_of_a_benchmark_are_in_its_own_column(emollms: Run) -> None:
+    code, _, err = emollms("build", "aeb", "--corpora", "sample", "--tasks", "SST", "--out", "aeb")
+    assert code == 0, err
+    text = rows("aeb/data/SST/test-00000.parquet")[0]["text"]
+    pq.write_table(pa.table({"tweet": pa.array([text, HILL]).dictionary_encode(), "text": [1, 2]}), "a.parquet")
+    code, out, err = emollms("dedup", "a.parquet", "--against", "aeb", "--out", "out", "--text-column", "tweet")
+    assert (code, out.splitlines()[1:]) == (0, ["train\t2\t1"])
+    code, out, err = emollms("overlap", "a.parquet", "aeb", "--text-column", "tweet")
+    assert (code, out.splitlines()[1].split("\t")[:4]) == (0, ["train", "test", "2", "1"])

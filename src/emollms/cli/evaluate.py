@@ -151,13 +151,15 @@ def evaluate(
     _check_one(model, endpoint, predictions, baseline, engine)
     if calibration and (baseline or decode is not Decode.expectation):
         raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    dialect = Dialect(delimiter, encoding, not no_quotes)
+    if dialect != Dialect() and not predictions:
+        raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
     opened = open_data(data)
     source: Source
     if baseline:
         source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
     elif predictions:
         rows = BenchmarkRows.of(opened, as_names(task or []), language)
-        dialect = Dialect(delimiter, encoding, not no_quotes)
         source = FileSource(predictions, rows.task_of, name, rows, dialect, print_note)
     else:
         shown = {"shown": name, "workers": workers, "per_minute": per_minute}

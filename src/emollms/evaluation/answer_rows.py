@@ -36,13 +36,13 @@ class BenchmarkRows:
 
     Args:
         tasks: name of a task to its rows, in the order of the data set.
-        asked: the ids of those that answers without ids are for, in order.
-        asked_tasks: the names of their tasks.
+        asked_tasks: the names of the tasks that answers without ids are for.
+        language: code of the language that they are for; None for English, or the only one.
     """
 
     tasks: Mapping[str, Sequence[Row]]
-    asked: Sequence[str]
     asked_tasks: Sequence[str]
+    language: str | None = None
 
     @classmethod
     def of(cls, data: EvaluationData, names: Sequence[str] = (), language: str | None = None) -> "BenchmarkRows":
@@ -54,22 +54,30 @@ class BenchmarkRows:
             language: code of the language that they are for; None for English, or the only one.
 
         Raises:
-            UsageError: there is no such task or language.
+            UsageError: there is no such task.
         """
         columns = ["id", "source_id", "emotion", "language"]
         tasks = {task.name: data.table(task.name, TEST, columns).to_pylist() for task in data.tasks(TEST)}
-        chosen = [task.name for task in choose_tasks(data, TEST, names)]
-        rows = [row for name in chosen for row in tasks[name]]
-        spoken = choose_language(rows, language)
-        return cls(tasks, [row["id"] for row in rows if row["language"] == spoken], chosen)
+        return cls(tasks, [task.name for task in choose_tasks(data, TEST, names)], language)
 
     @classmethod
     def of_ids(cls, known: Mapping[str, str]) -> "BenchmarkRows":
         """Rows of which no more is known than id and task."""
         tasks: dict[str, list[Row]] = {}
         for row_id, task in known.items():
-            tasks.setdefault(task, []).append({"id": row_id})
-        return cls(tasks, list(known), list(tasks))
+            tasks.setdefault(task, []).append({"id": row_id, "language": "en"})
+        return cls(tasks, list(tasks))
+
+    @cached_property
+    def asked(self) -> list[str]:
+        """The ids of the rows that answers without ids are for, in order.
+
+        Raises:
+            UsageError: there is no row in the language, or there are several languages and English is none of them.
+        """
+        rows = [row for name in self.asked_tasks for row in self.tasks[name]]
+        spoken = choose_language(rows, self.language)
+        return [str(row["id"]) for row in rows if row["language"] == spoken]
 
     @cached_property
     def task_of(self) -> dict[str, str]:

@@ -34,6 +34,19 @@ class DataSet:
     splits: Mapping[str, pa.Table]
     built: bool = False
 
+    def texts(self, split: str, column: str) -> pa.ChunkedArray:
+        """The texts of a split.
+
+        Args:
+            split: its name.
+            column: their column; where `emollms build` made the data and it has no such column, it is `text`.
+
+        Raises:
+            UsageError: as `text_column`.
+        """
+        table = self.splits[split]
+        return text_column(table, "text" if self.built and column not in table.column_names else column, self.name)
+
 
 def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_warning) -> DataSet:
     """The rows of a data set.
@@ -177,7 +190,7 @@ def as_texts(data: DataSet, column: str) -> pa.Table:
 
     parts = []
     for split, table in data.splits.items():
-        texts = text_column(table, column, data.name)
+        texts = data.texts(split, column)
         known = {"text": texts, "split": pa.repeat(split, len(texts))}
         if not data.built:
             known["id"] = _numbers(split, len(texts))

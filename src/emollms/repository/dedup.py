@@ -17,7 +17,7 @@ from emollms.quality.duplicates.normalise import has_text, normalise
 from emollms.quality.duplicates.pairs import Search
 from emollms.quality.duplicates.screen import screen
 from emollms.quality.duplicates.screening import Policy, Screening
-from emollms.quality.tables import REPORT, DataSet, as_texts, read_data_set, text_column
+from emollms.quality.tables import REPORT, DataSet, as_texts, read_data_set
 from emollms.repository.draft import draft, move_in
 from emollms.tables.files import Dialect, Warn, no_warning
 
@@ -68,7 +68,7 @@ def deduplicate(
         against: a data set whose texts must not stand in training or validation.
         policy: `drop` leaves one row of each cluster inside the training split.
         search: threshold and limits.
-        column: the column of texts, in both.
+        column: the column of texts, in both; in what `emollms build` made it is `text`.
         dialect: how text files are written, where their suffix does not say it.
         warn: is told what was read, and may be meant otherwise.
 
@@ -188,7 +188,7 @@ def overlap(
         name: the one, see `quality.tables.read_data_set`.
         other: the other.
         search: threshold and limits.
-        column: the column of texts, in both.
+        column: the column of texts, in both; in what `emollms build` made it is `text`.
         dialect: how text files are written, where their suffix does not say it.
         warn: is told how many rows have no text, and what was read, and may be meant otherwise.
 
@@ -214,8 +214,8 @@ def overlap(
 def _normal_texts(data: DataSet, column: str, warn: Warn) -> dict[str, pa.Array]:
     """The different normalised texts of each split."""
     texts = {}
-    for split, table in data.splits.items():
-        normal = normalise(text_column(table, column, data.name))
+    for split in data.splits:
+        normal = normalise(data.texts(split, column))
         there = has_text(normal)
         texts[split] = pc.unique(normal.filter(there))
         if missing := len(normal) - (pc.sum(there).as_py() or 0):
