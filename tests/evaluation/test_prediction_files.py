@@ -270,6 +270,12 @@ def test_files_that_belong_elsewhere(
         read_answers(path, BenchmarkRows.of(data, language="en"))
 
 
+def test_the_same_answer_twice_is_one(data: EvaluationData, tmp_path: Path) -> None:
+    said = {"id": english(data, "SST")[0]["id"], "answer": "0.5"}
+    path = write(tmp_path / "a.jsonl", lines([said | {"seconds": 1.5}, said | {"seconds": "quick"}]))
+    assert [one.seconds for one in read_answers(path, BenchmarkRows.of(data)).values()] == [1.5]
+
+
 def test_answers_that_are_all_null(data: EvaluationData, tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", json.dumps({row["id"]: None for row in english(data, "SST")}))
     with pytest.raises(UsageError, match=r"each of its \d+ answers is null"):

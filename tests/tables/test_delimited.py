@@ -186,3 +186,8 @@ def test_files_without_rows(tmp_path: Path) -> None:
     for content, message in (("", "is empty"), ("\n\n", "is empty"), ("a,b\n", "has a header, and no rows")):
         with pytest.raises(UsageError, match=message):
             rows_of(write(tmp_path, "a.csv", content))
+
+
+def test_a_delimiter_that_is_stated_is_not_doubted(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "this|that\nx|y\n")
+    assert rows_of(path, delimiter=",") == [(2, {"this|that": "x|y"})]

@@ -29,6 +29,11 @@ class Answered:
     prediction: Prediction | None
     place: Place
 
+    @property
+    def said(self) -> tuple[str, Mapping[str, float] | None] | None:
+        """The answer itself, without the time that it took."""
+        return (self.prediction.answer, self.prediction.probabilities) if self.prediction else None
+
 
 @dataclass(frozen=True)
 class BenchmarkRows:

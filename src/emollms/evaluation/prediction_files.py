@@ -46,7 +46,7 @@ def read_answers(
     for file in prediction_files(path, dialect):
         for one in _answers(file, rows, warn):
             before = found.setdefault(one.id, one)
-            if before.prediction != one.prediction:
+            if before.said != one.said:
                 twice.setdefault(one.id, one)
     if not found:
         raise UsageError(f"{path} is empty; give JSON Lines with id and answer")

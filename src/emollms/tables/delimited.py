@@ -41,7 +41,7 @@ class DelimitedReader:
         delimiter, place = self.file.delimiter or "", self.file.place(line)
         shown = delimiter.join(self.columns)
         others = [other for other in _DELIMITERS if other != delimiter and other in shown]
-        if len(self.columns) == 1 and others:
+        if len(self.columns) == 1 and others and self.file.dialect.delimiter is None:
             here = _DELIMITERS.get(delimiter, repr(delimiter))
             problem = f"the header has {_DELIMITERS[others[0]]}, and no {here.removeprefix('a ')}, between names"
             raise SourceError(place, problem, shown, f"give --delimiter {_OPTION[others[0]]}, if that separates cells")
