@@ -9,10 +9,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "optional", "retry", "storage", "tasks", "prompts", "corpora", "quality", "repository", "inference",
-    "evaluation", "training", "annotation", "publishing", "cli",
+    "errors", "optional", "retry", "storage", "tables", "tasks", "prompts", "corpora", "quality", "repository",
+    "inference", "evaluation", "training", "annotation", "publishing", "cli",
 )  # fmt: skip
-DATA_SIDE = ("tasks", "prompts", "corpora", "quality", "repository", "publishing")
+DATA_SIDE = ("tables", "tasks", "prompts", "corpora", "quality", "repository", "publishing")
 
 
 def layer(module: str) -> str:

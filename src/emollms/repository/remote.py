@@ -20,6 +20,8 @@ def local_copy(target: str) -> Path:
     """
     if Path(target).is_dir():
         return Path(target)
+    if Path(target).exists():
+        raise UsageError(f"{target} is a file; a data set is a folder that `emollms build` wrote, or a repo on the Hub")
     found = _REPO.fullmatch(target)
     if not found:
         raise UsageError(f"{target} is neither a folder, nor a corpus, nor a repo on the Hub (OWNER/NAME@REVISION)")
