@@ -8,11 +8,11 @@ contradiction is still seen.
 import re
 from collections.abc import Callable, Sequence
 
-from emollms.prompts.class_words import compact, label_mentions
+from emollms.prompts.class_words import compact, label_mentions, labels_of
 from emollms.prompts.cues import after_cues
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
-EDGES = " \t\n\r\"'“”‘’«»`*_[](){}"
+EDGES = " \t\n\r\"'“”‘’«»`*_[](){}!"
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200e\u200f\u2060\ufeff"))
 
 _SPECIAL = (
@@ -59,8 +59,8 @@ _BARE_CLASS = re.compile(rf"{_SIGNED}\d+(?:\.0*)?(?:\s*[:.)–—-]\s*(.*))?", r
 
 _SENTENCE = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'“(*]*[A-Z])")
 SEPARATORS = re.compile(r"[,，、،;；\r\n/&]|\band\b|(?m:^ *[-•] )", re.IGNORECASE)
-_LABEL_WORDS = 4
-"""The most words of a part of an answer that names labels: as many as `neutral or no emotion` has."""
+_LABEL_WORDS = 3
+"""The most words of what could be a label; more are a sentence."""
 
 
 def cut_surroundings(text: str, task: Task, emotion: str | None = None) -> str:
@@ -208,17 +208,18 @@ def _label_lines(lines: Sequence[str], task: MultiLabelTask) -> list[str]:
     kept: list[str] = []
     for line in lines:
         sentences = [
-            sentence for sentence in _SENTENCE.split(line) if _short(sentence) or _names_labels(sentence, task)
+            sentence for sentence in _SENTENCE.split(line) if _short(sentence, task) or _names_labels(sentence, task)
         ]
-        if kept and (not _short(line) or line.endswith(":")):
+        if kept and (not _short(line, task) or ":" in line):
             break
         if sentences and (not line.endswith(":") or _names_labels(line, task)):
             kept.append(" ".join(sentences))
     return kept or list(lines[:1])
 
 
-def _short(line: str) -> bool:
-    return all(len(part.split()) <= _LABEL_WORDS for part in SEPARATORS.split(line))
+def _short(line: str, task: MultiLabelTask) -> bool:
+    known = labels_of(task)
+    return all(len(part.split()) <= _LABEL_WORDS or compact(part) in known for part in SEPARATORS.split(line))
 
 
 def _names_labels(line: str, task: MultiLabelTask) -> bool:

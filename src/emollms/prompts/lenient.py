@@ -28,6 +28,7 @@ _VERY = re.compile(
     r"\b(?:extreme(?:ly)?|highly|strongly|super|incredibly|overwhelmingly|intensely|most|really)[\s_-]+"
     r"(?=positiv|negativ)"
 )
+_GLUED = re.compile(r"(?<=[^\W\d_])(?=positiv|negativ|neutral)")
 _STEM = re.compile(r"(?:ely|ly|e)\Z")
 _INFLECTED = 6
 """Words from this length on may end in another way: `positively`, `negativity`, `moderate` for `moderately`."""
@@ -35,7 +36,7 @@ _CUT_SHORT = 3
 """The fewest letters of a word that was cut off at the end of an answer."""
 _RANGE = re.compile(
     r"(?:\b(?:on|in|from|between|of|scale|range|interval)\s+(?:(?:a|the|scale|range|interval|of|from|between)\s+){0,4})?"
-    r"[(\[]?\s*(-?\d+(?:\.\d+)?)\s*(?:to|and|through|-|\.{2,3}|,)\s*(-?\d+(?:\.\d+)?)\s*[)\]]?",
+    r"[(\[]?\s*(?<![\d.])(-?\d+(?:\.\d+)?)\s*(?:to|and|through|-|\.{2,3}|,)\s*(-?\d+(?:\.\d+)?)\s*[)\]]?",
     re.IGNORECASE,
 )
 _RANGES = frozenset([(0.0, 1.0), (-1.0, 1.0), (0.0, 10.0), (1.0, 10.0), (0.0, 100.0), (1.0, 5.0), (-4.0, 4.0)])
@@ -148,7 +149,7 @@ def _meant(task: OrdinalTask, sentence: str, emotion: str | None) -> tuple[froze
     """The classes that the words of a sentence can mean, and those that they deny."""
     names = tuple((number, task.class_name(number, emotion)) for number in task.classes)
     pattern, meant = _loosely(names, emotion or "", task.emotions)
-    sentence = _VERY.sub("very ", sentence)
+    sentence = _VERY.sub("very ", _GLUED.sub(" ", sentence))
     denied = frozenset[int]()
     mentioned = frozenset[int]()
     for found in pattern.finditer(sentence):
@@ -157,7 +158,7 @@ def _meant(task: OrdinalTask, sentence: str, emotion: str | None) -> tuple[froze
             mentioned = classes
             break
         denied |= classes
-    if len(mentioned) == 1:
+    if len(mentioned) == 1 or denied:
         return mentioned, denied
     cut_short = _cut_short(sentence, phrases(names, emotion or ""))
     return (cut_short & mentioned if cut_short & mentioned else mentioned or cut_short), denied

@@ -30,8 +30,8 @@ _OF = re.compile(r" ?(?:/|out of) ?(\d+(?:\.\d+)?)", re.IGNORECASE)
 _DETACHED_MINUS = re.compile(r"(?:\A|[:=(]) ?- ?\Z")
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _SPELLED = re.compile(
-    rf"\W*(?:(?:class|category|score|level|number) )?(minus |negative )?({'|'.join(_DIGITS)})?"
-    rf"(?: ?point((?: (?:{'|'.join(_DIGITS)}))+))?\W*",
+    rf"(?:(?:class|category|score|level|number) )?(minus |negative )?({'|'.join(_DIGITS)})?"
+    rf"(?: ?point((?: (?:{'|'.join(_DIGITS)}))+))?",
     re.IGNORECASE,
 )
 _WINDOW = 24
@@ -126,7 +126,7 @@ def numbers_in(text: str, scale: tuple[float, float]) -> Iterator[tuple[int, flo
 
 def spelled_number(text: str) -> float | None:
     """The number that `text` spells and says nothing else: `two`, `minus one`, `zero point three`."""
-    found = _SPELLED.fullmatch(text)
+    found = _SPELLED.fullmatch(text.strip(" .,;:!?*\"'`()[]"))
     if found is None or not (found[2] or found[3]):
         return None
     whole = _DIGITS.index(found[2].casefold()) if found[2] else 0
