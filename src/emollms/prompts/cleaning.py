@@ -57,6 +57,8 @@ _ANY_NUMBER = re.compile(rf"{_SIGNED}\.?\d")
 _BARE_NUMBER = re.compile(rf"{_SIGNED}(?:\d+(?:[.,]\d*)?|[.,]\d+)\.?")
 _BARE_CLASS = re.compile(rf"{_SIGNED}\d+(?:\.0*)?(?:\s*[:.)–—-]\s*(.*))?", re.DOTALL)
 
+_BARE = re.compile(r"-?\d+(?:\.\d+)?(?:: [a-z ]+)?")
+"""What most scores and classes are: nothing can be cut, and this is matched far faster than all else is searched."""
 _SENTENCE = re.compile(r"(?<=[.!?])[ \t]+(?=[\"'“(*]*[A-Z])")
 SEPARATORS = re.compile(r"[,，、،;；\r\n/&]|\band\b|(?m:^ *[-•] )", re.IGNORECASE)
 _LABEL_WORDS = 3
@@ -74,11 +76,12 @@ def cut_surroundings(text: str, task: Task, emotion: str | None = None) -> str:
     Returns:
         Its lines that hold the answer; empty where there is none.
     """
-    while True:
+    while isinstance(task, MultiLabelTask) or not _BARE.fullmatch(text):
         cut = _cut(text, task, emotion)
         if cut == text:
-            return cut
+            break
         text = cut
+    return text
 
 
 def without_thinking(text: str) -> str:
