@@ -127,7 +127,7 @@ def _one_turn(text: str, task: Task) -> str:
             start = lead.end()
         text = without_thinking(text[start:])
     ends = _ENDS.search(text)
-    text = text[: ends.start()] if ends else text
+    text = text[: ends.start()].rstrip("< \t\n") if ends else text
     for turn in _TURN.finditer(text):
         if text[: turn.start()].strip(EDGES) or turn[0].casefold().startswith(("human", "user")):
             return text[: turn.start()]
