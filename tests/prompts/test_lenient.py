@@ -86,6 +86,7 @@ def test_classes_of_an_emotion(text: str, expected: int | str) -> None:
 
 SCORES = [
     ("0.3 or 0.4", 0.3), ("0.3-0.5", 0.3), ("less than 0.5", 0.5), ("0. taxi", 0.0), ("0.五", 0.0), ("0. 734", 0.734),
+    ("0:239", 0.239),
     ("0.distribution(joy).mean 0.4", 0.0), ("1. Positive", 1.0), ("- 0.5", 0.5), ("score—0.5", 0.5),
     ("0.5 on a scale of 0 to 1", 0.5), ("On a scale from 0 to 1, I'd say 0.7", 0.7), ("Score [0, 1]: 0.7", 0.7),
     ("between 0 and 1, about 0.3", 0.3), ("0-1: 0.7", 0.7), ("0 to 1", 0.0), ("75%", 0.75), ("7/10", 0.7),
@@ -108,7 +109,8 @@ def test_scores(text: str, expected: float | str) -> None:
         ("V-A", None, (-4.0, 4.0), "-2.5 to 2.5", -2.5),
         ("V-A", None, (-4.0, 4.0), "5.5", OFF_SCALE),
         ("V-A", None, (-4.0, 4.0), "0: extreme positive", 0.0),
-        ("EmoBank", "valence", (1.0, 5.0), "2:43", 2.0),
+        ("EmoBank", "valence", (1.0, 5.0), "2:43", 2.43),
+        ("EmoBank", "valence", (1.0, 5.0), "2:43 PM", 2.0),
         ("EmoBank", "valence", (1.0, 5.0), "3. moderate", 3.0),
         ("EmoBank", "valence", (1.0, 5.0), "4/5", 4.0),
         ("EmoBank", "valence", (1.0, 5.0), "on a scale of 1 to 5: 2", 2.0),

@@ -42,6 +42,9 @@ _RANGE = re.compile(
 _RANGES = frozenset([(0.0, 1.0), (-1.0, 1.0), (0.0, 10.0), (1.0, 10.0), (0.0, 100.0), (1.0, 5.0), (-4.0, 4.0)])
 _SPLIT_DECIMAL = re.compile(r"(?<![\d.,])0\. (?=\d+(?![\d.,]))")
 
+_COLON_DECIMAL = re.compile(r"\A(\d):(?=\d{2,3}(?![\d:]| ?[ap]\.?m))", re.IGNORECASE)
+"""`0:239`, from models that also learnt classes, `2: moderate`; `2:43 PM` is a time."""
+
 
 def lenient_score(task: Task, text: str, emotion: str | None, scale: Scale) -> float:
     """The first number on `scale`; one that begins the answer is meant, whatever follows.
@@ -49,7 +52,8 @@ def lenient_score(task: Task, text: str, emotion: str | None, scale: Scale) -> f
     Raises:
         InvalidAnswer: there is none.
     """
-    line = _SPLIT_DECIMAL.sub("0.", _without_range(plain(_about(task, text, emotion)), scale))
+    line = _without_range(plain(_about(task, text, emotion)), scale)
+    line = _COLON_DECIMAL.sub(r"\1.", _SPLIT_DECIMAL.sub("0.", line))
     found = list(numbers_in(line, scale))
     if not found:
         spelled = spelled_number(line)

@@ -25,4 +25,5 @@ class InvalidAnswer(Exception):  # noqa: N818 - it says what the answer is, and 
     """
 
     def __init__(self, reason: str, part: str = "") -> None:
-        super().__init__(f"{reason}: {shorten(part)!r}" if part else reason)
+        # Escaped characters take up to ten times their length, so the written form is cut as well.
+        super().__init__(f"{reason}: {shorten(repr(shorten(part)), 100)}" if part else reason)
