@@ -91,8 +91,9 @@ MAPS = {
         "expect_completions_to_parse_back",
         {"column_list": ANSWER},
         texts({}, E_C, V_OC, {**E_C, "completion": "neutral or no emotion", "labels": ()}, EI),
-        texts({"completion": "0.501"}, {**E_C, "labels": ("anger",)}, {**V_OC, "label": 4}, {"completion": "high"}, {}),
-        [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high")],
+        texts({"completion": "0.501"}, {**E_C, "labels": ("anger",)}, {**V_OC, "label": 4}, {"completion": "high"}, {},
+              {"completion": "0.500</s>"}),
+        [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high"), ("r5", "0.500</s>")],
     ),
     "golds": (
         "expect_golds_to_be_of_their_task",

@@ -27,6 +27,7 @@ _EVALUATE = examples(
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
     "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
+    "emollms evaluate --predictions old.jsonl --data out/aeb --out out/scores/old --parse lenient --scale native",
 )
 _CALIBRATE = examples(
     "emollms calibrate --model out/my-model --data out/aaid --out my-model.json",
@@ -66,6 +67,21 @@ class PolicyName(StrEnum):
     official = "official"
     drop = "drop"
     worst = "worst"
+
+
+class ParseName(StrEnum):
+    """How answers are read."""
+
+    strict = "strict"
+    lenient = "lenient"
+
+
+class ScaleName(StrEnum):
+    """What regression answers are on."""
+
+    unit = "unit"
+    native = "native"
+    auto = "auto"
 
 
 class TemplateName(StrEnum):
@@ -123,6 +139,20 @@ def evaluate(
     policy: Annotated[PolicyName, typer.Option(help="What an answer that cannot be read counts as.")] = (
         PolicyName.official
     ),
+    parse: Annotated[
+        ParseName,
+        typer.Option(
+            help="strict: an answer that can be meant in two ways is invalid; lenient: what was most likely meant. "
+            "Figures of both are in scores.json and in the report."
+        ),
+    ] = ParseName.strict,
+    scale: Annotated[
+        ScaleName,
+        typer.Option(
+            help="What regression answers are on: unit is 0 to 1, native the range of the task (-4 to 4, 1 to 5). auto "
+            "keeps 0 to 1 unless the answers to a task clearly look native; a line says so."
+        ),
+    ] = ScaleName.auto,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,
@@ -173,6 +203,8 @@ def evaluate(
         policy=policy.value,
         calibration=Calibration.read(calibration) if calibration else None,
         language=language,
+        parse=parse.value,
+        scale=scale.value,
     )
     command = ("emollms", *sys.argv[1:])
     with row_bar() as tell:

@@ -74,7 +74,9 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     entry, settings = run.scores.tasks[task.name], run.settings
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
     mode = settings.decode or "greedy"  # a baseline has answers alone
-    readings = read_all(task, rows, run.predictions, mode, fitted, settings.language).readings
+    scale = entry.scale.name if entry.scale else "unit"
+    read = read_all(task, rows, run.predictions, mode, fitted, settings.language, entry.parse, scale)
+    readings = read.readings
     golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, language = entry.invalid.policy, settings.language
     scored = score(task, golds, readings, emotions, policy, language=language, resamples=1)

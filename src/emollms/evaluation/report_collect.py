@@ -10,7 +10,7 @@ from emollms.evaluation.report_facts import run_info
 from emollms.evaluation.report_input import Benchmark, CalibrationEntry, Run
 from emollms.evaluation.report_overlaps import overlaps
 from emollms.evaluation.report_rows import hexagons, matrix, unreadable, worst
-from emollms.evaluation.report_scores import board, differences, metrics, parts
+from emollms.evaluation.report_scores import board, by_rule, differences, metrics, parts
 from emollms.tasks import TASKS, Task
 
 WORST = 8
@@ -105,6 +105,9 @@ class Collector:
             matrix=matrix(own),
             reliability=_reliability(entry.calibration),
             worst=worst(answers, number, self.worst_rows, benchmark, self.show_texts),
+            parse=entry.parse,
+            scale=entry.scale.name if entry.scale and entry.scale.name != "unit" else None,
+            by_rule=by_rule(entry),
         )
 
 

@@ -184,6 +184,23 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class ByRule:
+    """A figure by each rule for reading answers.
+
+    Args:
+        title: what it is.
+        strict: by the strict rule.
+        lenient: by the lenient one.
+        count: whether it is a number of answers.
+    """
+
+    title: str
+    strict: float
+    lenient: float
+    count: bool = False
+
+
+@dataclass(frozen=True)
 class RunTask:
     """What one run shows in a task.
 
@@ -195,6 +212,9 @@ class RunTask:
         matrix: predicted against gold, for classes and labels.
         reliability: where there are probabilities.
         worst: the rows it is worst at.
+        parse: the rule that its scores are by.
+        scale: the scale that its answers were read on, where that is not 0..1.
+        by_rule: its metrics and invalid answers by each rule for reading answers; none where they are not recorded.
     """
 
     run: int
@@ -204,6 +224,9 @@ class RunTask:
     matrix: Matrix | None
     reliability: Reliability | None
     worst: Sequence[WorstRow]
+    parse: str
+    scale: str | None
+    by_rule: Sequence[ByRule]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from emollms.evaluation.published import published, published_scores
 from emollms.evaluation.report_answers import Answers
-from emollms.evaluation.report_content import BoardRow, Cell, Difference, MetricRow, Verdict
+from emollms.evaluation.report_content import BoardRow, ByRule, Cell, Difference, MetricRow, Verdict
 from emollms.evaluation.report_input import FigureEntry, Run, TaskEntry
 from emollms.evaluation.results import Comparison, TaskScore
 from emollms.evaluation.schemes import SCHEMES
@@ -72,6 +72,18 @@ def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_publi
         cells = [cell(found.get(number)) for number in range(count)]
         rows.append(MetricRow(name, title, cells, known if with_published else {}))
     return rows
+
+
+def by_rule(entry: TaskEntry) -> list[ByRule]:
+    """Every metric of a task by each rule for reading answers, and the answers that are invalid by it."""
+    if not entry.by_parse:
+        return []
+    strict, lenient = entry.by_parse["strict"], entry.by_parse["lenient"]
+    rows = [
+        ByRule(entry.metrics[name].title, strict.metrics[name], lenient.metrics[name])
+        for name in dict.fromkeys((entry.main, *strict.metrics))
+    ]
+    return [*rows, ByRule("answers that could not be read", strict.invalid, lenient.invalid, count=True)]
 
 
 def parts(

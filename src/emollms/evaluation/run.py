@@ -27,12 +27,15 @@ from emollms.evaluation.manifest import (
     write_json,
 )
 from emollms.evaluation.readings import read_all
+from emollms.evaluation.remarks import remarks
+from emollms.evaluation.scales import Scale
 from emollms.evaluation.schemes import Policy
-from emollms.evaluation.scoring import gold_of, score
 from emollms.evaluation.sources import Source
+from emollms.evaluation.task_scores import task_scores
 from emollms.inference.decoding import Mode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
+from emollms.prompts.answers import Parse
 from emollms.tasks import Task, get_task
 
 Tell = Callable[[str, int, int], None]
@@ -51,6 +54,9 @@ class Options:
         policy: what an answer that cannot be read counts as.
         calibration: temperatures and thresholds to apply.
         language: code of the language; None for English, or the only one.
+        parse: the rule that answers are read by; the figures of the other one are in `scores.json`, too.
+        scale: what regression answers are on: `unit`, 0..1; `native`, the task's own range; `auto` decides for each
+            task by all its answers, and keeps 0..1 unless they clearly look native.
     """
 
     tasks: Sequence[str] = ()
@@ -60,6 +66,8 @@ class Options:
     policy: Policy = "official"
     calibration: Calibration | None = None
     language: str | None = None
+    parse: Parse = "strict"
+    scale: Scale = "auto"
 
 
 @dataclass(frozen=True)
@@ -144,7 +152,7 @@ def evaluate(
         if before:
             check_settings(out, before["settings"], settings)
         if before and (scores := read_json(out / SCORES)):
-            return Finished(scores, already=True)
+            return _finished(scores, True, note)
         record = before or {
             "name": source.name,
             "kind": source.kind,
@@ -157,7 +165,13 @@ def evaluate(
         scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
         write_json(out / SCORES, scores)
         (out / LOCK).unlink(missing_ok=True)
-    return Finished(scores, already=False)
+    return _finished(scores, False, note)
+
+
+def _finished(scores: Mapping[str, Any], already: bool, note: Note) -> Finished:
+    for line in remarks(scores):
+        note(line)
+    return Finished(scores, already)
 
 
 def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
@@ -174,6 +188,8 @@ def settings_of(source: Source, data: EvaluationData, options: Options, planned:
         "seed": options.seed,
         "policy": options.policy,
         "calibration": fitted.model_dump(mode="json") if fitted else None,
+        "parse": options.parse,
+        "scale": options.scale,
     }
 
 
@@ -231,14 +247,7 @@ def _scores(
 def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, planned.language)
-    scored = score(
-        task,
-        [gold_of(task, row) for row in rows],
-        read.readings,
-        [row["emotion"] for row in rows],
-        options.policy,
-        language=planned.language,
-    )
-    about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
-    return scored.as_json() | about | ({"calibration": read.calibration} if read.calibration else {})
+    read = read_all(task, rows, predictions, options.mode, fitted, planned.language, options.parse, options.scale)
+    scored = task_scores(task, rows, read, options.policy, planned.language)
+    taken = {"sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
+    return scored | taken | ({"calibration": read.calibration} if read.calibration else {})

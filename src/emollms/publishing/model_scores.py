@@ -107,11 +107,19 @@ def _table(scores: Scores) -> ScoreTable:
     tasks = [(task, scores["tasks"][task]) for task in TASKS if task in scores["tasks"]]
     return ScoreTable(
         title=title,
-        how=how + tempered,
+        how=how + _how_read(scores) + tempered,
         rows=[_row(task, entry) for task, entry in tasks],
         emotions=[(task, found) for task, entry in tasks if (found := _emotions(task, entry))],
         command=command_line(run["command"]),
     )
+
+
+def _how_read(scores: Scores) -> str:
+    """What is unusual in how the answers were read; empty where nothing is."""
+    lenient = " Answers are read by the lenient rule." if scores["run"]["settings"].get("parse") == "lenient" else ""
+    scales = {task: scores["tasks"][task].get("scale") or {} for task in TASKS if task in scores["tasks"]}
+    native = [task for task, scale in scales.items() if scale.get("name") == "native"]
+    return lenient + (f" Answers to {', '.join(native)} are read on the native range of the task." if native else "")
 
 
 def _row(task: str, entry: Mapping[str, Any]) -> ScoreRow:

@@ -34,6 +34,7 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 )
 
 from emollms.prompts.answers import read_answer
+from emollms.prompts.cleaning import cut_surroundings
 from emollms.quality.duplicates.mojibake import repair
 from emollms.quality.duplicates.normalise import normalise
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -194,7 +195,7 @@ class _AnswersMetric(MulticolumnMapMetricProvider):
 
 
 class CompletionsParseBack(_AnswersMetric):
-    """Whether reading an answer gives the score, label and labels beside it."""
+    """Whether reading an answer gives the score, label and labels beside it, and nothing surrounds it."""
 
     condition_metric_name = "multicolumn_values.completions_parse_back"
 
@@ -209,7 +210,7 @@ class CompletionsParseBack(_AnswersMetric):
             return False
         value = read_answer(task, row["completion"], emotion).value
         score, label, labels = _or_none(row["score"]), _or_none(row["label"]), tuple(row["labels"])
-        if value is None:
+        if value is None or cut_surroundings(row["completion"], task, emotion) != row["completion"]:
             return False
         if isinstance(task, RegressionTask):
             return score is not None and abs(value - score) <= ROUNDING and label is None and not labels
