@@ -83,6 +83,7 @@ def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> Non
         "labels": [],
         "task": "V-reg",
         "emotion": None,
+        "target": None,
         "perspective": None,
         "language": "en",
         "corpus": "tiny",

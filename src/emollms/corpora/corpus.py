@@ -29,6 +29,7 @@ class Example:
         gold: the corpus's own value or class, as text.
         emotion: the emotion asked for, where the task has emotions.
         language: code of the text's language.
+        target: what the question is about, where it is asked of something that the text mentions.
     """
 
     task: str
@@ -39,6 +40,7 @@ class Example:
     gold: str
     emotion: str | None = None
     language: str = "en"
+    target: str | None = None
 
 
 @dataclass(frozen=True)

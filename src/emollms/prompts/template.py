@@ -47,7 +47,14 @@ def end_sentence(text: str) -> str:
     return text if text.endswith(SENTENCE_ENDS) else f"{text}."
 
 
-def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, language: str = "en") -> str:
+def prompt(
+    task: Task,
+    text: str,
+    wording: int = 0,
+    emotion: str | None = None,
+    language: str = "en",
+    target: str | None = None,
+) -> str:
     """The one-line prompt that asks `task` of `text`. It ends in a space; see `frame` for the answer boundary.
 
     Args:
@@ -56,15 +63,20 @@ def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, 
         wording: which instruction wording, from 0.
         emotion: the emotion or dimension, where the task has them.
         language: code of the text's language.
+        target: what the question is about, where it is asked of something that the text mentions.
     """
     parts = prompt_parts(task, wording, emotion, language)
-    return parts.before + shown(task, text) + parts.after
+    return parts.before + shown(task, text, target) + parts.after
 
 
-def shown(task: Task, text: str) -> str:
-    """A text as it stands in its prompt: on one line, and ended like a sentence where the task asks for that."""
+def shown(task: Task, text: str, target: str | None = None) -> str:
+    """A text as it appears in its prompt: on one line, ended like a sentence where the task asks for that.
+
+    Its target, where it has one, follows.
+    """
     line = _LINE_BREAKS.sub(" ", text)
-    return end_sentence(line) if ends_sentences(task) else line
+    ended = end_sentence(line) if ends_sentences(task) else line
+    return ended if target is None else f"{ended} Target: {target}."
 
 
 def frame(prompt: str) -> str:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -124,6 +126,21 @@ class SensitiveCount(_Strict):
     finds: int
 
 
+@dataclass(frozen=True)
+class LeftOutCount:
+    """How many rows were left out for one reason.
+
+    Args:
+        count: their number.
+        what: what they are: texts of a task and split, or raw rows of a corpus.
+        reason: why.
+    """
+
+    count: int
+    what: str
+    reason: str
+
+
 class Superseded(_Strict):
     """The version that this one takes the place of, as its manifest has it.
 
@@ -174,6 +191,19 @@ class Manifest(_Strict):
     sensitive: dict[str, SensitiveCount]
     files: list[FileEntry]
     made_with: str
+
+    def left_out(self) -> list[LeftOutCount]:
+        """What was left out, by reason, the serious first.
+
+        Texts that stand in another split or in the benchmark come before raw rows, and of these the rare reasons, which
+        are mostly defects, before the common ones, which are mostly rows that carry no data.
+        """
+        texts: Counter[str] = Counter()
+        for count in self.counts:
+            texts.update(count.dropped)
+        found = [LeftOutCount(number, "texts", reason) for reason, number in texts.most_common()]
+        raw = [(number, source.corpus, reason) for source in self.sources for reason, number in source.left_out.items()]
+        return found + [LeftOutCount(number, f"raw rows of {corpus}", reason) for number, corpus, reason in sorted(raw)]
 
     def write(self, folder: Path) -> None:
         """Write it into a repo."""

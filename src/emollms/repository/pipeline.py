@@ -136,6 +136,7 @@ class Pipeline:
 
     def write_rows(self) -> None:
         """The rows of each task and split into its table."""
+        self._check_something_is_left()
         for group in self.store.groups():
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
@@ -148,6 +149,19 @@ class Pipeline:
                     with self._timed("describing"):
                         statistics.add(examples, rows)
             self.tables[group] = table
+
+    def _check_something_is_left(self) -> None:
+        """Stop where the screening took all texts of a task in a split.
+
+        Raises:
+            EmollmsError: it did.
+        """
+        for task, split in self.store.groups():
+            dropped = self.filters.dropped((task, split))
+            if dropped and sum(dropped.values()) == len(self.filters.offsets[task, split]):
+                why = "; ".join(f"{count:,}: {reason}" for reason, count in dropped.items())
+                lost = f"nothing is left of {task}, {split}: all texts were dropped ({why})"
+                raise EmollmsError(f"{lost}; leave the task out with --tasks")
 
     def _counted(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         """Count what is sensitive in the texts, and mask it where that is asked for."""

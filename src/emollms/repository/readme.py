@@ -8,6 +8,7 @@ from typing import Any
 
 from emollms.corpora.catalogue import get_corpus
 from emollms.prompts.instructions import wordings
+from emollms.repository.baselines import baselines, metric_title
 from emollms.repository.card import render_card
 from emollms.repository.card_metadata import Tables, card_metadata, languages
 from emollms.repository.card_rows import card_rows, may_show, rejected_examples
@@ -15,7 +16,7 @@ from emollms.repository.card_statistics import Statistics, statistics_tables
 from emollms.repository.manifest import Manifest
 from emollms.repository.schema import COLUMNS
 from emollms.repository.specs import get_data_set
-from emollms.tasks import MultiLabelTask, RegressionTask, Task, get_task
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
 PAIRS = 3
 """How many pairs of a kind the card shows."""
@@ -74,6 +75,10 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "metrics": {name: metric_title(name) for name in tasks},
+        "baselines": baselines(manifest),
+        "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
+        "several": sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2],
         "real": any(not meta.bundled for meta in corpora.values()),
         "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
         "wordings": {name: len(wordings(name)) for name in tasks},

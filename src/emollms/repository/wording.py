@@ -36,7 +36,7 @@ def word(task: Task, examples: pa.RecordBatch, mode: Wordings) -> pa.RecordBatch
     else:
         rows = np.arange(len(names))
         numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
-    table = examples.append_column("stem", names).append_column("shown", _shown(task, examples["text"])).take(rows)
+    table = examples.append_column("stem", names).append_column("shown", _shown(task, examples)).take(rows)
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
         "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
@@ -53,13 +53,15 @@ def stems(task_name: str, examples: pa.RecordBatch) -> pa.StringArray:
     return _join("/", examples["corpus"], task_name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
 
 
-def _shown(task: Task, texts: pa.StringArray) -> pa.StringArray:
+def _shown(task: Task, examples: pa.RecordBatch) -> pa.StringArray:
     """The texts as they stand in their prompts: `prompts.template.shown` for a column."""
-    lines = pc.replace_substring_regex(texts, LINE_BREAKS, " ")
-    if not ends_sentences(task):
+    lines = pc.replace_substring_regex(examples["text"], LINE_BREAKS, " ")
+    if ends_sentences(task):
+        last = pc.utf8_slice_codeunits(lines, -1, None)
+        lines = _join("", lines, pc.if_else(pc.is_in(last, pa.array(SENTENCE_ENDS)), "", "."))
+    if examples["target"].null_count == len(lines):
         return lines
-    last = pc.utf8_slice_codeunits(lines, -1, None)
-    return _join("", lines, pc.if_else(pc.is_in(last, pa.array(SENTENCE_ENDS)), "", "."))
+    return _join("", lines, pc.fill_null(_join("", " Target: ", examples["target"], "."), ""))
 
 
 def _prompts(task: Task, rows: pa.RecordBatch, numbers: Numbers) -> pa.StringArray:
