@@ -141,6 +141,17 @@ def check_engine(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, 
             raise UsageError(f"{out} was begun with another model ({name}: {old}, not {new}); choose another --out")
 
 
+def machine_note(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str | None:
+    """What differs in the machine a run is resumed on, where that can change the last digits of answers."""
+    if before is None or now is None or now["engine"] == "endpoint":
+        return None
+    old, new = ({"device": one.get("device")} | dict(one.get("settings", {})) for one in (before, now))
+    differing = [f"{name} {_shown(one)}, now {_shown(other)}" for name, one, other in _differences(old, new)]
+    if not differing:
+        return None
+    return f"{out} was begun with {', '.join(differing)}: the last digits of its answers may differ from a whole run's"
+
+
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any, Any]]:
     for key in [*before, *(key for key in now if key not in before)]:
         old, new = before.get(key), now.get(key)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from emollms.errors import UsageError
 from emollms.evaluation.data import Row
 from emollms.evaluation.sources import Kind
-from emollms.inference import engines
+from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.hashing import weights_hash
@@ -17,10 +17,6 @@ from emollms.inference.predictions import Prediction
 from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
 from emollms.tasks import Task
-
-CHUNK = 512
-"""Rows that go to an engine together. A chunk that was cut short is asked again as a whole, so that each row has the
-same neighbours, and gets the same answer to the last digit, whether its run was killed or not."""
 
 
 @dataclass
@@ -93,15 +89,10 @@ class ModelSource:
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
         """See `Source.answer`; rows with the same instruction go through together."""
-        rows = sorted(rows, key=lambda row: str(row["prompt"]))
-        for first in range(0, len(rows), CHUNK):
-            chunk = rows[first : first + CHUNK]
-            missing = {row["id"] for row in chunk} - set(known)
-            if self.kind == "endpoint":  # a server answers each request by itself, and may want money for it
-                chunk = [row for row in chunk if row["id"] in missing]
-            if missing:
-                found = decode(self._engine(), task, chunk, self.mode, seed=self.seed)
-                yield from (prediction for prediction in found if prediction.id in missing)
+        # All rows, answered or not, decide the windows, and all rows of a window its batches.
+        for window in batching.windows(sorted(rows, key=lambda row: str(row["prompt"]))):
+            if not all(row["id"] in known for row in window):
+                yield from decode(self._engine(), task, window, self.mode, seed=self.seed, known=known)
 
     def close(self) -> None:
         """Let go of the model."""
