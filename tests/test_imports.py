@@ -9,10 +9,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "tasks", "prompts", "corpora", "quality", "repository", "inference", "evaluation", "training",
-    "annotation", "publishing", "cli",
+    "errors", "locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "inference",
+    "evaluation", "training", "annotation", "publishing", "cli",
 )  # fmt: skip
-DATA_SIDE = ("tasks", "prompts", "corpora", "quality", "repository", "publishing")
+DATA_SIDE = ("locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "publishing")
 
 
 def layer(module: str) -> str:

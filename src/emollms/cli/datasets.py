@@ -66,9 +66,11 @@ def build(
     ] = False,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
+    from emollms.locations import check_folder
     from emollms.repository.build import build as run
     from emollms.repository.specs import Settings, as_names, get_data_set
 
+    check_folder(source)
     settings = Settings(
         data_set=get_data_set(data_set.value),
         profile=profile.value,

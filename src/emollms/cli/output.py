@@ -1,8 +1,7 @@
 """What commands print: tables for people on a terminal, tab-separated lines where the output goes elsewhere."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 
 def examples(*lines: str) -> str:
@@ -54,31 +53,3 @@ def print_fields(fields: Mapping[str, object]) -> None:
         print(f"{name:<{width}}{first}" if tty else f"{name}\t{first}")
         for line in rest:
             print(f"{' ' * width}{line}" if tty else f"\t{line}")
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Bars on stderr for things that take long; silent where stderr is no terminal.
-
-    Yields:
-        A function that takes a label, how much is done, and how much there is to do (None where nobody knows), in
-        bytes.
-    """
-    if not sys.stderr.isatty():
-        yield lambda label, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    look = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Progress(*look, TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        tasks = {}
-
-        def tell(label: str, done: int, total: int | None) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label)
-            bars.update(tasks[label], completed=done, total=total)
-            if total is not None and done >= total:
-                bars.update(tasks[label], visible=False)
-
-        yield tell

@@ -106,7 +106,6 @@ class ModelSource:
             if name == "endpoint":
                 self._opened = engines.open_engine(name, self.model, url=self.url, **self._manners())
             else:
-                _hide_bars()
                 model, revision = split_revision(resolve(self.model))
                 options = {"revision": revision, "dtype": self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, url=self.url, **options)
@@ -126,12 +125,3 @@ def split_revision(model: str) -> tuple[str, str | None]:
         return model, None
     name, _, revision = model.partition("@")
     return name, revision or None
-
-
-def _hide_bars() -> None:
-    """Keep bars of transformers away: a run has one of its own."""
-    try:
-        from transformers.utils import logging
-    except ModuleNotFoundError:
-        return  # the engine tells what is missing
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.catalogue import get_corpus, is_here
 from emollms.corpora.corpus import Corpus
 from emollms.errors import EmollmsError, UsageError
+from emollms.locations import check_free
 from emollms.publishing.checks import checked_files
 from emollms.publishing.idonly import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
 from emollms.repository.build import build
@@ -55,8 +56,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
     form = read_ids_manifest(ids)
     checked_files(ids, form.files, NAME)
     original = read_original(ids)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there; choose another --out")
+    check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
         folder = Path(name) / "built"

@@ -1,10 +1,13 @@
 """Data sets of any kind as Arrow tables: Parquet, JSON Lines, a folder, a dataset repo of the Hub."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
+from emollms.locations import HubRepo, hub_repo
+from emollms.network import hub_problem, use_cache_alone
 
 LOADERS = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
 
@@ -18,32 +21,49 @@ def load_splits(name: str) -> dict[str, pa.Table]:
 
     Raises:
         UsageError: there is no such thing, or it cannot be read.
+        EmollmsError: it is on the Hub, which cannot be asked, and the local cache does not have it.
     """
-    from datasets import Dataset, disable_progress_bars, load_dataset
+    path = Path(name)
+    if not path.exists():
+        return _from_hub(hub_repo(name, "a file, nor a folder,"))
+    from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError
 
-    disable_progress_bars()
-    path = Path(name)
-    if path.suffix in LOADERS and not path.exists():
-        raise UsageError(f"there is no file {name}")
     try:
         if path.suffix in LOADERS and path.is_file():
             found = load_dataset(LOADERS[path.suffix], data_files=str(path))
-        elif path.exists():
-            found = load_dataset(str(path))
         else:
-            repo, _, revision = name.partition("@")
-            found = load_dataset(repo, revision=revision or None)
+            found = load_dataset(str(path))
     except StopIteration:  # what `datasets` raises of an empty file
         raise UsageError(f"{name} is empty") from None
     except (DatasetGenerationError, FileNotFoundError, ConnectionError, ValueError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        raise UsageError(f"{name} cannot be read as a data set: {reason}") from None
-    return {split: _arrow(rows) for split, rows in found.items() if isinstance(rows, Dataset)}
+        raise UsageError(f"{name} cannot be read as a data set: {_reason(error)}") from None
+    return _arrows(found)
 
 
-def _arrow(rows: object) -> pa.Table:
-    return rows.with_format("arrow")[:]  # type: ignore[attr-defined]
+def _from_hub(named: HubRepo) -> dict[str, pa.Table]:
+    """The splits of a repo; those in the local cache, where the Hub cannot be asked."""
+    problem = hub_problem()
+    if problem:
+        use_cache_alone(problem)
+    from datasets import load_dataset
+
+    try:
+        return _arrows(load_dataset(named.repo, revision=named.revision))
+    except (ConnectionError, FileNotFoundError, ValueError) as error:
+        if problem:
+            raise EmollmsError(f"{named} is neither here nor in the local cache, and {problem}") from None
+        raise UsageError(f"{named} cannot be read as a data set: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+
+
+def _arrows(found: Any) -> dict[str, pa.Table]:
+    from datasets import Dataset
+
+    return {split: rows.with_format("arrow")[:] for split, rows in found.items() if isinstance(rows, Dataset)}
 
 
 def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from emollms.errors import UsageError
+from emollms.locations import check_free
 from emollms.quality.duplicates.contamination import ReferenceIndex
 from emollms.quality.duplicates.normalise import normalise
 from emollms.quality.duplicates.pairs import Search
@@ -64,8 +64,7 @@ def deduplicate(
     Raises:
         UsageError: a data set cannot be read, or `out` is there already.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is there already; choose another --out")
+    check_free(out)
     splits = load_splits(name)
     benchmark = as_texts(load_splits(against), column, against) if against else None
     texts, unit = _units(splits, as_texts(splits, column, name))
