@@ -1,13 +1,12 @@
 """Wrong arguments, paths and names end in one line, before torch is imported and before the network is asked."""
 
-import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wrong_calls
+from command_lines import run_calls
 
 from emollms.repository.build import build
 from emollms.repository.specs import DATA_SETS, Settings
@@ -119,8 +118,6 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    import shlex
-
     folder = tmp_path_factory.mktemp("calls")
     for name in ("aaid", "aeb"):
         build(Settings(DATA_SETS[name], corpora=("sample",)), folder / name, validate=False)
@@ -129,12 +126,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     (folder / "out" / "something").write_text("of others")
     (folder / "notes.txt").write_text("mine")
     (folder / "tiny" / "config.json").write_text("{}")
-    done = subprocess.run(
-        [sys.executable, wrong_calls.__file__],
-        input=json.dumps([shlex.split(call) for call in CALLS]),
-        cwd=folder, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return dict(zip(CALLS, map(json.loads, done.stdout.splitlines()), strict=True)) | {"": {"left": left(folder)}}
+    done = run_calls(list(CALLS), folder, script=wrong_calls.__file__)
+    return dict(zip(CALLS, done, strict=True)) | {"": {"left": left(folder)}}
 
 
 def left(folder: Path) -> list[str]:
@@ -155,14 +148,8 @@ def test_wrong_calls_leave_nothing_behind(results: dict[str, dict[str, Any]]) ->
 
 
 def test_the_hooks_see_what_they_should(tmp_path: Path) -> None:
-    calls = [["evaluate", "--model", "me/x", "--data", "me/y", "--out", "scores"]]
-    done = subprocess.run(
-        [sys.executable, wrong_calls.__file__], input=json.dumps(calls), cwd=tmp_path, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert "the network is asked" in done.stdout + done.stderr
-    code = f"import sys; sys.path.insert(0, {str(Path(wrong_calls.__file__).parent)!r}); import wrong_calls\n"
-    code += (
-        "sys.meta_path.insert(0, wrong_calls.NoHeavyImports())\ntry: import torch\nexcept BaseException as e: print(e)"
-    )
-    assert "torch is imported" in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run_calls(["validate me/aeb"], tmp_path, {"HF_HUB_OFFLINE": "0"}, wrong_calls.__file__)
+    assert "the network is asked" in failed.value.stderr
+    (made,) = run_calls(["recipes check emosmol-135m"], tmp_path, script=wrong_calls.__file__)
+    assert "is imported" in made["code"]

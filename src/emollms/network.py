@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from emollms.errors import EmollmsError
 
-PATIENCE = 5.0
+PATIENCE = 4.0
 """Seconds until a Hub that says nothing counts as one that cannot be reached; `HF_HUB_ETAG_TIMEOUT` takes its place."""
 
 _reached: set[str] = set()
@@ -23,7 +23,7 @@ def hub_problem() -> str | None:
     endpoint = constants.ENDPOINT
     if endpoint in _reached:
         return None
-    reason = _within(_patience(), lambda: _ask(endpoint))
+    reason = _within(_patience() + 1.0, lambda: _ask(endpoint))
     if reason is None:
         _reached.add(endpoint)
         return None
@@ -93,5 +93,5 @@ def _within(seconds: float, find: Callable[[], str | None]) -> str | None:
     found: list[str | None] = []
     thread = threading.Thread(target=lambda: found.append(find()), daemon=True)
     thread.start()
-    thread.join(seconds + 1.0)
-    return found[0] if found else f"no answer within {seconds:g} seconds"
+    thread.join(seconds)
+    return found[0] if found else f"no answer within {_patience():g} seconds"

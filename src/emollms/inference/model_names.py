@@ -29,6 +29,7 @@ def check_model(model: str, revision: str | None = None, note: Callable[[str], N
         EmollmsError: it is neither here nor in the cache, and the Hub cannot be asked.
     """
     if model == smollm2.NAME:
+        smollm2.check_fetchable(smollm2.cache_folder())
         return
     if is_local(model):
         check_folder(model)
