@@ -41,6 +41,7 @@ def main() -> None:
             start = time.perf_counter()
             code = run(command, environment, console)
             taken.append((title, time.perf_counter() - start))
+            console.print(f"[dim]{title}: {taken[-1][1]:.1f} seconds")
             if code:
                 console.print(f"[red]stopped: exit code {code}; what it said stands above")
                 sys.exit(code)

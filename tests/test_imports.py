@@ -9,10 +9,10 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "inference",
+    "errors", "progress", "locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "inference",
     "evaluation", "training", "annotation", "publishing", "cli",
 )  # fmt: skip
-DATA_SIDE = ("locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "publishing")
+DATA_SIDE = ("locations", "network", "progress", "tasks", "prompts", "corpora", "quality", "repository", "publishing")
 
 
 def layer(module: str) -> str:

@@ -1,4 +1,4 @@
-"""Without a network every command that needs the Hub says so once, in a line; what the local cache holds still works."""
+"""Without a network, commands that need the Hub say so once, in a line; what the local cache holds still works."""
 
 import socket
 import threading

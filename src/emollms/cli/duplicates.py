@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
 
 app = typer.Typer()
 
@@ -49,7 +50,8 @@ def dedup(
     from emollms.repository.dedup import deduplicate
 
     search = Search(threshold, memory=memory * 2**20 if memory else None)
-    done = deduplicate(data, out, against, policy.value, search, text_column)
+    with progress("texts") as on_progress:
+        done = deduplicate(data, out, against, policy.value, search, text_column, on_progress)
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
     for reason, count in done.reasons.items():
         print_note(f"dropped {count:,} rows: {reason}")
@@ -69,5 +71,6 @@ def overlap(
     from emollms.repository.dedup import overlap as hold_against
 
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
-    found = hold_against(one, other, Search(threshold), text_column)
+    with progress("texts", "comparing texts"):
+        found = hold_against(one, other, Search(threshold), text_column)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

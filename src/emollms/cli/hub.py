@@ -49,13 +49,12 @@ def hydrate(
     named = None if Path(source).is_dir() else hub_repo(source)
     check_folder(corpora)
     check_free(out)
-    with tempfile.TemporaryDirectory(prefix="emollms-") as cache, progress("rows", "downloading ids") as on_progress:
+    with tempfile.TemporaryDirectory(prefix="emollms-") as cache, progress("texts", "reading ids") as on_progress:
         ids = Path(source)
         if named:
             require_hub()
             ids = Remote(named.repo).download(named.revision or "main", Path(cache))
-        on_progress("building and checking rows", 0, None)
-        done = run(ids, out, corpora)
+        done = run(ids, out, corpora, on_progress)
     print_note(f"built {done.manifest.data_set} {done.manifest.version} in {out}: {done.rows:,} rows, as published")
     if done.differing:
         print_note(f"another version of emollms wrote these files otherwise: {', '.join(done.differing)}")

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-OnProgress = Callable[[str, int, int | None], None]
-"""Takes what is worked on, how much of it is done, and how much there is to do (None where that is unknown)."""
+from emollms.progress import OnProgress, silent
 
 EVERY = 10.0
 """Seconds between two lines."""
@@ -37,7 +36,7 @@ def progress(unit: str = "rows", start: str = "loading", shown: bool = True) -> 
         shown: whether to tell anything; of several processes one does.
     """
     if not shown:
-        yield lambda label, done, total: None
+        yield silent
         return
     with _bars(unit, start) if sys.stderr.isatty() else _lines(unit, start) as on_progress:
         yield on_progress
@@ -77,13 +76,14 @@ class Lines:
         self.label, self.done, self.total = start, 0, None  # type: str, int, int | None
         self.began = self.since = clock()
         self.first = 0
-        self.told = False
+        self.told = self.counts = False
 
     def update(self, label: str, done: int, total: int | None) -> None:
         """Take how far the work is; a count that starts anew starts a rate of its own."""
-        anew = done < self.done or total != self.total or (self.unit == "bytes" and label != self.label)
-        if anew:
+        is_other = label != self.label and (self.unit == "bytes" or (total is None and not done))
+        if done < self.done or total != self.total or is_other or not self.counts:
             self.since, self.first = self.clock(), done
+            self.counts = total is not None or done > 0
         self.label, self.done, self.total = label, done, total
 
     def write(self) -> None:
@@ -99,15 +99,19 @@ class Lines:
 
     def line(self) -> str:
         """`120 of 400 steps (30 %), 2.1 steps/s, 2:13 left: loss 0.512`; without counts, how long it has taken."""
-        if self.total is None and not self.done:
+        if not self.counts:
             return f"{self.label}: {duration(self.clock() - self.since)} so far"
         parts = [self._count()]
         rate = (self.done - self.first) / max(self.clock() - self.since, 1e-9)
         if rate > 0:
-            parts.append(f"{self._amount(rate)} {self._unit}/s")
+            is_slow = rate < 1 and self.unit != "bytes"
+            parts.append(f"{1 / rate:,.1f} s/{self.unit.removesuffix('s')}" if is_slow else self._rate(rate))
             if self.total is not None:
                 parts.append(f"{duration((self.total - self.done) / rate)} left")
         return f"{', '.join(parts)}: {self.label}"
+
+    def _rate(self, rate: float) -> str:
+        return f"{self._amount(rate)} {self._unit}/s"
 
     def _count(self) -> str:
         if self.total is None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.locations import check_free
+from emollms.progress import OnProgress, silent
 from emollms.quality.duplicates.contamination import ReferenceIndex
 from emollms.quality.duplicates.normalise import normalise
 from emollms.quality.duplicates.pairs import Search
@@ -46,7 +47,7 @@ class Deduplicated:
 
 def deduplicate(
     name: str, out: Path, against: str | None = None, policy: Policy = "flag", search: Search | None = None,
-    column: str = "text",
+    column: str = "text", on_progress: OnProgress = silent,
 ) -> Deduplicated:  # fmt: skip
     """Screen a data set and write what stays.
 
@@ -60,15 +61,21 @@ def deduplicate(
         policy: `drop` leaves one row of each cluster inside the training split.
         search: threshold and limits.
         column: the column of texts, in both.
+        on_progress: called with what is done.
 
     Raises:
         UsageError: a data set cannot be read, or `out` is there already.
     """
     check_free(out)
+    on_progress(f"reading {name}", 0, None)
     splits = load_splits(name)
+    if against:
+        on_progress(f"reading {against}", 0, None)
     benchmark = as_texts(load_splits(against), column, against) if against else None
     texts, unit = _units(splits, as_texts(splits, column, name))
+    on_progress(f"comparing {texts.num_rows:,} texts", 0, None)
     found = screen(texts, benchmark, policy, search)
+    on_progress("writing", 0, None)
     with draft(out) as folder:
         done = _write(folder, splits, found, unit)
         move_in(folder, out)
