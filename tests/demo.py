@@ -41,6 +41,7 @@ def main() -> None:
             start = time.perf_counter()
             code = run(command, environment, console)
             taken.append((title, time.perf_counter() - start))
+            console.print(f"[dim]{title}: {taken[-1][1]:.1f} seconds")
             if code:
                 console.print(f"[red]stopped: exit code {code}; what it said stands above")
                 sys.exit(code)
@@ -71,7 +72,9 @@ def steps(out: Path) -> Iterator[tuple[str, list[str]]]:
     yield "instructions for tuning, from raw corpora", emollms("build", "aaid", "--corpora", "sample", "--out", aaid)
     yield "the benchmark", emollms("build", "aeb", "--corpora", "sample", "--out", aeb)
     yield "the quality gate again, as a page", emollms("validate", aaid, "--html", out / "aaid.html")
-    tuning = ("--set", "tasks=V-reg", "--set", "num_train_epochs=2")
+    # Enough steps to learn the task; an evaluation with its checkpoint of 1.6 GB costs as much as several of them.
+    settings = ("tasks=V-reg", "max_steps=20", "eval_steps=0.5", "save_steps=0.5")
+    tuning = (word for setting in settings for word in ("--set", setting))
     yield "tuning", emollms("train", "emosmol-135m", "--data", aaid, "--out", run, *tuning)
     yield "a model of its own", emollms("merge", run, "--out", model)
     asked = ("--data", aeb, "--task", "V-reg", "--out")

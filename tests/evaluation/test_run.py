@@ -9,6 +9,7 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from evaluation import interrupted
 from filelock import FileLock
 
 from emollms.errors import EmollmsError, UsageError
@@ -22,7 +23,9 @@ from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.scoring import score
 from emollms.evaluation.sources import BaselineSource, FileSource
 from emollms.inference import engines
-from emollms.inference.decoding import decode, expected_class
+from emollms.inference.batching import WINDOW
+from emollms.inference.decoding import expected_class
+from emollms.inference.engine import Result
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
 from emollms.prompts.answers import Reading
 from emollms.tasks import get_task
@@ -60,6 +63,11 @@ def run(source: Any, data: Path, out: Path, options: Options = FEW, **more: Any)
     evaluate(source, open_data(str(data)), out, options, **more)
     found: dict[str, Any] = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     return found
+
+
+def answers_of(line: bytes) -> tuple[str, Mapping[str, float] | None]:
+    found = json.loads(line)
+    return found["answer"], found.get("probabilities")
 
 
 def answers(out: Path) -> dict[str, tuple[str, Mapping[str, float] | None]]:
@@ -113,23 +121,81 @@ def test_a_killed_run_goes_on_and_answers_the_same(
     assert scores["tasks"] == json.loads((expected / "scores.json").read_text(encoding="utf-8"))["tasks"]
 
 
-def test_only_what_is_missing_is_added(
-    expected: Path, talkative: Path, sample_aeb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "case", [interrupted.MANY, interrupted.FEW, replace(interrupted.MANY, mode="greedy", stops=(40,))]
+)
+def test_a_run_that_is_cut_off_anywhere_ends_with_the_same_bytes(
+    case: interrupted.Case, talkative: Path, sample_aeb: Path, tmp_path: Path
+) -> None:
+    interrupted.compare(talkative, sample_aeb, tmp_path, case)
+
+
+def test_the_same_with_avx2_alone(talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "evaluation.interrupted", *map(str, (talkative, sample_aeb, tmp_path))]
+    environment = os.environ | interrupted.AVX2 | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_batches_without_a_missing_row_are_not_computed(
+    talkative: Path, sample_aeb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emollms.inference.transformers_engine import TransformersEngine
+
+    read: list[tuple[int, ...]] = []
+    before = TransformersEngine._read
+
+    def spy(self: TransformersEngine, ids: Any, batch: Any) -> Any:
+        read.append(batch.rows)
+        return before(self, ids, batch)
+
+    monkeypatch.setattr(TransformersEngine, "_read", spy)
+    whole = interrupted.run(talkative, sample_aeb, tmp_path / "whole", interrupted.MANY)
+    batches, read[:] = list(read), []
+    assert len(batches) > 6
+    lines = (whole / "predictions.jsonl").read_bytes().splitlines(keepends=True)
+    missing = len(batches[0]) + 1  # the second row of the second batch
+    (whole / "scores.json").unlink()
+    (whole / "predictions.jsonl").write_bytes(b"".join(lines[:missing] + lines[missing + 1 :]))
+    interrupted.run(talkative, sample_aeb, whole, interrupted.MANY)
+    assert read == [batches[1]], "the batch with the missing row is computed whole, and no other"
+    again = (whole / "predictions.jsonl").read_bytes().splitlines(keepends=True)
+    assert again[:-1] == lines[:missing] + lines[missing + 1 :]
+    assert answers(whole)[json.loads(lines[missing])["id"]] == answers_of(lines[missing])
+
+
+def test_no_more_than_a_window_goes_to_an_engine_at_a_time() -> None:
+    handed: list[int] = []
+
+    class Counts:
+        def generate(self, prompts: Any, sampling: Any, skip: Any = ()) -> Any:
+            handed.append(len(prompts))
+            return (Result(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
+
+    source = ModelSource("none", mode="greedy", _opened=Counts())  # type: ignore[arg-type]
+    rows = [{"id": f"{number}", "prompt": f"{number:05}"} for number in range(2 * WINDOW + 1)]
+    assert len(list(source.answer(get_task("V-reg"), rows, ()))) == len(rows)
+    assert handed == [WINDOW, WINDOW, 1]
+    known = frozenset(f"{number}" for number in range(WINDOW + 5))
+    assert len(list(source.answer(get_task("V-reg"), rows, known))) == WINDOW - 4
+    assert handed == [WINDOW, WINDOW, 1, WINDOW, 1], "a window whose rows are all known is passed over"
+
+
+def test_a_run_resumed_on_another_machine_says_so(
+    expected: Path, talkative: Path, sample_aeb: Path, tmp_path: Path
 ) -> None:
     out = copytree(expected, tmp_path / "run")
-    lines = (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-    (out / "predictions.jsonl").write_text("".join(lines[:-1]), encoding="utf-8")
     (out / "scores.json").unlink()
-    asked: list[str] = []
-
-    def spy(engine: Any, task: Any, rows: Any, *rest: Any, **more: Any) -> Any:
-        asked.extend(row["id"] for row in rows)
-        return decode(engine, task, rows, *rest, **more)
-
-    monkeypatch.setattr("emollms.evaluation.model_source.decode", spy)
-    run(ModelSource(str(talkative)), sample_aeb, out)
-    assert answers(out) == answers(expected)
-    assert len(asked) == 6, "the chunk that was cut short is asked again, and no other"
+    file = out / "predictions.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:3]))
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    record["engine"]["settings"]["threads"] = 64
+    (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    notes: list[str] = []
+    run(ModelSource(str(talkative)), sample_aeb, out, note=notes.append)
+    assert (
+        f"{out} was begun with threads 64, now 1: the last digits of its answers may differ from a whole run's" in notes
+    )
 
 
 def test_a_finished_run_is_not_run_again(

@@ -1,6 +1,6 @@
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import pytest
 from inference.tiny_models import TEXTS, model, tokenizer
@@ -97,7 +97,11 @@ class Walker:
         return (1 + hash_of(label + after) % 7) / (10 * len(later))
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        tolerance: float = 0.0,
+        skip: Container[int] = (),
     ) -> Iterator[Result[list[float]]]:
         for row, some in enumerate(continuations):
             yield Result(row, [math.log(0.5 * self.begins(text)) for text in some], 0.1)
@@ -108,7 +112,7 @@ class Walker:
         said = text.split(", ")
         return self.first(said[0]) * math.prod(map(self.step, said, said[1:]))
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
         yield from (Result(row, f"{sampling.max_new_tokens}", 0.1) for row in range(len(prompts)))
 
 

@@ -1,5 +1,6 @@
 import email.utils
 import logging
+import threading
 import time
 
 import pytest
@@ -232,3 +233,26 @@ def test_whoever_stops_early_leaves_no_threads(server):
     next(iter(one.generate(prompts() * 10, SHORT)))
     assert len(faults.seen) < 20
     one.close()
+
+
+def test_answers_come_in_the_order_of_the_prompts(monkeypatch):
+    one, later = engine("http://localhost/v1", workers=2), threading.Event()
+
+    def answer(prompt: str, sampling: Sampling) -> str:
+        if prompt == "0":
+            assert later.wait(10)
+        later.set()
+        return prompt
+
+    monkeypatch.setattr(one, "_answer", answer)
+    found = list(one.generate([str(row) for row in range(20)], SHORT))
+    assert [(one.row, one.value) for one in found] == [(row, str(row)) for row in range(20)]
+
+
+def test_what_is_skipped_is_not_sent(server):
+    url, faults = server
+    found = list(engine(url).generate(prompts(), SHORT, skip={0, 2, 3}))
+    assert [one.row for one in found] == [1, *range(4, len(prompts()))]
+    assert len(faults.seen) == len(prompts()) - 3
+    scored = list(engine(url).score(prompts()[:2], [["joy"]] * 2, skip={0}))
+    assert [one.row for one in scored] == [1]

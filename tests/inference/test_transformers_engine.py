@@ -257,3 +257,21 @@ def test_a_class_answer_of_every_task_can_be_scored():
         said = [answer(task, number, emotion) for number in task.classes]
         for result in one.score(prompts(name)[:2], [said] * 2):
             assert len(result.value) == len(task.classes)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "t5"])
+def test_what_is_skipped_leaves_the_bits_of_all_others(family: str):
+    one = engine(family, batch_tokens=300)
+    rows = [text for task in ("V-reg", "V-oc", "E-c", "SST") for text in prompts(task, TEXTS * 2)]
+    asked = [CANDIDATES] * len(rows)
+    whole = list(one.score(rows, asked))
+    assert [found.row for found in whole] != sorted(found.row for found in whole), "several batches, longest first"
+    answered = list(one.generate(rows, SHORT))
+    for done in (1, len(rows) // 3, len(rows) // 2, len(rows) - 2):
+        known = {found.row for found in whole[:done]}
+        rest = list(engine(family, batch_tokens=300).score(rows, asked, skip=known))
+        assert [(found.row, found.value) for found in rest] == [(found.row, found.value) for found in whole[done:]]
+        known = {found.row for found in answered[:done]}
+        said = list(engine(family, batch_tokens=300).generate(rows, SHORT, skip=known))
+        assert [(found.row, found.value) for found in said] == [(found.row, found.value) for found in answered[done:]]
+    assert list(one.score(rows, asked, skip=range(len(rows)))) == []

@@ -90,6 +90,27 @@ def test_answers_and_scores_are_those_of_the_model(local):
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_a_batch_with_a_wanted_row_is_handed_over_whole_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    one, sizes, ask = open_engine("vllm", "tiny", batch_rows=3), [], LLM.generate
+
+    def spy(self, asked, params, use_tqdm):
+        sizes.append(len(asked))
+        return ask(self, asked, params, use_tqdm)
+
+    monkeypatch.setattr(LLM, "generate", spy)
+    whole = list(one.generate(prompts()[:7], SHORT))
+    assert sizes == [3, 3, 1]
+    some = list(one.generate(prompts()[:7], SHORT, skip={0, 1, 2, 4, 6}))
+    assert sizes == [3, 3, 1, 3]
+    assert [(found.row, found.value) for found in some] == [(found.row, found.value) for found in (whole[3], whole[5])]
+    asked = [["joy", "fear"]] * 7
+    scored = list(one.score(prompts()[:7], asked))
+    assert [(found.row, found.value) for found in one.score(prompts()[:7], asked, skip=range(6))] == [
+        (scored[6].row, scored[6].value)
+    ]
+
+
+@pytest.mark.usefixtures("stand_in")
 def test_expected_scores_are_those_among_the_likeliest_tokens(local):
     task = get_task("V-reg")
     rows = [{"id": text, "prompt": prompt(task, text)} for text in TEXTS[:2]]

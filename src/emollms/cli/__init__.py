@@ -31,6 +31,7 @@ from emollms.cli import (
     train,
 )
 from emollms.cli.output import examples, print_error
+from emollms.cli.progress import hide_library_bars
 from emollms.errors import EmollmsError
 
 _MODULES = (
@@ -75,6 +76,7 @@ def main() -> None:
 
 
 def _run() -> int:
+    hide_library_bars()
     try:
         try:
             app()

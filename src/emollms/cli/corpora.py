@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_error, print_fields, print_note, print_table, progress_bars
+from emollms.cli.output import examples, print_error, print_fields, print_note, print_table
+from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -180,8 +181,8 @@ def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", t
     from emollms.corpora.fetch import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
 
-    with progress_bars() as progress:
-        supplier = local or Network(Downloader(progress=progress))
+    with progress("bytes", "looking at what is here") as on_progress:
+        supplier = local or Network(Downloader(progress=on_progress))
         return [
             fetch_corpus(corpus.meta, catalogue.folder(corpus, None if corpus.meta.bundled else to), supplier)
             for corpus in corpora

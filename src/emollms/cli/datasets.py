@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
     from emollms.repository.build import Build
@@ -66,9 +67,11 @@ def build(
     ] = False,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
+    from emollms.locations import check_folder
     from emollms.repository.build import build as run
     from emollms.repository.specs import Settings, as_names, get_data_set
 
+    check_folder(source)
     settings = Settings(
         data_set=get_data_set(data_set.value),
         profile=profile.value,
@@ -78,7 +81,9 @@ def build(
         quarantine=quarantine,
         mask=mask,
     )
-    _print_build(run(settings, out, version, source), out)
+    with progress("texts", "looking at the corpora") as on_progress:
+        done = run(settings, out, version, source, on_progress=on_progress)
+    _print_build(done, out)
 
 
 def _print_build(done: "Build", out: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
 app = typer.Typer()
@@ -58,7 +59,10 @@ def dedup(
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     search = Search(threshold, memory=memory * 2**20 if memory else None)
-    done = deduplicate(data, out, against, policy.value, search, text_column, dialect, print_note)
+    with progress("texts") as on_progress:
+        done = deduplicate(
+            data, out, against, policy.value, search, text_column, dialect, warn=print_note, on_progress=on_progress
+        )
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
     for name, free in done.renamed.items():
         print_note(f"the data has a column {name!r} of its own, which stays as it is; ours is called {free!r}")
@@ -85,5 +89,6 @@ def overlap(
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
-    found = compare(one, other, Search(threshold), text_column, dialect, print_note)
+    with progress("texts", "comparing texts"):
+        found = compare(one, other, Search(threshold), text_column, dialect, print_note)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import row_bar
+from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
 
@@ -173,6 +173,7 @@ def evaluate(
     from emollms.evaluation.answer_rows import BenchmarkRows
     from emollms.evaluation.data import open_data
     from emollms.evaluation.fitted import Calibration
+    from emollms.evaluation.manifest import RUN
     from emollms.evaluation.run import Options
     from emollms.evaluation.run import evaluate as run
     from emollms.evaluation.sources import BaselineSource, FileSource
@@ -185,6 +186,9 @@ def evaluate(
     dialect = Dialect(delimiter, encoding, not no_quotes)
     if dialect != Dialect() and not predictions:
         raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
+    _check_here(out, RUN, predictions, calibration)
+    if not (endpoint or predictions or baseline):
+        _check_model(model, engine, dtype)
     opened = open_data(data)
     source: Source
     if baseline:
@@ -207,8 +211,8 @@ def evaluate(
         scale=scale.value,
     )
     command = ("emollms", *sys.argv[1:])
-    with row_bar() as tell:
-        done = run(source, opened, out, options, command=command, tell=tell, note=print_note)
+    with progress() as on_progress:
+        done = run(source, opened, out, options, command=command, tell=on_progress, note=print_note)
     _print_scores(done.scores)
     _print_missing(done.scores)
     print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'scores.json'}")
@@ -236,10 +240,16 @@ def calibrate(
     from emollms.repository.specs import as_names
 
     _check_one(model, endpoint, None, None, engine)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file")
+    if not endpoint:
+        _check_model(model, engine, dtype)
+    opened = open_data(data)
     further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
     source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
-    with row_bar() as tell:
-        done = run(source, open_data(data), out, tasks=as_names(task or []), limit=limit, language=language, tell=tell)
+    names = as_names(task or [])
+    with progress() as on_progress:
+        done = run(source, opened, out, tasks=names, limit=limit, language=language, tell=on_progress)
     rows = [
         (name, one.rows, _fitted(one.temperature, one.thresholds), f"{one.error_before:.3f}", f"{one.error_after:.3f}")
         for name, one in done.tasks.items()
@@ -264,6 +274,25 @@ def _check_one(
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
         raise UsageError("--engine goes with --model")
+
+
+def _check_here(out: Path, marker: str, *files: Path | None) -> None:
+    """Make sure that what is to be read is there, and that the place of the run is free."""
+    from emollms.evaluation.manifest import check_place
+    from emollms.locations import check_file
+
+    for file in files:
+        check_file(file)
+    check_place(out, marker)
+
+
+def _check_model(model: str | None, engine: EngineName | None, dtype: str) -> None:
+    """Look at a name of a model before torch is imported for it."""
+    from emollms.inference.model_names import check_dtype, check_model
+
+    if engine is not EngineName.vllm:
+        check_dtype(dtype)
+    check_model(str(model), note=print_note)
 
 
 def _named(model: str | None, predictions: Path | None, baseline: str | None) -> list[tuple[str, object]]:

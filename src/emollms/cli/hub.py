@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
+from emollms.cli.publish import check_repo
 from emollms.errors import UsageError
 
 app = typer.Typer()
@@ -39,16 +41,20 @@ def hydrate(
     ] = None,
 ) -> None:
     """Build a data set from its ids and your own copy of the corpora; the hash of every row is checked."""
+    from emollms.locations import check_folder, check_free, hub_repo
+    from emollms.network import require_hub
     from emollms.publishing.hydrate import hydrate as run
     from emollms.publishing.remote import Remote
 
-    with tempfile.TemporaryDirectory(prefix="emollms-") as cache:
-        if Path(source).is_dir():
-            ids = Path(source)
-        else:
-            repo, _, revision = source.partition("@")
-            ids = Remote(repo).download(revision or "main", Path(cache))
-        done = run(ids, out, corpora)
+    named = None if Path(source).is_dir() else hub_repo(source)
+    check_folder(corpora)
+    check_free(out)
+    with tempfile.TemporaryDirectory(prefix="emollms-") as cache, progress("texts", "reading ids") as on_progress:
+        ids = Path(source)
+        if named:
+            require_hub()
+            ids = Remote(named.repo).download(named.revision or "main", Path(cache))
+        done = run(ids, out, corpora, on_progress)
     print_note(f"built {done.manifest.data_set} {done.manifest.version} in {out}: {done.rows:,} rows, as published")
     if done.differing:
         print_note(f"another version of emollms wrote these files otherwise: {', '.join(done.differing)}")
@@ -66,12 +72,17 @@ def status(
     Of a data set, the tag of the version that is here is looked at; of a model or a Space, which have no version here,
     the newest one; or `main` if there is no such tag.
     """
+    from emollms.locations import check_folder
+    from emollms.network import require_hub
     from emollms.publishing.status import data_status, model_status, space_status
 
     given = [(name, one) for name, one in (("data", data), ("model", model), ("space", space)) if one]
     if len(given) != 1:
         raise UsageError("give one of --data, --model and --space: the folder that is compared with the repo")
     name, folder = given[0]
+    check_repo(repo)
+    check_folder(folder)
+    require_hub()
     found = {"data": data_status, "model": model_status, "space": space_status}[name](repo, folder)
     print_table(("what", "file"), [(kind, path) for kind, paths in found.differing.items() for path in paths])
     print_note(found.summary)
@@ -94,8 +105,14 @@ def collection(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")] = False,
 ) -> None:
     """Group data sets, models and Spaces in a collection of the Hub; what is in it already stays."""
-    from emollms.publishing.collections import Collections
+    from emollms.network import require_hub
+    from emollms.publishing.collections import Collections, check_texts
 
+    check_texts(title, about)
+    for repo in repos:
+        kind, _, rest = repo.partition("/")
+        check_repo(rest if kind in ("datasets", "models", "spaces") and rest.count("/") == 1 else repo)
+    require_hub()
     work = Collections(owner)
     plan = work.plan(title, repos, about, public)
     rows = [("add", *one) for one in plan.add] + [("is there", *one) for one in plan.there]

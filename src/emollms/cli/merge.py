@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note
+from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 app = typer.Typer()
@@ -37,16 +38,20 @@ def merge(
     its place: tokens must be the same, and logits those of adapter and base within 1e-5 of the largest in float32
     (1e-2 in float16, 6e-2 in bfloat16, where weights are rounded). A run of all weights is written in the same way.
     """
+    _check(run, dtype, shard_size, base)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sleep while they wait
     try:
         from emollms.training.merge import merge as write
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
-    from transformers.utils import logging
-
     warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    done = write(run, out, dtype=dtype, shard_size=shard_size, base=base, tell=print_note)
+    with progress("steps") as on_progress:
+
+        def tell(step: str) -> None:
+            print_note(step)
+            on_progress(step, 0, None)
+
+        done = write(run, out, dtype=dtype, shard_size=shard_size, base=base, tell=tell)
     if done.already:
         print_note(f"was there already, not merged again: {out}")
         return
@@ -55,3 +60,22 @@ def merge(
         f"wrote {out}: {done.parameters:,} parameters in {done.dtype}, {files} of weights; "
         f"logits differ by at most {done.difference:.0e} of the largest"
     )
+
+
+def _check(run: Path, dtype: str, shard_size: str, base: str | None) -> None:
+    """Look at what was named before torch is imported for it."""
+    from emollms.inference.model_names import FILES, base_of, check_dtype, check_model
+    from emollms.locations import is_local, missing
+    from emollms.training.folder import check_shard_size
+    from emollms.training.manifest import MODEL, NAME, read_run
+
+    check_dtype(dtype)
+    check_shard_size(shard_size)
+    if not run.is_dir():
+        raise UsageError(f"{run} is a file; name the folder of a run") if run.exists() else missing(str(run))
+    if base is not None:
+        check_model(base, note=print_note)
+    if not any((run / name).exists() for name in (NAME, MODEL, *FILES)):
+        read_run(run)  # says what is missing
+    if base is None and (named := base_of(run / MODEL)) and not is_local(named[0]):
+        check_model(*named, print_note)

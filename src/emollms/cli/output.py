@@ -3,8 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 
@@ -106,31 +105,3 @@ def print_fields(fields: Mapping[str, object]) -> None:
 def _wrapped_keeping_indent(line: str, width: int) -> list[str]:
     indent = line[: len(line) - len(line.lstrip())]
     return [indent + part for part in _wrapped(line.strip(), width - len(indent))]
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Bars on stderr for things that take long; silent where stderr is no terminal.
-
-    Yields:
-        A function that takes a label, how much is done, and how much there is to do (None where nobody knows), in
-        bytes.
-    """
-    if not sys.stderr.isatty():
-        yield lambda label, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    look = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Progress(*look, TransferSpeedColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        tasks = {}
-
-        def tell(label: str, done: int, total: int | None) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label)
-            bars.update(tasks[label], completed=done, total=total)
-            if total is not None and done >= total:
-                bars.update(tasks[label], visible=False)
-
-        yield tell

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def dataset(
     What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or
     HF_TOKEN.
     """
+    from emollms.locations import check_folder
     from emollms.publishing.datasets import dataset_release
     from emollms.publishing.idonly import is_id_only, write_ids
 
@@ -84,6 +86,7 @@ def dataset(
         raise UsageError("--out goes with --ids-only")
     if not out:
         check_repo(repo)
+    check_folder(folder)
     with ExitStack() as stack:
         if ids_only:
             made = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emollms-"))) / "ids"
@@ -105,11 +108,13 @@ def check_repo(repo: str | None) -> str:
     """The name of the repo.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is no name.
     """
+    from emollms.publishing.remote import Remote
+
     if not repo:
         raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
-    return repo
+    return Remote(repo).repo
 
 
 def make_options(expect_head: str | None, delete: bool, public: bool, gated: Gate | None) -> "Options":
@@ -129,18 +134,29 @@ def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: 
         options: what is allowed.
         yes: whether to do it.
     """
+    from emollms.network import require_hub
     from emollms.publishing.plan import make_plan
     from emollms.publishing.publish import publish
     from emollms.publishing.remote import Remote
 
     remote = Remote(repo, kind)
-    release = make(remote)
-    plan = make_plan(release, remote, options)
+    require_hub()
+    with progress("steps", "looking at the files and the repo"):
+        release = make(remote)
+        plan = make_plan(release, remote, options)
     _print_plan(plan, options.public)
     if not yes:
         print_note("nothing was changed; add --yes to do it")
         return release
-    done = publish(plan, remote, options, print_note)
+    with progress("steps", "sending files") as on_progress:
+        steps: list[str] = []
+
+        def did(step: str) -> None:
+            print_note(step)
+            steps.append(step)
+            on_progress(f"publishing; the last step: {step}", len(steps), None)
+
+        done = publish(plan, remote, options, did)
     state = "published" if done.steps else "was there already, unchanged:"
     print_note(f"{state} {release.name} {release.tag} in {repo}, commit {done.commit}")
     return release

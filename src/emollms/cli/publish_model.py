@@ -78,6 +78,8 @@ def publish_model(
     published already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else
     the one before. The token is that of `hf auth login`, or HF_TOKEN.
     """
+    from emollms.locations import check_file, check_folder
+    from emollms.network import require_hub
     from emollms.publishing.gguf import convert
     from emollms.publishing.models import ModelOptions, model_releases
     from emollms.publishing.versions import versioned
@@ -88,7 +90,13 @@ def publish_model(
         parse_version(version)
     if converter and not gguf:
         raise UsageError("--converter goes with --gguf")
+    for place in (folder, *(scores or ())):
+        check_folder(place)
+    for file in (calibration, converter):
+        check_file(file)
     options = make_options(expect_head, delete, public, gated)
+    if gguf:
+        require_hub()  # before a conversion that takes minutes
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:
         extra = [convert(folder, gguf.value, Path(scratch), converter)] if gguf else []
         known = ModelOptions(tuple(scores or ()), calibration, licence, data_repo, tuple(extra))

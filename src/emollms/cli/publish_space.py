@@ -18,6 +18,7 @@ from emollms.cli.publish import (
     push,
 )
 from emollms.cli.publish import app as publish_app
+from emollms.errors import UsageError
 
 app = typer.Typer()
 
@@ -54,6 +55,9 @@ def space(
     from emollms.publishing.space_writer import write_space
     from emollms.repository.specs import as_names
 
+    if Path(model).is_dir():
+        raise UsageError(f"{model} is a folder; a demo is of a model on the Hub, OWNER/NAME: publish it first")
+    check_repo(model.partition("@")[0])
     made = write_space(model, out, title, licence, as_names(task or []))
     print_note(f"wrote {out}: {made.model} at {made.revision}, asked {', '.join(made.tasks)}")
 
@@ -73,11 +77,13 @@ def publish_space(
     Without --version, what is published already keeps its version, and the first is 1.0.0. The token is that of
     `hf auth login`, or HF_TOKEN.
     """
+    from emollms.locations import check_folder
     from emollms.publishing.spaces import space_releases
     from emollms.publishing.versions import versioned
     from emollms.repository.manifest import parse_version
 
     repo = check_repo(repo)
+    check_folder(folder)
     if version:
         parse_version(version)
     make = space_releases(folder)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
+from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
     from emollms.quality.gate.report import GateReport
@@ -78,9 +79,12 @@ def _report(target: str, against: str | None) -> "GateReport":
     from emollms.repository.remote import local_copy
     from emollms.repository.validation import check, check_corpus
 
-    if target in corpora() and not Path(target).is_dir():
-        return check_corpus(target)
-    return check(local_copy(target), benchmark=local_copy(against) if against else None)
+    is_corpus = target in corpora() and not Path(target).is_dir()
+    folder, benchmark = (None if is_corpus else local_copy(target)), (local_copy(against) if against else None)
+    with progress("expectations", "reading") as on_progress:
+        if folder is None:
+            return check_corpus(target, on_progress=on_progress)
+        return check(folder, benchmark=benchmark, on_progress=on_progress)
 
 
 def _print(report: "GateReport") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_note, print_table
-from emollms.cli.progress import row_bar
+from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 app = typer.Typer(name="recipes")
@@ -48,20 +48,22 @@ def check(
 
     What needs a GPU is left out: quantisation, and the settings of accelerate, which only have to be there.
     """
-    from emollms.cli.train import calm_libraries, hide_bars
-    from emollms.training.recipe import find_recipes
+    from emollms.cli.train import calm_libraries
+    from emollms.training.recipe import find_recipe, find_recipes
 
+    wanted = list(dict.fromkeys(names or find_recipes()))
+    for name in wanted:
+        find_recipe(name)
     calm_libraries()
     try:
         from emollms.training.check import check as run
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
-    hide_bars()
-    wanted, checked = list(dict.fromkeys(names or find_recipes())), []
-    with row_bar("recipes") as tell:
+    checked = []
+    with progress("recipes", "making data and tiny models") as on_progress:
         for one in run(wanted):
             checked.append(one)
-            tell("recipes", len(checked), len(wanted))
+            on_progress(one.name, len(checked), len(wanted))
     rows = [
         (one.name, one.method, "failed" if one.problem else "ok", "" if one.loss is None else f"{one.loss:.3f}")
         for one in checked

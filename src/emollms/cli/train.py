@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.cli.progress import row_bar
+from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
     from emollms.training.manifest import RunManifest
+    from emollms.training.recipe import Recipe
 
 app = typer.Typer()
 
@@ -43,11 +44,22 @@ def train(
     that was asked to stop (SIGTERM, Ctrl-C) and saved a checkpoint.
     """
     calm_libraries()
-    from emollms.evaluation.data import open_data
-    from emollms.training.launch import launched, tell_launcher
+    from emollms.evaluation.data import choose_tasks, open_data
+    from emollms.evaluation.manifest import check_place
+    from emollms.training.fields import check_keys
+    from emollms.training.folder import SETTINGS, is_finished
+    from emollms.training.launch import launched, launcher, tell_launcher
     from emollms.training.recipe import load_recipe
 
     chosen = load_recipe(recipe, changes or [])
+    check_keys(chosen)
+    launcher(chosen)
+    check_place(out, SETTINGS)
+    opened = open_data(data)
+    tasks = chosen.values.get("tasks")
+    choose_tasks(opened, "train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
+    if not is_finished(out):
+        _check_model(chosen)
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
     try:
@@ -55,12 +67,11 @@ def train(
         from emollms.training.stop import Interrupted
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
-    hide_bars()
     command = ("emollms", *sys.argv[1:])
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with row_bar("steps") as tell:
-            done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
+        with progress("steps", shown=first) as on_progress:
+            done = run(chosen, opened, out, resume=resume, command=command, tell=on_progress, note=print_note)
     except Interrupted as error:
         if not tell_launcher(error.exit_code):
             raise
@@ -75,17 +86,19 @@ def train(
 
 
 def calm_libraries() -> None:
-    """Settings that libraries read when they are imported: threads that sleep while they wait, no bars of their own."""
+    """Settings that libraries read when they are imported: threads that sleep while they wait, no telemetry."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-def hide_bars() -> None:
-    """Keep bars of transformers away: a run has one of its own."""
-    from transformers.utils import logging
+def _check_model(recipe: "Recipe") -> None:
+    """Look at the name of the model that a recipe tunes before torch is imported for it."""
+    from emollms.inference.model_names import check_model
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    name, revision = (recipe.values.get(key) for key in ("model_name_or_path", "model_revision"))
+    if isinstance(name, str):
+        check_model(name, str(revision) if revision and revision != "main" else None, print_note)
 
 
 def _print_run(run: "RunManifest") -> None:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import yaml
 
 from emollms import __version__
-from emollms.errors import UsageError
 from emollms.evaluation.data import TEST, EvaluationData, choose_language, choose_tasks
 from emollms.evaluation.lm_eval_hooks import INVALID_RATE
 from emollms.evaluation.schemes import scheme_of
 from emollms.inference.decoding import answer_limit
+from emollms.locations import check_free
 from emollms.repository.draft import draft, move_in
 from emollms.tasks import Task, get_task
 
@@ -63,8 +63,7 @@ def export(
     Raises:
         UsageError: there are no test rows, or `out` is there.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already; choose another --out")
+    check_free(out)
     every = {task.name: data.rows(task.name, TEST) for task in choose_tasks(data, TEST)}
     chosen = choose_language((row for rows in every.values() for row in rows), language)
     tasks = [get_task(name) for name, rows in every.items() if any(row["language"] == chosen for row in rows)]

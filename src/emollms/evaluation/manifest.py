@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,16 +36,31 @@ def locked(out: Path, marker: str = RUN) -> Iterator[None]:
     Raises:
         UsageError: it is no folder, holds something else, or another run is writing into it.
     """
+    check_place(out, marker)
+    is_new = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(out / LOCK, timeout=0):
+            try:
+                yield
+            except BaseException:
+                if is_new and [path.name for path in out.iterdir()] == [LOCK]:
+                    shutil.rmtree(out, ignore_errors=True)  # a run that was refused leaves nothing behind
+                raise
+    except Timeout:
+        raise UsageError(f"another run is writing into {out}; wait for it, or choose another --out") from None
+
+
+def check_place(out: Path, marker: str) -> None:
+    """Make sure that a folder can take a run, or holds one already; arguments as for `locked`.
+
+    Raises:
+        UsageError: it is no folder, or holds something else.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; choose another --out")
     if out.is_dir() and not (out / marker).is_file() and any(path.name != LOCK for path in out.iterdir()):
         raise UsageError(f"{out} is there and holds no run of ours; choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise UsageError(f"another run is writing into {out}; wait for it, or choose another --out") from None
 
 
 def new_record(
@@ -139,6 +155,17 @@ def check_engine(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, 
         if before.get(name) != now.get(name):
             old, new = _shown(before.get(name)), _shown(now.get(name))
             raise UsageError(f"{out} was begun with another model ({name}: {old}, not {new}); choose another --out")
+
+
+def machine_note(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str | None:
+    """What differs in the machine a run is resumed on, where that can change the last digits of answers."""
+    if before is None or now is None or now["engine"] == "endpoint":
+        return None
+    old, new = ({"device": one.get("device")} | dict(one.get("settings", {})) for one in (before, now))
+    differing = [f"{name} {_shown(one)}, now {_shown(other)}" for name, one, other in _differences(old, new)]
+    if not differing:
+        return None
+    return f"{out} was begun with {', '.join(differing)}: the last digits of its answers may differ from a whole run's"
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> Iterator[tuple[str, Any, Any]]:

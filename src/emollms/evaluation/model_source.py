@@ -8,7 +8,7 @@ from typing import Any
 from emollms.errors import UsageError
 from emollms.evaluation.data import Row
 from emollms.evaluation.sources import Kind
-from emollms.inference import engines
+from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.hashing import weights_hash
@@ -17,10 +17,6 @@ from emollms.inference.predictions import Prediction
 from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
 from emollms.tasks import Task
-
-CHUNK = 512
-"""Rows that go to an engine together. A chunk that was cut short is asked again as a whole, so that each row has the
-same neighbours, and gets the same answer to the last digit, whether its run was killed or not."""
 
 
 @dataclass
@@ -97,15 +93,10 @@ class ModelSource:
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
         """See `Source.answer`; rows with the same instruction go through together."""
-        rows = sorted(rows, key=lambda row: str(row["prompt"]))
-        for first in range(0, len(rows), CHUNK):
-            chunk = rows[first : first + CHUNK]
-            missing = {row["id"] for row in chunk} - set(known)
-            if self.kind == "endpoint":  # a server answers each request by itself, and may want money for it
-                chunk = [row for row in chunk if row["id"] in missing]
-            if missing:
-                found = decode(self._engine(), task, chunk, self.mode, seed=self.seed)
-                yield from (prediction for prediction in found if prediction.id in missing)
+        # All rows, answered or not, decide the windows, and all rows of a window its batches.
+        for window in batching.windows(sorted(rows, key=lambda row: str(row["prompt"]))):
+            if not all(row["id"] in known for row in window):
+                yield from decode(self._engine(), task, window, self.mode, seed=self.seed, known=known)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -119,7 +110,6 @@ class ModelSource:
             if name == "endpoint":
                 self._opened = self._open_endpoint()
             else:
-                _hide_bars()
                 model, revision = split_revision(resolve(self.model))
                 options = {"revision": revision, "dtype": self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, **options)
@@ -146,12 +136,3 @@ def split_revision(model: str) -> tuple[str, str | None]:
         return model, None
     name, _, revision = model.partition("@")
     return name, revision or None
-
-
-def _hide_bars() -> None:
-    """Keep bars of transformers away: a run has one of its own."""
-    try:
-        from transformers.utils import logging
-    except ModuleNotFoundError:
-        return  # the engine tells what is missing
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]

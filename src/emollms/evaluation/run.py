@@ -22,6 +22,7 @@ from emollms.evaluation.manifest import (
     check_settings,
     has_answers,
     locked,
+    machine_note,
     new_record,
     read_json,
     write_json,
@@ -220,7 +221,10 @@ def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] |
         if begun and missing:
             note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
             info = source.start()
-            check_engine(out, begun["engine"], info.as_dict() if info else None)
+            engine = info.as_dict() if info else None
+            check_engine(out, begun["engine"], engine)
+            if told := machine_note(out, begun["engine"], engine):
+                note(told)
         for task in missing:
             tell(task, len(file.known), planned.count)
             for prediction in source.answer(get_task(task), planned.rows[task], frozenset(file.known)):

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 Ids = Sequence[int]
+Row = TypeVar("Row")
+
+WINDOW = 4096
+"""Rows that batches are planned among. A window is planned from all of its rows, whether their answers are known or
+not, so that a run that was interrupted forms the same batches when it is resumed; and no more rows than these are
+tokenized at a time."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class Budget:
     tokens: int
     logits: int
     window: int | None = None
+
+
+def windows(rows: Sequence[Row], size: int = WINDOW) -> Iterator[Sequence[Row]]:
+    """`rows` in parts of `size`, in order; the last one may be shorter."""
+    return (rows[first : first + size] for first in range(0, len(rows), size))
 
 
 def plan(

@@ -58,17 +58,17 @@ class Beginnings:
         )
 
     def _new(self, wanted: Sequence[Tokens]) -> dict[Tokens, Layers]:
-        if not wanted:
-            return {}
+        # Each by itself: read together, their last bits would depend on which of them the batch before had left here,
+        # and a resumed run skips batches.
+        return {one: self._read_alone(one) for one in wanted}
+
+    def _read_alone(self, tokens: Tokens) -> Layers:
         runner, cache = self.runner, DynamicCache()
         device = runner.model.device
-        ids, mask = left_padded(wanted, runner.pad, device), left_mask(wanted, device)
-        runner.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache, 1)
+        ids, mask = left_padded([tokens], runner.pad, device), left_mask([tokens], device)
+        runner.forward(ids, mask, mask.cumsum(-1) - 1, cache, 1)
         layers: Any = cache.layers
-        return {
-            one: [(layer.keys[[row], :, -len(one) :], layer.values[[row], :, -len(one) :]) for layer in layers]
-            for row, one in enumerate(wanted)
-        }
+        return [(layer.keys, layer.values) for layer in layers]
 
 
 def _repeated(tensor: torch.Tensor, rows: int) -> torch.Tensor:

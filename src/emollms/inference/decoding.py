@@ -1,7 +1,7 @@
 """From a model to answers: greedily, by sampling, or as what the model expects."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -34,8 +34,9 @@ def decode(
     *,
     seed: int = 0,
     tolerance: float | None = None,
+    known: Container[str] = (),
 ) -> Iterator[Prediction]:
-    """The predictions for `rows`, as they come, in any order.
+    """The predictions for `rows`, as they come, in an order that `rows` alone decide.
 
     Args:
         engine: the model.
@@ -46,6 +47,7 @@ def decode(
             class, the expected score, the labels more probable than not, with their probabilities.
         seed: decides what is sampled.
         tolerance: instead of `TOLERANCE` or `LABEL_TOLERANCE`; 0 is exact, and slower.
+        known: ids of rows whose predictions are not wanted; the others get the same ones as without it, to the bit.
 
     Raises:
         UsageError: there is no such mode.
@@ -53,11 +55,12 @@ def decode(
     """
     if mode not in get_args(Mode):
         raise unknown("decoding mode", mode, get_args(Mode))
+    skip = {number for number, row in enumerate(rows) if row["id"] in known}
     if mode == "expectation":
-        yield from _expect(engine, task, rows, tolerance)
+        yield from _expect(engine, task, rows, tolerance, skip)
         return
     sampling = replace(RELEASE, seed=seed) if mode == "sample" else Sampling(max_new_tokens=answer_limit(task))
-    for number, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling):
+    for number, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling, skip):
         yield Prediction(str(rows[number]["id"]), said, None, seconds)
 
 
@@ -76,11 +79,13 @@ def expected_class(probabilities: Mapping[str, float]) -> float:
     return sum(int(number) * share for number, share in probabilities.items()) / total
 
 
-def _expect(engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | None) -> Iterator[Prediction]:
+def _expect(
+    engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | None, skip: Container[int]
+) -> Iterator[Prediction]:
     prompts = [str(row["prompt"]) for row in rows]
     asked = {key: tuple(_continuations(task, *key)) for key in map(_about, rows)}
     coarse = tolerance if tolerance is not None else _tolerance(task)
-    for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse):
+    for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse, skip):
         yield _prediction(task, rows[result.row], result)
 
 

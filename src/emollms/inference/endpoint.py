@@ -1,8 +1,9 @@
 """Any server that speaks OpenAI's protocol: completions, with log-probabilities where it gives them, and chat."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ _NO_SUCH_API = (400, 404, 405, 422, 501)
 
 class NoLogProbabilitiesError(EngineError):
     """A server that does not tell the log-probabilities of given answers."""
+
+
+AHEAD = 4
+"""For each worker, how many rows are under way or wait for one that comes before them."""
 
 
 class EndpointEngine:
@@ -76,12 +81,17 @@ class EndpointEngine:
             return False
         return True
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
-        """See `Engine.generate`."""
-        yield from self._each(len(prompts), lambda row: self._answer(prompts[row], sampling))
+    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
+        """See `Engine.generate`; a server forms its own batches, so that what is skipped is not sent."""
+        rows = (row for row in range(len(prompts)) if row not in skip)
+        yield from self._each(rows, lambda row: self._answer(prompts[row], sampling))
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        tolerance: float = 0.0,
+        skip: Container[int] = (),
     ) -> Iterator[Result[list[float]]]:
         """See `Engine.score`.
 
@@ -105,7 +115,7 @@ class EndpointEngine:
                     self._echoes = False
             return texttree.score(continuations[row], lambda begun: self._likeliest(text + begun), tolerance)
 
-        yield from self._each(len(prompts), scores)
+        yield from self._each((row for row in range(len(prompts)) if row not in skip), scores)
 
     def describe(self) -> EngineInfo:
         """See `Engine.describe`; a server does not tell which weights it holds."""
@@ -146,22 +156,24 @@ class EndpointEngine:
             return "chat"
         return "completions"
 
-    def _each(self, count: int, find: Callable[[int], Found]) -> Iterator[Result[Found]]:
-        """What `find` finds for each row, some rows at a time; the first error ends it."""
+    def _each(self, rows: Iterable[int], find: Callable[[int], Found]) -> Iterator[Result[Found]]:
+        """What `find` finds for each row, some rows at a time, in the order of `rows`; the first error ends it."""
 
         def timed(row: int) -> Result[Found]:
             start = time.perf_counter()
             return Result(row, find(row), time.perf_counter() - start)
 
-        rows = iter(range(count))
+        left = iter(rows)
         pool = ThreadPoolExecutor(self.workers, "emollms-endpoint")
         try:
-            waiting: set[Future[Result[Found]]] = {pool.submit(timed, row) for row in islice(rows, 2 * self.workers)}
+            # In order, so that a file of answers is the same each time; up to so many wait for a slow one before them.
+            waiting: deque[Future[Result[Found]]] = deque(
+                pool.submit(timed, row) for row in islice(left, AHEAD * self.workers)
+            )
             while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-                waiting |= {pool.submit(timed, row) for row in islice(rows, len(done))}
+                found = waiting.popleft().result()
+                waiting.extend(pool.submit(timed, row) for row in islice(left, 1))
+                yield found
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -1,7 +1,7 @@
 """What every engine does: two verbs, generate and score, and a description of itself for a run's manifest."""
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -85,19 +85,29 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """A model that answers prompts. Results come as they are ready, in any order."""
+    """A model that answers prompts.
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+    Results come batch by batch, in an order that the prompts alone decide. `skip` never changes a batch: one with any
+    prompt that is not skipped is computed whole, so that each prompt has the same neighbours, and its answer the same
+    bits, in a run that was interrupted and resumed.
+    """
+
+    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
         """The answer to each prompt, up to its first line break, stripped.
 
         Args:
             prompts: prompts as rows hold them; the engine frames them.
             sampling: how tokens are chosen.
+            skip: places of prompts whose answers are not wanted.
         """
         ...
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        tolerance: float = 0.0,
+        skip: Container[int] = (),
     ) -> Iterator[Result[list[float]]]:
         """The log-probability of each continuation: the sum over its tokens, of the prefix, with no end token.
 
@@ -107,6 +117,7 @@ class Engine(Protocol):
             tolerance: how coarse the scores may be. Continuations that begin alike and are n of the N of a row need
                 not be told apart where (their share of the probability) · n/N is no more than this: each then gets an
                 equal part. 0 tells all apart.
+            skip: places of prompts whose scores are not wanted.
 
         Raises:
             EngineError: the engine has no log-probabilities to give.

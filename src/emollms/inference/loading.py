@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import UsageError
+from emollms.inference.model_names import check_dtype, check_model
 from emollms.inference.smollm2 import resolve
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.framing import Template
@@ -40,7 +41,7 @@ def load(
     place = _device(device)
     numbers = _dtype(dtype, place)
     model = resolve(model)
-    check_folder(model)
+    check_model(model, revision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
         loaded = open_model(model, revision, numbers)
@@ -73,19 +74,6 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
     return str(found["base_model_name_or_path"]), found.get("revision")
 
 
-def check_folder(model: str) -> None:
-    """Tell a folder that is not there, or holds something else, before it is taken for a repository.
-
-    Raises:
-        UsageError: it is such a folder.
-    """
-    folder = Path(model)
-    if folder.is_dir() and not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
-        raise UsageError(f"{model} holds no model: config.json is missing")
-    if (folder.is_absolute() or model.startswith(".")) and not folder.is_dir():
-        raise UsageError(f"there is no folder {model}")
-
-
 def _device(name: str) -> torch.device:
     if name == "auto":
         found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -99,6 +87,5 @@ def _device(name: str) -> torch.device:
 def _dtype(name: str, device: torch.device) -> Any:
     if name == "auto":
         return torch.float32 if device.type == "cpu" else "auto"
-    if name not in ("float32", "bfloat16", "float16"):
-        raise UsageError(f"unknown dtype {name!r}; use auto, float32, bfloat16 or float16")
+    check_dtype(name)
     return getattr(torch, name)

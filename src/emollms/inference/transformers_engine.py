@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,7 +63,7 @@ class TransformersEngine:
                 else CausalRunner(model, self.codec.pad, max(1, self.batch_tokens // _PARTS))
             )
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
         """See `Engine.generate`."""
         ids = [self.codec.prompt(prompt) for prompt in prompts]
         self._check(ids, sampling.max_new_tokens)
@@ -73,10 +73,14 @@ class TransformersEngine:
                 state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling
             )
 
-        yield from self._run(ids, run, after=sampling.max_new_tokens, width=1, grows=True)
+        yield from self._run(ids, run, skip, after=sampling.max_new_tokens, width=1, grows=True)
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        tolerance: float = 0.0,
+        skip: Container[int] = (),
     ) -> Iterator[Result[list[float]]]:
         """See `Engine.score`."""
         found = [
@@ -90,7 +94,7 @@ class TransformersEngine:
         def run(state: State, batch: Batch) -> list[list[float]]:
             return tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
 
-        yield from self._run(ids, run, after=width, width=width)
+        yield from self._run(ids, run, skip, after=width, width=width)
 
     def describe(self) -> EngineInfo:
         """See `Engine.describe`."""
@@ -130,11 +134,12 @@ class TransformersEngine:
         self,
         ids: Sequence[Ids],
         run: Callable[[State, Batch], list[Found]],
+        skip: Container[int],
         after: int,
         width: int,
         grows: bool = False,
     ) -> Iterator[Result[Found]]:
-        """Read the prompts in batches, and give what `run` finds for each row."""
+        """Read the prompts in batches, and give what `run` finds for each row that is not skipped."""
         config = self.model.config.get_text_config()
         budget = Budget(
             tokens=self.batch_tokens,
@@ -144,6 +149,8 @@ class TransformersEngine:
         todo = list(plan(ids, budget, after, width, self.share and not self.codec.seq2seq, grows))[::-1]
         while todo:
             batch, start = todo.pop(), time.perf_counter()
+            if all(row in skip for row in batch.rows):
+                continue
             try:
                 with torch.inference_mode():
                     values = run(self._read(ids, batch), batch)
@@ -152,7 +159,8 @@ class TransformersEngine:
                 torch.cuda.empty_cache()
                 continue
             seconds = (time.perf_counter() - start) / len(batch.rows)
-            yield from (Result(row, value, seconds) for row, value in zip(batch.rows, values, strict=True))
+            found = zip(batch.rows, values, strict=True)
+            yield from (Result(row, value, seconds) for row, value in found if row not in skip)
 
     def _read(self, ids: Sequence[Ids], batch: Batch) -> State:
         cuts = list(zip(batch.rows, batch.shared, strict=True))

@@ -1,7 +1,7 @@
 """Offline vLLM: the fastest way on a GPU."""
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
@@ -58,35 +58,39 @@ class VllmEngine:
         shim = SimpleNamespace(config=config, generation_config=SimpleNamespace(eos_token_id=ends))
         self.codec = Codec(self.llm.get_tokenizer(), shim, template)
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[Result[str]]:
+    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
         """See `Engine.generate`."""
         params = self._vllm.SamplingParams(
             max_tokens=sampling.max_new_tokens, temperature=sampling.temperature, top_p=sampling.top_p,
             top_k=sampling.top_k, repetition_penalty=sampling.repetition_penalty, seed=sampling.seed,
             stop_token_ids=sorted(self.codec.ends),
         )  # fmt: skip
-        for first in range(0, len(prompts), self.batch_rows):
+        for rows in self._batches(len(prompts), skip):
             start = perf_counter()
-            ids = [self.codec.prompt(prompt) for prompt in prompts[first : first + self.batch_rows]]
-            outputs = self._ask(ids, params)
-            seconds = (perf_counter() - start) / len(ids)
-            for row, output in enumerate(outputs, first):
-                yield Result(row, self.codec.text(output.outputs[0].token_ids), seconds)
+            outputs = self._ask([self.codec.prompt(prompts[row]) for row in rows], params)
+            seconds = (perf_counter() - start) / len(rows)
+            for row, output in zip(rows, outputs, strict=True):
+                if row not in skip:
+                    yield Result(row, self.codec.text(output.outputs[0].token_ids), seconds)
 
     def score(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]], tolerance: float = 0.0
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        tolerance: float = 0.0,
+        skip: Container[int] = (),
     ) -> Iterator[Result[list[float]]]:
         """See `Engine.score`; of more than `FEW` candidates, those among the likeliest tokens are found."""
-        for first in range(0, len(prompts), self.batch_rows):
+        for rows in self._batches(len(prompts), skip):
             start = perf_counter()
-            some = prompts[first : first + self.batch_rows]
-            asked = continuations[first : first + self.batch_rows]
+            some, asked = [prompts[row] for row in rows], [continuations[row] for row in rows]
             found = [self.codec.candidates(self.codec.tail(one), tuple(c)) for one, c in zip(some, asked, strict=True)]
             ids = [self._before(one, candidates) for one, candidates in zip(some, found, strict=True)]
             many = any(len(candidates) > FEW for candidates in asked)
             values = self._step_by_step(ids, found, tolerance) if many else self._whole(ids, found)
             seconds = (perf_counter() - start) / len(some)
-            yield from (Result(row, value, seconds) for row, value in enumerate(values, first))
+            pairs = zip(rows, values, strict=True)
+            yield from (Result(row, value, seconds) for row, value in pairs if row not in skip)
 
     def describe(self) -> EngineInfo:
         """See `Engine.describe`."""
@@ -104,6 +108,13 @@ class VllmEngine:
     def close(self) -> None:
         """Let go of the model."""
         del self.llm
+
+    def _batches(self, count: int, skip: Container[int]) -> Iterator[range]:
+        """The rows that are handed over together; without those batches of which no row is wanted."""
+        for first in range(0, count, self.batch_rows):
+            rows = range(first, min(first + self.batch_rows, count))
+            if not all(row in skip for row in rows):
+                yield rows
 
     def _before(self, prompt: str, candidates: Candidates) -> list[int]:
         ids = self.codec.prompt(prompt)

@@ -52,6 +52,17 @@ class CollectionPlan:
         return steps + (["make it public"] if self.make_public else [])
 
 
+def check_texts(title: str, about: str | None) -> None:
+    """Make sure that the Hub takes a title, and a text under it.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if not title.strip() or len(title) > LONGEST_TITLE or len(about or "") > LONGEST_ABOUT:
+        limits = f"a title has 1 to {LONGEST_TITLE} characters, the text under it at most {LONGEST_ABOUT}"
+        raise UsageError(f"{limits}; make it shorter")
+
+
 class Collections:
     """The collections of an owner on the Hub that `HF_ENDPOINT` names.
 
@@ -77,9 +88,7 @@ class Collections:
             UsageError: a repo is not there, or there are several of its name; or a text is too long.
             EmollmsError: there are several collections of this title; or the Hub cannot be reached.
         """
-        if not title.strip() or len(title) > LONGEST_TITLE or len(about or "") > LONGEST_ABOUT:
-            limits = f"a title has 1 to {LONGEST_TITLE} characters, the text under it at most {LONGEST_ABOUT}"
-            raise UsageError(f"{limits}; make it shorter")
+        check_texts(title, about)
         wanted = list(dict.fromkeys(self._item(repo) for repo in repos))
         found = self._find(title)
         inside = {(item.item_type, item.item_id) for item in found.items} if found else set()

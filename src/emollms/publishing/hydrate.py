@@ -15,6 +15,8 @@ from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.catalogue import get_corpus, is_here
 from emollms.corpora.corpus import Corpus
 from emollms.errors import EmollmsError, UsageError
+from emollms.locations import check_free
+from emollms.progress import OnProgress, silent
 from emollms.publishing.checks import checked_files
 from emollms.publishing.idonly import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
 from emollms.repository.build import build
@@ -39,13 +41,14 @@ class Hydrated:
     differing: tuple[str, ...]
 
 
-def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
+def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgress = silent) -> Hydrated:
     """Build the data set that an id-only form stands for.
 
     Args:
         ids: the id-only form.
         out: the folder of the dataset repo; it appears when every row is right.
         root: the folder of the corpora; None for where they are on this machine.
+        on_progress: as for `build`.
 
     Raises:
         UsageError: `ids` is no id-only form, a corpus is missing, or `out` is there.
@@ -55,14 +58,13 @@ def hydrate(ids: Path, out: Path, root: Path | None = None) -> Hydrated:
     form = read_ids_manifest(ids)
     checked_files(ids, form.files, NAME)
     original = read_original(ids)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there; choose another --out")
+    check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
         folder = Path(name) / "built"
         corpora = _link_corpora(original, root, Path(name) / "corpora")
         _pretend_before(original, folder)
-        build(_settings(original), folder, original.version, corpora)
+        build(_settings(original), folder, original.version, corpora, on_progress=on_progress)
         rows = sum(_check_rows(count, ids, folder) for count in original.counts)
         differing = _check_files(original, ids, folder)
         move_in(folder, out)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emollms import __version__
 from emollms.errors import EmollmsError, UsageError
+from emollms.network import require_hub
 from emollms.publishing.card_reading import metadata_in
 from emollms.publishing.cards import README
 from emollms.publishing.model_files import ADAPTER
@@ -20,7 +21,7 @@ from emollms.repository.manifest import entry
 from emollms.tasks import TASKS, get_task, training_tasks
 from emollms.training.manifest import NAME as RUN
 
-CARRIED = ("__init__.py", "errors.py", "tasks.py", "py.typed", "prompts", "inference")
+CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "tasks.py", "py.typed", "prompts", "inference")
 """What of the package a Space carries, besides the instructions in English."""
 PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
 """What that part needs; the Hub adds gradio, in the version that the card names."""
@@ -49,6 +50,8 @@ def write_space(
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
         raise UsageError(f"{out} is there and holds no Space; choose another --out")
     repo, _, revision = model.partition("@")
+    wanted = [get_task(name).name for name in tasks]
+    require_hub()
     remote = Remote(repo, "model")
     state = remote.state()
     if state is None:
@@ -60,7 +63,7 @@ def write_space(
         revision=revision,
         title=title or f"{repo.split('/')[1]}: a demo",
         licence=licence or _licence(remote, revision, there),
-        tasks=[get_task(name).name for name in tasks] or _tasks(remote, revision, there),
+        tasks=wanted or _tasks(remote, revision, there),
         files=[],
         made_with=__version__,
     )

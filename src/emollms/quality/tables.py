@@ -8,8 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from emollms.errors import UsageError
-from emollms.tables.files import Dialect, Warn, has_table_suffix, no_warning, table_file
+from emollms.errors import EmollmsError, UsageError
+from emollms.locations import HubRepo, hub_repo
+from emollms.network import hub_problem, use_cache_alone
+from emollms.tables.files import Dialect, Warn, no_warning, table_file
 from emollms.tables.read import read_table
 
 MANIFEST = "manifest.json"
@@ -60,40 +62,40 @@ def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_war
     Raises:
         UsageError: there is no such thing, it is empty, or it cannot be read.
         SourceError: a row of a file is broken; the message tells file and line.
+        EmollmsError: it is on the Hub, which cannot be asked, and the local cache does not have it.
     """
     path = Path(name)
     if path.exists() and not path.is_dir():
         return DataSet(name, {"train": read_table(table_file(path, dialect), warn)})
-    if not path.is_dir() and not _may_be_repo(name):
-        raise UsageError(f"there is no file {name}, and no folder of this name")
-    return _load(name, path.is_dir(), dialect, warn)
+    named = None if path.is_dir() else hub_repo(name, "a file, nor a folder,")
+    return _load(name, named, dialect, warn)
 
 
-def _may_be_repo(name: str) -> bool:
-    """Whether a name that is nothing here may be a repo of the Hub: `OWNER/NAME`, not a path or the name of a table."""
-    repo = name.partition("@")[0]
-    return repo.count("/") <= 1 and not repo.startswith((".", "/", "~")) and not has_table_suffix(repo)
-
-
-def _load(name: str, here: bool, dialect: Dialect | None, warn: Warn) -> DataSet:
-    """A folder, or a repo of the Hub."""
+def _load(name: str, named: HubRepo | None, dialect: Dialect | None, warn: Warn) -> DataSet:
+    """A folder, or a repo of the Hub; of the latter what is in the local cache, where the Hub cannot be asked."""
+    problem = hub_problem() if named else None
+    if problem:
+        use_cache_alone(problem)
     from datasets import Dataset, disable_progress_bars, load_dataset, load_dataset_builder
     from datasets.exceptions import DatasetGenerationError
 
     disable_progress_bars()
-    repo, _, revision = (name, "", "") if here else name.partition("@")
+    repo, revision = (named.repo, named.revision) if named else (name, None)
     try:
-        builder = load_dataset_builder(repo, revision=revision or None)
+        builder = load_dataset_builder(repo, revision=revision)
         if type(builder).__module__.rpartition(".")[2] in _READ_HERE:
             return DataSet(name, _read_files(builder, dialect, warn))
-        found = load_dataset(repo, revision=revision or None)
-        built = _is_built(Path(name) / MANIFEST, Path(name) / REPORT) if here else _is_built(*_of_repo(repo, revision))
+        found = load_dataset(repo, revision=revision)
+        built = _is_built(*(_of_repo(repo, revision) if named else (Path(name) / MANIFEST, Path(name) / REPORT)))
     except StopIteration:  # what `datasets` raises of an empty file
         raise UsageError(f"{name} is empty") from None
     except (DatasetGenerationError, FileNotFoundError, ConnectionError, ValueError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+        if problem:
+            raise EmollmsError(f"{named} is neither here nor in the local cache, and {problem}") from None
+        reason = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
         raise UsageError(f"{name} cannot be read as a data set: {reason}") from None
-    return DataSet(name, {split: _arrow(rows) for split, rows in found.items() if isinstance(rows, Dataset)}, built)
+    splits = {split: rows.with_format("arrow")[:] for split, rows in found.items() if isinstance(rows, Dataset)}
+    return DataSet(name, splits, built)
 
 
 def _read_files(builder: Any, dialect: Dialect | None, warn: Warn) -> dict[str, pa.Table]:
@@ -122,7 +124,7 @@ def _shown(name: str) -> str:
     return name.removeprefix("hf://datasets/")
 
 
-def _of_repo(repo: str, revision: str) -> tuple[Path | None, Path | None]:
+def _of_repo(repo: str, revision: str | None) -> tuple[Path | None, Path | None]:
     """Copies of the files of a repo that tell who made it."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
@@ -130,7 +132,7 @@ def _of_repo(repo: str, revision: str) -> tuple[Path | None, Path | None]:
     found: list[Path | None] = []
     for name in (MANIFEST, REPORT):
         try:
-            found.append(Path(hf_hub_download(repo, name, repo_type="dataset", revision=revision or None)))
+            found.append(Path(hf_hub_download(repo, name, repo_type="dataset", revision=revision)))
         except EntryNotFoundError:
             found.append(None)
     return found[0], found[1]
@@ -148,10 +150,6 @@ def _object_of(path: Path | None) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _arrow(rows: object) -> pa.Table:
-    return rows.with_format("arrow")[:]  # type: ignore[attr-defined]
 
 
 def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:

@@ -5,6 +5,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.progress import OnProgress, silent
 from emollms.quality.gate.report import GateFailed
 from emollms.repository.draft import bring_back, draft, keep_failed, move_in
 from emollms.repository.manifest import NAME as MANIFEST
@@ -29,7 +30,12 @@ class Build:
 
 
 def build(
-    settings: Settings, out: Path, version: str = "1.0.0", root: Path | None = None, validate: bool = True
+    settings: Settings,
+    out: Path,
+    version: str = "1.0.0",
+    root: Path | None = None,
+    validate: bool = True,
+    on_progress: OnProgress = silent,
 ) -> Build:
     """Build a data set.
 
@@ -40,6 +46,7 @@ def build(
         root: the folder of the corpora; None for where they are on this machine.
         validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
             data; benchmarks of the other parts leave it out.
+        on_progress: called with what is done, and with the texts that are read, and then written.
 
     Raises:
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
@@ -51,7 +58,7 @@ def build(
     bring_back(out)
     before = _standing(out, settings, version)
     with draft(out) as folder:
-        pipeline = Pipeline(settings, folder, root, validate)
+        pipeline = Pipeline(settings, folder, root, validate, on_progress)
         try:
             manifest = pipeline.run(version, before)
         except GateFailed as failure:

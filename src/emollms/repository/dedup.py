@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from emollms.errors import UsageError
+from emollms.locations import check_free
+from emollms.progress import OnProgress, silent
 from emollms.quality.duplicates.contamination import ReferenceIndex
 from emollms.quality.duplicates.normalise import has_text, normalise
 from emollms.quality.duplicates.pairs import Search
@@ -54,7 +55,7 @@ class Deduplicated:
 
 def deduplicate(
     name: str, out: Path, against: str | None = None, policy: Policy = "flag", search: Search | None = None,
-    column: str = "text", dialect: Dialect | None = None, warn: Warn = no_warning,
+    column: str = "text", dialect: Dialect | None = None, warn: Warn = no_warning, on_progress: OnProgress = silent,
 ) -> Deduplicated:  # fmt: skip
     """Screen a data set and write what stays.
 
@@ -71,17 +72,22 @@ def deduplicate(
         column: the column of texts, in both; in what `emollms build` made it is `text`.
         dialect: how text files are written, where their suffix does not say it.
         warn: is told what was read, and may be meant otherwise.
+        on_progress: called with what is done.
 
     Raises:
         UsageError: a data set cannot be read, or `out` is there already.
         SourceError: a row of a file is broken; the message tells file and line.
     """
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is there already; choose another --out")
+    check_free(out)
+    on_progress(f"reading {name}", 0, None)
     data = read_data_set(name, dialect, warn)
+    if against:
+        on_progress(f"reading {against}", 0, None)
     benchmark = as_texts(read_data_set(against, dialect, warn), column) if against else None
     texts, unit = _units(data, as_texts(data, column))
+    on_progress(f"comparing {texts.num_rows:,} texts", 0, None)
     found = screen(texts, benchmark, policy, search)
+    on_progress("writing", 0, None)
     with draft(out) as folder:
         done = _write(folder, data, found, unit)
         move_in(folder, out)

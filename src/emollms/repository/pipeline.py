@@ -20,6 +20,7 @@ from emollms.corpora.catalogue import folder as corpus_folder
 from emollms.corpora.corpus import Corpus
 from emollms.corpora.source import LeftOut, Source
 from emollms.errors import EmollmsError
+from emollms.progress import OnProgress, silent
 from emollms.quality.duplicates.screening import PAIR_SCHEMA
 from emollms.quality.sensitive.find import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
@@ -45,6 +46,7 @@ from emollms.repository.writer import TableWriter, one_table
 from emollms.tasks import get_task
 
 LEFT_OUT_AT_ONCE = 10_000
+TEXTS_PER_UPDATE = 1_000
 PAIRS_TO_CHOOSE_FROM = 100
 
 
@@ -56,13 +58,17 @@ class Pipeline:
         folder: the draft.
         root: the folder of the corpora; None for where they are on this machine.
         validate: whether the data is held against its suite before the manifest is written.
+        on_progress: called with what is done, and with the texts that are read, and then written.
 
     Attributes:
         seconds: wall time by part.
     """
 
-    def __init__(self, settings: Settings, folder: Path, root: Path | None, validate: bool) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, root: Path | None, validate: bool, on_progress: OnProgress = silent
+    ) -> None:
         self.settings, self.folder, self.root, self.validate = settings, folder, root, validate
+        self.on_progress, self.texts = on_progress, 0
         self.seconds: dict[str, float] = {}
         self.store = ExampleStore(folder / "examples")
         self.filters = no_filters()
@@ -108,6 +114,9 @@ class Pipeline:
         left_out: Counter[str] = Counter()
         for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
             self.store.add(corpus.meta.name, example)
+            self.texts += 1
+            if self.texts % TEXTS_PER_UPDATE == 0:
+                self.on_progress(f"reading {corpus.meta.name}", self.texts, None)
             if len(source.left_out) >= LEFT_OUT_AT_ONCE:
                 self._reject(source, rejected, left_out)
         self._reject(source, rejected, left_out)
@@ -125,6 +134,7 @@ class Pipeline:
         """Near-duplicates: pairs into `duplicates.parquet`, what is dropped into `rejected.parquet`."""
         if self.settings.profile == "paper":
             return
+        self.on_progress("comparing texts", 0, None)
         from emollms.repository.screening import screen_store  # compiles kernels: only where something is screened
 
         self.filters = screen_store(self.store, self.settings, self.root)
@@ -137,6 +147,7 @@ class Pipeline:
     def write_rows(self) -> None:
         """The rows of each task and split into its table."""
         self._check_something_is_left()
+        written = 0
         for group in self.store.groups():
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
@@ -148,6 +159,8 @@ class Pipeline:
                         table.write(rows)
                     with self._timed("describing"):
                         statistics.add(examples, rows)
+                    written += examples.num_rows
+                    self.on_progress(f"writing {'/'.join(group)}", written, self.texts)
             self.tables[group] = table
 
     def _check_something_is_left(self) -> None:
@@ -202,7 +215,10 @@ class Pipeline:
         """
         from emollms.repository.validation import enforce  # great-expectations takes two seconds to import
 
-        enforce(self.folder, manifest)
+        def on_progress(label: str, done: int, total: int | None) -> None:
+            self.on_progress(f"{label}, {done} of {total}", 0, None)
+
+        enforce(self.folder, manifest, on_progress=on_progress)
 
     def _manifest(self, version: str, before: Manifest | None, sources: list[SourceEntry]) -> Manifest:
         settings = self.settings

@@ -1,11 +1,10 @@
 """A dataset repo, whether in a folder or on the Hub."""
 
-import re
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
-
-_REPO = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+from emollms.locations import HubRepo, hub_repo
+from emollms.network import hub_problem
 
 
 def local_copy(target: str) -> Path:
@@ -22,23 +21,26 @@ def local_copy(target: str) -> Path:
         return Path(target)
     if Path(target).exists():
         raise UsageError(f"{target} is a file; a data set is a folder that `emollms build` wrote, or a repo on the Hub")
-    found = _REPO.fullmatch(target)
-    if not found:
-        raise UsageError(f"{target} is neither a folder, nor a corpus, nor a repo on the Hub (OWNER/NAME@REVISION)")
-    return _download(found["repo"], found["revision"])
+    return _download(hub_repo(target, "a folder, nor a corpus,"))
 
 
-def _download(repo: str, revision: str | None) -> Path:
-    """What a check of a data set needs of a repo: the manifest and the rows."""
+def _download(named: HubRepo) -> Path:
+    """What a check of a data set needs of a repo: the manifest and the rows; from the cache where the Hub is away."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    where = f"{repo}@{revision}" if revision else repo
+    problem = hub_problem()
     try:
         folder = snapshot_download(
-            repo, repo_type="dataset", revision=revision, allow_patterns=["manifest.json", "data/*"]
+            named.repo,
+            repo_type="dataset",
+            revision=named.revision,
+            allow_patterns=["manifest.json", "data/*"],
+            local_files_only=problem is not None,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if problem:
+            raise EmollmsError(f"{named} is neither here nor in the local cache, and {problem}") from None
         reason = str(error).strip().splitlines()[0]
-        raise EmollmsError(f"{where} cannot be had: {reason}; no folder of this name is here") from None
+        raise EmollmsError(f"{named} cannot be had: {reason}; no folder of this name is here") from None
     return Path(folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emollms.corpora.catalogue import get_corpus
 from emollms.corpora.corpus import Profile
+from emollms.progress import OnProgress, silent
 from emollms.quality.gate.check import gate
 from emollms.quality.gate.report import GateFailed, GateReport, Subject
 from emollms.quality.gate.tables import FolderTables
@@ -15,25 +16,30 @@ from emollms.repository.manifest import Manifest, read_manifest
 from emollms.repository.specs import DATA_SETS, Settings
 
 
-def enforce(folder: Path, manifest: Manifest, benchmark: Path | None = None) -> GateReport:
+def enforce(
+    folder: Path, manifest: Manifest, benchmark: Path | None = None, on_progress: OnProgress = silent
+) -> GateReport:
     """Check a data set, and refuse it where it falls short; arguments as for `check`.
 
     Raises:
         GateFailed: an expectation failed, and not in the way that is known; it names the first rows.
     """
-    report = check(folder, manifest, benchmark)
+    report = check(folder, manifest, benchmark, on_progress)
     if not report.success:
         raise GateFailed(report)
     return report
 
 
-def check(folder: Path, manifest: Manifest | None = None, benchmark: Path | None = None) -> GateReport:
+def check(
+    folder: Path, manifest: Manifest | None = None, benchmark: Path | None = None, on_progress: OnProgress = silent
+) -> GateReport:
     """Hold a data set against the suite that its manifest names.
 
     Args:
         folder: the dataset repo, finished or still a draft.
         manifest: its manifest, where it is not written yet.
         benchmark: a repo of test texts that must not be among those for training.
+        on_progress: called with the expectations that are checked.
 
     Raises:
         UsageError: there is no manifest, or no suite for such a data set.
@@ -41,31 +47,34 @@ def check(folder: Path, manifest: Manifest | None = None, benchmark: Path | None
     """
     manifest = manifest or read_manifest(folder)
     tables = FolderTables(folder, manifest.settings.get("wordings") == "all", benchmark)
-    return gate(_subject(manifest, benchmark is not None), tables)
+    return gate(_subject(manifest, benchmark is not None), tables, on_progress)
 
 
-def check_corpus(name: str, root: Path | None = None, profile: Profile = "release") -> GateReport:
+def check_corpus(
+    name: str, root: Path | None = None, profile: Profile = "release", on_progress: OnProgress = silent
+) -> GateReport:
     """Hold a source corpus, as it is read, against its suite.
 
     Args:
         name: the corpus.
         root: the folder of the corpora; None for where they are on this machine.
         profile: the profile in which it is read.
+        on_progress: called with the expectations that are checked.
 
     Raises:
         UsageError: there is no such corpus, no suite for it, or its files are missing.
         SourceError: a raw file is not what the corpus says.
     """
     corpus = get_corpus(name)
-    return check_tables(name, CorpusTables(corpus, root, profile))
+    return check_tables(name, CorpusTables(corpus, root, profile), on_progress)
 
 
-def check_tables(name: str, tables: CorpusTables) -> GateReport:
+def check_tables(name: str, tables: CorpusTables, on_progress: OnProgress = silent) -> GateReport:
     """Hold the tables of a corpus against its suite; as `check_corpus`, for tables that are at hand."""
     meta = tables.corpus.meta
     facts = {"languages": list(meta.languages), "corpora": [meta.name]}
     subject = Subject(f"corpora/{name}", meta.title, meta.version, tables.profile, True, facts, {})
-    return gate(subject, tables)
+    return gate(subject, tables, on_progress)
 
 
 def _subject(manifest: Manifest, has_benchmark: bool) -> Subject:

@@ -1,6 +1,7 @@
 """The folder of a run: one run at a time, the same settings each time it is taken up again, nothing half-made in it."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,3 +66,13 @@ def move_in(draft: Path, place: Path) -> None:
     """Put a folder that is whole in its place."""
     shutil.rmtree(place, ignore_errors=True)
     draft.rename(place)
+
+
+def check_shard_size(size: str) -> None:
+    """Make sure that the largest size of a file of weights is one, such as `2GB`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not re.fullmatch(r"[1-9]\d*[KMGT]B", size):
+        raise UsageError(f"--shard-size {size!r} is no size; give a number and KB, MB, GB or TB, such as 2GB")

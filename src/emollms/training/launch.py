@@ -32,15 +32,23 @@ def launched(recipe: Recipe) -> int | None:
     Raises:
         UsageError: there are no such settings.
     """
+    command = launcher(recipe)
+    return None if command is None else run_until_asked([*command, "-m", "emollms", *sys.argv[1:]])
+
+
+def launcher(recipe: Recipe) -> list[str] | None:
+    """The command that starts the processes of a recipe; None where this process is to do the work itself.
+
+    Raises:
+        UsageError: there are no such settings, or what they need is not installed.
+    """
     processes = recipe.values.get("processes", 1)
     settings = recipe.values.get("accelerate")
     if "LOCAL_RANK" in os.environ or (settings is None and processes == 1):
         return None
     if not isinstance(processes, int) or processes < 1:
         raise UsageError(f"{recipe.where('processes')}: processes is {processes!r}; give a whole number from 1")
-    command = _command(str(settings) if settings is not None else None, processes)
-    module = [*command, "-m", "emollms", *sys.argv[1:]]
-    return run_until_asked(module)
+    return _command(str(settings) if settings is not None else None, processes)
 
 
 def run_until_asked(command: Sequence[str]) -> int:

@@ -1,6 +1,5 @@
 """From a finished run to a model that stands alone: an adapter goes into its base, and what is written is checked."""
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from transformers import AutoConfig
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.repository.draft import draft, move_in
 from emollms.training.disk import check_space, model_size
+from emollms.training.folder import check_shard_size
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 from emollms.training.merge_base import load_adapter, load_base, load_tokenizer, load_weights
 from emollms.training.merge_checks import Answers, answers, check_same, check_tokenizer
@@ -67,7 +67,7 @@ def merge(
     """
     if dtype not in ("auto", *DTYPES):
         raise unknown("dtype", dtype, ("auto", *DTYPES))
-    _check_size(shard_size)
+    check_shard_size(shard_size)
     manifest = read_run(run)
     tokenizer = load_tokenizer(run / MODEL)
     if out.exists():
@@ -151,8 +151,3 @@ def _already(run: Path, out: Path, dtype: str) -> Merged:
         raise UsageError(f"{out} holds this run's model in {found}, not {dtype}; choose another --out, or remove it")
     files = sorted(path.name for path in out.glob("*.safetensors"))
     return Merged(found, 0, files, 0.0, already=True)
-
-
-def _check_size(shard_size: str) -> None:
-    if not re.fullmatch(r"[1-9]\d*[KMGT]B", shard_size):
-        raise UsageError(f"--shard-size {shard_size!r} is no size; give a number and KB, MB, GB or TB, such as 2GB")

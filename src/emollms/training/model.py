@@ -15,7 +15,7 @@ from transformers import (
 from trl.trainer.utils import get_quantization_config
 
 from emollms.errors import UsageError
-from emollms.inference.loading import check_folder
+from emollms.inference.model_names import check_model
 from emollms.inference.smollm2 import resolve
 from emollms.training.parsing import Parsed
 
@@ -44,8 +44,8 @@ def load_model(parsed: Parsed) -> Loaded:
         UsageError: it cannot be loaded, or is of another kind than the recipe says.
     """
     name = resolve(str(parsed.model.model_name_or_path))
-    check_folder(name)
     revision = None if parsed.model.model_revision == "main" else parsed.model.model_revision
+    check_model(name, revision)
     precision = _precision(parsed)
     attention = parsed.model.attn_implementation or best_attention(parsed.training.device, precision)
     try:

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
@@ -21,6 +20,7 @@ from trl.trainer.utils import get_peft_config
 from emollms.errors import UsageError, shorten, unknown
 from emollms.training.arguments import TuningArguments
 from emollms.training.families import architecture
+from emollms.training.fields import family_of, unknown_key
 from emollms.training.manifest import Method
 from emollms.training.recipe import Recipe
 
@@ -108,7 +108,7 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
     Raises:
         UsageError: a key is unknown, a value is wrong, or settings do not go together.
     """
-    kind = SFTConfig if architecture(_family(recipe)) == "causal" else Seq2SeqConfig
+    kind = SFTConfig if architecture(family_of(recipe)) == "causal" else Seq2SeqConfig
     types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
     values = _checked(recipe, types)
     values, notes = _fitted(values, device)
@@ -123,19 +123,6 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
         return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), notes)
 
 
-def _family(recipe: Recipe) -> str:
-    for key in ("family", "model_name_or_path"):
-        if not isinstance(recipe.values.get(key), str):
-            raise UsageError(
-                f"{recipe.where(key)}: {key} is missing; a recipe names its model, and its family, as text"
-            )
-    try:
-        architecture(family := str(recipe.values["family"]))
-    except UsageError as error:
-        raise UsageError(f"{recipe.where('family')}: {error}") from None
-    return family
-
-
 def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
     """The values, each as the type of its field."""
     hints = {
@@ -145,7 +132,9 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
     checked = {}
     for key, value in recipe.values.items():
         if key not in hints:
-            raise UsageError(f"{recipe.where(key)}: {_unknown_key(key, hints, recipe)}")
+            kinds = {"causal": SFTConfig.__dataclass_fields__, "seq2seq": Seq2SeqConfig.__dataclass_fields__}
+            problem = unknown_key(key, hints, kinds, str(recipe.values["family"]))
+            raise UsageError(f"{recipe.where(key)}: {problem}")
         if key in _REFUSED and value not in (None, False):
             raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_REFUSED[key]}")
         try:
@@ -162,21 +151,6 @@ def _check_size(key: str, value: Any) -> None:
         raise ValueError(f"give 1 or more, not {value}")
     if key in _ABOVE_ZERO and not value > 0:
         raise ValueError(f"give a number above 0, not {value}")
-
-
-def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
-    if key in SFTConfig.__dataclass_fields__:
-        return f"{key} is for decoders, and {recipe.values['family']} is a family of encoder-decoders; leave it out"
-    if key in Seq2SeqConfig.__dataclass_fields__:
-        return f"{key} is for encoder-decoders, and {recipe.values['family']} is a family of decoders; leave it out"
-    near = get_close_matches(key, known, n=3, cutoff=0.6)
-    near = [name for name in near if name.split("_")[0] == key.split("_")[0]] or near
-    hint = (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "keys are the fields of TuningArguments of this package, SFTConfig and ModelConfig of TRL"
-    )
-    return f"unknown key {key!r}; {hint}"
 
 
 def _as_type(value: object, hint: Any, choices: list[str] | None) -> Any:

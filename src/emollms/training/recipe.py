@@ -83,7 +83,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         UsageError: there is no such recipe, or it or an override is broken.
     """
-    name, path = _find(name_or_path)
+    name, path = find_recipe(name_or_path)
     try:
         raw = path.read_bytes()
         text = raw.decode("utf-8")
@@ -110,7 +110,12 @@ def _below(root: Path, path: Path) -> str:
     return path.relative_to(root).with_suffix("").as_posix()
 
 
-def _find(name_or_path: str) -> tuple[str, Path]:
+def find_recipe(name_or_path: str) -> tuple[str, Path]:
+    """The name of a recipe among those that come with the package, or its path as it is given, and its file.
+
+    Raises:
+        UsageError: there is no such recipe.
+    """
     recipes = find_recipes()
     if name_or_path in recipes:
         return name_or_path, recipes[name_or_path]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from emollms.progress import OnProgress, silent
 from emollms.quality.gate.distributions import distributions
 from emollms.quality.gate.engine import Answer, Question, ask
 from emollms.quality.gate.plan import Job, plan
@@ -15,7 +16,7 @@ from emollms.quality.gate.suites import Expectation, known_issues, load_suite
 from emollms.quality.gate.tables import Tables
 
 
-def gate(subject: Subject, tables: Tables) -> GateReport:
+def gate(subject: Subject, tables: Tables, on_progress: OnProgress = silent) -> GateReport:
     """Hold tables against the suite of what they are.
 
     Where a file has other columns than it should, nothing else is looked at.
@@ -28,10 +29,11 @@ def gate(subject: Subject, tables: Tables) -> GateReport:
     suite = load_suite(subject.suite)
     parts = list(dict.fromkeys([*subject.counts, *tables.parts()]))
     jobs = list(plan(suite, subject, parts))
-    checks = _run([job for job in jobs if job.expectation.table == "files"], tables, parts)
+    checks = _run([job for job in jobs if job.expectation.table == "files"], tables, parts, on_progress)
     if any(check.status == "failed" for check in checks):
         return GateReport(subject, tuple(checks), (), perf_counter() - start)
-    checks += _run([job for job in jobs if job.question and job.expectation.table != "files"], tables, parts)
+    others = [job for job in jobs if job.question and job.expectation.table != "files"]
+    checks += _run(others, tables, parts, on_progress)
     checks += [_not_applicable(job) for job in jobs if not job.question]
     order = [one.name for one in suite.expectations]
     checks = sorted(_with_known(checks, subject), key=lambda check: order.index(check.name))
@@ -41,17 +43,20 @@ def gate(subject: Subject, tables: Tables) -> GateReport:
     return GateReport(subject, tuple(checks), tuple(shown), perf_counter() - start)
 
 
-def _run(jobs: Sequence[Job], tables: Tables, everything: Sequence[Part]) -> list[Check]:
+def _run(jobs: Sequence[Job], tables: Tables, everything: Sequence[Part], on_progress: OnProgress) -> list[Check]:
     """Ask together what is asked of the same rows, and put together what was asked of several frames."""
     groups: dict[tuple[str, tuple[Part, ...]], list[Job]] = {}
     for job in jobs:
         groups.setdefault((job.expectation.table, job.parts), []).append(job)
-    checks = []
+    checks: list[Check] = []
+    done = 0
     for (table, parts), group in groups.items():
         questions = [job.question for job in group if job.question]
         for place, answers in _answers(table, parts, questions, tables).items():
             for job, several in zip(group, zip(*answers, strict=True), strict=True):
                 checks.append(_judged(job.expectation, place or _scope(parts, everything), several))
+        done += len(group)
+        on_progress("checking expectations", done, len(jobs))
     return checks
 
 

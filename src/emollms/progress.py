@@ -1,0 +1,10 @@
+"""How work that takes long tells its caller how far it is; the command line shows it (`emollms.cli.progress`)."""
+
+from collections.abc import Callable
+
+OnProgress = Callable[[str, int, int | None], None]
+"""Takes what is worked on, how much of it is done, and how much there is to do (None where that is unknown)."""
+
+
+def silent(label: str, done: int, total: int | None) -> None:
+    """Tell nobody."""
