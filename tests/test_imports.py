@@ -9,8 +9,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "tasks", "prompts", "corpora", "quality", "repository", "inference", "evaluation", "training",
-    "annotation", "publishing", "cli",
+    "errors", "tasks", "bfloat16", "hardware", "prompts", "corpora", "quality", "repository", "inference", "evaluation",
+    "training", "annotation", "publishing", "cli",
 )  # fmt: skip
 DATA_SIDE = ("tasks", "prompts", "corpora", "quality", "repository", "publishing")
 

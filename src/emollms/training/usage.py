@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from emollms.hardware import peak_memory
 from emollms.training.energy import EnergyMeter
-from emollms.training.hardware import peak_memory
 
 NAME = "usage.json"
 
