@@ -86,7 +86,7 @@ def _further(parsed: Parsed, rows: int, steps: int, costs: Costs) -> float:
     tuning = parsed.tuning
     schedule = Schedule(parsed.training, rows, planned=steps)
     limit = validation_limit(schedule, tuning.selection_rows, tuning.selection_share, costs.tasks)
-    evaluations = schedule.evaluations(steps) * costs.row * limit
+    evaluations = schedule.evaluations(steps) * (costs.evaluation + costs.row * limit)
     redrawn = schedule.epochs * costs.epoch if schedule.epochs > 1 else 0.0
     return evaluations + schedule.checkpoints(steps) * costs.checkpoint + redrawn
 

@@ -43,7 +43,7 @@ class AnswerLoss:
         self, *, sampler: Sampler[int], table: NumberTable, error_weight: float, look: Look | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.sampler, self._error_weight, self._look = sampler, error_weight, look
+        self.sampler, self.look, self._error_weight = sampler, look, error_weight
         self._table = table.to(cast(Any, self).args.device)
         self.model_accepts_loss_kwargs = True  # so that the answers' tokens of all processes and sub-steps are counted
 
@@ -94,9 +94,9 @@ class AnswerLoss:
         """The loss on the validation rows, and with `look` their scores, the mean of which is `eval_metric`."""
         trainer = cast(Any, self)
         output = cast(Any, super()).evaluation_loop(*arguments, **options)
-        if self._look is not None:
+        if self.look is not None:
             with trainer.compute_loss_context_manager():
-                output.metrics.update({f"eval_{name}": value for name, value in self._look(trainer).items()})
+                output.metrics.update({f"eval_{name}": value for name, value in self.look(trainer).items()})
         return output
 
 

@@ -24,12 +24,13 @@ from transformers.trainer_utils import SaveStrategy
 
 from emollms.evaluation.data import EvaluationData
 from emollms.hardware import default_device
-from emollms.training.data import TrainingRows
+from emollms.training.data import TrainingRows, validation_tokens
 from emollms.training.disk import checkpoint_size
 from emollms.training.parsing import Parsed, parse
 from emollms.training.prepare import Prepared, prepare, sampler_for
 from emollms.training.recipe import Recipe
 from emollms.training.schedule import LEAST_ROWS, Schedule
+from emollms.training.selection import look
 from emollms.training.stop import any_process
 
 _WARM_UP = 2
@@ -51,7 +52,8 @@ class Costs:
 
     Args:
         token: for a token of a training step, padding included.
-        row: for an evaluation of one validation row of each task.
+        evaluation: for an evaluation, however few rows it has.
+        row: for one validation row more of each task in it.
         checkpoint: for a checkpoint.
         epoch: for the rows of an epoch, where more than the first are needed.
         tasks: no seconds, but how many tasks are evaluated.
@@ -59,6 +61,7 @@ class Costs:
     """
 
     token: float
+    evaluation: float
     row: float
     checkpoint: float
     epoch: float
@@ -101,9 +104,11 @@ def _try(recipe: Recipe, parsed: Parsed, data: EvaluationData, out: Path, second
     tokens = sum(tokens_of(ready.rows, trial, step) for step in steps[_WARM_UP : _WARM_UP + pace.timed])
     size = checkpoint_size(trainer.model, str(trainer.args.optim))
     checkpoint = size / _bytes_a_second(out) if trainer.args.process_index == 0 else inf
+    evaluation, row = _evaluation_seconds(ready, data)
     costs = Costs(
         token=pace.seconds / tokens,
-        row=_evaluation_seconds(ready),
+        evaluation=evaluation,
+        row=row,
         checkpoint=checkpoint,
         epoch=ready.draw_seconds,
         tasks=len(ready.validation),
@@ -198,13 +203,25 @@ def tokens_of(rows: TrainingRows, parsed: Parsed, step: Rows) -> int:
     return sum(len(batch) * int(batch.max()) for batch in batches)
 
 
-def _evaluation_seconds(ready: Prepared) -> float:
-    """Seconds for one row of each task; 0 where nothing is evaluated."""
+def _evaluation_seconds(ready: Prepared, data: EvaluationData) -> tuple[float, float]:
+    """Seconds for an evaluation, and for one more row of each task in it; 0 where nothing is evaluated."""
     if ready.trainer.eval_dataset is None:
-        return 0.0
+        return 0.0, 0.0
+    rows = max(map(len, ready.validation.values()))
+    few, many = (_evaluate(ready, data, count) for count in (1, rows))
+    row = max(0.0, many - few) / max(1, rows - 1)
+    return max(0.0, few - row), row
+
+
+def _evaluate(ready: Prepared, data: EvaluationData, count: int) -> float:
+    """Seconds for an evaluation of so many rows of each task."""
+    rows = {name: some[:count] for name, some in ready.validation.items()}
+    tokens = validation_tokens(data, ready.codec, rows, ready.rows.trees.copy())
+    if ready.trainer.look is not None:
+        ready.trainer.look = look(rows, ready.loaded.tokenizer, ready.codec.template)
     begin = time.monotonic()
-    ready.trainer.evaluate()
-    return (time.monotonic() - begin) / max(map(len, ready.validation.values()))
+    ready.trainer.evaluate(tokens)
+    return time.monotonic() - begin
 
 
 def _bytes_a_second(folder: Path) -> float:
