@@ -34,10 +34,10 @@ from emollms.training.selection import look
 from emollms.training.stop import any_process
 
 _WARM_UP = 2
-"""Steps that are not timed: kernels are compiled, and memory is taken."""
+"""The most steps that are not timed: kernels are compiled, and memory is taken. One is enough where it takes long."""
 _LEAST, _MOST = 3, 16
 """At least and at most so many steps are timed."""
-_ENOUGH, _TOO_MUCH = 0.04, 0.15
+_ENOUGH, _TOO_MUCH = 0.04, 0.12
 """Fractions of the minutes: after the first no more steps are timed than the least, after the second none."""
 _WRITTEN = 64 * 2**20
 """Bytes that are written to see how fast the disk is."""
@@ -101,7 +101,7 @@ def _try(recipe: Recipe, parsed: Parsed, data: EvaluationData, out: Path, second
     trainer.add_callback(pace)
     trainer.args.max_steps, trainer.args.eval_strategy = len(steps), IntervalStrategy.NO
     trainer.train()
-    tokens = sum(tokens_of(ready.rows, trial, step) for step in steps[_WARM_UP : _WARM_UP + pace.timed])
+    tokens = sum(tokens_of(ready.rows, trial, step) for step in steps[pace.first : pace.first + pace.timed])
     size = checkpoint_size(trainer.model, str(trainer.args.optim))
     checkpoint = size / _bytes_a_second(out) if trainer.args.process_index == 0 else inf
     evaluation, row = _evaluation_seconds(ready, data)
@@ -132,21 +132,29 @@ class _Pace(TrainerCallback):
 
     Args:
         available: seconds of the whole run.
+
+    `seconds` are of the `timed` steps, the `first` of which has that place among all, from 0.
     """
 
     def __init__(self, available: float) -> None:
         self.available = available
-        self.seconds, self.timed, self._begin = 0.0, 0, 0.0
+        self.seconds, self.timed, self.first, self._begin = 0.0, 0, _WARM_UP, 0.0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Begin."""
+        self._begin = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Look at the clock; an accelerator still works when the CPU comes here."""
         if torch.accelerator.is_available():
             torch.accelerator.synchronize()
         now = time.monotonic()
-        if state.global_step <= _WARM_UP:
+        if state.global_step == 1 and any_process(now - self._begin >= _ENOUGH * self.available, args.device):
+            self.first = 1
+        if state.global_step <= self.first:
             self._begin = now
             return
-        self.seconds, self.timed = now - self._begin, state.global_step - _WARM_UP
+        self.seconds, self.timed = now - self._begin, state.global_step - self.first
         enough = self.timed >= _LEAST and self.seconds >= _ENOUGH * self.available
         if any_process(enough or self.seconds >= _TOO_MUCH * self.available, args.device):
             control.should_training_stop = True
