@@ -88,17 +88,17 @@ def fit(seconds, tokens=(100,) * 50, limit=2, **changed):
 
 
 def test_steps_evaluations_checkpoints_and_loading_fit_into_the_time():
-    # 20 s fixed; a step 1 s; four evaluations of 1 + 2 · 0.5 s, and four checkpoints of 2 s
-    assert fit(60) == (24, 60.0)
-    assert fit(61) == (24, 60.0)  # 25 steps: every 7, and so a checkpoint less, and one at the end
-    assert fit(60, row=1.5)[0] == 20
-    assert fit(60, fixed=30)[0] == 14
+    # 20 s fixed; a step 1 s; an evaluation every 7 steps, 1 + 2 · 0.5 s, and a checkpoint with each and at the end, 2 s
+    assert fit(60) == (26, 20 + 26 + 3 * 2 + 4 * 2)
+    assert fit(61) == (27, 61.0)
+    assert fit(60, row=1.5) == (19, 20 + 19 + 3 * 4 + 4 * 2)  # every 5; 20 steps would be evaluated four times
+    assert fit(60, fixed=30) == (15, 30 + 15 + 3 * 2 + 4 * 2)
 
 
 def test_longer_rows_take_longer_and_their_places_count():
     first = fit(60, tokens=(300,) * 10 + (50,) * 40)[0]
     last = fit(60, tokens=(50,) * 40 + (300,) * 10)[0]
-    assert first < 24 < last
+    assert first < 26 < last
 
 
 def test_never_more_than_three_epochs_nor_less_than_a_step():
