@@ -9,8 +9,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "prompts",
-    "corpora", "quality", "repository", "inference", "evaluation", "training", "annotation", "publishing", "cli",
+    "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "bfloat16",
+    "hardware", "prompts", "corpora", "quality", "repository", "inference", "evaluation", "training", "annotation",
+    "publishing", "cli",
 )  # fmt: skip
 DATA_SIDE = (
     "locations", "network", "progress", "tables", "tasks", "prompts", "corpora", "quality", "repository", "publishing",

@@ -191,6 +191,10 @@ def test_a_folder_is_loaded_and_described(tmp_path):
     assert (info["engine"], info["dtype"], info["device"], info["template"]) == (
         "transformers", "float32", "cpu", "chat",
     )  # fmt: skip
+    assert info["settings"]["attention"] == "sdpa"
+    assert "must not depend on how rows are batched" in str(info["settings"]["dtype_reason"])
+    asked = load(str(tmp_path / "tiny"), device="cpu", dtype="bfloat16").describe()
+    assert (asked.dtype, asked.settings["dtype_reason"]) == ("bfloat16", "asked for")
     assert str(info["revision"]).startswith("sha256:")
     assert info["versions"]["torch"] == torch.__version__
     (tmp_path / "tiny" / "generation_config.json").write_text("{}")

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from emollms import hardware
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.engine import versions_of
 
@@ -78,23 +79,14 @@ def new_record(
         "data": dict(data),
         "engine": dict(engine) if engine else None,
         "versions": versions_of(PACKAGES) | dict((engine or {}).get("versions", {})),
-        "hardware": hardware() | ({"device": engine["device"]} if engine else {}),
+        "hardware": machine() | ({"device": engine["device"]} if engine else {}),
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def hardware() -> dict[str, object]:
+def machine() -> dict[str, object]:
     """The machine; not its name."""
-    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return {"system": platform.platform(), "processor": hardware.cpu_name(), "cores": hardware.cores()}
 
 
 def has_answers(out: Path) -> bool:

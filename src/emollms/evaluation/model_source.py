@@ -1,6 +1,6 @@
 """A model that answers the rows of a run."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class ModelSource:
     needs_probabilities: bool = False
     warn: Callable[[str], None] = lambda text: None
     _opened: Engine | None = field(default=None, repr=False)
+    _begun_dtype: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.url is not None:
@@ -87,8 +88,10 @@ class ModelSource:
         """All of them."""
         return tuple(tasks)
 
-    def start(self) -> EngineInfo:
-        """Load the model."""
+    def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo:
+        """Load the model; `auto` is the type of the numbers with which the run began, whatever suits this machine."""
+        if begun and self.dtype == "auto":
+            self._begun_dtype = begun.get("dtype")
         return self._engine().describe()
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -111,7 +114,7 @@ class ModelSource:
                 self._opened = self._open_endpoint()
             else:
                 model, revision = split_revision(resolve(self.model))
-                options = {"revision": revision, "dtype": self.dtype, "template": self.template}
+                options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, **options)
         return self._opened
 

@@ -220,7 +220,7 @@ def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] |
         missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
         if begun and missing:
             note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
-            info = source.start()
+            info = source.start(begun["engine"])
             engine = info.as_dict() if info else None
             check_engine(out, begun["engine"], engine)
             if told := machine_note(out, begun["engine"], engine):

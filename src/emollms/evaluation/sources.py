@@ -48,8 +48,12 @@ class Source(Protocol):
         """Those of `tasks` that it answers; all of them, or an error, where they were asked for one by one."""
         ...
 
-    def start(self) -> EngineInfo | None:
-        """Get ready, and tell which engine it is, where there is one."""
+    def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo | None:
+        """Get ready, and tell which engine it is, where there is one.
+
+        Args:
+            begun: the description of the engine with which a run began that is resumed; what was decided for it stays.
+        """
         ...
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -107,7 +111,7 @@ class BaselineSource:
             return False
         return True
 
-    def start(self) -> None:
+    def start(self, begun: Mapping[str, Any] | None = None) -> None:
         """There is nothing to load."""
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -174,7 +178,7 @@ class FileSource:
             self.warn(f"{self.path} answers {len(fitting)} of {len(tasks)} tasks, {names}; the others are left out")
         return fitting
 
-    def start(self) -> None:
+    def start(self, begun: Mapping[str, Any] | None = None) -> None:
         """There is nothing to load."""
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:

@@ -5,6 +5,7 @@ import sys
 from typing import Any, Literal, get_args
 
 from emollms.errors import UsageError, unknown
+from emollms.hardware import limit_threads
 from emollms.inference.engine import Engine
 
 Name = Literal["transformers", "vllm", "endpoint"]
@@ -41,4 +42,5 @@ def _calm_threads() -> None:
     OpenMP reads this when torch is imported, so it does nothing after that.
     """
     if "torch" not in sys.modules:
+        limit_threads()
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import UsageError
+from emollms.hardware import Precision, default_device, inference_precision
 from emollms.inference.model_names import check_dtype, check_model
 from emollms.inference.smollm2 import resolve
 from emollms.inference.transformers_engine import TransformersEngine
@@ -30,8 +31,8 @@ def load(
         model: folder or repository, also of a PEFT adapter; or the packaged model, see `smollm2.resolve`.
         revision: branch, tag or commit of a repository.
         device: `auto` for the first accelerator, or a name as torch knows it.
-        dtype: `auto` for float32 on CPU, where answers then depend on no batch, and the model's own elsewhere; or
-            `float32`, `bfloat16`, `float16`.
+        dtype: `float32`, `bfloat16`, `float16`; or `auto` for what suits the device, see
+            `emollms.hardware.inference_precision`.
         template: see `emollms.prompts.framing.resolve_template`.
         batch_tokens: see `TransformersEngine`.
 
@@ -39,15 +40,17 @@ def load(
         UsageError: there is no such model, device or number type.
     """
     place = _device(device)
-    numbers = _dtype(dtype, place)
+    precision = _precision(dtype, place)
     model = resolve(model)
     check_model(model, revision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-        loaded = open_model(model, revision, numbers)
+        loaded = open_model(model, revision, getattr(torch, precision.name))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot load {model!r}: {' '.join(str(error).split())}") from error
-    return TransformersEngine(loaded.to(place), tokenizer, model, revision, template, batch_tokens)
+    return TransformersEngine(
+        loaded.to(place), tokenizer, model, revision, template, batch_tokens, dtype_reason=precision.reason
+    )
 
 
 def open_model(model: str, revision: str | None, dtype: Any) -> Any:
@@ -76,16 +79,15 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return found or torch.device("cpu")
+        return default_device()
     try:
         return torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"unknown device {name!r}; name one as torch does: cpu, cuda, cuda:1, mps") from error
 
 
-def _dtype(name: str, device: torch.device) -> Any:
+def _precision(name: str, device: torch.device) -> Precision:
     if name == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
+        return inference_precision(device)
     check_dtype(name)
-    return getattr(torch, name)
+    return Precision(name, "asked for")

@@ -39,6 +39,7 @@ class TransformersEngine:
         template: see `emollms.prompts.framing.resolve_template`.
         batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
         share: whether shared beginnings of prompts are computed once.
+        dtype_reason: why its numbers are of their type, for the manifest; None where the caller chose.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class TransformersEngine:
         template: Template = "auto",
         batch_tokens: int | None = None,
         share: bool = True,
+        dtype_reason: str | None = None,
     ) -> None:
         if getattr(model, "_is_stateful", False):
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
         self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
         self.codec = Codec(tokenizer, model, template)
+        self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():
             self.runner: Runner = (
@@ -107,7 +110,12 @@ class TransformersEngine:
             dtype=str(self.model.dtype).removeprefix("torch."),
             device=device_name(self.model.device),
             template=self.codec.template,
-            settings={"batch_tokens": self.batch_tokens, "threads": torch.get_num_threads()},
+            settings={
+                "batch_tokens": self.batch_tokens,
+                "threads": torch.get_num_threads(),
+                "attention": getattr(self.model.config, "_attn_implementation", None),
+                "dtype_reason": self.dtype_reason,
+            },
             versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
         )
 

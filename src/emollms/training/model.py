@@ -27,14 +27,12 @@ class Loaded:
     Args:
         model: the model.
         tokenizer: its tokenizer.
-        attention: the implementation of attention that was chosen.
-        precision: type of the numbers in which it is computed.
+        attention: the implementation of attention that is used.
     """
 
     model: Any
     tokenizer: Any
     attention: str
-    precision: str
 
 
 def load_model(parsed: Parsed) -> Loaded:
@@ -46,8 +44,6 @@ def load_model(parsed: Parsed) -> Loaded:
     name = resolve(str(parsed.model.model_name_or_path))
     revision = None if parsed.model.model_revision == "main" else parsed.model.model_revision
     check_model(name, revision)
-    precision = _precision(parsed)
-    attention = parsed.model.attn_implementation or best_attention(parsed.training.device, precision)
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
         _check_kind(parsed, config)
@@ -57,12 +53,12 @@ def load_model(parsed: Parsed) -> Loaded:
             name,
             revision=revision,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
-            attn_implementation=attention,
+            attn_implementation=parsed.model.attn_implementation,
             quantization_config=get_quantization_config(parsed.model),
         )
     except (OSError, ValueError, ImportError) as error:
         raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {' '.join(str(error).split())}") from error
-    return Loaded(model, tokenizer, str(model.config._attn_implementation), precision)
+    return Loaded(model, tokenizer, str(model.config._attn_implementation))
 
 
 def _check_kind(parsed: Parsed, config: Any) -> None:
@@ -74,26 +70,6 @@ def _check_kind(parsed: Parsed, config: Any) -> None:
     if bool(config.is_encoder_decoder) != is_seq2seq:
         raise UsageError(f"{name} is {'an encoder-decoder' if config.is_encoder_decoder else 'a decoder'}; its family "
                          f"{found} is listed as the other kind")  # fmt: skip
-
-
-def _precision(parsed: Parsed) -> str:
-    if parsed.training.bf16:
-        return "bfloat16"
-    return "float16" if parsed.training.fp16 else str(parsed.model.dtype or "float32")
-
-
-def best_attention(device: torch.device, precision: str) -> str | None:
-    """The fastest implementation of attention that is installed; None leaves it to transformers: torch's own, mostly.
-
-    On a processor in bfloat16 the plain one is faster than torch's own: see `benchmarks/training.py`.
-    """
-    if device.type == "cuda":
-        half = precision in ("bfloat16", "float16")
-        hopper = torch.cuda.get_device_capability(device)[0] >= 9
-        if half and hopper and find_spec("flash_attn_interface"):
-            return "flash_attention_3"
-        return "flash_attention_2" if half and find_spec("flash_attn") else None
-    return "eager" if precision == "bfloat16" else None
 
 
 def use_liger(training: Any, device: torch.device) -> bool:

@@ -1,10 +1,12 @@
 """A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
 
+import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
 
@@ -18,10 +20,12 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.utils import get_peft_config
 
 from emollms.errors import UsageError, shorten, unknown
+from emollms.hardware import default_device
 from emollms.training.arguments import TuningArguments
 from emollms.training.families import architecture
 from emollms.training.fields import family_of, unknown_key
 from emollms.training.manifest import Method
+from emollms.training.precision import Resolved, applied, resolve
 from emollms.training.recipe import Recipe
 
 Device = Literal["auto", "cpu"]
@@ -49,7 +53,7 @@ _COUNTS = (
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
     "processes", "train_limit", "selection_rows", "early_stopping_patience",
 )  # fmt: skip
-_ABOVE_ZERO = ("num_train_epochs", "learning_rate")
+_ABOVE_ZERO = ("num_train_epochs", "learning_rate", "minutes", "selection_share")
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Parsed:
         training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
         model: those of the model.
         peft: those of the adapter; None where all weights are trained.
+        resolved: what was decided on this machine, or on the one on which the run began.
         notes: what was changed for a machine without an accelerator, one line each.
     """
 
@@ -79,6 +84,7 @@ class Parsed:
     training: SFTConfig | Seq2SeqConfig
     model: ModelConfig
     peft: LoraConfig | None
+    resolved: Resolved
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,16 +100,20 @@ class _Parser(TrlParser):
         raise ValueError(message)
 
 
-def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
+def parse(
+    recipe: Recipe, output_dir: Path, device: Device = "auto", kept: Callable[[], Resolved | None] = lambda: None
+) -> Parsed:
     """Give a recipe its meaning.
 
-    Without an accelerator a run is made to fit the processor: TF32, fused kernels, flash attention and optimisers of
-    eight bits are left out, which changes speed and memory alone, and half precision is bfloat16. The `notes` say so.
+    Without an accelerator a run is made to fit the CPU: TF32, fused kernels, flash attention and optimisers of eight
+    bits are left out, which changes speed and memory alone, and float16 is left to the machine. The `notes` say so.
 
     Args:
         recipe: the recipe.
         output_dir: where the trainer puts its checkpoints.
         device: `auto` for the accelerator, where there is one, or `cpu`.
+        kept: gives what was decided where the run began; None where it begins here. It is called once the values of
+            the recipe are checked.
 
     Raises:
         UsageError: a key is unknown, a value is wrong, or settings do not go together.
@@ -112,6 +122,10 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
     types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
     values = _checked(recipe, types)
     values, notes = _fitted(values, device)
+    place = torch.device("cpu") if values.get("use_cpu") else default_device()
+    resolved = kept() or resolve(recipe, values, place)
+    values = applied(values, resolved)
+    _tell_accelerate(resolved.precision if values["bf16"] or values["fp16"] else "float32")
     parser = _Parser(cast(Any, types))
     parser.set_defaults_with_config(**values, output_dir=str(output_dir))
     with _one_line(recipe):
@@ -120,7 +134,13 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
             raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
         if architecture(tuning.family) == "seq2seq":
             model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
-        return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), notes)
+        return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), resolved, notes)
+
+
+def _tell_accelerate(precision: str) -> None:
+    """Settings of accelerate name a precision of their own, in a variable that would count where there is neither."""
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        os.environ["ACCELERATE_MIXED_PRECISION"] = {"bfloat16": "bf16", "float16": "fp16"}.get(precision, "no")
 
 
 def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
@@ -149,7 +169,7 @@ def _check_size(key: str, value: Any) -> None:
     """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
     if key in _COUNTS and value is not None and value < 1:
         raise ValueError(f"give 1 or more, not {value}")
-    if key in _ABOVE_ZERO and not value > 0:
+    if key in _ABOVE_ZERO and value is not None and not 0 < value < inf:
         raise ValueError(f"give a number above 0, not {value}")
 
 
@@ -187,10 +207,12 @@ def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], 
     if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
         changes["optim"] = "adamw_torch_fused"
     if values.get("fp16"):
-        changes["fp16"] = False
+        changes["fp16"] = None
+    for key in ("precision", "dtype"):
+        if values.get(key) == "float16":
+            changes[key] = "auto"
     notes = tuple(f"{key}: {_shown(values.get(key))} → {_shown(new)}, without a GPU" for key, new in changes.items())
-    half = {"bf16": True} if values.get("fp16") else {}
-    return {**values, **changes, **half, "use_cpu": True}, notes
+    return {**values, **changes, "use_cpu": True}, notes
 
 
 def _shown(value: object) -> str:

@@ -61,7 +61,7 @@ class StopOnSignal(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop, unless the run is at its end anyway."""
         asked = self._asked is not None or _is_file_there()
-        if state.global_step >= state.max_steps or not _any_process(asked, args.device):
+        if state.global_step >= state.max_steps or not any_process(asked, args.device):
             return
         self._stopped_at = state.global_step
         control.should_training_stop = True
@@ -108,7 +108,7 @@ def _belongs_to_epoch_end(args: TrainingArguments, state: TrainerState) -> bool:
     return by_epoch and _is_epoch_end(state)
 
 
-def _any_process(flag: bool, device: torch.device) -> bool:
+def any_process(flag: bool, device: torch.device) -> bool:
     """Whether it is so for any of the processes that train together; each of them must ask."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return flag

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from emollms.training.hardware import peak_memory
+from emollms.hardware import peak_memory
 
 NAME = "usage.json"
 
