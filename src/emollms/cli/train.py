@@ -51,6 +51,7 @@ def train(
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
     try:
+        from emollms.training.finite import DivergedError
         from emollms.training.run import train as run
         from emollms.training.stop import Interrupted
     except ModuleNotFoundError as error:
@@ -61,7 +62,7 @@ def train(
     try:
         with row_bar("steps") as tell:
             done = run(chosen, open_data(data), out, resume=resume, command=command, tell=tell, note=print_note)
-    except Interrupted as error:
+    except (Interrupted, DivergedError) as error:  # all processes raise it together
         if not tell_launcher(error.exit_code):
             raise
         if first:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.training_args import OptimizerNames
 
 from emollms.training.checkpoints import MarkComplete
 from emollms.training.disk import CheckSpace, checkpoint_size
@@ -11,9 +12,6 @@ from emollms.training.parsing import Parsed
 from emollms.training.sampler import TellEpoch
 from emollms.training.stop import StopOnSignal
 from emollms.training.usage import MeasureUsage
-
-KEEP = 2
-"""Checkpoints that stay: the newest, and the best where that is another."""
 
 
 def callbacks_for(
@@ -32,9 +30,9 @@ def callbacks_for(
         *early,
         Progress(tell, note),
         stop,
-        CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
+        CheckSpace(checkpoint_size(trainer.model, OptimizerNames(trainer.args.optim).value)),
         usage,
-        MarkComplete(KEEP),
+        MarkComplete(parsed.keep),
     ]
 
 

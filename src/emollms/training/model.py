@@ -5,18 +5,14 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    Seq2SeqTrainingArguments,
-)
+from transformers import AutoConfig, AutoTokenizer, Seq2SeqTrainingArguments
 from trl.trainer.utils import get_quantization_config
 
-from emollms.errors import UsageError
-from emollms.inference.loading import check_folder
+from emollms.errors import EmollmsError, UsageError
+from emollms.inference.loading import check_folder, in_a_line
 from emollms.inference.smollm2 import resolve
+from emollms.inference.weights import load_whole
+from emollms.training.generation import drop_unused
 from emollms.training.parsing import Parsed
 
 
@@ -42,6 +38,7 @@ def load_model(parsed: Parsed) -> Loaded:
 
     Raises:
         UsageError: it cannot be loaded, or is of another kind than the recipe says.
+        EmollmsError: its weights do not fill it exactly, or are not finite.
     """
     name = resolve(str(parsed.model.model_name_or_path))
     check_folder(name)
@@ -51,17 +48,21 @@ def load_model(parsed: Parsed) -> Loaded:
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
         _check_kind(parsed, config)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model: Any = kind.from_pretrained(
+        model: Any = load_whole(
             name,
-            revision=revision,
+            revision,
+            # with FSDP the other processes hold no weights yet
+            check_numbers=parsed.training.local_process_index == 0,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
             attn_implementation=attention,
             quantization_config=get_quantization_config(parsed.model),
         )
-    except (OSError, ValueError, ImportError) as error:
-        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {' '.join(str(error).split())}") from error
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {in_a_line(error)}") from error
+    drop_unused(model, name)
     return Loaded(model, tokenizer, str(model.config._attn_implementation), precision)
 
 
@@ -97,11 +98,11 @@ def best_attention(device: torch.device, precision: str) -> str | None:
 
 
 def use_liger(training: Any, device: torch.device) -> bool:
-    """Turn Liger's layer kernels on where they are installed and there is a GPU for them.
+    """Turn Liger's layer kernels on where they are installed, there is a GPU for them, and the recipe does not say no.
 
     Its fused heads stay off: they give a loss in place of logits.
     """
-    if device.type != "cuda" or not find_spec("liger_kernel"):
+    if device.type != "cuda" or not find_spec("liger_kernel") or not training.use_liger_kernel:
         training.use_liger_kernel = False
         return False
     training.use_liger_kernel = True

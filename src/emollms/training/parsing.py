@@ -12,7 +12,8 @@ from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_
 import torch
 from peft import LoraConfig
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from transformers import Seq2SeqTrainingArguments
+from transformers import IntervalStrategy, Seq2SeqTrainingArguments
+from transformers.trainer_utils import SaveStrategy
 from trl.scripts.utils import TrlParser
 from trl.trainer.model_config import ModelConfig
 from trl.trainer.sft_config import SFTConfig
@@ -20,36 +21,21 @@ from trl.trainer.utils import get_peft_config
 
 from emollms.errors import UsageError, shorten, unknown
 from emollms.training.arguments import TuningArguments
+from emollms.training.blame import settings_errors
 from emollms.training.families import architecture
 from emollms.training.manifest import Method
 from emollms.training.recipe import Recipe
+from emollms.training.refused import REFUSED, check_key, check_model, check_optimizer, check_uploads
 
 Device = Literal["auto", "cpu"]
 
-_OWN_WAY = (
-    "rows are prepared by this package: completion-only loss, no packing, one template for training and inference"
-)
-_REFUSED = {
-    "output_dir": "the folder of a run is named by --out",
-    "resume_from_checkpoint": "a run goes on with --resume",
-    "trust_remote_code": "code that comes with a model is never run",
-    "label_smoothing_factor": "the loss is that of `objective`",
-    "loss_type": "the loss is that of `objective`",
-    "metric_for_best_model": "the best checkpoint is chosen by `selection`",
-    **dict.fromkeys(
-        (
-            "packing", "packing_strategy", "padding_free", "eval_packing", "assistant_only_loss", "dataset_text_field",
-            "dataset_kwargs", "dataset_num_proc", "chat_template_path", "eos_token", "pad_token", "truncation_mode",
-        ),
-        _OWN_WAY,
-    ),
-}  # fmt: skip
-"""Settings of the libraries that would have no effect here; setting one to anything but false or null is an error."""
 _COUNTS = (
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
-    "processes", "train_limit", "selection_rows", "early_stopping_patience",
+    "processes", "train_limit", "selection_rows", "early_stopping_patience", "lora_r", "save_total_limit",
 )  # fmt: skip
-_ABOVE_ZERO = ("num_train_epochs", "learning_rate")
+_ABOVE_ZERO = ("num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps")
+KEEP = 2
+"""Checkpoints that stay where `save_total_limit` does not say so: the newest, and the best where that is another."""
 
 
 @dataclass
@@ -72,6 +58,7 @@ class Parsed:
         training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
         model: those of the model.
         peft: those of the adapter; None where all weights are trained.
+        keep: how many checkpoints stay, the newest and the best always among them; None for all.
         notes: what was changed for a machine without an accelerator, one line each.
     """
 
@@ -79,6 +66,7 @@ class Parsed:
     training: SFTConfig | Seq2SeqConfig
     model: ModelConfig
     peft: LoraConfig | None
+    keep: int | None = KEEP
     notes: tuple[str, ...] = ()
 
     @property
@@ -114,13 +102,15 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
     values, notes = _fitted(values, device)
     parser = _Parser(cast(Any, types))
     parser.set_defaults_with_config(**values, output_dir=str(output_dir))
-    with _one_line(recipe):
+    with settings_errors(recipe), _without_old_names():
         tuning, training, model = parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)
         if (model.load_in_4bit or model.load_in_8bit) and not model.use_peft:
             raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
         if architecture(tuning.family) == "seq2seq":
             model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
-        return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), notes)
+        peft = cast(LoraConfig | None, get_peft_config(model))
+    _check_steps(recipe, training)
+    return Parsed(tuning, training, model, peft, cast(int | None, values.get("save_total_limit", KEEP)), notes)
 
 
 def _family(recipe: Recipe) -> str:
@@ -141,13 +131,17 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
     hints = {
         name: hint for one in types for name, hint in get_type_hints(one).items() if name in one.__dataclass_fields__
     }
+    check_uploads(recipe)
+    check_model(recipe)
+    check_optimizer(recipe)
     metadata = {name: one.__dataclass_fields__[name].metadata for one in types for name in one.__dataclass_fields__}
     checked = {}
     for key, value in recipe.values.items():
         if key not in hints:
             raise UsageError(f"{recipe.where(key)}: {_unknown_key(key, hints, recipe)}")
-        if key in _REFUSED and value not in (None, False):
-            raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_REFUSED[key]}")
+        check_key(recipe, key, value)
+        if key in REFUSED:
+            continue  # it says what is done anyway
         try:
             checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
             _check_size(key, checked[key])
@@ -160,8 +154,33 @@ def _check_size(key: str, value: Any) -> None:
     """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
     if key in _COUNTS and value is not None and value < 1:
         raise ValueError(f"give 1 or more, not {value}")
-    if key in _ABOVE_ZERO and not value > 0:
+    if key == "max_steps" and value != -1 and value < 1:
+        raise ValueError(f"give 1 or more, or -1 to go by num_train_epochs, not {value}")
+    if key in _ABOVE_ZERO and value is not None and not value > 0:
         raise ValueError(f"give a number above 0, not {value}")
+
+
+def _check_steps(recipe: Recipe, training: SFTConfig | Seq2SeqConfig) -> None:
+    """Make sure that the best checkpoint, which an evaluation chooses, is one that is saved.
+
+    The trainer looks only where `load_best_model_at_end` is set, which here follows from the data, later.
+    """
+    evaluated, saved = IntervalStrategy(training.eval_strategy).value, SaveStrategy(training.save_strategy).value
+    if evaluated == "no" or saved in ("no", "best"):
+        return
+    if evaluated != saved:
+        raise UsageError(
+            f"{recipe.where('save_strategy')}: save_strategy is {saved} and eval_strategy {evaluated}, so that "
+            "the best step may not be saved; let them be the same, or save_strategy be best or no"
+        )
+    every, at = training.eval_steps, training.save_steps
+    if evaluated != "steps" or every is None:
+        return
+    if (every < 1) != (at < 1) or abs(at / every - round(at / every)) > 1e-6:
+        raise UsageError(
+            f"{recipe.where('save_steps')}: save_steps is {at} and eval_steps {every}, so that the best step may not "
+            "be saved; let save_steps be eval_steps, or a multiple of it"
+        )
 
 
 def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
@@ -202,7 +221,7 @@ def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], 
     """The values for this machine, and what was changed for it."""
     has_accelerator = torch.accelerator.is_available() and device == "auto" and not values.get("use_cpu")
     if has_accelerator:
-        return dict(values), ()
+        return {"use_liger_kernel": True, **values}, ()  # see `model.use_liger`: where it is installed
     changes: dict[str, Any] = {}
     if values.get("tf32"):
         changes["tf32"] = None
@@ -224,13 +243,8 @@ def _shown(value: object) -> str:
 
 
 @contextmanager
-def _one_line(recipe: Recipe) -> Iterator[None]:
-    """What the libraries say of settings that do not go together, as one line."""
-    try:
-        with warnings.catch_warnings():
-            # TRL's default still goes by the old name of the setting
-            warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
-            yield
-    except (ValueError, TypeError, ImportError, OSError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{recipe.path}: {reason}") from error
+def _without_old_names() -> Iterator[None]:
+    """TRL's default still goes by the old name of a setting, and transformers warns of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
+        yield

@@ -13,12 +13,14 @@ from typing import Any
 
 from transformers import PrinterCallback
 from transformers.trainer import TRAINING_ARGS_NAME
+from transformers.training_args import OptimizerNames
 
 from emollms.evaluation.data import EvaluationData, Row
 from emollms.evaluation.manifest import locked
 from emollms.inference.tokens import Codec
 from emollms.prompts.framing import framing_chat_template
-from emollms.training.callbacks import KEEP, callbacks_for
+from emollms.training.blame import settings_errors
+from emollms.training.callbacks import callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
@@ -27,7 +29,7 @@ from emollms.training.disk import check_space, checkpoint_size, model_size, need
 from emollms.training.folder import SETTINGS, begin, clear_draft, draft_of, is_finished, move_in
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.model import Loaded, load_model, use_liger
-from emollms.training.parsing import Parsed, parse
+from emollms.training.parsing import KEEP, Parsed, parse
 from emollms.training.recipe import Recipe
 from emollms.training.record import make_manifest, settings_of
 from emollms.training.sampler import EpochSampler
@@ -77,6 +79,7 @@ def train(
     Raises:
         UsageError: recipe, model and data do not fit together, or `out` holds something else.
         Interrupted: the run was asked to stop; the same call goes on.
+        DivergedError: its loss, gradient or weights stopped being finite.
     """
     parsed = parse(recipe, out / CHECKPOINTS)
     first = parsed.training.process_index == 0
@@ -111,13 +114,20 @@ class _Run:
         newest = self._newest(checkpoints)
         usage = MeasureUsage(self._usage(newest))
         stop = StopOnSignal()
-        trainer = self._trainer(loaded, codec, rows, validation)
+        with settings_errors(self.recipe):
+            trainer = self._trainer(loaded, codec, rows, validation)
         trainer.remove_callback(PrinterCallback)
         self._check_disk(trainer)
         for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell, self.note):
             trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        begun = int(newest.name.rpartition("-")[2]) if newest else 0
+        try:
+            with settings_errors(self.recipe, lambda: trainer.state.global_step > begun):
+                trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        finally:
+            stop.restore()
         stop.raise_if_stopped()
+        trainer.check_weights()
         return self._finish(loaded, codec, trainer, rows, validation, usage.so_far())
 
     def _rows(self, codec: Codec) -> tuple[TrainingRows, Mapping[str, Sequence[Row]]]:
@@ -180,9 +190,9 @@ class _Run:
     def _check_disk(self, trainer: Any) -> None:
         """Tell at once if what the run is going to write does not fit."""
         if trainer.args.should_save:
-            one = checkpoint_size(trainer.model, str(trainer.args.optim))
-            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1
-            check_space(self.out, needed_for(self.out / CHECKPOINTS, one, model_size(trainer.model), KEEP, saves))
+            one, keep = checkpoint_size(trainer.model, OptimizerNames(trainer.args.optim).value), self.parsed.keep
+            saves = 0 if trainer.args.save_strategy == "no" else (keep or KEEP) + 1
+            check_space(self.out, needed_for(self.out / CHECKPOINTS, one, model_size(trainer.model), keep, saves))
 
     def _newest(self, checkpoints: Path) -> Path | None:
         """The checkpoint to go on from; those that were not written to their end are passed over, and removed."""
