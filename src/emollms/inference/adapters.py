@@ -40,9 +40,15 @@ def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:
     config.inference_mode = True
     adapted: Any = get_peft_model(model, config)
     found = adapted.load_adapter(name, "default", revision=revision, torch_device="cpu")
-    check_filled(name, found.missing_keys, found.unexpected_keys, ())
+    check_filled(name, found.missing_keys, [key for key in found.unexpected_keys if not _is_copy(key, weights)], ())
     check_finite(adapted, name)
     return adapted.eval()
+
+
+def _is_copy(key: str, weights: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a tensor stands in the file a second time: PEFT stores trained embeddings of a resized model twice."""
+    other = key.replace(".modules_to_save.", ".")
+    return other != key and other in weights and torch.equal(weights[key], weights[other])
 
 
 def _vocabulary(model: Any, weights: Mapping[str, torch.Tensor]) -> int | None:

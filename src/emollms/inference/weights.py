@@ -82,7 +82,7 @@ def check_reads(model: Any, tokenizer: Any, name: str) -> None:
         EmollmsError: its tokenizer has tokens that it does not know, or it gives NaN or infinite logits.
     """
     ids = tokenizer(WORDS, return_tensors="pt").input_ids.to(model.device)
-    length = model.get_input_embeddings().num_embeddings
+    length = int(model.get_input_embeddings().weight.shape[0])
     if int(ids.max()) >= length:
         raise EmollmsError(
             f"the tokenizer of {name} gives token {int(ids.max())}, and the model knows {length}; it is the tokenizer "
