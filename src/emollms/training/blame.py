@@ -1,5 +1,6 @@
 """What the libraries say of a setting that they refuse, as one line with the key."""
 
+import json
 import re
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.training.recipe import Recipe
 
 _OPTIMIZER = (
-    "optim", "optim_args", "optim_target_modules", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay",
+    "optim_args", "optim_target_modules", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay",
     "learning_rate",
 )  # fmt: skip
 _ADAPTER = (
@@ -36,6 +37,13 @@ _PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("/transformers/quantizers/", "/bitsandbytes/"), ("load_in_4bit", "load_in_8bit")),
     (("/deepspeed/", "/integrations/deepspeed.py"), ("deepspeed", "accelerate")),
     (("/peft/",), _ADAPTER),
+    (
+        ("/torch/utils/checkpoint.py",),
+        (
+            "activation_checkpointing_kwargs", "gradient_checkpointing_kwargs", "activation_checkpointing",
+            "gradient_checkpointing",
+        ),
+    ),
     (("/transformers/integrations/neftune.py",), ("neftune_noise_alpha",)),
 )  # fmt: skip
 """Parts of the paths of libraries' files, and the keys that an error in them can be about."""
@@ -50,7 +58,9 @@ _WORDS = (
     (r"epsilon value", "adam_epsilon"),
     (r"weight_decay value", "weight_decay"),
     (r"learning rate", "learning_rate"),
-    (r"\battention implementation\b|attn_implementation|[Ff]lash ?[Aa]ttention", "attn_implementation"),
+    (r"\battention implementation\b|attn_implementation|[Ff]l(?:ash|ex)[_ ]?[Aa]ttention", "attn_implementation"),
+    (r"\boptimizers?\b", "optim"),
+    (r"\bfsdp\b", "fsdp"),
 )
 """How the libraries name what a key of a recipe is about."""
 _PLAIN = (ValueError, TypeError, ImportError, OSError, RuntimeError, NotImplementedError)
@@ -71,6 +81,8 @@ def settings_errors(recipe: Recipe, is_running: Callable[[], bool] = lambda: Fal
     """
     try:
         yield
+    except UsageError as error:
+        raise UsageError(_placed(recipe, error)) from error.__cause__
     except EmollmsError:
         raise
     except Exception as error:  # libraries raise errors of all classes for a wrong setting
@@ -95,18 +107,33 @@ def blamed(recipe: Recipe, error: Exception) -> str:
     return f"{recipe.where(key)}: {reason}" if key in reason else f"{recipe.where(key)}: {key}: {reason}"
 
 
+def _placed(recipe: Recipe, error: UsageError) -> str:
+    """The message of an error of this package, after the place of the key that it is about, if it lacks that."""
+    said, cause = str(error), error.__cause__
+    if said.startswith(("--set ", str(recipe.path))):
+        return said
+    key = _key(recipe, cause if isinstance(cause, Exception) else error, said)
+    return said if key is None else f"{recipe.where(key)}: {said}"
+
+
 def _key(recipe: Recipe, error: Exception, said: str) -> str | None:
     """The key that an error is about: one that it names, or else one of the part that raised it."""
     given = [override.partition("=")[0].strip() for override in reversed(recipe.overrides)]
     keys = list(dict.fromkeys([*given, *recipe.values]))
-    named = [key for key in keys if "_" in key and re.search(rf"(?<!\w){key}(?!\w)", said)]
+    named = [key for key in keys if re.search(rf"(?<!\w){'' if '_' in key else '--'}{key}(?!\w)", said)]
     meant = [key for pattern, key in _WORDS if key in keys and re.search(pattern, said)]
     files = [frame.filename for frame in reversed(traceback.extract_tb(error.__traceback__))]
     of_part = [
         key for file in files for parts, family in _PARTS if any(part in file for part in parts)
         for key in family if key in keys
     ]  # fmt: skip
-    return next(iter([*named, *meant, *of_part]), None)
+    quoted = {text.lower() for text in re.findall(r"'([^']{3,})'", said)}
+    document = error.doc if isinstance(error, json.JSONDecodeError) else None
+    by_value = [
+        key for key, value in recipe.values.items()
+        if isinstance(value, str) and (value.lower() in quoted or value == document)
+    ]  # fmt: skip
+    return next(iter([*named, *meant, *of_part, *by_value]), None)
 
 
 def _is_memory(error: Exception) -> bool:

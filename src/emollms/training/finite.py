@@ -93,7 +93,8 @@ class FiniteSteps:
 
     def _stop(self, what: str, step: int) -> None:
         args = self._trainer.args
-        numbers = ", or bf16 in place of fp16" if args.fp16 else ""
+        is_half = args.fp16 or self._trainer.model.dtype == torch.float16
+        numbers = ", or float32 or bfloat16 in place of float16" if is_half else ""
         newest = newest_checkpoint(Path(str(args.output_dir)))
         kept = (
             f"{newest.name} was sound, and --resume goes on from it; other settings need another --out"

@@ -5,10 +5,11 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
+from peft import LoraConfig
 from transformers import AutoConfig, AutoTokenizer, Seq2SeqTrainingArguments
 from trl.trainer.utils import get_quantization_config
 
-from emollms.errors import EmollmsError, UsageError
+from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.inference.loading import check_folder, in_a_line
 from emollms.inference.smollm2 import resolve
 from emollms.inference.weights import load_whole
@@ -54,7 +55,7 @@ def load_model(parsed: Parsed) -> Loaded:
             revision,
             # with FSDP the other processes hold no weights yet
             check_numbers=parsed.training.local_process_index == 0,
-            dtype=getattr(torch, parsed.model.dtype or "float32"),
+            dtype=parsed.model.dtype or "float32",
             attn_implementation=attention,
             quantization_config=get_quantization_config(parsed.model),
         )
@@ -63,7 +64,30 @@ def load_model(parsed: Parsed) -> Loaded:
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {in_a_line(error)}") from error
     drop_unused(model, name)
+    if parsed.peft is not None:
+        _check_names(parsed.peft, model)
+    precision = str(model.dtype).removeprefix("torch.") if precision == "auto" else precision
     return Loaded(model, tokenizer, str(model.config._attn_implementation), precision)
+
+
+def _check_names(peft: LoraConfig, model: Any) -> None:
+    """Make sure that each name an adapter is made for is one of the model's: PEFT is content with any that fits.
+
+    Raises:
+        UsageError: one is not.
+    """
+    modules = [name for name, _ in model.named_modules()]
+    parameters = [name for name, _ in model.named_parameters()]
+    for key, names, known in (
+        ("lora_target_modules", peft.target_modules, modules),
+        ("lora_modules_to_save", peft.modules_to_save, modules),
+        ("lora_target_parameters", peft.target_parameters, parameters),
+    ):
+        for name in () if names is None or isinstance(names, str) else sorted(names):
+            if not any(one == name or one.endswith(f".{name}") for one in known):
+                parts = 2 if key == "lora_target_parameters" else 1
+                ends = {".".join(one.split(".")[-parts:]) for one in known if not one.split(".")[-1].isdigit()}
+                raise UsageError(f"{key}: {unknown('name', name, ends - {''})}")
 
 
 def _check_kind(parsed: Parsed, config: Any) -> None:

@@ -1,5 +1,6 @@
 """A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +13,7 @@ from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_
 import torch
 from peft import LoraConfig
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from transformers import IntervalStrategy, Seq2SeqTrainingArguments
-from transformers.trainer_utils import SaveStrategy
+from transformers import Seq2SeqTrainingArguments
 from trl.scripts.utils import TrlParser
 from trl.trainer.model_config import ModelConfig
 from trl.trainer.sft_config import SFTConfig
@@ -23,17 +23,13 @@ from emollms.errors import UsageError, shorten, unknown
 from emollms.training.arguments import TuningArguments
 from emollms.training.blame import settings_errors
 from emollms.training.families import architecture
+from emollms.training.limits import check_size, check_steps
 from emollms.training.manifest import Method
 from emollms.training.recipe import Recipe
 from emollms.training.refused import REFUSED, check_key, check_model, check_optimizer, check_uploads
 
 Device = Literal["auto", "cpu"]
 
-_COUNTS = (
-    "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
-    "processes", "train_limit", "selection_rows", "early_stopping_patience", "lora_r", "save_total_limit",
-)  # fmt: skip
-_ABOVE_ZERO = ("num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps")
 KEEP = 2
 """Checkpoints that stay where `save_total_limit` does not say so: the newest, and the best where that is another."""
 
@@ -85,8 +81,9 @@ class _Parser(TrlParser):
 def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
     """Give a recipe its meaning.
 
-    Without an accelerator a run is made to fit the processor: TF32, fused kernels, flash attention and optimisers of
-    eight bits are left out, which changes speed and memory alone, and half precision is bfloat16. The `notes` say so.
+    Without an accelerator a run is made to fit the processor: TF32, fused kernels, flash attention, offloading and
+    optimisers of eight bits are left out, which changes speed and memory alone, and half precision is bfloat16. The
+    `notes` say so.
 
     Args:
         recipe: the recipe.
@@ -108,9 +105,17 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
             raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
         if architecture(tuning.family) == "seq2seq":
             model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
-        peft = cast(LoraConfig | None, get_peft_config(model))
-    _check_steps(recipe, training)
+        peft = _adapter(model)
+    check_steps(recipe, training)
     return Parsed(tuning, training, model, peft, cast(int | None, values.get("save_total_limit", KEEP)), notes)
+
+
+def _adapter(model: ModelConfig) -> LoraConfig | None:
+    """The adapter; a single name of modules is a name, where TRL makes a pattern of it that matches no module."""
+    peft = cast(LoraConfig | None, get_peft_config(model))
+    if peft is not None and isinstance(peft.target_modules, str) and re.fullmatch(r"[\w.]+", peft.target_modules):
+        cast(Any, peft).target_modules = {peft.target_modules}  # a set, as PEFT keeps names
+    return peft
 
 
 def _family(recipe: Recipe) -> str:
@@ -144,43 +149,10 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
             continue  # it says what is done anyway
         try:
             checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
-            _check_size(key, checked[key])
+            check_size(key, checked[key])
         except (ValueError, UsageError) as error:
             raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
     return checked
-
-
-def _check_size(key: str, value: Any) -> None:
-    """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
-    if key in _COUNTS and value is not None and value < 1:
-        raise ValueError(f"give 1 or more, not {value}")
-    if key == "max_steps" and value != -1 and value < 1:
-        raise ValueError(f"give 1 or more, or -1 to go by num_train_epochs, not {value}")
-    if key in _ABOVE_ZERO and value is not None and not value > 0:
-        raise ValueError(f"give a number above 0, not {value}")
-
-
-def _check_steps(recipe: Recipe, training: SFTConfig | Seq2SeqConfig) -> None:
-    """Make sure that the best checkpoint, which an evaluation chooses, is one that is saved.
-
-    The trainer looks only where `load_best_model_at_end` is set, which here follows from the data, later.
-    """
-    evaluated, saved = IntervalStrategy(training.eval_strategy).value, SaveStrategy(training.save_strategy).value
-    if evaluated == "no" or saved in ("no", "best"):
-        return
-    if evaluated != saved:
-        raise UsageError(
-            f"{recipe.where('save_strategy')}: save_strategy is {saved} and eval_strategy {evaluated}, so that "
-            "the best step may not be saved; let them be the same, or save_strategy be best or no"
-        )
-    every, at = training.eval_steps, training.save_steps
-    if evaluated != "steps" or every is None:
-        return
-    if (every < 1) != (at < 1) or abs(at / every - round(at / every)) > 1e-6:
-        raise UsageError(
-            f"{recipe.where('save_steps')}: save_steps is {at} and eval_steps {every}, so that the best step may not "
-            "be saved; let save_steps be eval_steps, or a multiple of it"
-        )
 
 
 def _unknown_key(key: str, known: Mapping[str, object], recipe: Recipe) -> str:
@@ -227,8 +199,9 @@ def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], 
         changes["tf32"] = None
     if str(values.get("attn_implementation") or "").startswith(("flash", "kernels")):
         changes["attn_implementation"] = None
-    if values.get("use_liger_kernel"):
-        changes["use_liger_kernel"] = False
+    for key in ("use_liger_kernel", "activation_offloading"):
+        if values.get(key):
+            changes[key] = False
     if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
         changes["optim"] = "adamw_torch_fused"
     if values.get("fp16"):

@@ -108,7 +108,8 @@ class _Run:
 
     def train(self) -> RunManifest:
         checkpoints = self.out / CHECKPOINTS
-        loaded = load_model(self.parsed)
+        with settings_errors(self.recipe):
+            loaded = load_model(self.parsed)
         codec = Codec(loaded.tokenizer, loaded.model, self.parsed.tuning.template)
         rows, validation = self._rows(codec)
         newest = self._newest(checkpoints)
