@@ -66,6 +66,7 @@ def find_source(folder: Path) -> MergeSource:
     if (folder / _STATE).is_file() and (folder.parent.parent / SETTINGS).is_file():
         return _checkpoint(folder)
     if (folder / ADAPTER).is_file():
+        adapter_settings(folder)
         return MergeSource(folder, None, "auto", is_run=False)
     if (folder / CONFIG).is_file():
         raise UsageError(f"{folder} holds a whole model and no adapter: there is nothing to merge")
