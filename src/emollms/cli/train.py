@@ -72,6 +72,7 @@ def train(
         raise typer.Exit(code)
     limit_threads()
     try:
+        from emollms.training.finite import DivergedError
         from emollms.training.run import train as run
         from emollms.training.stop import Interrupted
     except ModuleNotFoundError as error:
@@ -83,7 +84,7 @@ def train(
             done = run(
                 chosen, opened, out, resume=resume, command=command, begun=begun, tell=on_progress, note=print_note
             )
-    except Interrupted as error:
+    except (Interrupted, DivergedError) as error:  # all processes raise it together
         if not tell_launcher(error.exit_code):
             raise
         if first:

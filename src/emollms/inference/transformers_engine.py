@@ -1,6 +1,7 @@
 """Models of the transformers library, decoder-only and encoder-decoder, on CPU and GPU."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
@@ -95,7 +96,9 @@ class TransformersEngine:
         self._check(ids, max((some.longest for some in found), default=0))
 
         def run(state: State, batch: Batch) -> list[list[float]]:
-            return tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+            scores = tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+            self._check_numbers(not any(math.isnan(one) for row in scores for one in row))
+            return scores
 
         yield from self._run(ids, run, skip, after=width, width=width)
 
@@ -125,6 +128,10 @@ class TransformersEngine:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _check_numbers(self, are_numbers: object) -> None:
+        if not are_numbers:
+            raise EngineError(f"the model gives no numbers: {self.name} has NaN logits for a text; tune it again")
 
     def _before(self, ids: Ids, candidates: Candidates) -> Ids:
         return ids[: len(ids) - candidates.replaced]
@@ -181,6 +188,7 @@ class TransformersEngine:
         active, done = list(range(len(prompts))), set[int]()
         for count in range(1, sampling.max_new_tokens + 1):
             seen = [[*ids[row], *answers[row]] for row in active] if sampling.repetition_penalty != 1 else []
+            self._check_numbers(not state.logits.isnan().any())
             tokens = choose(state.logits, sampling, seen, [dices[row] for row in active])
             for row, token in zip(active, tokens, strict=True):
                 if row not in done:

@@ -11,9 +11,6 @@ from emollms.training.sampler import TellEpoch
 from emollms.training.stop import StopOnSignal
 from emollms.training.usage import MeasureUsage
 
-KEEP = 2
-"""Checkpoints that stay: the newest, and the best where that is another."""
-
 
 def callbacks_for(
     parsed: Parsed,
@@ -32,7 +29,7 @@ def callbacks_for(
         Progress(tell, note),
         stop,
         usage,
-        MarkComplete(KEEP),
+        MarkComplete(parsed.keep),
     ]
 
 

@@ -5,18 +5,16 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    Seq2SeqTrainingArguments,
-)
+from peft import LoraConfig
+from transformers import AutoConfig, AutoTokenizer, Seq2SeqTrainingArguments
 from trl.trainer.utils import get_quantization_config
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.inference.loading import in_a_line
 from emollms.inference.model_names import check_model
 from emollms.inference.smollm2 import resolve
+from emollms.inference.weights import load_whole
+from emollms.training.generation import drop_unused
 from emollms.training.parsing import Parsed
 
 
@@ -40,6 +38,7 @@ def load_model(parsed: Parsed) -> Loaded:
 
     Raises:
         UsageError: it cannot be loaded, or is of another kind than the recipe says.
+        EmollmsError: its weights do not fill it exactly, or are not finite.
     """
     name = resolve(str(parsed.model.model_name_or_path))
     revision = None if parsed.model.model_revision == "main" else parsed.model.model_revision
@@ -47,18 +46,44 @@ def load_model(parsed: Parsed) -> Loaded:
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
         _check_kind(parsed, config)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model: Any = kind.from_pretrained(
+        model: Any = load_whole(
             name,
-            revision=revision,
+            revision,
+            # with FSDP the other processes hold no weights yet
+            check_numbers=parsed.training.local_process_index == 0,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
             attn_implementation=parsed.model.attn_implementation,
             quantization_config=get_quantization_config(parsed.model),
         )
-    except (OSError, ValueError, ImportError) as error:
-        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {' '.join(str(error).split())}") from error
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {in_a_line(error)}") from error
+    drop_unused(model, name)
+    if parsed.peft is not None:
+        _check_names(parsed.peft, model)
     return Loaded(model, tokenizer, str(model.config._attn_implementation))
+
+
+def _check_names(peft: LoraConfig, model: Any) -> None:
+    """Make sure that each name an adapter is made for is one of the model's: PEFT is content with any that fits.
+
+    Raises:
+        UsageError: one is not.
+    """
+    modules = [name for name, _ in model.named_modules()]
+    parameters = [name for name, _ in model.named_parameters()]
+    for key, names, known in (
+        ("lora_target_modules", peft.target_modules, modules),
+        ("lora_modules_to_save", peft.modules_to_save, modules),
+        ("lora_target_parameters", peft.target_parameters, parameters),
+    ):
+        for name in () if names is None or isinstance(names, str) else sorted(names):
+            if not any(one == name or one.endswith(f".{name}") for one in known):
+                parts = 2 if key == "lora_target_parameters" else 1
+                ends = {".".join(one.split(".")[-parts:]) for one in known if not one.split(".")[-1].isdigit()}
+                raise UsageError(f"{key}: {unknown('name', name, ends - {''})}")
 
 
 def _check_kind(parsed: Parsed, config: Any) -> None:
@@ -73,11 +98,11 @@ def _check_kind(parsed: Parsed, config: Any) -> None:
 
 
 def use_liger(training: Any, device: torch.device) -> bool:
-    """Turn Liger's layer kernels on where they are installed and there is a GPU for them.
+    """Turn Liger's layer kernels on where they are installed, there is a GPU for them, and the recipe does not say no.
 
     Its fused heads stay off: they give a loss in place of logits.
     """
-    if device.type != "cuda" or not find_spec("liger_kernel"):
+    if device.type != "cuda" or not find_spec("liger_kernel") or not training.use_liger_kernel:
         training.use_liger_kernel = False
         return False
     training.use_liger_kernel = True

@@ -13,11 +13,16 @@ from pathlib import Path
 import yaml
 
 from emollms.errors import Place, UsageError, shorten, unknown
+from emollms.quality.sensitive.find import find_sensitive
 
 SUFFIXES = (".yaml", ".yml")
 ACCELERATE = "accelerate"
 """Folder below `recipes/` with settings of accelerate that TRL does not ship."""
 _MINUTES, _EPOCHS, _STEPS = "minutes", "num_train_epochs", "max_steps"
+
+
+PUBLISHING = ("hub_", "push_to_hub")
+"""How keys of the libraries begin that upload, whatever their version."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,10 +61,11 @@ class Recipe:
     lines: Mapping[str, int]
 
     def where(self, key: str) -> str:
-        """Where a key was set, for errors: `--set key=…`, or file and line."""
+        """Where a key was set, for errors: `--set key=…`, or file and line; what may be a secret is left out."""
         for override in reversed(self.overrides):
             if override.partition("=")[0].strip() == key:
-                return f"--set {shorten(override)}"
+                is_secret = key.startswith(PUBLISHING) or any(one.kind == "secret" for one in find_sensitive(override))
+                return f"--set {key}=…" if is_secret else f"--set {shorten(override)}"
         return str(Place(str(self.path), self.lines.get(key, 0)))
 
 

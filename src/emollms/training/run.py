@@ -19,7 +19,8 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from emollms.evaluation.data import EvaluationData
 from emollms.evaluation.manifest import locked
 from emollms.prompts.framing import framing_chat_template
-from emollms.training.callbacks import KEEP, callbacks_for
+from emollms.training.blame import settings_errors
+from emollms.training.callbacks import callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
 from emollms.training.curves import draw_curves
 from emollms.training.data import TrainingRows
@@ -36,7 +37,7 @@ from emollms.training.folder import (
 )
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.pace import time_steps
-from emollms.training.parsing import Parsed, parse
+from emollms.training.parsing import KEEP, Parsed, parse
 from emollms.training.prepare import Prepared, prepare
 from emollms.training.recipe import Recipe
 from emollms.training.record import make_manifest, settings_of
@@ -86,6 +87,7 @@ def train(
     Raises:
         UsageError: recipe, model and data do not fit together, or `out` holds something else.
         Interrupted: the run was asked to stop; the same call goes on.
+        DivergedError: its loss, gradient or weights stopped being finite.
     """
     begun = time.monotonic() if begun is None else begun
     settings = cache(lambda: settings_of(recipe, data))
@@ -123,17 +125,25 @@ class _Run:
     note: Callable[[str], None]
 
     def train(self) -> RunManifest:
-        drawn = self._fix_steps() if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
+        with settings_errors(self.recipe):
+            drawn = self._fix_steps() if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
         checkpoints = self.out / CHECKPOINTS
-        ready = prepare(self.parsed, self.data, self.note, drawn)
+        with settings_errors(self.recipe):
+            ready = prepare(self.parsed, self.data, self.note, drawn)
         newest = self._newest(checkpoints)
         usage = MeasureUsage(self._usage(newest))
         stop = StopOnSignal()
         self._check_disk(ready.trainer)
         for callback in callbacks_for(self.parsed, ready.trainer, usage, stop, self.tell, self.note):
             ready.trainer.add_callback(callback)
-        ready.trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        begun = int(newest.name.rpartition("-")[2]) if newest else 0
+        try:
+            with settings_errors(self.recipe, lambda: ready.trainer.state.global_step > begun):
+                ready.trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        finally:
+            stop.restore()
         stop.raise_if_stopped()
+        ready.trainer.check_weights()
         return self._finish(ready, usage.so_far())
 
     def _fix_steps(self) -> TrainingRows:
@@ -148,7 +158,8 @@ class _Run:
     def _check_disk(self, trainer: Any) -> None:
         """Tell at once if what the run is going to write does not fit."""
         if trainer.args.should_save:
-            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1  # the oldest goes when the next is whole
+            # The oldest goes when the next is whole.
+            saves = 0 if trainer.args.save_strategy == "no" else (self.parsed.keep or KEEP) + 1
             check_space(self.out, saves * checkpoint_size(trainer.model) + model_size(trainer.model))
 
     def _newest(self, checkpoints: Path) -> Path | None:

@@ -78,16 +78,17 @@ class StopOnSignal(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Give the signals back."""
-        self._restore()
+        self.restore()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         one = signal.Signals(number)
         if one is signal.SIGINT and self._asked is signal.SIGINT:
-            self._restore()
+            self.restore()
             raise KeyboardInterrupt
         self.ask(one)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Give the signals back; also for a run that does not come to its end."""
         for one, handler in self._before.items():
             signal.signal(one, handler)
         self._before = {}

@@ -20,14 +20,19 @@ from trl.trainer.sft_trainer import SFTTrainer
 from emollms.errors import UsageError
 from emollms.training.collate import Batch
 from emollms.training.encode import IGNORED
+from emollms.training.finite import FiniteSteps
 from emollms.training.numbers import NumberTable, squared_error
 from emollms.training.parsing import Parsed
+from emollms.training.refused import check_trackers
+
+_PACKAGES = {"azure_ml": "azureml", "flyte": "flytekit"}
+"""Packages of trackers that have another name."""
 
 Look = Callable[[Any], Mapping[str, float]]
 """Scores of the model on validation rows, `metric` among them."""
 
 
-class AnswerLoss:
+class AnswerLoss(FiniteSteps):
     """What both trainers do in another way than the libraries' own.
 
     Args:
@@ -94,6 +99,7 @@ class AnswerLoss:
         """The loss on the validation rows, and with `look` their scores, the mean of which is `eval_metric`."""
         trainer = cast(Any, self)
         output = cast(Any, super()).evaluation_loop(*arguments, **options)
+        self.check_loss(output.metrics["eval_loss"])
         if self.look is not None:
             with trainer.compute_loss_context_manager():
                 output.metrics.update({f"eval_{name}": value for name, value in self.look(trainer).items()})
@@ -175,20 +181,23 @@ def _in_single_precision(model: Any) -> None:
 
 
 def _check_trackers(names: Sequence[str]) -> None:
-    """Make sure that what a recipe reports to is installed: trackio, wandb, tensorboard.
+    """Make sure that what a recipe reports to is installed (trackio, wandb, tensorboard), and uploads no checkpoints.
 
     Raises:
-        UsageError: it is not; the message tells how to install it.
+        UsageError: it is not, or does; the message tells what to do.
     """
     for name in names:
-        if name not in ("none", "all") and find_spec(name) is None:
-            raise UsageError(f"report_to {name} needs the package {name}; install it with: pip install {name}")
+        if name not in ("none", "all") and find_spec(_PACKAGES.get(name, name)) is None:
+            package = _PACKAGES.get(name, name)
+            raise UsageError(f"report_to {name} needs the package {package}; install it with: pip install {package}")
+    check_trackers(names)
 
 
 def _complete(parsed: Parsed, evaluates: bool) -> None:
     """What training arguments must be for a run to be what this package promises."""
     training = parsed.training
     training.save_total_limit = None  # `MarkComplete` removes checkpoints
+    training.logging_nan_inf_filter = False  # it would count NaN as the mean of the losses before
     training.restore_callback_states_from_checkpoint = True
     training.remove_unused_columns = True
     training.disable_tqdm = True  # `Progress` has a bar of its own
