@@ -8,7 +8,7 @@ sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from emollms.errors import UsageError, unknown
 
@@ -105,16 +105,18 @@ class MultiLabelTask(Task):
     Args:
         labels: all labels, in the order in which answers name them.
         nothing: the answer where none of the labels applies; None where at least one always does.
-        unannotated: labels that the corpus did not annotate in a language (its code as in the rows), not asked for.
     """
 
     labels: tuple[str, ...]
     nothing: str | None = None
-    unannotated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def labels_in(self, language: str) -> tuple[str, ...]:
-        """The labels annotated in `language`, in order."""
-        left_out = self.unannotated.get(language, ())
+    def labels_asked(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The labels that a row asks for, in order: all but those that its corpus did not annotate.
+
+        Args:
+            row: a row; its `unannotated` names these labels, and is missing where there are none.
+        """
+        left_out = row.get("unannotated") or ()
         return tuple(label for label in self.labels if label not in left_out)
 
 
@@ -221,7 +223,6 @@ _TASKS: tuple[Task, ...] = (
     MultiLabelTask(
         name="BRIGHTER-E-c", about="which of six emotions the speaker most likely feels",
         cue="This text contains emotions:", labels=EKMAN, nothing=NO_EMOTION,
-        unannotated={"en": ("disgust",), "af": ("surprise",)},
     ),
     OrdinalTask(
         name="BRIGHTER-EI-oc", about="which of four intensities an emotion of the speaker has",

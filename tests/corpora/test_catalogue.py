@@ -77,34 +77,40 @@ def test_a_corpus_of_another_package(installed: Installed) -> None:
 
 
 def test_two_corpora_with_one_name(installed: Installed) -> None:
+    """A corpus of this package keeps its name, and the other one is told of."""
     installed("some_package", "vader")
-    names = "'vader': emollms.builders.vader and some_package.corpus"
-    with pytest.raises(UsageError, match=f"two corpora are named {names}"):
-        catalogue.corpora()
+    assert catalogue.get_corpus("vader").__module__ == "emollms.builders.vader"
+    (broken,) = catalogue.broken()
+    told = "builder vader (some_package.corpus) cannot be used: two corpora are named 'vader': emollms.builders.vader"
+    assert str(broken) == f"{told} and some_package.corpus; rename one"
 
 
-def test_two_packages_with_one_name(installed: Installed) -> None:
-    installed("some_package", "extra")
-    installed("other_package", "extra")
+def test_packages_with_one_name(installed: Installed) -> None:
+    """None of them is the right one."""
+    for package in ("some_package", "other_package", "third_package"):
+        installed(package, "extra")
+    assert set(catalogue.corpora()) == BUILT_IN
+    assert len(catalogue.broken()) == 2
     with pytest.raises(UsageError, match=r"two corpora are named 'extra': \w+_package.corpus and \w+_package.corpus"):
-        catalogue.corpora()
+        catalogue.get_corpus("extra")
 
 
-@pytest.mark.parametrize("target", ["not_a_class", "__name__"])
-def test_an_entry_point_that_names_no_corpus(target: str, installed: Installed) -> None:
+@pytest.mark.parametrize(("target", "given"), [("not_a_class", "1"), ("__name__", "'some_package.corpus'")])
+def test_an_entry_point_that_names_no_corpus(target: str, given: str, installed: Installed) -> None:
     installed("some_package", "extra", target)
-    message = f"entry point 'some_package.corpus:{target}' of group emollms.builders is no subclass of Corpus"
-    with pytest.raises(UsageError, match=message):
-        catalogue.corpora()
+    assert set(catalogue.corpora()) == BUILT_IN
+    builder = f"builder extra \\('some_package.corpus:{target}' of some_package\\)"
+    with pytest.raises(UsageError, match=f"{builder} cannot be used: it is no subclass of Corpus, but {given}"):
+        catalogue.get_corpus("extra")
 
 
 @pytest.mark.parametrize("target", ["Missing", "Extra.missing"])
 def test_an_entry_point_that_cannot_be_loaded(target: str, installed: Installed) -> None:
     installed("some_package", "extra", target)
-    with pytest.raises(
-        UsageError, match=f"entry point 'some_package.corpus:{target}' of some_package cannot be loaded"
-    ):
-        catalogue.corpora()
+    assert set(catalogue.corpora()) == BUILT_IN
+    told = f"'some_package.corpus:{target}' of some_package.* cannot be used: .*; mend, update or remove the package"
+    with pytest.raises(UsageError, match=told):
+        catalogue.get_corpus("extra")
 
 
 def test_where_corpora_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def test_filled_instructions():
     classes = "-1: negative. 0: neutral. 1: positive."
     assert instruction(get_task("TDT"), 0).endswith(classes)
     assert "1: low amount of E can be inferred. 2:" in instruction(get_task("EI-oc"), 0, "fear")
-    assert "disgust" not in instruction(get_task("BRIGHTER-E-c"), 0, language="en")
-    assert "disgust" in instruction(get_task("BRIGHTER-E-c"), 0, language="de")
+    assert "anger, joy?" in instruction(get_task("BRIGHTER-E-c"), 0, labels=("anger", "joy"))
+    assert "disgust" in instruction(get_task("BRIGHTER-E-c"), 0)
 
 
 def test_files_say_that_they_only_grow():

@@ -100,7 +100,7 @@ def test_prompts_are_those_of_the_template(tmp_path: Path) -> None:
         for path in (tmp_path / name).glob("data/*/*.parquet"):
             for row in pq.read_table(path).to_pylist():
                 task = get_task(row["task"])
-                expected = prompt(task, row["text"], row["wording"], row["emotion"], row["language"])
+                expected = prompt(task, row["text"], row["wording"], row["emotion"])
                 assert row["prompt"] == expected
 
 

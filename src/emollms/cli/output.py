@@ -1,8 +1,11 @@
 """What commands print: tables for people on a terminal, tab-separated lines where the output goes elsewhere."""
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 
 def examples(*lines: str) -> str:
@@ -18,6 +21,14 @@ def print_error(error: Exception | str) -> None:
 def print_note(text: str) -> None:
     """Print what is no result, on stderr."""
     print(text, file=sys.stderr)
+
+
+def goes_into_a_file(stream: TextIO) -> bool:
+    """Whether the shell sends a stream into a file: not to a terminal, another program, or a test."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

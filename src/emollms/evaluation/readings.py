@@ -46,7 +46,6 @@ def read_all(
     predictions: Mapping[str, Prediction],
     mode: Mode = "expectation",
     fitted: TaskCalibration | None = None,
-    language: str = "en",
 ) -> Read:
     """Read the predictions for `rows`.
 
@@ -56,14 +55,13 @@ def read_all(
         predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
         mode: in `expectation`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
-        language: the rows' language, which decides the labels.
 
     Raises:
         UsageError: a prediction has probabilities of something that is no class or label of the task.
     """
     found = [predictions.get(str(row["id"])) for row in rows]
     readings = [_read(task, row, prediction) for row, prediction in zip(rows, found, strict=True)]
-    names = columns(task, language)
+    names = columns(task, rows)
     table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
@@ -79,11 +77,17 @@ def _read(task: Task, row: Row, prediction: Prediction | None) -> Reading:
     return read_answer(task, prediction.answer, row["emotion"]) if prediction else Reading(None, NO_ANSWER)
 
 
-def columns(task: Task, language: str) -> tuple[str, ...]:
-    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at."""
+def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at.
+
+    Of labels those that any of `rows` asks for.
+    """
     if isinstance(task, OrdinalTask):
         return tuple(map(str, task.classes))
-    return task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
+    if not isinstance(task, MultiLabelTask):
+        return ()
+    asked = {label for row in rows for label in task.labels_asked(row)}
+    return tuple(label for label in task.labels if label in asked)
 
 
 def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | None) -> list[float] | None:
@@ -133,11 +137,11 @@ def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
 
 def _diagram(task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row]) -> dict[str, Any]:
     gold = gold_columns(task, names, rows)
-    bins = (
-        reliability(shares.ravel(), np.asarray(gold, dtype=np.bool_).ravel())
-        if isinstance(task, MultiLabelTask)
-        else class_reliability(shares, gold)
-    )
+    if isinstance(task, MultiLabelTask):
+        asked = np.array([[name in task.labels_asked(row) for name in names] for row in rows], dtype=np.bool_)
+        bins = reliability(shares[asked], np.asarray(gold, dtype=np.bool_)[asked])
+    else:
+        bins = class_reliability(shares, gold)
     return {"error": calibration_error(bins), "bins": [asdict(bar) for bar in bins], "rows": len(rows)}
 
 

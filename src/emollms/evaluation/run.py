@@ -28,7 +28,7 @@ from emollms.evaluation.manifest import (
 )
 from emollms.evaluation.readings import read_all
 from emollms.evaluation.schemes import Policy
-from emollms.evaluation.scoring import gold_of, score
+from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.evaluation.sources import Source
 from emollms.inference.decoding import Mode
 from emollms.inference.engine import EngineInfo
@@ -231,14 +231,14 @@ def _scores(
 def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, planned.language)
+    read = read_all(task, rows, predictions, options.mode, fitted)
     scored = score(
         task,
         [gold_of(task, row) for row in rows],
         read.readings,
         [row["emotion"] for row in rows],
         options.policy,
-        language=planned.language,
+        unannotated=unannotated_of(rows),
     )
     about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
     return scored.as_json() | about | ({"calibration": read.calibration} if read.calibration else {})
