@@ -91,7 +91,7 @@ EXAMPLES = {
     "an id that is a number": ('record["id"]', 'int(record["id"])', "source_id is 1 (int), not a text"),
     "gold that is a number": ('record["score"])', "0.5)", "gold is 0.5 (float), not a text"),
     "an emotion": ('record["score"])', 'record["score"], "joy")', "V-reg has no emotion of this name: 'joy'"),
-    "an emotion that is none": ('record["score"])', 'record["score"], 7)', "emotion is 7, neither a text nor None"),
+    "an emotion that is none": ('record["score"])', 'record["score"], 7)', "emotion is 7 (int), not a text"),
     "a language": (
         'record["score"])',
         'record["score"], language="de")',

@@ -203,3 +203,66 @@ def test_pin_as_contributing_says(newcomer: Newcomer) -> None:
     assert newcomer.run(*pin, "--count-rows").returncode == 0
     assert newcomer.table.read_text().splitlines()[1].endswith(",2,train,en,V-reg,,")
     assert newcomer.build().returncode == 0
+
+
+WORDINGS = "wordings:\n  - \"Which of {labels}? Else '{nothing}'.\"\n  - \"Name all of {labels}, or '{nothing}'.\"\n"
+
+
+def with_task(newcomer: Newcomer, task: str) -> Newcomer:
+    """A task and wordings of one's own."""
+    newcomer.change(
+        "\n\nclass Mine", f"from emollms.tasks import MultiLabelTask, RegressionTask, add_task\n{task}\n\n\nclass Mine"
+    )
+    newcomer.change('tasks=("V-reg",)', 'tasks=("Mood",)').change('splits=("train",)', 'splits=("train", "test")')
+    newcomer.files = {"test.csv": b"id\ttext\tscore\n1\tso it went\tcalm\n2\tthe end is near\ttense, sad\n"}
+    newcomer.about = {"test.csv": {"split": "test", "language": "en"}}
+    newcomer.change(
+        ROWS,
+        'yield Example("Mood", record.split, record["id"], record["text"], tuple(record["score"].split(", ")), "x")',
+    )
+    folder = newcomer.root / "site/newcomer/instructions/en"
+    folder.mkdir(parents=True)
+    (folder / "Mood.yaml").write_text(WORDINGS)
+    return newcomer
+
+
+MOOD = 'MultiLabelTask(name="Mood", about="which mood", cue="Mood:", labels=("calm", "sad", "tense"), nothing="none")'
+
+
+def test_a_task_and_wordings_of_ones_own(newcomer: Newcomer) -> None:
+    """Built, and scored by a command that loads no builder by itself."""
+    with_task(newcomer, f'add_task({MOOD}, package="newcomer")').write()
+    where = ("--from", newcomer.root / "raw", "--out", newcomer.root / "out")
+    done = newcomer.run("build", "aeb", "--corpora", "mine", *where)
+    assert done.returncode == 0, done.stderr
+    prompts = pq.read_table(newcomer.root / "out/data/Mood")["prompt"].to_pylist()
+    assert all("calm, sad, tense" in prompt and prompt.endswith(" Mood: ") for prompt in prompts)
+    scored = ("evaluate", "--data", newcomer.root / "out", "--baseline", "majority", "--out", newcomer.root / "scores")
+    done = newcomer.run(*scored)
+    assert done.returncode == 0, done.stderr
+    assert "Mood" in done.stdout
+    (newcomer.root / "site/newcomer/instructions/en/Mood.yaml").write_text(WORDINGS.replace("labels", "label"))
+    done = newcomer.run(
+        "build", "aeb", "--corpora", "mine", "--from", newcomer.root / "raw", "--out", newcomer.root / "o"
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Mood.yaml: wording 0: unknown placeholder '{label}'; did you mean {labels}?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (MOOD.replace('"Mood"', '"E-c"'), "there is another task 'E-c'; choose another name"),
+        (MOOD.replace('"Mood"', '"My/mood"'), "'My/mood' cannot name a task; take letters, digits, - and _"),
+        ('"Mood"', "'Mood' is no task; give a RegressionTask, OrdinalTask or MultiLabelTask"),
+        ('RegressionTask(name="Mood", about="", low=1, high=0)', "task Mood: low 1 is not below high 0"),
+        (
+            'RegressionTask(name="Mood", about="", low=0, high=1)',
+            "task Mood: poles must say what both ends mean for ''",
+        ),
+    ],
+)
+def test_a_task_that_is_none(task: str, told: str, newcomer: Newcomer) -> None:
+    done = with_task(newcomer, f'add_task({task}, package="newcomer")').write().run("corpora", "show", "mine")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert told in done.stderr

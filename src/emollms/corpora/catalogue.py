@@ -135,8 +135,8 @@ def _loaded(entry: EntryPoint) -> type[Corpus] | Broken:
         return Broken(entry.name, builder, problem)
     if not (isinstance(corpus, type) and issubclass(corpus, Corpus)):
         return Broken(entry.name, builder, f"it is no subclass of Corpus, but {shorten(repr(corpus))}")
-    problem = what_is_missing(corpus)
-    return Broken(entry.name, builder, problem) if problem else corpus
+    fault = what_is_missing(corpus)
+    return Broken(entry.name, builder, fault) if fault else corpus
 
 
 def get_corpus(name: str) -> type[Corpus]:

@@ -13,7 +13,7 @@ from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
 from emollms.corpora.repairs import Repair
 from emollms.corpora.source import CellError, Record, Source
-from emollms.errors import EmollmsError, Place, SourceError, shorten
+from emollms.errors import EmollmsError, SourceError, shorten
 
 Profile = Literal["release", "paper"]
 IN_BUILDER = "correct the builder"
@@ -122,17 +122,17 @@ class Corpus(ABC):
         seen: set[int] = set()
         any_sound = False  # one that is not wanted is enough: others may be asked for rows of one split alone
         for record in self._records(source, selection):
-            place = source.place(record.file, record.line)
             try:
                 wanted = [example for example in self._given(record) if selection.wants(example)]
                 found = [self._finish(example, source) for example in wanted]
                 for example in found:
                     _check_new(example, seen)
             except CellError as error:
-                source.refuse(place, error.problem, error.value, error.remedy)
+                source.refuse(source.place(record.file, record.line), error.problem, error.value, error.remedy)
             except SourceError:
                 raise
             except Exception as error:
+                place = source.place(record.file, record.line)
                 source.refuse(place, what_was_raised(error, self._file), None, MEND_BUILDER)
             else:
                 any_sound = True
@@ -150,7 +150,6 @@ class Corpus(ABC):
 
     def _records(self, source: Source, selection: Selection) -> Iterator[Record]:
         """The records, each of them checked; what `records` raises becomes an error at the line that was read last."""
-        last = Place(self.meta.name)
         try:
             found = self.records(source, selection)
             if not isinstance(found, Iterable):
@@ -162,10 +161,10 @@ class Corpus(ABC):
         except EmollmsError:
             raise
         except CellError as error:
-            raise SourceError(source.last or last, error.problem, error.value, error.remedy) from error
+            raise SourceError(source.last, error.problem, error.value, error.remedy) from error
         except Exception as error:
             problem = what_was_raised(error, self._file)
-            raise SourceError(source.last or last, problem, None, "mend the builder, or the files") from error
+            raise SourceError(source.last, problem, None, "mend the builder, or the files") from error
 
     def _given(self, record: Record) -> list[Example]:
         """What `rows` gives for a record."""

@@ -22,21 +22,25 @@ def check_parts(example: "Example", meta: CorpusMetadata) -> None:
     Raises:
         CellError: they are not.
     """
-    for name in TEXTS:
-        given = getattr(example, name)
-        if not isinstance(given, str):
-            raise CellError(f"{name} is {given!r} ({type(given).__name__}), not a text", None, IN_ROWS)
-    if example.emotion is not None and not isinstance(example.emotion, str):
-        raise CellError(f"emotion is {example.emotion!r}, neither a text nor None", None, IN_ROWS)
-    if example.task not in TASKS:
-        raise CellError(str(unknown("task", example.task, TASKS)), None, IN_ROWS)
-    for name, value, own in (
-        ("task", example.task, meta.tasks),
-        ("split", example.split, meta.splits),
-        ("language", example.language, meta.languages),
-    ):
+    texts = (example.source_id, example.text, example.gold, example.emotion or "")
+    if not all(isinstance(text, str) for text in texts):
+        raise CellError(_not_a_text(example), None, IN_ROWS)
+    if example.task in meta.tasks and example.split in meta.splits and example.language in meta.languages:
+        return
+    for name in ("task", "split", "language"):
+        value, own = getattr(example, name), getattr(meta, f"{name}s")
+        if not isinstance(value, str):
+            raise CellError(_not_a_text(example), None, IN_ROWS)
+        if name == "task" and value not in TASKS:
+            raise CellError(str(unknown("task", value, TASKS)), None, IN_ROWS)
         if value not in own:
             raise CellError(f"the corpus has no such {name}; its {name}s are {', '.join(own)}", value, IN_ROWS)
+
+
+def _not_a_text(example: "Example") -> str:
+    given = ((name, getattr(example, name)) for name in TEXTS)
+    name, value = next(((n, v) for n, v in given if not isinstance(v, str)), ("emotion", example.emotion))
+    return f"{name} is {value!r} ({type(value).__name__}), not a text"
 
 
 def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":
@@ -64,7 +68,7 @@ def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":
 
 
 def _score(task: RegressionTask, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
         raise CellError(f"{task.name} takes a number from {task.low:g} to {task.high:g}", _typed(value), IN_ROWS)
     score = float(value)
     if not (math.isfinite(score) and task.low <= score <= task.high):
@@ -73,7 +77,7 @@ def _score(task: RegressionTask, value: object) -> float:
 
 
 def _class(task: OrdinalTask, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if type(value) is not int and (isinstance(value, bool) or not isinstance(value, Integral)):
         numbers = ", ".join(map(str, task.classes))
         raise CellError(f"{task.name} takes one of the numbers {numbers} (int)", _typed(value), IN_ROWS)
     if value not in task.classes:

@@ -118,11 +118,25 @@ class CorpusMetadata(Strict):
 
     def left_out(self, task: str, split: str, language: str) -> tuple[str, ...]:
         """The labels, or emotions, of a task that were not annotated in a split and language, in the task's order."""
-        entries = [entry for entry in self.unannotated if entry.concerns(task, split, language)]
-        missing = {label for entry in entries for label in entry.labels}
-        return tuple(name for name in askable(get_task(task)) if name in missing) if missing else ()
+        return self._parted(task, split, language)[1]
 
     def annotated(self, task: str, split: str, language: str) -> tuple[str, ...]:
         """The labels, or emotions, of a task that were annotated in a split and language, in the task's order."""
-        missing = self.left_out(task, split, language)
-        return tuple(name for name in askable(get_task(task)) if name not in missing)
+        return self._parted(task, split, language)[0]
+
+    def _parted(self, task: str, split: str, language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What was annotated, and what was not; kept, since it is asked for each row."""
+        key = (task, split, language)
+        if key not in self._known:
+            entries = [entry for entry in self.unannotated if entry.concerns(*key)]
+            missing = {label for entry in entries for label in entry.labels}
+            labels = askable(get_task(task))
+            self._known[key] = (
+                tuple(name for name in labels if name not in missing),
+                tuple(name for name in labels if name in missing),
+            )
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str, str], tuple[tuple[str, ...], tuple[str, ...]]]:
+        return {}

@@ -28,7 +28,7 @@ class SourceFolder:
         refused: how many rows were refused in quarantine.
         first_refused: the first of them.
         hashes: SHA-256 of each file read so far, by path.
-        last: the line that was read last.
+        read_last: file and number of the line that was read last.
     """
 
     meta: CorpusMetadata
@@ -39,7 +39,7 @@ class SourceFolder:
     refused: int = 0
     first_refused: LeftOut | None = None
     hashes: dict[str, str] = field(default_factory=dict)
-    last: Place | None = None
+    read_last: tuple[SourceFile, int] | None = None
 
     def refuse(self, place: Place, problem: str, value: str | None, remedy: str = MEND) -> None:
         """Stop at a broken row, or, in quarantine, leave it out.
@@ -65,6 +65,11 @@ class SourceFolder:
     def place(self, file: SourceFile, line: int = 0) -> Place:
         """The place of a line, as errors name it."""
         return Place(f"{self.meta.name}/{file.path}", line)
+
+    @property
+    def last(self) -> Place:
+        """The place that was read last; the corpus, where none was."""
+        return self.place(*self.read_last) if self.read_last else Place(self.meta.name)
 
     def file(self, path: str) -> SourceFile:
         """The pinned file at `path`.
@@ -147,7 +152,7 @@ class SourceFolder:
         self.check(file)
         with self._open(file) as stream:
             for line in read_lines(stream, name, self.defects):
-                self.last = self.place(file, line.number)
+                self.read_last = (file, line.number)
                 yield line
 
     def _is_sound(self, file: SourceFile, line: Line) -> bool:

@@ -1,4 +1,7 @@
-"""The wordings in which a task is put to a model, read from `builders/instructions/<lang>/<task>.yaml`."""
+"""The wordings in which a task is put to a model, read from `builders/instructions/<lang>/<task>.yaml`.
+
+Those of a task that another package adds are in `instructions/<lang>/<task>.yaml` of that package.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -9,7 +12,7 @@ from string import Formatter
 import yaml
 
 from emollms.errors import UsageError, shorten, unknown
-from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
+from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
 
 @cache
@@ -21,7 +24,7 @@ def wordings(task_name: str, language: str = "en") -> tuple[str, ...]:
     Raises:
         UsageError: there is no file of wordings for this task and language, or a wording in it cannot be used.
     """
-    source = files("emollms.builders") / "instructions" / language / f"{task_name}.yaml"
+    source = files(TASKS.package(task_name)) / "instructions" / language / f"{task_name}.yaml"
     if not source.is_file():
         raise UsageError(f"no instruction wordings for task {task_name!r} in language {language!r}; add {source}")
     found = _read(source)
