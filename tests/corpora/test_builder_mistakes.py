@@ -86,12 +86,16 @@ EXAMPLES = {
     "a score that is none": ('record.number("score")', 'float("nan")', "and this is outside: 'nan'"),
     "no score": ('record.number("score")', "None", "V-reg takes a number from 0 to 1: 'None (NoneType)'"),
     "a split dev": ("record.split, ", '"dev", ', "the corpus has no such split; its splits are train: 'dev'"),
-    "an unknown task": ('Example("V-reg"', 'Example("V-rge"', "unknown task 'V-rge'; did you mean V-reg"),
+    "an unknown task": (
+        'Example("V-reg"',
+        'Example("V-rge"',
+        "the corpus has no such task; its tasks are V-reg: 'V-rge'",
+    ),
     "a task of others": ('Example("V-reg"', 'Example("SST"', "the corpus has no such task; its tasks are V-reg: 'SST'"),
-    "an id that is a number": ('record["id"]', 'int(record["id"])', "source_id is 1 (int), not a text"),
-    "gold that is a number": ('record["score"])', "0.5)", "gold is 0.5 (float), not a text"),
+    "an id that is a number": ('record["id"]', 'int(record["id"])', "source_id is no text (str): '1 (int)'"),
+    "gold that is a number": ('record["score"])', "0.5)", "gold is no text (str): '0.5 (float)'"),
     "an emotion": ('record["score"])', 'record["score"], "joy")', "V-reg has no emotion of this name: 'joy'"),
-    "an emotion that is none": ('record["score"])', 'record["score"], 7)', "emotion is 7 (int), not a text"),
+    "an emotion that is none": ('record["score"])', 'record["score"], 7)', "emotion is no text (str): '7 (int)'"),
     "a language": (
         'record["score"])',
         'record["score"], language="de")',
@@ -107,15 +111,15 @@ EXAMPLES = {
     "a dictionary": (
         ROWS,
         'yield {"text": record["text"]}',
-        "rows() gave {'text': 'the tram came early'} (dict), which",
+        "rows() gave what is no Example: \"{'text': 'the tram came early'} (dict)\"",
     ),
-    "a list of dictionaries": (ROWS, "return [{}]", "rows() gave {} (dict), which is no Example; correct the builder"),
+    "a list of dictionaries": (ROWS, "return [{}]", "rows() gave what is no Example: '{} (dict)'; correct the builder"),
     "one Example, not several": (
         ROWS,
         ROWS.replace("yield", "return"),
-        "rows() gave Example(",
+        'rows() gave no iterable of Examples: "Example(',
     ),
-    "nothing": (ROWS, "return None", "rows() gave None (NoneType); let it yield Examples"),
+    "nothing": (ROWS, "return None", "rows() gave no iterable of Examples: 'None (NoneType)'; let it yield"),
     "no Example": (ROWS, "yield from ()", "rows() gave no Example; leave such rows out by no_data=… of source.table"),
 }
 LABELS = {
@@ -137,11 +141,15 @@ RECORDS = {
         "raise KeyError('x')\n        for file in",
         "mine: KeyError: 'x' (in records(), line",
     ),
-    "None": ("yield from source.table(file", "source.table(file", "mine: records() gave None (NoneType); let it yield"),
+    "None": (
+        "yield from source.table(file",
+        "source.table(file",
+        "mine: records() gave no iterable of Records: 'None (NoneType)'; let it yield",
+    ),
     "no Record": (
         "yield from source.table(file",
         "yield dict(a=1) or (file",
-        "records() gave {'a': 1} (dict), which is",
+        "records() gave what is no Record: \"{'a': 1} (dict)\"",
     ),
     "an exception after a row": (
         '("id", "text", "score"))',
@@ -288,7 +296,9 @@ def test_an_exception_costs_its_row_in_quarantine(newcomer: Newcomer) -> None:
     )
     examples, source = read(newcomer, quarantine=True)
     assert [example.source_id for example in examples] == ["1", "2", "4"]
-    assert [str(row.place) for row in source.take_left_out()] == ["mine/train.tsv:4"]
+    (row,) = source.take_left_out()
+    assert (str(row.place), row.reason) == ("mine/train.tsv:4", "ValueError in the builder")  # one reason for all such
+    assert "could not convert string to float: 'x' (in rows(), " in str(row.value)
 
 
 def test_a_repair_that_fails_costs_its_row(newcomer: Newcomer) -> None:
@@ -322,5 +332,5 @@ def test_words_for_flags() -> None:
     record = Record(file, 2, {"anger": "0.0", "joy": "1.0"})
     with pytest.raises(CellError, match="anger is neither 0 nor 1") as caught:
         record.flags(("anger", "joy"))
-    assert "record.flags(columns, yes=…, no=…)" in caught.value.remedy
+    assert "record.flags(columns, yes=(…,), no=(…,))" in caught.value.remedy
     assert record.flags(("anger", "joy"), yes=("1.0",), no=("0.0",)) == ("joy",)

@@ -55,8 +55,8 @@ def test_flags_as_decimals(newcomer: Newcomer) -> None:
     done = with_flags(newcomer, body).write().build()
     assert done.returncode == 1
     assert done.stderr == (
-        "error: mine/train.csv:2: anger is neither 0 nor 1: '0.0'; name what else the file has in the builder, "
-        "record.flags(columns, yes=…, no=…), or leave the row out with --quarantine\n"
+        "error: mine/train.csv:2: anger is neither 0 nor 1: '0.0'; say in the builder what the file writes, "
+        "record.flags(columns, yes=(…,), no=(…,)), or leave the row out with --quarantine\n"
     )
     newcomer.change(f"record.flags({EMOTIONS})", f'record.flags({EMOTIONS}, yes=("1.0",), no=("0.0",))').write()
     assert newcomer.build().returncode == 0

@@ -1,6 +1,7 @@
 """Reading of raw files: lines, tables, and what is refused or counted in them."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,9 +84,8 @@ def test_broken_lines_are_refused_or_left_out(line: bytes, problem: str, source:
     assert len(told.splitlines()) == 1
     made = source(body, quarantine=True)
     assert rows(made) == [(2, "0", "zero"), (4, "2", "two")]
-    assert [(row.place.line, row.reason) for row in made.take_left_out()] == [
-        (3, told.removeprefix("toy/a.tsv:3: ").partition(": ")[0])
-    ]
+    reason = re.sub(r"^byte \d+ ", "a byte ", told.removeprefix("toy/a.tsv:3: ").partition(": ")[0])
+    assert [(row.place.line, row.reason) for row in made.take_left_out()] == [(3, reason)]
     assert made.refused == 1
     assert made.take_left_out() == []
 

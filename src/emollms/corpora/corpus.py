@@ -133,7 +133,8 @@ class Corpus(ABC):
                 raise
             except Exception as error:
                 place = source.place(record.file, record.line)
-                source.refuse(place, what_was_raised(error, self._file), None, MEND_BUILDER)
+                raised = what_was_raised(error, self._file)
+                source.refuse(place, raised, None, MEND_BUILDER, f"{type(error).__name__} in the builder")
             else:
                 any_sound = True
                 yield from found
@@ -153,10 +154,10 @@ class Corpus(ABC):
         try:
             found = self.records(source, selection)
             if not isinstance(found, Iterable):
-                raise CellError(f"records() gave {_shown(found)}; let it yield Records", None, IN_BUILDER)
+                raise CellError("records() gave no iterable of Records", _shown(found), "let it yield or return them")
             for record in found:
                 if not isinstance(record, Record):
-                    raise CellError(f"records() gave {_shown(record)}, which is no Record", None, IN_BUILDER)
+                    raise CellError("records() gave what is no Record", _shown(record), IN_BUILDER)
                 yield record
         except EmollmsError:
             raise
@@ -170,11 +171,11 @@ class Corpus(ABC):
         """What `rows` gives for a record."""
         found = self.rows(record)
         if not isinstance(found, Iterable) or isinstance(found, Mapping | str):
-            raise CellError(f"rows() gave {_shown(found)}; let it yield Examples", None, IN_BUILDER)
+            raise CellError("rows() gave no iterable of Examples", _shown(found), "let it yield or return them")
         examples = list(found)
         for example in examples:
             if not isinstance(example, Example):
-                raise CellError(f"rows() gave {_shown(example)}, which is no Example", None, IN_BUILDER)
+                raise CellError("rows() gave what is no Example", _shown(example), IN_BUILDER)
             check_parts(example, self.meta)
         if not examples:
             raise CellError("rows() gave no Example", None, "leave such rows out by no_data=… of source.table")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from emollms.corpora.metadata import CorpusMetadata
 from emollms.corpora.records import CellError
-from emollms.errors import unknown
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 if TYPE_CHECKING:
@@ -24,23 +23,21 @@ def check_parts(example: "Example", meta: CorpusMetadata) -> None:
     """
     texts = (example.source_id, example.text, example.gold, example.emotion or "")
     if not all(isinstance(text, str) for text in texts):
-        raise CellError(_not_a_text(example), None, IN_ROWS)
+        raise _not_a_text(example)
     if example.task in meta.tasks and example.split in meta.splits and example.language in meta.languages:
         return
     for name in ("task", "split", "language"):
         value, own = getattr(example, name), getattr(meta, f"{name}s")
         if not isinstance(value, str):
-            raise CellError(_not_a_text(example), None, IN_ROWS)
-        if name == "task" and value not in TASKS:
-            raise CellError(str(unknown("task", value, TASKS)), None, IN_ROWS)
+            raise _not_a_text(example)
         if value not in own:
             raise CellError(f"the corpus has no such {name}; its {name}s are {', '.join(own)}", value, IN_ROWS)
 
 
-def _not_a_text(example: "Example") -> str:
+def _not_a_text(example: "Example") -> CellError:
     given = ((name, getattr(example, name)) for name in TEXTS)
     name, value = next(((n, v) for n, v in given if not isinstance(v, str)), ("emotion", example.emotion))
-    return f"{name} is {value!r} ({type(value).__name__}), not a text"
+    return CellError(f"{name} is no text (str)", _typed(value), IN_ROWS)
 
 
 def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":

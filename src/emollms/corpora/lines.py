@@ -27,11 +27,13 @@ class Fault:
         problem: what is wrong, in a few words.
         value: what is there; None where nothing is.
         remedy: what a contributor can do.
+        reason: the problem without what is of this line alone; None for the problem itself.
     """
 
     problem: str
     value: str | None
     remedy: str = MEND
+    reason: str | None = None
 
 
 class Line(NamedTuple):
@@ -97,9 +99,10 @@ def _decode(number: int, raw: bytes, encoding: str, defects: Counter[str]) -> Li
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        problem = f"byte {error.start + 1} of the line is not {encoding.upper() if encoding in _UPPER else encoding}"
+        wrong = f"of the line is not {encoding.upper() if encoding in _UPPER else encoding}"
         value = as_text(raw[error.start : error.start + 40])
-        return _broken(number, raw, encoding, problem, value, SAY_ENCODING)
+        fault = Fault(f"byte {error.start + 1} {wrong}", value, SAY_ENCODING, f"a byte {wrong}")
+        return Line(number, _readable(raw, encoding), fault)
     if encoding != UTF_8 and (strange := CONTROL_CHARACTER.search(text)):
         return _strange(number, raw, text, encoding, strange)
     return Line(number, text)
@@ -117,8 +120,11 @@ def _strange(number: int, raw: bytes, text: str, encoding: str, found: re.Match[
 
 
 def _broken(number: int, raw: bytes, encoding: str, problem: str, value: str, remedy: str = MEND) -> Line:
-    readable = CONTROL_CHARACTER.sub("\ufffd", raw.decode(encoding, errors="replace"))
-    return Line(number, readable, Fault(problem, value, remedy))
+    return Line(number, _readable(raw, encoding), Fault(problem, value, remedy))
+
+
+def _readable(raw: bytes, encoding: str) -> str:
+    return CONTROL_CHARACTER.sub("\ufffd", raw.decode(encoding, errors="replace"))
 
 
 def name_of(code: int) -> str:

@@ -15,6 +15,7 @@ from emollms.corpora.lines import QUARANTINE, Fault, Line
 PLAIN = "where double quotes are plain characters, read the table with quotes=False in the builder"
 MEANT = "where the cell does hold line breaks, add line_breaks=True"
 NEVER_CLOSES = "a quote opens here and never closes"
+SWALLOWS = ", and lines that could be rows are between"
 _AHEAD = 100
 """Lines that are read to see whether a whole row begins at one; longer rows are left out with the broken one."""
 
@@ -57,27 +58,29 @@ class QuotedRows:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield self._leave_out(self._what_is_wrong(str(error)))
+                yield self._leave_out(*self._what_is_wrong(str(error)))
                 reader = self._reader()
                 continue
             if broken := next((line for line in feed.taken if line.fault), None):
                 yield QuotedRow(broken.number, [], broken.fault)
             elif len(feed.taken) > 1 and not self._line_breaks and self._swallows():
-                last = feed.taken[-1].number
-                problem = f"a quote opens here and closes at line {last}, and lines that could be rows are between"
-                yield self._leave_out(problem, f"{PLAIN}; {MEANT}")
+                problem = f"a quote opens here and closes at line {feed.taken[-1].number}{SWALLOWS}"
+                yield self._leave_out(problem, f"a quote that takes rows along{SWALLOWS}", f"{PLAIN}; {MEANT}")
             elif cells:
                 yield QuotedRow(feed.taken[-1].number, cells)
 
     def _reader(self) -> "Iterator[list[str]]":
         return csv.reader(self._feed, delimiter=self._delimiter, strict=True)
 
-    def _what_is_wrong(self, error: str) -> str:
+    def _what_is_wrong(self, error: str) -> tuple[str, str]:
+        """The problem, and the problem without numbers."""
         if "expected after" not in error:
             quoted = any(opens for _, _, opens in _quotes(self._feed.taken, self._delimiter))
-            return NEVER_CLOSES if quoted else f"a cell has more than {csv.field_size_limit():,} characters"
+            problem = NEVER_CLOSES if quoted else f"a cell has more than {csv.field_size_limit():,} characters"
+            return problem, problem
         opens, closes = opening(self._feed.taken, self._delimiter), self._feed.taken[-1].number
-        return "a quote opens here and closes inside its cell" + (f", at line {closes}" if closes != opens else "")
+        problem = "a quote opens here and closes inside its cell"
+        return problem + (f", at line {closes}" if closes != opens else ""), problem
 
     def _swallows(self) -> bool:
         """Whether most lines of a row would make a row of their own, as they do where a quote opened by accident."""
@@ -92,14 +95,14 @@ class QuotedRows:
             return False
         return self._width in (alone, len(text.split(self._delimiter)))
 
-    def _leave_out(self, problem: str, remedy: str = PLAIN) -> QuotedRow:
+    def _leave_out(self, problem: str, reason: str, remedy: str = PLAIN) -> QuotedRow:
         """The broken row that was begun, with the lines after it at which no whole row begins."""
         opens = opening(self._feed.taken, self._delimiter)
         lost = [self._feed.give_back().text]
         while (line := self._feed.peek()) is not None and not self._begins_row():
             lost.append(line.text)
             self._feed.drop()
-        return QuotedRow(opens, [], Fault(problem, "\n".join(lost), f"{remedy}, {QUARANTINE}"))
+        return QuotedRow(opens, [], Fault(problem, "\n".join(lost), f"{remedy}, {QUARANTINE}", reason))
 
     def _begins_row(self) -> bool:
         """Whether a whole row begins at the next line."""

@@ -100,7 +100,9 @@ class Record:
         for column in columns:
             if self[column] not in yes and self[column] not in no:
                 problem = f"{column} is neither {' or '.join(no)} nor {' or '.join(yes)}"
-                remedy = f"name what else the file has in the builder, record.flags(columns, yes=…, no=…), {QUARANTINE}"
+                remedy = (
+                    f"say in the builder what the file writes, record.flags(columns, yes=(…,), no=(…,)), {QUARANTINE}"
+                )
                 raise CellError(problem, self[column], remedy)
         return tuple(column for column in columns if self[column] in yes)
 

@@ -41,8 +41,18 @@ class SourceFolder:
     hashes: dict[str, str] = field(default_factory=dict)
     read_last: tuple[SourceFile, int] | None = None
 
-    def refuse(self, place: Place, problem: str, value: str | None, remedy: str = MEND) -> None:
+    def refuse(
+        self, place: Place, problem: str, value: str | None, remedy: str = MEND, reason: str | None = None
+    ) -> None:
         """Stop at a broken row, or, in quarantine, leave it out.
+
+        Args:
+            place: where it is.
+            problem: what is wrong, in a few words.
+            value: what is there; None where nothing is.
+            remedy: what a contributor can do.
+            reason: the problem without what is of this row alone, since a build counts rows by reason; None for the
+                problem itself.
 
         Raises:
             SourceError: not in quarantine.
@@ -50,7 +60,7 @@ class SourceFolder:
         if not self.quarantine:
             raise SourceError(place, problem, value, remedy)
         self.refused += 1
-        self.leave_out(LeftOut(place, problem, value))
+        self.leave_out(LeftOut(place, reason or problem, problem if reason and value is None else value))
         self.first_refused = self.first_refused or self.left_out[-1]
 
     def leave_out(self, row: LeftOut) -> None:
@@ -156,8 +166,8 @@ class SourceFolder:
                 yield line
 
     def _is_sound(self, file: SourceFile, line: Line) -> bool:
-        if line.fault:
-            self.refuse(self.place(file, line.number), line.fault.problem, line.fault.value, line.fault.remedy)
+        if fault := line.fault:
+            self.refuse(self.place(file, line.number), fault.problem, fault.value, fault.remedy, fault.reason)
         return line.fault is None
 
 
