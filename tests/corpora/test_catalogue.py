@@ -137,3 +137,34 @@ def test_the_bundled_corpus_is_in_its_package(monkeypatch: pytest.MonkeyPatch, t
 def test_a_bundled_corpus_of_another_package_is_in_that_package(installed: Installed, tmp_path: Path) -> None:
     installed("some_package", "extra", bundled=True)
     assert catalogue.folder(catalogue.get_corpus("extra")) == tmp_path / "site" / "some_package" / "data" / "extra"
+
+
+def test_modules_of_builders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails, one without a corpus, parts that others share: every other corpus is there."""
+    shared = "from emollms.corpora.corpus import Corpus\nclass _Shared(Corpus):\n    pass\n"
+    modules = {
+        "__init__": "",
+        "_parts": "1 / 0",
+        "fails": "import os\n1 / 0\n",
+        "empty": "from emollms.builders.sample import Sample\n",
+        "bare": f"{shared}class Bare(_Shared):\n    pass\n",
+        "good": dedent(MODULE).format(name="good", bundled=False),
+    }
+    (tmp_path / "some_builders").mkdir()
+    for name, text in modules.items():
+        (tmp_path / "some_builders" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(catalogue, "BUILDERS", "some_builders")
+    catalogue.corpora.cache_clear()
+    try:
+        assert list(catalogue.corpora()) == ["good"]
+        assert sorted(map(str, catalogue.broken())) == [
+            "builder bare (some_builders.bare:Bare) cannot be used: meta is missing; give CorpusMetadata(name=…, …)",
+            "builder empty (some_builders.empty) cannot be used: no subclass of Corpus is in it; see `builders/tdt.py`",
+            "builder fails (some_builders.fails) cannot be used: ZeroDivisionError: division by zero "
+            "(line 2 of some_builders/fails.py)",
+        ]
+    finally:
+        catalogue.corpora.cache_clear()
+        for name in [name for name in sys.modules if name.startswith("some_builders")]:
+            del sys.modules[name]

@@ -100,7 +100,8 @@ class QuotedRows:
         opens = opening(self._feed.taken, self._delimiter)
         lost = [self._feed.give_back().text]
         while (line := self._feed.peek()) is not None and not self._begins_row():
-            lost.append(line.text)
+            if len(lost) < _AHEAD:  # where no row begins any more this is the rest of the file
+                lost.append(line.text)
             self._feed.drop()
         return QuotedRow(opens, [], Fault(problem, "\n".join(lost), f"{remedy}, {QUARANTINE}", reason))
 
