@@ -57,17 +57,9 @@ class TDT(Corpus):
 
 
 def _instances(source: Source, file: SourceFile) -> Iterator[Record]:
-    lines: list[str] = []
     rows = 0
-    for number, line in source.lines(file):
-        lines.append(line)
-        if len(lines) < 3:
-            continue
-        text, target, label = lines
+    for number, (text, target, label) in source.groups(file, 3):
         source.defects["several $T$ in one text"] += text.count(TARGET) > 1
         yield Record(file, number, {"text": text, "target": target, "class": label.strip()})
         rows += 1
-        lines = []
-    if lines:
-        source.refuse(source.place(file), "the last instance has fewer than three lines", lines[0])
     source.check_rows(file, rows)

@@ -175,11 +175,27 @@ def test_only_the_emotions_that_are_there_count() -> None:
     assert tuple(result.metrics["pearson"].parts) == ("joy",)
 
 
-def test_labels_that_a_language_has_not() -> None:
+def test_labels_that_no_corpus_annotated_are_no_labels() -> None:
     task = get_task("BRIGHTER-E-c")
     rows = [["anger"], ["joy"], ["fear", "sadness"], ["surprise"]]
-    assert "disgust" not in score(task, rows, readings(*map(tuple, rows))).sheet.labels
-    assert score(task, rows, readings(*map(tuple, rows))).value == pytest.approx(1.0)
+    said = readings(*map(tuple, rows))
+    assert score(task, rows, said).value == pytest.approx(5 / 6)  # macro-F1: disgust is in neither, and counts 0
+    result = score(task, rows, said, unannotated=[("disgust",)] * 4)
+    assert "disgust" not in result.sheet.labels
+    assert result.value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("policy", ["official", "worst"])
+def test_a_label_counts_in_the_rows_that_asked_for_it(policy: str) -> None:
+    """Two corpora in one task: what the first says of disgust is scored, and not what it made up about the second."""
+    task = get_task("BRIGHTER-E-c")
+    rows = [["disgust"], ["disgust", "joy"], ["joy"], ["anger"]]
+    said = readings(("disgust",), ("disgust", "joy"), ("disgust", "joy"), None)
+    left_out = [(), (), ("disgust",), ("disgust", "surprise")]
+    result = score(task, rows, said, policy=policy, unannotated=left_out)
+    assert result.sheet.labels == task.labels
+    assert result.metrics["macro_f1"].parts["disgust"].value == 1.0
+    assert result.metrics["macro_f1"].parts["joy"].value == (1.0 if policy == "official" else pytest.approx(0.8))
 
 
 def test_expected_classes() -> None:

@@ -19,6 +19,7 @@ def texts(*rows: dict[str, object]) -> pd.DataFrame:
         "label": None,
         "labels": (),
         "language": "en",
+        "corpus": "brighter",
     }
     return pd.DataFrame(
         [{"id": f"r{number}", "text": "a text", "split": "train", **base, **row} for number, row in enumerate(rows)]
@@ -33,8 +34,9 @@ V_OC = {
     "label": 5,
 }
 EI = {"task": "EI-reg", "emotion": "joy"}
+DISGUST = {**E_C, "task": "BRIGHTER-E-c", "labels": ("disgust",)}  # which BRIGHTER did not annotate in English
 ANSWER = ["task", "emotion", "completion", "score", "label", "labels"]
-GOLD = ["task", "emotion", "language", "score", "label", "labels"]
+GOLD = ["task", "emotion", "corpus", "split", "language", "score", "label", "labels"]
 PAIR = {"column_A": "text", "column_B": "split"}
 SCRIPT = {"column_A": "text", "column_B": "language"}
 
@@ -101,6 +103,13 @@ MAPS = {
         texts({}, E_C, V_OC, EI),
         texts({"score": 1.2}, {**E_C, "labels": ("rage",)}, {**V_OC, "label": 7}, EI | {"emotion": "x"}, {"task": "X"}),
         [("r0", "1.2"), ("r1", "rage"), ("r2", "label 7"), ("r3", "score 0.5"), ("r4", "score 0.5")],
+    ),
+    "golds that were not annotated": (
+        "expect_golds_to_be_of_their_task",
+        {"column_list": GOLD},
+        texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "nobody knows it"}),
+        texts(DISGUST, {**DISGUST, "labels": ("joy",)}),
+        [("r0", "disgust")],
     ),
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_error, print_fields, print_note, print_table
+from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
 from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
@@ -26,7 +26,10 @@ _FETCH = examples(
     "emollms corpora fetch sst --from ~/Downloads",
     "emollms corpora fetch --to /data/corpora && EMOLLMS_CORPORA=/data/corpora emollms corpora",
 )
-_PIN = examples("emollms corpora pin my_corpus --from ~/my_corpus > builders/files/my_corpus.csv")
+_PIN = examples(
+    "emollms corpora pin my_corpus --from ~/corpora --out builders/files/my_corpus.csv",
+    "emollms corpora pin my_corpus --from ~/corpora --out builders/files/my_corpus.csv --count-rows",
+)
 
 
 @app.callback(invoke_without_command=True, epilog=_LIST)
@@ -38,6 +41,8 @@ def corpora(context: typer.Context) -> None:
 
     columns = ("name", "languages", "tasks", "rows", "licence", "redistribution", "where")
     print_table(columns, [_listed(corpus) for corpus in catalogue.corpora().values()])
+    for one in catalogue.broken():
+        print_note(f"warning: {one}")
 
 
 @app.command(epilog=_SHOW)
@@ -100,16 +105,34 @@ def fetch(
 @app.command(epilog=_PIN)
 def pin(
     name: Annotated[str, typer.Argument(help="Name of the corpus; it need not exist yet.", metavar="NAME")],
-    source: Annotated[Path, typer.Option("--from", metavar="DIR", help="The folder that holds its files.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", metavar="DIR", help="The folder that holds NAME/ with the files, as in `build --from`."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table, which is written whole or not at all; printed by default."),
+    ] = None,
+    count_rows: Annotated[
+        bool, typer.Option("--count-rows", help="Fill in the rows of each file, as the builder of NAME reads them.")
+    ] = False,
 ) -> None:
-    """Print the table of a corpus's files with their SHA-256 and size, for `builders/files/NAME.csv`.
+    """Make the table of a corpus's files with their SHA-256 and size, for `builders/files/NAME.csv`.
 
-    What the table there says of rows, split, language, task, emotion and address is kept.
+    What the table there says of rows, split, language, task, emotion, address and more is kept when it is made again.
     """
+    from emollms.corpora import catalogue
     from emollms.corpora.pin import pin as make_table
+    from emollms.corpora.pin import write_table
 
-    pinned = make_table(name, source)
-    print(pinned.table, end="")
+    if out is None and goes_into_a_file(sys.stdout):
+        table = f"builders/files/{name}.csv"
+        raise UsageError(f"a redirection empties the table before it is read; give --out FILE, such as {table}")
+    pinned = make_table(name, source, out=out, builder=catalogue.get_corpus(name) if count_rows else None)
+    if out:
+        write_table(pinned.table, out)
+    else:
+        print(pinned.table, end="")
     for what, paths in (("new", pinned.new), ("changed", pinned.changed), ("gone", pinned.gone)):
         if paths:
             print_note(f"{what}: {', '.join(paths)}")
@@ -128,8 +151,11 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:
-    fields = {name: value for name, value in meta.model_dump(exclude={"files"}).items() if value is not None}
+    known = meta.model_dump(exclude={"files", "unannotated"})
+    fields = {name: value for name, value in known.items() if value is not None}
     fields = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    if meta.unannotated:
+        fields["unannotated"] = "\n".join(map(str, meta.unannotated))
     return {**fields, "bundled": "yes" if meta.bundled else "no", "rows": meta.rows, "files": len(meta.files)}
 
 

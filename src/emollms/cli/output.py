@@ -1,10 +1,13 @@
 """What commands print: tables for people on a terminal, tab-separated lines where the output goes elsewhere."""
 
+import os
 import shutil
+import stat
 import sys
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from typing import TextIO
 
 
 def examples(*lines: str) -> str:
@@ -20,6 +23,14 @@ def print_error(error: Exception | str) -> None:
 def print_note(text: str) -> None:
     """Print what is no result, on stderr."""
     print(text, file=sys.stderr)
+
+
+def goes_into_a_file(stream: TextIO) -> bool:
+    """Whether the shell sends a stream into a file: not to a terminal, another program, or a test."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -56,7 +56,6 @@ def read_all(
     predictions: Mapping[str, Prediction],
     mode: Mode = "expectation",
     fitted: TaskCalibration | None = None,
-    language: str = "en",
     parse: Parse = "strict",
     scale: Scale = "unit",
 ) -> Read:
@@ -68,7 +67,6 @@ def read_all(
         predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
         mode: in `expectation`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
-        language: the rows' language, which decides the labels.
         parse: the rule that answers are scored by.
         scale: the scale that answers to regression tasks are on.
 
@@ -87,7 +85,7 @@ def read_all(
         for row, one, reading in zip(rows, found, strict, strict=True)
     ]
     by_parse: dict[Parse, list[Reading]] = {"strict": strict, "lenient": lenient}
-    names = columns(task, language)
+    names = columns(task, rows)
     table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
@@ -108,11 +106,17 @@ def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoic
     return scale.to_unit(read_answer(task, prediction.answer, row["emotion"], (scale.low, scale.high), parse))
 
 
-def columns(task: Task, language: str) -> tuple[str, ...]:
-    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at."""
+def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at.
+
+    Of labels those that any of `rows` asks for.
+    """
     if isinstance(task, OrdinalTask):
         return tuple(map(str, task.classes))
-    return task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
+    if not isinstance(task, MultiLabelTask):
+        return ()
+    asked = {label for row in rows for label in task.labels_asked(row)}
+    return tuple(label for label in task.labels if label in asked)
 
 
 def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | None) -> list[float] | None:
@@ -162,11 +166,11 @@ def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
 
 def _diagram(task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row]) -> dict[str, Any]:
     gold = gold_columns(task, names, rows)
-    bins = (
-        reliability(shares.ravel(), np.asarray(gold, dtype=np.bool_).ravel())
-        if isinstance(task, MultiLabelTask)
-        else class_reliability(shares, gold)
-    )
+    if isinstance(task, MultiLabelTask):
+        asked = np.array([[name in task.labels_asked(row) for name in names] for row in rows], dtype=np.bool_)
+        bins = reliability(shares[asked], np.asarray(gold, dtype=np.bool_)[asked])
+    else:
+        bins = class_reliability(shares, gold)
     return {"error": calibration_error(bins), "bins": [asdict(bar) for bar in bins], "rows": len(rows)}
 
 

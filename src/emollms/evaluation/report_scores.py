@@ -11,7 +11,7 @@ from emollms.evaluation.report_answers import Answers
 from emollms.evaluation.report_content import BoardRow, ByRule, Cell, Difference, MetricRow, Verdict
 from emollms.evaluation.report_input import FigureEntry, Run, TaskEntry
 from emollms.evaluation.results import Comparison, TaskScore
-from emollms.evaluation.schemes import SCHEMES
+from emollms.evaluation.schemes import scheme_of
 from emollms.evaluation.scoring import compare
 from emollms.tasks import TASKS, Task
 
@@ -46,7 +46,7 @@ def _published_rows(tasks: Sequence[str]) -> list[BoardRow]:
 
 def published_main(task: Task) -> dict[str, float]:
     """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
-    main = SCHEMES[task.name].main.name
+    main = scheme_of(task).main.name
     if whole := published(task.name, main):
         return whole
     parts = [published(task.name, main, emotion) for emotion in task.emotions]
@@ -67,7 +67,7 @@ def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_publi
     rows = []
     for name in names:
         found = {number: entry.metrics[name] for number, entry in entries.items() if name in entry.metrics}
-        known = published_main(task) if name == SCHEMES[task.name].main.name else published(task.name, name)
+        known = published_main(task) if name == scheme_of(task).main.name else published(task.name, name)
         title = next(iter(found.values())).title
         cells = [cell(found.get(number)) for number in range(count)]
         rows.append(MetricRow(name, title, cells, known if with_published else {}))

@@ -251,7 +251,7 @@ def _scores(
 def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, planned.language, options.parse, options.scale)
-    scored = task_scores(task, rows, read, options.policy, planned.language)
+    read = read_all(task, rows, predictions, options.mode, fitted, options.parse, options.scale)
+    scored = task_scores(task, rows, read, options.policy)
     taken = {"sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
     return scored | taken | ({"calibration": read.calibration} if read.calibration else {})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emollms.evaluation import metrics
 from emollms.evaluation.metrics import RowSums
-from emollms.tasks import Task
+from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 Values = NDArray[Any]
 Policy = Literal["official", "drop", "worst"]
@@ -92,6 +92,8 @@ _INTENSITY = Scheme(PEARSON, (PEARSON_UPPER_HALF,))
 _ORDINAL = Scheme(PEARSON, (PEARSON_NONZERO, KAPPA, KAPPA_NONZERO, ACCURACY), invalid_class=0)
 _CLASSES = Scheme(ACCURACY, (MACRO_F1,))
 _LABELS = Scheme(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
+_OTHER_CLASSES = Scheme(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
+_OTHER_LABELS = Scheme(MACRO_F1, (JACCARD, MICRO_F1))
 SCHEMES: Mapping[str, Scheme] = {
     "EI-reg": _INTENSITY,
     "EI-oc": _ORDINAL,
@@ -110,12 +112,16 @@ SCHEMES: Mapping[str, Scheme] = {
     "GoEmotions-28": _LABELS,
     "EmoBank-reader": _REGRESSION,
     "EmoBank-writer": _REGRESSION,
-    "BRIGHTER-E-c": Scheme(MACRO_F1, (JACCARD, MICRO_F1)),
+    "BRIGHTER-E-c": _OTHER_LABELS,
     "BRIGHTER-EI-oc": _ORDINAL,
 }
 """How each task is scored; `main` is the published metric."""
 
 
 def scheme_of(task: Task) -> Scheme:
-    """How `task` is scored."""
-    return SCHEMES[task.name]
+    """How `task` is scored; a task of another package as its kind is."""
+    if task.name in SCHEMES:
+        return SCHEMES[task.name]
+    if isinstance(task, MultiLabelTask):
+        return _OTHER_LABELS
+    return _OTHER_CLASSES if isinstance(task, OrdinalTask) else _REGRESSION

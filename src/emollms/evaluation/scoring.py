@@ -29,7 +29,7 @@ def score(
     emotions: Sequence[str | None] | None = None,
     policy: Policy = "official",
     *,
-    language: str = "en",
+    unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -42,7 +42,7 @@ def score(
         readings: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
         policy: what an answer that cannot be read counts as.
-        language: code of the rows' language, where the labels depend on it.
+        unannotated: for each row the labels that its corpus did not annotate, which do not count; None for none.
         scale: lowest and highest score, if it is not 0..1.
         resamples: how many bootstrap resamples the intervals come from, at least 1.
         seed: seed of the resamples; the same seed and number of rows give the same draws.
@@ -52,7 +52,7 @@ def score(
             of the task's.
     """
     readings = [_finite(reading) for reading in readings]
-    sheet = as_sheet(task, golds, readings, emotions, policy, language, scale)
+    sheet = as_sheet(task, golds, readings, emotions, policy, unannotated, scale)
     scheme = scheme_of(task)
     kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
     reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
@@ -79,6 +79,11 @@ def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
     """The gold of a row of a data set: its labels, its class, or its score on 0..1."""
     value: Gold = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
     return value
+
+
+def unannotated_of(rows: Sequence[Mapping[str, Any]]) -> list[Collection[str]]:
+    """For each row of a data set the labels that its corpus did not annotate."""
+    return [row.get("unannotated") or () for row in rows]
 
 
 def compare(

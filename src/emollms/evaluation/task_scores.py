@@ -8,12 +8,12 @@ from emollms.evaluation.data import Row
 from emollms.evaluation.readings import Read
 from emollms.evaluation.results import TaskScore
 from emollms.evaluation.schemes import Policy
-from emollms.evaluation.scoring import RESAMPLES, gold_of, score
+from emollms.evaluation.scoring import RESAMPLES, gold_of, score, unannotated_of
 from emollms.prompts.answers import Parse
 from emollms.tasks import Task
 
 
-def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy, language: str) -> dict[str, Any]:
+def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy) -> dict[str, Any]:
     """The entry of a task.
 
     Args:
@@ -21,12 +21,13 @@ def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy, lan
         rows: its rows.
         read: what the answers to them say, by both rules.
         policy: what an answer that cannot be read counts as.
-        language: code of the rows' language.
     """
 
     def by(parse: Parse, resamples: int) -> TaskScore:
         golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-        return score(task, golds, read.by_parse[parse], emotions, policy, language=language, resamples=resamples)
+        return score(
+            task, golds, read.by_parse[parse], emotions, policy, unannotated=unannotated_of(rows), resamples=resamples
+        )
 
     scored = by(read.parse, RESAMPLES)
     figures: dict[str, Any] = {}

@@ -5,6 +5,7 @@ Training, evaluation and annotation all come through here. The parts and cues ar
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emollms.prompts.instructions import instruction
@@ -23,7 +24,9 @@ class PromptParts:
     after: str
 
 
-def prompt_parts(task: Task, wording: int, emotion: str | None = None, language: str = "en") -> PromptParts:
+def prompt_parts(
+    task: Task, wording: int, emotion: str | None = None, labels: Sequence[str] | None = None
+) -> PromptParts:
     """The parts of a prompt that do not depend on the text; arguments as for `prompt`.
 
     Raises:
@@ -32,7 +35,7 @@ def prompt_parts(task: Task, wording: int, emotion: str | None = None, language:
     task.check_emotion(emotion)
     named = f" Emotion E: {emotion}." if task.names_emotion else ""
     return PromptParts(
-        before=f"Task: {instruction(task, wording, emotion, language)} {task.noun}: ",
+        before=f"Task: {instruction(task, wording, emotion, labels)} {task.noun}: ",
         after=f"{named} {task.cue} ",
     )
 
@@ -52,7 +55,7 @@ def prompt(
     text: str,
     wording: int = 0,
     emotion: str | None = None,
-    language: str = "en",
+    labels: Sequence[str] | None = None,
     target: str | None = None,
 ) -> str:
     """The one-line prompt that asks `task` of `text`. It ends in a space; see `frame` for the answer boundary.
@@ -62,10 +65,10 @@ def prompt(
         text: the text; its line breaks become spaces.
         wording: which instruction wording, from 0.
         emotion: the emotion or dimension, where the task has them.
-        language: code of the text's language.
+        labels: the labels to ask for; None for all of a multi-label task.
         target: what the question is about, where it is asked of something that the text mentions.
     """
-    parts = prompt_parts(task, wording, emotion, language)
+    parts = prompt_parts(task, wording, emotion, labels)
     return parts.before + shown(task, text, target) + parts.after
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from emollms.corpora.metadata import CorpusMetadata, Redistribution
+from emollms.corpora.metadata import CorpusMetadata, Redistribution, Unannotated
 from emollms.errors import EmollmsError, UsageError
 
 NAME = "manifest.json"
@@ -40,6 +40,7 @@ class SourceEntry(_Strict):
         files: the raw files that were read.
         defects: how often each known defect was met and handled.
         left_out: how many raw rows were left out, by reason.
+        unannotated: the labels that it did not annotate, which rows do not ask for and scores leave out.
     """
 
     corpus: str
@@ -50,6 +51,13 @@ class SourceEntry(_Strict):
     files: list[FileEntry]
     defects: dict[str, int]
     left_out: dict[str, int]
+    unannotated: list[Unannotated] = []
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests of corpora that annotated all labels stay as they were before there was `unannotated`."""
+        found: dict[str, object] = plain(self)
+        return found if self.unannotated else {name: found[name] for name in found if name != "unannotated"}
 
 
 class CountEntry(_Strict):
@@ -204,6 +212,12 @@ class Manifest(_Strict):
         found = [LeftOutCount(number, "texts", reason) for reason, number in texts.most_common()]
         raw = [(number, source.corpus, reason) for source in self.sources for reason, number in source.left_out.items()]
         return found + [LeftOutCount(number, f"raw rows of {corpus}", reason) for number, corpus, reason in sorted(raw)]
+
+    def unannotated(self, corpus: str, task: str, split: str, language: str) -> tuple[str, ...]:
+        """The labels of a task that a corpus did not annotate in a split and language."""
+        entries = [entry for source in self.sources if source.corpus == corpus for entry in source.unannotated]
+        labels = (label for entry in entries if entry.concerns(task, split, language) for label in entry.labels)
+        return tuple(dict.fromkeys(labels))
 
     def write(self, folder: Path) -> None:
         """Write it into a repo."""

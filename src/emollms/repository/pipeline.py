@@ -7,7 +7,7 @@ time (`TableWriter`), described (statistics, README, Croissant), and signed with
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -154,7 +154,7 @@ class Pipeline:
             with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
-                        rows = word(task, examples, self.settings.data_set.wordings)
+                        rows = word(task, examples, self.settings.data_set.wordings, self._unannotated(group))
                     with self._timed("writing"):
                         table.write(rows)
                     with self._timed("describing"):
@@ -175,6 +175,11 @@ class Pipeline:
                 why = "; ".join(f"{count:,}: {reason}" for reason, count in dropped.items())
                 lost = f"nothing is left of {task}, {split}: all texts were dropped ({why})"
                 raise EmollmsError(f"{lost}; leave the task out with --tasks")
+
+    def _unannotated(self, group: Group) -> Callable[[str, str], Collection[str]]:
+        """What says, by corpus and language, which labels were not annotated in a task and split."""
+        metas = {corpus.meta.name: corpus.meta for corpus in self.settings.sources()}
+        return lambda corpus, language: metas[corpus].left_out(*group, language)
 
     def _counted(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         """Count what is sensitive in the texts, and mask it where that is asked for."""
@@ -263,6 +268,7 @@ def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
         files=[FileEntry(path=path, sha256=sha, bytes=source.size(path)) for path, sha in source.hashes.items()],
         defects={name: count for name, count in sorted(source.defects.items()) if count},
         left_out=dict(sorted(left_out.items())),
+        unannotated=list(meta.unannotated),
     )
 
 

@@ -8,6 +8,7 @@ from emollms.corpora.catalogue import corpora, get_corpus
 from emollms.corpora.corpus import Corpus, Profile, Selection
 from emollms.corpora.metadata import Split
 from emollms.errors import UsageError, unknown
+from emollms.prompts.instructions import wordings
 from emollms.tasks import benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
@@ -129,7 +130,8 @@ class Settings:
         """Hold the settings against each other.
 
         Raises:
-            UsageError: a name is unknown, or `paper` is asked for something that was not published.
+            UsageError: a name is unknown, `paper` is asked for something that was not published, or the wordings of a
+                task cannot be used.
         """
         sources = self.sources()
         if self.profile == "paper" and tuple(self.languages) != ("en",):
@@ -147,6 +149,8 @@ class Settings:
             raise UsageError(f"{names}: no {missing} rows; add --languages {','.join(sorted(spoken))}")
         if not any(self.selection(corpus).tasks for corpus in sources):
             raise UsageError(f"none of the corpora has a task of {self.data_set.name}; see `emollms corpora`")
+        for task in dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks):
+            wordings(task)
 
 
 def as_names(values: Sequence[str]) -> tuple[str, ...]:
