@@ -289,7 +289,7 @@ def test_status(hub: TestHub, versions: dict[str, Path]) -> None:
     hub.emollms("status", hub.repo, "--data", first)
     said = hub.emollms("status", hub.repo, "--data", second, code=1)
     assert "only here\tdata/SST/test-00000.parquet\n" in said.out
-    assert "only there\tnotes.md\n" in said.out
+    assert "leave\tnotes.md\n" in said.out
     assert "v1.1.0 is not published" in said.err
 
 
@@ -312,6 +312,6 @@ print(json.dumps([plan.state, plan.add, done.commit, done.steps, again.published
     assert state is None
     assert set(add) == set(tree(small))
     assert commit == hub.state()["head"]
-    assert [step.split()[0] for step in steps] == ["created", "committed", "verified", "tagged", "loaded"]
+    assert [step.split()[0] for step in steps] == ["loaded", "created", "committed", "verified", "loaded", "tagged"]
     assert (published_before, commits) == (True, False)
     assert json.loads((small / "manifest.json").read_text())["version"] == "1.0.0"

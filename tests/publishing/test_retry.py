@@ -61,7 +61,7 @@ def test_it_is_bounded(waits: list[float]) -> None:
         retrying(failing(answer(429, Retry_After="601")))
 
 
-@pytest.mark.parametrize("error", [answer(400), answer(403), answer(404), answer(412), ValueError("no"), OSError("no")])
+@pytest.mark.parametrize("error", [answer(400), answer(403), answer(404), answer(422), ValueError("no"), OSError("no")])
 def test_what_cannot_pass_is_raised_at_once(error: Exception, waits: list[float]) -> None:
     with pytest.raises(type(error)):
         retrying(failing(error))

@@ -73,7 +73,8 @@ def status(
         raise UsageError("give one of --data, --model and --space: the folder that is compared with the repo")
     name, folder = given[0]
     found = {"data": data_status, "model": model_status, "space": space_status}[name](repo, folder)
-    print_table(("what", "file"), [(kind, path) for kind, paths in found.differing.items() for path in paths])
+    kinds = {**found.differing, "leave": found.left}
+    print_table(("what", "file"), [(kind, path) for kind, paths in kinds.items() for path in paths])
     print_note(found.summary)
     if not found.is_same:
         raise typer.Exit(1)
