@@ -9,6 +9,7 @@ import typer
 
 from emollms.cli.output import examples, print_note
 from emollms.cli.publish import (
+    AllowOlder,
     Delete,
     ExpectHead,
     Gated,
@@ -71,12 +72,14 @@ def publish_model(
     delete: Delete = False,
     public: Public = False,
     gated: Gated = None,
+    allow_older: AllowOlder = False,
 ) -> None:
     """Publish a tuned model: weights or adapter, tokenizer, templates, the record of its run, and its card.
 
-    Pickles, code, secrets, missing shards and a tokenizer that is not all there are refused. Without --version, what is
-    published already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else
-    the one before. The token is that of `hf auth login`, or HF_TOKEN.
+    Pickles, code, secrets, missing shards and a tokenizer that is not all there are refused, and so is a model that
+    does not load here or gives no numbers: nothing is sent before it was tried. Without --version, what is published
+    already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else the one
+    before. The token is that of `hf auth login`, or HF_TOKEN.
     """
     from emollms.publishing.gguf import convert
     from emollms.publishing.models import ModelOptions, model_releases
@@ -88,7 +91,7 @@ def publish_model(
         parse_version(version)
     if converter and not gguf:
         raise UsageError("--converter goes with --gguf")
-    options = make_options(expect_head, delete, public, gated)
+    options = make_options(expect_head, delete, public, gated, allow_older)
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:
         extra = [convert(folder, gguf.value, Path(scratch), converter)] if gguf else []
         known = ModelOptions(tuple(scores or ()), calibration, licence, data_repo, tuple(extra))

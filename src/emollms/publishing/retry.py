@@ -107,7 +107,7 @@ def _refuse(response: httpx2.Response) -> None:
     path = response.request.url.path
     if response.status_code in BUSY:
         _refuse_long_wait(_asked_in(response.headers))
-        if path in (VALIDATION, CREATION) and not _exists_already(response):
+        if path == VALIDATION or (path == CREATION and not _exists_already(response)):
             hf_raise_for_status(response)
     is_page = "text/html" in response.headers.get("Content-Type", "").lower()
     if response.is_success and is_page and (path.startswith("/api/") or "/info/lfs/" in path):
