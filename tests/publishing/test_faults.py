@@ -1,5 +1,6 @@
 """What a push survives; after each fault there is either the old state or the new one, and the command says which."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -141,21 +142,22 @@ AFTER = {
 }
 
 
-@pytest.mark.parametrize("kind", ["page", "nothing", "other JSON"])
-@pytest.mark.parametrize("call", AFTER)
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [*((call, "page") for call in AFTER), *((call, "nothing") for call in ("create", "commit")), ("commit", "JSON")],
+)
 def test_a_captive_portal_is_one_line_with_the_state_of_the_repo(
     call: str, kind: str, hub: TestHub, small: Path
 ) -> None:
     """A web page with status 200 in place of the Hub's answer, as networks have that want one to sign in."""
     page = PAGE if kind == "page" else {"status": 200, "body": "" if kind == "nothing" else '{"hello": []}'}
     hub.fault(CALLS[call].format(repo=hub.repo), **page)
-    error = push(hub, small, "--public", code=1).splitlines()[-1]
+    done = hub.emollms("publish", "dataset", small, "--repo", hub.repo, "--yes", "--public", code=1)
+    error = done.err.splitlines()[-1]
     assert error.startswith("error: ")
     state = hub.state()
-    expected = AFTER[call].format(head=state and state["head"])
-    if call != "look":
-        assert expected in error
-    assert "Traceback" not in error
+    assert call == "look" or AFTER[call].format(head=state and state["head"]) in error
+    assert "Traceback" not in done.err
     push(hub, small, "--public")
     new_state(hub, small, private=False)
 
@@ -219,7 +221,9 @@ main()
     state = hub.state()
     assert "error: somebody else tagged other content as v1.0.0" in error
     first = state["history"][-1]["oid"]
-    assert f"(commit {state['head']} holds this version, and v1.0.0 is a tag of other content, at commit {first})" in error
+    assert (
+        f"(commit {state['head']} holds this version, and v1.0.0 is a tag of other content, at commit {first})" in error
+    )
     assert "with other content" in push(hub, small, code=1)
 
 
@@ -300,6 +304,77 @@ main()
 """
     error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
     assert " is full while loading it back; " in error
+
+
+CHANGES = {
+    "a table, while it is sent": ("data/V-reg/test-00000.parquet", 0),
+    "a table, before the commit": ("data/V-reg/test-00000.parquet", 1),
+    "a small file, before the commit": ("statistics.json", 1),
+    "the card": ("README.md", 0),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_file_that_changes_is_an_error_before_the_commit(what: str, hub: TestHub, small: Path) -> None:
+    """Somebody writes to it when the Hub is asked how files are to be sent, or when their content is sent."""
+    path, which = CHANGES[what]
+    copy = shutil.copytree(small, hub.folder / "copy")
+    calls = (f"POST /api/datasets/{hub.repo}/preupload", "POST /v1/xorbs/" if hub.xet else "POST .*/objects/verify")
+    hub.fault(calls[which], edit={str(copy / path): "something else"})
+    error = push(hub, copy, code=1).splitlines()[-1]
+    assert error.startswith(f"error: {copy / path} changed while it was published; see that nothing writes to it, and ")
+    assert "(the repo is private and holds nothing of this version (commit " in error
+    assert (published(hub), hub.state()["tags"]) == ({}, {})
+
+
+WRITTEN = """
+import os, sys
+from pathlib import Path
+from emollms.cli import main
+from emollms.publishing.remote import Remote
+path, how = Path(sys.argv.pop(1)), sys.argv.pop(1)
+before, content = path.stat(), path.read_bytes()
+def changed():
+    if how == "gone":
+        path.unlink()
+    elif how == "replaced":
+        (path.parent / "new").write_bytes(content + b" ")
+        (path.parent / "new").rename(path)
+    elif how == "cut off":
+        os.truncate(path, 100)
+    else:
+        path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+{where}
+main()
+"""
+WHERE = {
+    "before the upload": """
+create = Remote.create
+def created(self):
+    create(self)
+    changed()
+Remote.create = created""",
+    "after the upload": """
+from huggingface_hub import HfApi
+send = HfApi.preupload_lfs_files
+def sent(*args, **options):
+    send(*args, **options)
+    HfApi.preupload_lfs_files = send
+    changed()
+HfApi.preupload_lfs_files = sent""",
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("how", ["gone", "replaced", "cut off", "same size and time"])
+@pytest.mark.parametrize("path", ["data/V-reg/test-00000.parquet", "statistics.json"])
+def test_no_change_is_missed(path: str, how: str, where: str, hub: TestHub, small: Path) -> None:
+    copy = shutil.copytree(small, hub.folder / "copy")
+    script = WRITTEN.replace("{where}", WHERE[where])
+    error = hub.run(script, copy / path, how, "publish", "dataset", copy, "--repo", hub.repo, "--yes", code=1).err
+    assert f"error: {copy / path} changed while it was published; " in error.splitlines()[-1]
+    assert (published(hub), hub.state()["tags"]) == ({}, {})
 
 
 KILLED = """

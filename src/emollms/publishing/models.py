@@ -214,7 +214,7 @@ def _check_needed(model: LocalModel) -> None:
     needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UsageError(
-            f"a model is loaded back after it is published, which needs {', '.join(missing)}; "
+            f"a model is loaded before and after it is sent, which needs {', '.join(missing)}; "
             f"install it with: pip install 'emollms[train]'"
         )
 
