@@ -1,57 +1,68 @@
 """What a run that fails leaves, and says that it leaves."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.errors import EmollmsError, SourceError, UsageError
+from emollms.errors import EmollmsError, UsageError
 from emollms.repository.build import build
 from emollms.repository.draft import draft, move_in
 
 
+def fail(out: Path, error: Exception, write: Callable[[Path], object]) -> None:
+    """A run that writes something, and then fails."""
+    with draft(out) as folder:
+        write(folder)
+        raise error
+
+
+def half(folder: Path) -> None:
+    (folder / "part").mkdir()
+    (folder / "part" / "rows").write_text("half of it")
+
+
 def test_the_error_names_the_draft_that_is_left(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as caught, draft(tmp_path / "out") as folder:
-        (folder / "part").mkdir()
-        (folder / "part" / "rows").write_text("half of it")
-        raise UsageError("line 3 is torn")
+    with pytest.raises(UsageError) as caught:
+        fail(tmp_path / "out", UsageError("line 3 is torn"), half)
     kept = tmp_path / ".out.draft"
     assert str(caught.value) == f"line 3 is torn (what was written until then is kept in {kept})"
     assert (kept / "part" / "rows").read_text() == "half of it"
 
 
 def test_a_draft_that_nothing_was_written_to_is_gone(tmp_path: Path) -> None:
-    with pytest.raises(EmollmsError, match=r"^no such corpus$"), draft(tmp_path / "out") as folder:
-        (folder / "empty").mkdir()
-        raise EmollmsError("no such corpus")
+    with pytest.raises(EmollmsError, match=r"^no such corpus$"):
+        fail(tmp_path / "out", EmollmsError("no such corpus"), lambda folder: (folder / "empty").mkdir())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_names_it_as_well(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No space left on device") as caught, draft(tmp_path / "out") as folder:
-        (folder / "rows").write_text("half of it")
-        raise OSError(errno.ENOSPC, "No space left on device")
-    assert caught.value.filename == str(tmp_path / ".out.draft")
-    with pytest.raises(OSError, match="No space left on device") as caught, draft(tmp_path / "out") as folder:
-        (folder / "rows").write_text("half of it")
-        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "rows"))
-    assert caught.value.filename == str(tmp_path / ".out.draft" / "rows")
+@pytest.mark.parametrize(("named", "told"), [(None, ".out.draft"), ("part/rows", "part/rows")])
+def test_a_full_disk_names_it_as_well(named: str | None, told: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        fail(tmp_path / "out", OSError(errno.ENOSPC, "No space left on device", named), half)
+    assert str(caught.value.filename).endswith(told)
 
 
 def test_what_is_in_its_place_is_no_draft(tmp_path: Path) -> None:
-    with pytest.raises(EmollmsError, match=r"^too late$"), draft(tmp_path / "out") as folder:
-        (folder / "rows").write_text("all of it")
+    def whole(folder: Path) -> None:
+        half(folder)
         move_in(folder, tmp_path / "out")
-        raise EmollmsError("too late")
-    assert (tmp_path / "out" / "rows").read_text() == "all of it"
+
+    with pytest.raises(EmollmsError, match=r"^too late$"):
+        fail(tmp_path / "out", EmollmsError("too late"), whole)
+    assert (tmp_path / "out" / "part" / "rows").read_text() == "half of it"
 
 
 def test_a_failed_build_names_the_draft_that_it_leaves(install: Install, tmp_path: Path) -> None:
-    root = install({"train": [("1", "A text that is fine.", "0.5"), ("2", "A text that is not.", "7")]})
-    with pytest.raises(
-        SourceError, match=r"this is outside.*\(what was written until then is kept in .*/\.aaid\.draft\)$"
-    ):
+    for score in ("0.5", "0.6"):
+        root = install({"train": [("1", "A text that is as good as any.", score)]})
+        if score == "0.5":
+            build(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
+    with pytest.raises(EmollmsError) as caught:
         build(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
-    assert (tmp_path / ".aaid.draft").is_dir()
-    assert not (tmp_path / "aaid").exists()
+    kept = tmp_path / ".aaid.draft"
+    assert str(caught.value).startswith(f"{tmp_path / 'aaid'} holds version 1.0.0 with other content")
+    assert str(caught.value).endswith(f"(what was written until then is kept in {kept})")
+    assert (kept / "manifest.json").is_file()
