@@ -293,6 +293,15 @@ def test_status(hub: TestHub, versions: dict[str, Path]) -> None:
     assert "v1.1.0 is not published" in said.err
 
 
+def test_status_of_a_portal_is_one_line(hub: TestHub, small: Path) -> None:
+    hub.fault(f"GET /api/datasets/{hub.repo}$", status=200, headers={"Content-Type": "text/html"}, body="<html>")
+    said = hub.emollms("status", hub.repo, "--data", small, code=1).err
+    assert said.startswith(
+        "error: the answer is not the Hub's: a sign-in page or a proxy of this network may have answered"
+    )
+    assert said.count("\n") == 1
+
+
 def test_plans_come_as_data(hub: TestHub, small: Path) -> None:
     """What the command prints is there for other programs, too."""
     script = """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from emollms.publishing.model_files import OF_A_MODEL, PICKLES
 from emollms.publishing.release import Kind
-from emollms.publishing.remote import OF_THE_HUB
+from emollms.publishing.state import OF_THE_HUB
 
 LOADED: Mapping[Kind, tuple[str, ...]] = {
     "dataset": (".py", ".parquet"),

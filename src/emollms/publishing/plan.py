@@ -10,7 +10,8 @@ from emollms.publishing.card_checks import check_card
 from emollms.publishing.cards import README, with_sections_of
 from emollms.publishing.foreign import foreign_files
 from emollms.publishing.release import LocalFile, Release
-from emollms.publishing.remote import Gated, Remote, State, differences
+from emollms.publishing.remote import Gated, Remote
+from emollms.publishing.state import State, differences
 from emollms.repository.manifest import parse_version, sorted_versions
 
 

@@ -15,9 +15,10 @@ from huggingface_hub import CommitOperationAdd
 from emollms.errors import EmollmsError
 from emollms.publishing.plan import Options, Plan, make_plan
 from emollms.publishing.release import lay_out, local_files
-from emollms.publishing.remote import FROM_THE_CLIENT, OF_THE_HUB, Remote, State, differences, is_disk_full
-from emollms.publishing.retry import TRIES, describe, is_foreign, may_pass, wait
+from emollms.publishing.remote import FROM_THE_CLIENT, Remote
+from emollms.publishing.retry import TRIES, describe, is_disk_full, is_foreign, may_pass, wait
 from emollms.publishing.standing import standing
+from emollms.publishing.state import OF_THE_HUB, State, differences
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 Calls that fail for a reason that may pass are made again, all but the commit: see `publish`.
 """
 
-import errno
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -19,13 +17,12 @@ from huggingface_hub.utils._validators import validate_repo_id
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.release import Kind, LocalFile
-from emollms.publishing.retry import CONFLICT, TRIES, causes, describe, retrying, telling
+from emollms.publishing.retry import CONFLICT, TRIES, describe, is_disk_full, may_pass, retrying, telling
+from emollms.publishing.state import RemoteFile, State
 
 Gated = Literal["auto", "manual"]
 Result = TypeVar("Result")
 
-OF_THE_HUB = {".gitattributes"}
-"""Files that the Hub itself puts into a repo."""
 FROM_THE_CLIENT = (
     HfHubHTTPError,
     httpx2.HTTPError,
@@ -38,58 +35,10 @@ FROM_THE_CLIENT = (
 )
 """What the client raises; the last four where an answer is not of the form that it expects."""
 REFUSED_CARD = "Invalid metadata in README.md"
-FULL = ("No space left on device", "Not enough disk space")
-"""What libraries say of a full disk where they drop the number of the error."""
 
 
 class CardError(EmollmsError):
     """The Hub does not take the metadata of a card."""
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file on the Hub.
-
-    Args:
-        size: in bytes.
-        git_sha1: what git calls it; for LFS files that is the pointer's, not the content's.
-        sha256: hash of the content of an LFS file; None for other files.
-    """
-
-    size: int
-    git_sha1: str
-    sha256: str | None
-
-    def is_same(self, file: LocalFile) -> bool:
-        """Whether a file here has the same content."""
-        same = self.sha256 == file.sha256 if self.sha256 else self.git_sha1 == file.git_sha1
-        return same and self.size == file.size
-
-
-def differences(files: Mapping[str, LocalFile], there: Mapping[str, RemoteFile]) -> list[str]:
-    """Paths of a release that a revision does not have, or has with other content."""
-    return [path for path, file in files.items() if path not in there or not there[path].is_same(file)]
-
-
-@dataclass(frozen=True)
-class State:
-    """What a repo is like.
-
-    Args:
-        head: the commit that `main` is at.
-        files: the files of that commit, by path.
-        tags: the commit of each tag.
-        branches: the names of all branches.
-        private: whether only its owners see it.
-        gated: whether, and how, others must ask for access.
-    """
-
-    head: str
-    files: Mapping[str, RemoteFile]
-    tags: Mapping[str, str]
-    branches: tuple[str, ...]
-    private: bool
-    gated: str | bool
 
 
 class Remote:
@@ -209,8 +158,8 @@ class Remote:
         def send() -> None:
             try:
                 self.api.preupload_lfs_files(self.repo, additions, repo_type=self.kind, free_memory=False)
-            except Exception:
-                _refuse_changed(files)  # a file that grows or shrinks on its way looks like a bad line
+            except Exception as error:  # a file that changes on its way looks like a bad line, or is refused
+                _refuse_changed(files, content=not may_pass(error))
                 raise
 
         self._ask(send, f"sending {len(files)} files to {self.repo}")
@@ -298,17 +247,9 @@ class Remote:
             raise EmollmsError(f"{self.repo}: {describe(error)}") from error
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Whether something failed since a disk is full, or a quota is used up."""
-    return any(
-        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(words in str(cause) for words in FULL)
-        for cause in causes(error)
-    )
-
-
-def _refuse_changed(files: Iterable[LocalFile]) -> None:
+def _refuse_changed(files: Iterable[LocalFile], content: bool = False) -> None:
     for file in files:
-        file.refuse_changed()
+        file.refuse_changed(content)
 
 
 def _content(file: LocalFile) -> str | bytes:

@@ -1,5 +1,6 @@
 """Calls to the Hub that are made again when it is busy or the line is bad, and what is said of those that fail."""
 
+import errno
 import logging
 import threading
 import time
@@ -22,6 +23,8 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds; each wait is twice the one befo
 LONGEST_ASKED = 600.0  # seconds: a Hub that asks for more is not waited for
 SLOW = 15.0  # seconds after which a request says that it is waiting, and again after as many
 CONFLICT = 409
+FULL = ("No space left on device", "Not enough disk space")
+"""What libraries say of a full disk where they drop the number of the error."""
 CREATION, VALIDATION = "/api/repos/create", "/api/validate-yaml"
 
 Result = TypeVar("Result")
@@ -164,6 +167,14 @@ def is_foreign(error: BaseException) -> bool:
     found = list(causes(error))
     return any(isinstance(cause, strange) for cause in found) and not any(
         isinstance(cause, HfHubHTTPError) for cause in found
+    )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether something failed since a disk is full, or a quota is used up."""
+    return any(
+        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(words in str(cause) for words in FULL)
+        for cause in causes(error)
     )
 
 

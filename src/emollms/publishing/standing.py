@@ -2,7 +2,8 @@
 
 from emollms.errors import EmollmsError
 from emollms.publishing.plan import Options, Plan
-from emollms.publishing.remote import Remote, State, differences
+from emollms.publishing.remote import Remote
+from emollms.publishing.state import State, differences
 
 
 def standing(plan: Plan, remote: Remote, options: Options, made: str | None) -> str:

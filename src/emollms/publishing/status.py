@@ -12,8 +12,9 @@ from emollms.publishing.foreign import foreign_files
 from emollms.publishing.idonly import ORIGINAL, is_id_only, write_ids
 from emollms.publishing.models import local_model
 from emollms.publishing.release import Kind, LocalFile
-from emollms.publishing.remote import Remote, differences
+from emollms.publishing.remote import Remote
 from emollms.publishing.spaces import local_space
+from emollms.publishing.state import differences
 from emollms.publishing.versions import published_versions
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from emollms.publishing.cards import README, with_sections_of
 from emollms.publishing.release import Release
-from emollms.publishing.remote import Remote, differences
+from emollms.publishing.remote import Remote
+from emollms.publishing.state import differences
 from emollms.repository.manifest import parse_version, sorted_versions
 
 FIRST = "1.0.0"
