@@ -113,7 +113,8 @@ def _refuse(response: httpx2.Response) -> None:
         if path == VALIDATION or (path == CREATION and not _exists_already(response)):
             hf_raise_for_status(response)
     is_page = "text/html" in response.headers.get("Content-Type", "").lower()
-    if response.is_success and is_page and (path.startswith("/api/") or "/info/lfs/" in path):
+    is_file = path.startswith("/api/resolve-cache/")
+    if response.is_success and is_page and not is_file and (path.startswith("/api/") or "/info/lfs/" in path):
         raise ForeignAnswerError
 
 

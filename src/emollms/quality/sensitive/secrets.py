@@ -11,13 +11,13 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from emollms.quality.sensitive.forms import FORMS
+from emollms.quality.sensitive.forms import FORMS, hint
 
 _PEM = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY"
 _LOGIN = r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\[\]]*:[^\s/@\[\]]+@[\w.-]+"
 """An address with a password."""
 _KEYS = "|".join(pattern for _, pattern in FORMS)
-KNOWN_HINT = rf"{_PEM}|://[^\s/:@]*:[^\s/@]+@|{_KEYS}"
+KNOWN_HINT = "|".join([_PEM, r"://[^\s/:@]*:[^\s/@]+@", *dict.fromkeys(hint(*form) for form in FORMS)])
 KNOWN_MARKS = ("-----begin", "://", *dict.fromkeys(mark for mark, _ in FORMS))
 KNOWN = re.compile(
     rf"(?P<find>{_PEM}(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
