@@ -127,6 +127,10 @@ FOREIGN: dict[str, tuple[Edit, str]] = {
         lambda folder: (folder / "examples.json").write_text(json.dumps({"rows": [{"corpus": "sst", "prompt": "x"}]})),
         "examples.json holds texts of sst, which may not be passed on",
     ),
+    "rows of a corpus that is not listed": (
+        manifest(sources=[]),
+        "there are rows of sample, which the manifest does not",
+    ),
     "a manifest that is stricter": (source(redistribution="ids"), "the texts of sample may not be passed on"),
     "a manifest that lets nothing pass": (manifest(redistribution="none"), "says that this may be passed on: none"),
 }

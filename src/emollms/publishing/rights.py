@@ -34,6 +34,8 @@ SIDES = (
     ("duplicate_of", ()),
 )
 """Columns whose values are, or begin with, a corpus; and those that hold texts of it."""
+OWN = ("corpus", "id")
+"""Those of the rows of a data set itself."""
 HEX = re.compile("[0-9a-f]{64}")
 _FENCED = re.compile(r"^`{3,}[a-z]*\n(.*?)^`{3,}\s*$", re.MULTILINE | re.DOTALL)
 
@@ -44,7 +46,7 @@ def allowed(corpus: str) -> Redistribution:
 
 
 def refuse_texts(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> None:
-    """Refuse a data set with texts that may not be passed on, or with ids of which not even those may.
+    """Refuse a data set with texts that may not be passed on, ids of which not even those may, or unlisted corpora.
 
     Args:
         sources: the corpora that its manifest lists.
@@ -59,6 +61,8 @@ def refuse_texts(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile])
             f"the texts of {', '.join(bound)} may not be passed on; publish ids and hashes instead, with --ids-only"
         )
     _refuse_ids(sources, held["ids"])
+    if unlisted := [name for name in held["rows"] if name not in {source.corpus for source in sources}]:
+        raise EmollmsError(f"there are rows of {', '.join(unlisted)}, which the manifest does not list; build it again")
 
 
 def refuse_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile], schema: pa.Schema) -> None:
@@ -79,7 +83,7 @@ def refuse_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile], s
         if any(not HEX.fullmatch(value or "") for value in batch["sha256"].to_pylist()):
             raise EmollmsError(f"{path} holds something else than hashes in its column sha256; make the form again")
     held = _held(sources, files)
-    _refuse_ids(sources, held["text"] | held["ids"])
+    _refuse_ids(sources, [*held["text"], *held["ids"]])
 
 
 def _refuse_ids(sources: Sequence[SourceEntry], names: Iterable[str]) -> None:
@@ -101,26 +105,28 @@ def refuse_bound_rows(files: Mapping[str, LocalFile]) -> None:
                     raise EmollmsError(f"{path} holds texts of {corpus}, which may not be passed on; take them out")
 
 
-def _held(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> dict[str, dict[str, None]]:
-    """The corpora of which a data set holds texts, and those of which it holds ids alone, in alphabetical order.
+def _held(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> dict[str, list[str]]:
+    """The corpora of which a data set holds texts, ids alone, and rows of its own, each in alphabetical order.
 
     Raises:
         EmollmsError: one of them is known to nobody here.
     """
     texts = {source.corpus for source in sources} | set(_owners(sources))
     ids: set[str] = set()
+    rows: set[str] = set()
     for _, batch in _batches(files):
         for name, column in SIDES:
             if name in batch.schema.names:
                 shown = _shown(batch, [one for one in column if one in batch.schema.names])
                 texts |= _corpora_in(batch[name].filter(shown))
                 ids |= _corpora_in(batch[name].filter(pc.invert(shown)))
+                rows |= _corpora_in(batch[name]) if name in OWN else set()
     if unknown := sorted((texts | ids) - set(corpora())):
         raise EmollmsError(
             f"unknown corpora: {', '.join(map(repr, unknown))}; what of them may be passed on cannot be told: install "
             f"the package that brings them, or build the data set again"
         )
-    return {"text": dict.fromkeys(sorted(texts)), "ids": dict.fromkeys(sorted(ids - texts))}
+    return {"text": sorted(texts), "ids": sorted(ids - texts), "rows": sorted(rows)}
 
 
 def _owners(sources: Sequence[SourceEntry]) -> Iterator[str]:
