@@ -4,8 +4,8 @@
 
 What is pushed: (a) AAID 1.0.0, (b) the same again, (c) AAID 1.1.0, which has 1 % more rows. The rows are the real ones
 (`paper` by default, English, all wordings). Texts of SemEval-2018 may not be passed on, and `emollms publish` refuses
-them; here the corpus is declared free in the processes that build and push, and the only Hub that its rows are pushed to is the
-one of `tests/hub`: a process of this script on 127.0.0.1, which keeps all in memory and ends with it.
+them; here the corpus is declared free in the processes that build and push, and the only Hub that its rows are pushed
+to is the one of `tests/hub`: a process of this script on 127.0.0.1, which keeps all in memory and ends with it.
 
 1.0.0 is 1.1.0 without a hundredth of its texts: a block in the middle of one of the ten tables (EI-reg, training), as
 when a source file grows; or a block in the middle, or at the end, of each table; or texts scattered over all.
