@@ -153,6 +153,9 @@ ASSIGNED = [
     "postgres://:" + "s3cretpw@example.org/db",
     "emollms train --hub-token abcd1234efgh",
     "password_prod := 'hunter2pass'",
+    "password: tokenABC123",
+    "password = '$ecret99!x'",
+    "api_key = 'example9f8d7c6b'",
     "Authorization: Bearer " + drawn(ALL, 24),
 ]
 SOUND = [
