@@ -54,7 +54,7 @@ _SETTING = re.compile(
 )
 """Names of settings that hold secrets, and nothing else: not `pad_token`, nor a mere `key`."""
 _PLACEHOLDER = re.compile(
-    r"\$[{(A-Z_]|%[A-Z({]|\*{3}|\.{3}|<|\{|@user\d|u/user\d|x{3,}|(?:your|my|some|the|insert|enter|replace)[_.-]|"
+    r"(?-i:\$[{(A-Z_]|%[A-Z({])|\*{3}|\.{3}|<|\{|@user\d|u/user\d|x{3,}|(?:your|my|some|the|insert|enter|replace)[_.-]|"
     r"change[_-]?(?:me|it)|(?:(?:example|sample|dummy|fake|placeholder|redacted|hidden|secret|password|passwd|token|none|"
     r"null|nil|true|false|undefined|todo|required|optional|getenv|input)(?![A-Za-z0-9])|"
     r"os\.|env[.:]|process\.|config\.|settings\.|self\.|args\.|https?:|\.\.?/|~/)",
