@@ -75,8 +75,11 @@ def test_numeric_columns_hold_no_telephone_numbers(tmp_path: Path) -> None:
         pa.array([[KEY]]),
         pa.array([[KEY]], pa.large_list(pa.string())),
         pa.array([KEY]).dictionary_encode(),
+        pa.array([KEY.encode()]),
+        pa.array([{"a": [{"b": KEY}]}]),
+        pa.array([[("a", KEY)]], pa.map_(pa.string(), pa.string())),
     ],
-    ids=["large", "list", "large list", "dictionary"],
+    ids=["large", "list", "large list", "dictionary", "binary", "struct", "map"],
 )
 def test_every_kind_of_column_of_texts_is_looked_at(column: pa.Array, tmp_path: Path) -> None:
     pq.write_table(pa.table({"note": column}), tmp_path / "a.parquet")

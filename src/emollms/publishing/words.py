@@ -61,26 +61,31 @@ def _cells(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
         for batch in table.iter_batches(CELLS):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 flat = _flat(column)
-                if name == "prompt" and "text" in batch.schema.names:
-                    flat = _beside_texts(flat, batch["text"])
+                if name == "prompt" and "text" in batch.schema.names and pa.types.is_string(column.type):
+                    flat = _beside_texts(column, batch["text"])
                 if flat is not None and name not in HASHES:
                     yield f", column {name}", flat.unique()
 
 
 def _flat(column: pa.Array) -> pa.Array | None:
-    """The strings of a column, also of those in lists and dictionaries; None where it holds none."""
-    if pa.types.is_dictionary(column.type):
+    """The strings of a column, also of those inside lists, objects and the like; None where it holds none."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
         return _flat(column.dictionary)
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _flat(column.flatten())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pa.array([value.decode("utf-8", "replace") for value in column.drop_null().to_pylist()], pa.string())
+    if pa.types.is_nested(kind):
+        return pa.array([text for value in column.to_pylist() for text in _strings(value)], pa.string())
     return None
 
 
-def _beside_texts(prompts: pa.Array | None, texts: pa.StringArray) -> pa.StringArray:
+def _beside_texts(prompts: pa.StringArray, texts: pa.StringArray) -> pa.StringArray:
     """What prompts say beside the text of their row, which is looked at in a column of its own: a few instructions."""
-    rows = zip(prompts.to_pylist() if prompts is not None else [], texts.to_pylist(), strict=True)
+    rows = zip(prompts.to_pylist(), texts.to_pylist(), strict=True)
     return pa.array([prompt.replace(text, "\n") if prompt and text else prompt for prompt, text in rows], pa.string())
 
 
@@ -107,7 +112,7 @@ def _strings(value: object, name: str = "") -> Iterator[str]:
         for key, inner in value.items():
             yield from (str(key),) if not isinstance(inner, str) else ()
             yield from _strings(inner, str(key))
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         if value and len(value) < 100 and all(isinstance(inner, str) for inner in value):
             yield " ".join(value)  # a command, whose option and value stand side by side
         else:
