@@ -223,7 +223,7 @@ KINDS = [
     Kind("random bytes", as_bytes(lambda data: random.Random(5).randbytes(64)), whole(BINARY, None)),
     Kind("zip in place", as_bytes(zipped), whole(BINARY, None)),
     Kind("zip in a zip in place", as_bytes(lambda data: zipped(zipped(data))), whole(BINARY, None)),
-    Kind("gzip in place", as_bytes(lambda data: gzip.compress(data, mtime=0, mtime=0)), whole(BINARY, None)),
+    Kind("gzip in place", as_bytes(lambda data: gzip.compress(data, mtime=0)), whole(BINARY, None)),
     Kind("web page in place", as_bytes(lambda data: b"<!doctype html>\n<p>404\n"), whole("column 'id' is missing")),
     Kind("folder in place", in_place(lambda path: path.mkdir()), stops("is no file"), EVERY),
     Kind("missing", in_place(lambda path: None), stops("is missing")),
