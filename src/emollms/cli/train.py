@@ -46,8 +46,10 @@ def train(
     from emollms.evaluation.data import open_data
     from emollms.training.launch import launched, tell_launcher
     from emollms.training.recipe import load_recipe
+    from emollms.training.refused import check_recipe
 
     chosen = load_recipe(recipe, changes or [])
+    check_recipe(chosen)
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from emollms.errors import unknown
-from emollms.inference.engine import RELEASE, Engine, Result, Sampling
+from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, Result, Sampling
 from emollms.inference.labels import label_continuations, label_probabilities, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
@@ -81,6 +81,8 @@ def _expect(engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | 
     asked = {key: tuple(_continuations(task, *key)) for key in map(_about, rows)}
     coarse = tolerance if tolerance is not None else _tolerance(task)
     for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse):
+        if any(map(math.isnan, result.value)):
+            raise EngineError(f"{NO_NUMBERS} (NaN probabilities for the row {rows[result.row]['id']}); tune it again")
         yield _prediction(task, rows[result.row], result)
 
 

@@ -9,6 +9,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from emollms.errors import EmollmsError
 
 Value = TypeVar("Value")
+NO_NUMBERS = "the model gives no numbers"
+"""How errors about NaN and infinite weights, logits and probabilities begin."""
 
 
 class EngineError(EmollmsError):
