@@ -30,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +143,12 @@ class Work:
 
         settings = {
             "train_limit": -(-rows // TASKS), "objective": "cross_entropy", "logging_steps": 1, "eval_strategy": "no",
-            "save_strategy": "no", "selection_rows": LOOKED_AT, "num_train_epochs": 1, "task_weights": "{}",
+            "save_strategy": "no", "num_train_epochs": 1, "task_weights": "{}",
         }  # fmt: skip
         self.recipe = load_recipe(RECIPE, [*(f"{name}={value}" for name, value in settings.items()), *more])
         self.data, self.folder = open_data(str(data)), ensure(cache_folder())
         self.parsed = parse(self.recipe, Path("unused"))
-        training, tuning = self.parsed.training, self.parsed.tuning
+        training, tuning = self.parsed.training, replace(self.parsed.tuning, selection_rows=LOOKED_AT)
         self.step = training.per_device_train_batch_size * training.gradient_accumulation_steps
         codec = Codec(self.tokenizer(), self.model(), tuning.template)
         limit, seed = training.max_length, training.seed

@@ -223,8 +223,8 @@ def test_a_text_that_brings_out_no_numbers_is_told(tmp_path):
     with torch.no_grad():  # of one token alone, so that the first look at the model sees nothing
         engine.model.model.embed_tokens.weight[engine.codec.tokenizer("0").input_ids[-1]] = float("nan")
     rows = [{"id": "a", "prompt": "How angry? 0", "emotion": "anger", "language": "en"}]
-    for mode in ("expectation", "greedy"):
-        with pytest.raises(EngineError, match=r"the model gives no numbers: .* has NaN logits for a text"):
+    for mode, what in (("expectation", "NaN probabilities for the row a"), ("greedy", "NaN logits")):
+        with pytest.raises(EngineError, match=rf"the model gives no numbers \({what}\); tune .* again"):
             list(decode(engine, get_task("EI-reg"), rows, mode))
 
 

@@ -193,7 +193,7 @@ def test_the_command_tells_which_recipe_fails_and_why(tmp_path):
     assert re.search(r"bad\.yaml:\d+: unknown key 'warmup_step'; did you mean warmup_steps", done.stderr)
     assert re.search(r"silent\.yaml: seed is missing", done.stderr)
     assert re.search(r"unknown accelerate settings 'zero4'; did you mean zero", done.stderr)
-    assert re.search(r"odd\.yaml: \w+ in the step on a tiny model: Target modules", done.stderr)
+    assert re.search(r"odd\.yaml:\d+: lora_target_modules: unknown name 'nothing_like_it'", done.stderr)
     assert "1 of 5 recipes work" in done.stderr
 
 

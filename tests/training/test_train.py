@@ -206,7 +206,15 @@ def test_what_uploads_or_does_nothing_stops_the_command_before_anything_is_writt
     aaid, write_recipe, tmp_path, monkeypatch, capsys, changed, reason
 ):
     out = tmp_path / "run"
-    command = ["emollms", "train", str(write_recipe(max_steps=1)), "--data", aaid.target, "--out", str(out)]
+    command = [
+        "emollms",
+        "train",
+        str(write_recipe(max_steps=1, processes=2)),
+        "--data",
+        aaid.target,
+        "--out",
+        str(out),
+    ]
     monkeypatch.setattr(sys, "argv", [*command, "--set", changed])
     with pytest.raises(SystemExit) as left:
         main()

@@ -58,9 +58,11 @@ def train(
     from emollms.training.folder import SETTINGS, is_finished
     from emollms.training.launch import launched, launcher, tell_launcher
     from emollms.training.recipe import load_recipe
+    from emollms.training.refused import check_recipe
 
     chosen = load_recipe(recipe, changes or [], minutes)
     check_keys(chosen)
+    check_recipe(chosen)
     launcher(chosen)
     check_place(out, SETTINGS)
     opened = open_data(data)

@@ -1,5 +1,6 @@
 """Adapters of PEFT: the base they name, and themselves on it."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,8 +39,12 @@ def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:
     if length and length != model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(length, mean_resizing=False)
     config.inference_mode = True
-    adapted: Any = get_peft_model(model, config)
-    found = adapted.load_adapter(name, "default", revision=revision, torch_device="cpu")
+    with warnings.catch_warnings():
+        # of transformers, about what PEFT calls, and of PEFT, about what is an error below
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module="peft")
+        adapted: Any = get_peft_model(model, config)
+        found = adapted.load_adapter(name, "default", revision=revision, torch_device="cpu")
     check_filled(name, found.missing_keys, [key for key in found.unexpected_keys if not _is_copy(key, weights)], ())
     check_finite(adapted, name)
     return adapted.eval()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from emollms.errors import unknown
-from emollms.inference.engine import RELEASE, Engine, Result, Sampling
+from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, Result, Sampling
 from emollms.inference.labels import label_continuations, label_probabilities, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
@@ -86,6 +86,8 @@ def _expect(
     asked = {key: tuple(_continuations(task, *key)) for key in {_about(task, row) for row in rows}}
     coarse = tolerance if tolerance is not None else _tolerance(task)
     for result in engine.score(prompts, [asked[_about(task, row)] for row in rows], coarse, skip):
+        if any(map(math.isnan, result.value)):
+            raise EngineError(f"{NO_NUMBERS} (NaN probabilities for the row {rows[result.row]['id']}); tune it again")
         yield _prediction(task, rows[result.row], result)
 
 

@@ -10,6 +10,8 @@ from emollms.errors import EmollmsError
 from emollms.prompts.cleaning import without_thinking
 
 Value = TypeVar("Value")
+NO_NUMBERS = "the model gives no numbers"
+"""How errors about NaN and infinite weights, logits and probabilities begin."""
 
 
 class EngineError(EmollmsError):

@@ -1,6 +1,5 @@
 """Models of the transformers library from a folder or repository."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
-from emollms.inference.model_names import check_dtype, check_model
+from emollms.inference.model_names import base_in, check_dtype, check_model
 from emollms.inference.smollm2 import resolve
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.inference.weights import check_reads, load_whole
@@ -100,15 +99,7 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
     adapter = find_adapter_config_file(model, revision=revision)
     if adapter is None or (Path(model) / "config.json").is_file():
         return model, revision
-    found = json.loads(Path(adapter).read_text(encoding="utf-8"))
-    base = found.get("base_model_name_or_path")
-    if not base:
-        raise UsageError(f"{adapter} names no base_model_name_or_path; name the model that the adapter was made for")
-    if Path(base).is_absolute() and not Path(base).is_dir():
-        raise UsageError(
-            f"the base model {base} of the adapter {model} is not there; name where it is: emollms merge --base"
-        )
-    return str(base), found.get("revision")
+    return base_in(Path(adapter))
 
 
 def in_a_line(error: Exception) -> str:

@@ -75,17 +75,30 @@ def base_of(folder: Path) -> tuple[str, str | None] | None:
     """The model that an adapter was made for, and its revision; None where the folder holds a whole model.
 
     Raises:
-        UsageError: the adapter does not name one.
+        UsageError: as `base_in`.
     """
     if (folder / "config.json").is_file() or not (folder / "adapter_config.json").is_file():
         return None
+    return base_in(folder / "adapter_config.json")
+
+
+def base_in(adapter: Path) -> tuple[str, str | None]:
+    """The model that an `adapter_config.json` names, and its revision.
+
+    Raises:
+        UsageError: it is damaged, or names none, or a folder that is not there.
+    """
     try:
-        found = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        base = found["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError):
+        found = dict(json.loads(adapter.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        raise UsageError(f"{adapter} is damaged; save the adapter again") from None
+    base = found.get("base_model_name_or_path")
+    if not base:
+        raise UsageError(f"{adapter} names no base_model_name_or_path; name the model that the adapter was made for")
+    if Path(base).is_absolute() and not Path(base).is_dir():
         raise UsageError(
-            f"{folder / 'adapter_config.json'} does not name its base model; save the adapter again"
-        ) from None
+            f"the base model {base} of the adapter {adapter.parent} is not there; name where it is: emollms merge --base"
+        )
     return str(base), found.get("revision")
 
 

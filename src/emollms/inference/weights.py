@@ -13,6 +13,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from emollms.errors import EmollmsError
+from emollms.inference.engine import NO_NUMBERS
 
 WORDS = "It is a sunny day."
 PREFIX = "base_model.model."
@@ -54,9 +55,7 @@ def check_finite(model: Any, name: str) -> None:
         EmollmsError: some are not; the message names the first tensor.
     """
     if (tensor := first_not_finite(model)) is not None:
-        raise EmollmsError(
-            f"the model gives no numbers (NaN or infinite weights, such as {tensor} of {name}); tune it again"
-        )
+        raise EmollmsError(f"{NO_NUMBERS} (NaN or infinite weights, such as {tensor} of {name}); tune it again")
 
 
 @torch.no_grad()
@@ -90,7 +89,7 @@ def check_reads(model: Any, tokenizer: Any, name: str) -> None:
         )
     given = {"decoder_input_ids": ids[:, :1]} if model.config.is_encoder_decoder else {}
     if not torch.isfinite(model(input_ids=ids, **given).logits).all():
-        raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
+        raise EmollmsError(f"{NO_NUMBERS} (NaN or infinite logits); tune it again")
 
 
 def check_filled(

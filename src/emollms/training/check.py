@@ -29,6 +29,7 @@ _SMALL = (
     "report_to=none",
 )  # fmt: skip
 """What makes a run of a recipe small enough, and free of what needs a GPU."""
+_EACH_STEP = ("logging_strategy=steps", "logging_steps=1")
 
 
 @dataclass(frozen=True)
@@ -111,5 +112,5 @@ def _small(recipe: Recipe, longest: int | None, scratch: Path) -> Recipe:
     """The recipe for a tiny model in `scratch`, one step long."""
     model = make_tiny(kind_of(recipe), scratch / "model")
     length = min(longest or POSITIONS, POSITIONS)
-    changes = (*_SMALL, f"model_name_or_path={model}", f"max_length={length}", "logging_steps=1")
+    changes = (*_SMALL, f"model_name_or_path={model}", f"max_length={length}", *_EACH_STEP)
     return load_recipe(str(recipe.path), changes)

@@ -8,6 +8,7 @@ import torch
 from transformers import AutoTokenizer
 
 from emollms.errors import EmollmsError
+from emollms.inference.engine import NO_NUMBERS
 from emollms.prompts.framing import model_input
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
@@ -54,7 +55,7 @@ def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
             inputs["decoder_input_ids"] = torch.tensor([[start, *tokenizer("0.514").input_ids]])
         found.append(model(**inputs, use_cache=False).logits[0, -_KEPT:].float().clone())
         if not torch.isfinite(found[-1]).all():
-            raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
+            raise EmollmsError(f"{NO_NUMBERS} (NaN or infinite logits); tune it again")
     return found
 
 

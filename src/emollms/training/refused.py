@@ -171,12 +171,25 @@ def check_key(recipe: Recipe, key: str, value: object) -> None:
     if refusal and not _is_among(value, refusal.allowed):
         raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {refusal.reason}")
     switch = _NEEDS.get(key)
-    if switch and not _is_among(value, (None, False)) and switch.is_off(recipe.values):
+    if switch and not _is_among(value, (None, False, 0)) and switch.is_off(recipe.values):
         given = any(override.partition("=")[0].strip() == key for override in recipe.overrides)
         if given or switch.key not in recipe.values:
             raise UsageError(f"{recipe.where(key)}: {key} has no effect without {switch.advice}; add that, or drop it")
     if key in _VALUES and value is not None and value not in _VALUES[key]:
         raise UsageError(f"{recipe.where(key)}: {key}: {unknown('value', str(value), _VALUES[key])}")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse what a recipe must not say; it takes no library, so that it can be done before any is imported.
+
+    Raises:
+        UsageError: there is such a thing; the message says where it is and why.
+    """
+    check_uploads(recipe)
+    check_model(recipe)
+    check_optimizer(recipe)
+    for key, value in recipe.values.items():
+        check_key(recipe, key, value)
 
 
 def check_uploads(recipe: Recipe) -> None:
