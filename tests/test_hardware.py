@@ -143,6 +143,31 @@ def test_training_takes_bfloat16_where_it_is_fast(speeds, cache, speed, precisio
     assert training_attention(CPU, found.name) == attention
 
 
+@pytest.mark.parametrize(
+    ("speed", "major", "training", "inference", "attention"),
+    [
+        (0.4, 7, "float32", "float32", None),  # Volta and Turing
+        (9.0, 8, "bfloat16", "bfloat16", "flash_attention_2"),
+        (14.0, 9, "bfloat16", "bfloat16", "flash_attention_3"),
+    ],
+)
+def test_a_gpu_computes_in_bfloat16_where_it_is_fast(monkeypatch, speed, major, training, inference, attention):
+    """What a GPU says of itself is made up, there being none in most places where tests run."""
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(hardware, "_accelerator", lambda: ("Abacus GPU", 2**34))
+    monkeypatch.setattr(hardware, "bfloat16_speed", lambda device, name: speed)
+    monkeypatch.setattr(hardware, "find_spec", lambda name: object())  # every kernel is installed
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 0))
+    found = training_precision(gpu)
+    assert (found.name, inference_precision(gpu).name) == (training, inference)
+    assert ("float16, which overflows in some models" in found.reason) == (training == "float32")
+    assert training_attention(gpu, found.name) == attention
+    assert training_attention(gpu, "float16") == ("flash_attention_3" if major >= 9 else
+                                                  "flash_attention_2" if major == 8 else None)  # fmt: skip
+    monkeypatch.setattr(hardware, "find_spec", lambda name: None)
+    assert training_attention(gpu, found.name) is None
+
+
 @pytest.mark.parametrize("speed", [0.02, 14.0])
 def test_inference_on_a_cpu_is_in_float32_whatever_its_speed(speeds, speed):
     assert speeds(speed) == []

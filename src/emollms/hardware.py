@@ -76,7 +76,10 @@ def training_precision(device: "torch.device") -> Precision:
     Never float16, which Turing and Volta GPUs are fast in: it overflows in T5 and Gemma 3, and its small gradients
     are lost without loss scaling. float32 is right for every model; a recipe can ask for float16.
     """
-    return _measured(device)
+    found = _measured(device)
+    if device.type == "cpu" or found.name == "bfloat16":
+        return found
+    return Precision(found.name, f"{found.reason}, and float16, which overflows in some models, was not asked for")
 
 
 def inference_precision(device: "torch.device") -> Precision:
