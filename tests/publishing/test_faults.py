@@ -366,9 +366,14 @@ HfApi.preupload_lfs_files = sent""",
 }
 
 
-@pytest.mark.parametrize("where", WHERE)
-@pytest.mark.parametrize("how", ["gone", "replaced", "cut off", "same size and time"])
-@pytest.mark.parametrize("path", ["data/V-reg/test-00000.parquet", "statistics.json"])
+@pytest.mark.parametrize(
+    ("path", "how", "where"),
+    [
+        *(("data/V-reg/test-00000.parquet", how, "after the upload") for how in ("gone", "replaced", "cut off")),
+        *(("data/V-reg/test-00000.parquet", "same size and time", where) for where in WHERE),
+        *(("statistics.json", how, "after the upload") for how in ("gone", "same size and time")),
+    ],
+)
 def test_no_change_is_missed(path: str, how: str, where: str, hub: TestHub, small: Path) -> None:
     copy = shutil.copytree(small, hub.folder / "copy")
     script = WRITTEN.replace("{where}", WHERE[where])
