@@ -175,6 +175,7 @@ def test_two_processes_find_the_losses_of_one(aaid, write_recipe, tmp_path):
     assert "wrote" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_late_process_does_not_remove_what_the_first_one_writes(aaid, write_recipe, tmp_path):
     script, out = Path(__file__).with_name("late_run.py"), tmp_path / "run"
     start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", script]
