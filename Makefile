@@ -6,7 +6,7 @@ OUT := out
 
 .PHONY: demo test test-all lint types bench clean
 
-# The whole path on a made-up corpus, with a Hub on this machine; the training takes a minute on two quiet cores.
+# The whole path on a made-up corpus, with a Hub on this machine; four minutes on two quiet cores, of which tuning takes half.
 demo: .venv/ready
 	$(BIN)/python tests/demo.py --out $(OUT)/demo
 

@@ -130,7 +130,7 @@ def test_other_folders_are_left_alone(restricted: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no id-only data set; choose another folder"):
         write_ids(restricted, tmp_path)
     write_ids(restricted, tmp_path / "ids")
-    with pytest.raises(UsageError, match="is there; choose another --out"):
+    with pytest.raises(UsageError, match="is there already; choose another --out"):
         hydrate(tmp_path / "ids", tmp_path)
     with pytest.raises(UsageError, match=r"ids holds ids, not rows; `emollms hydrate` builds the rows"):
         open_data(str(tmp_path / "ids"))
@@ -157,7 +157,7 @@ class TestHydrate:
     def ready_made(self, restricted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A build that gives what was built before, to save the time."""
 
-        def build_again(settings: object, out: Path, *others: object) -> None:
+        def build_again(settings: object, out: Path, *others: object, **options: object) -> None:
             shutil.rmtree(out)
             shutil.copytree(restricted, out)
 

@@ -211,7 +211,8 @@ def test_a_pickle_stops_it_before_anything_is_sent(hub: TestHub, model: Path, tm
         ((), "--repo is missing"),
         (("--repo", "model"), "'model' is no repo; its name looks like OWNER/NAME"),
         (("--repo", "me/model", "--converter", "x.py"), "--converter goes with --gguf"),
-        (("--repo", "me/model", "--scores", "nowhere"), "nowhere holds no scores.json; make it with `emollms evaluate"),
+        (("--repo", "me/model", "--scores", "nowhere"), "there is no folder nowhere"),
+        (("--repo", "me/model", "--scores", "/"), "/ holds no scores.json; make it with `emollms evaluate"),
         (("--repo", "me/model", "--version", "one"), "'one' is no version; versions look like 1.0.0"),
     ],
 )

@@ -170,8 +170,11 @@ class TestAnyDataSet:
         assert [(row.texts, row.equal, row.near, row.hit) for row in found] == [(2, 1, 0, 1)]
 
     def test_what_cannot_be_read_is_told(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match=r"there is no file .*nothing, and no folder"):
+        with pytest.raises(UsageError, match=r"there is no folder .*nothing$"):
             deduplicate(str(tmp_path / "nothing"), tmp_path / "out")
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(UsageError, match="cannot be read as a data set"):
+            deduplicate(str(tmp_path / "folder"), tmp_path / "out")
         (tmp_path / "empty.jsonl").touch()
         with pytest.raises(UsageError, match=r"empty\.jsonl is empty"):
             deduplicate(str(tmp_path / "empty.jsonl"), tmp_path / "out")

@@ -73,6 +73,7 @@ def launcher(place, signals, step, rank):
     return [*start, script, str(place), signals, str(step), str(rank)]
 
 
+@pytest.mark.slow
 def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
     subprocess.run(launcher(tmp_path, "SIGTERM", 2, 1), check=True)
     end = "after step 2, which is saved; the same command goes on"

@@ -34,11 +34,17 @@ def killed(recipe, data, out, step, by="SIGKILL"):
 @pytest.mark.parametrize(
     ("kind", "family", "more", "steps"),
     [
-        ("smollm2", "llama", {"wordings": "all", "objective": "expected_value"}, (3, 5)),
-        ("smollm2", "llama", LORA | PARTS, (5,)),
-        ("t5", "t5", {}, (4,)),
+        pytest.param(
+            "smollm2",
+            "llama",
+            {"wordings": "all", "objective": "expected_value"},
+            (3, 5),
+            id="full",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("smollm2", "llama", LORA | PARTS, (5,), id="lora"),
+        pytest.param("t5", "t5", {}, (4,), id="encoder-decoder", marks=pytest.mark.slow),
     ],
-    ids=["full", "lora", "encoder-decoder"],
 )
 def test_after_a_kill_the_same_command_gives_the_same_bits(aaid, write_recipe, tmp_path, kind, family, more, steps):
     path = write_recipe(kind, family, **SAVES, **more)
@@ -169,6 +175,7 @@ def test_two_processes_find_the_losses_of_one(aaid, write_recipe, tmp_path):
     assert "wrote" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_late_process_does_not_remove_what_the_first_one_writes(aaid, write_recipe, tmp_path):
     script, out = Path(__file__).with_name("late_run.py"), tmp_path / "run"
     start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", script]

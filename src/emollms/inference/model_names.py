@@ -96,9 +96,8 @@ def base_in(adapter: Path) -> tuple[str, str | None]:
     if not base:
         raise UsageError(f"{adapter} names no base_model_name_or_path; name the model that the adapter was made for")
     if Path(base).is_absolute() and not Path(base).is_dir():
-        raise UsageError(
-            f"the base model {base} of the adapter {adapter.parent} is not there; name where it is: emollms merge --base"
-        )
+        lost = f"the base model {base} of the adapter {adapter.parent} is not there"
+        raise UsageError(f"{lost}; name where it is: emollms merge --base")
     return str(base), found.get("revision")
 
 
