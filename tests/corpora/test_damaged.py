@@ -66,8 +66,8 @@ def refused(case: Case, root: Path, out: Path, quarantine: bool = False) -> Emol
     return caught.value
 
 
-def test_there_are_200() -> None:
-    assert len(CASES) == 200
+def test_there_are_200_and_more() -> None:
+    assert len(CASES) >= 200
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -163,7 +163,8 @@ def _disagreement(a: pa.Table, b: pa.Table) -> pa.Array:
         ],
         pa.float64(),
     )
-    return pc.if_else(same, pc.coalesce(distance, labels), pa.scalar(None, pa.float64()))
+    distances = pc.round(pc.coalesce(distance, labels), ndigits=12)  # 0.516 - 0.216 is 0.30000000000000004
+    return pc.if_else(same, distances, pa.scalar(None, pa.float64()))
 
 
 def _label_distance(one: set[str], two: set[str]) -> float:
