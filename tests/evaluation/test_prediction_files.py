@@ -67,7 +67,7 @@ def as_csv(rows: Rows, delimiter: str = ",") -> str:
 
 
 def write(path: Path, content: str) -> Path:
-    path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
+    path.write_bytes(gzip.compress(content.encode(), mtime=0) if path.suffix == ".gz" else content.encode())
     return path
 
 

@@ -207,7 +207,7 @@ class TestModelCard:
         title = "Emo: “a | demo” # 1 {{ x }}"
         card = render_space_card("me/emo", "v1.0.0", title, "mit")
         assert check_card(card, "README.md", "space")["title"] == title
-        assert f"# {title}\n" in card
+        assert "# Emo: “a \\| demo” # 1 {{ x }}\n" in card
 
 
 def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

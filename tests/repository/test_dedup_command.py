@@ -93,7 +93,7 @@ def test_files_that_are_here_are_read_or_refused_at_once(emollms: Run) -> None:
     Path("data").mkdir()
     Path("data/tab.tsv").write_text(f"text\tlabel\n{SEA}\t0\n")
     Path("g.jsonl.gz").write_bytes(gzip.compress(json.dumps({"text": SEA}).encode()))
-    Path("lines.txt.gz").write_bytes(gzip.compress(f"{SEA}\n{HILL}\n".encode()))
+    Path("lines.txt.gz").write_bytes(gzip.compress(f"{SEA}\n{HILL}\n".encode(), mtime=0))
     for number, (name, count) in enumerate((("data/tab.tsv", 1), ("g.jsonl.gz", 1), ("lines.txt.gz", 2))):
         code, out, _ = emollms("dedup", name, "--out", f"out{number}")
         assert (code, out.splitlines()[1]) == (0, f"train\t{count}\t{count}")

@@ -27,7 +27,7 @@ def rows_of(path: Path, **dialect: object) -> list[tuple[int, dict[str, object]]
 def write(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     data = content if isinstance(content, bytes) else content.encode()
-    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return path
 
 
@@ -115,7 +115,7 @@ def test_a_large_file_is_read_in_batches(tmp_path: Path) -> None:
         ("a.csv", b"text,label\nx,y\ncaf\xe9,z\n", r"a\.csv:3: byte 4 of the line, 0xE9, is not utf-8.*--encoding"),
         ("a.csv", b"text,label\nx\0,y\n", r"a\.csv:2: byte 2 of the line is NUL"),
         ("a.csv", "text\nä\n".encode("utf-16"), r"a\.csv: this is UTF-16; give --encoding utf-16"),
-        ("a.csv", gzip.compress(b"text\nx\n"), r"a\.csv: this is gzip; name it with \.gz"),
+        ("a.csv", gzip.compress(b"text\nx\n", mtime=0), r"a\.csv: this is gzip; name it with \.gz"),
         ("a.csv", b"PK\x03\x04" + bytes(20), r"a\.csv: this is a zip archive, such as an Excel workbook"),
         ("a.tsv", 'n\ttext\tl\n1\t"the dog\ta\n2\tcat"\tb\n', r"a\.tsv:2: a quoted cell runs over lines 2 to 3, each"),
     ],

@@ -13,7 +13,7 @@ from emollms.tables.read import BATCH, read_table, table_rows
 
 def write(folder: Path, name: str, content: str) -> Path:
     data = content.encode()
-    (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    (folder / name).write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return folder / name
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -275,6 +276,11 @@ def parse_version(version: str) -> tuple[int, int, int]:
         raise UsageError(f"{version!r} is no version; versions look like 1.0.0")
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch
+
+
+def sorted_versions(names: Iterable[str]) -> list[str]:
+    """The semantic versions among some names, the newest last."""
+    return sorted((name for name in names if VERSION.fullmatch(name)), key=parse_version)
 
 
 def entry(folder: Path, path: Path) -> FileEntry:

@@ -26,7 +26,7 @@ from emollms.quality.sensitive.find import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
 from emollms.repository.draft import LOCK
 from emollms.repository.examples import ExampleStore, Group
-from emollms.repository.filters import no_filters, rejected_rows
+from emollms.repository.filters import no_filters, rejected_rows, without_bound
 from emollms.repository.manifest import (
     CountEntry,
     FileEntry,
@@ -158,7 +158,7 @@ class Pipeline:
         for batch in rejected_rows(self.filters, self.store):
             rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
-            for batch in self.filters.pairs().to_batches():
+            for batch in without_bound(self.filters.pairs(), self.settings).to_batches():
                 table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
