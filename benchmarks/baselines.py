@@ -10,15 +10,18 @@ from pathlib import Path
 from emollms.evaluation.data import open_data
 from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.schemes import SCHEMES
-from emollms.evaluation.sources import BASELINE_NAMES, BaselineSource
+from emollms.evaluation.sources import BaselineSource
+from emollms.repository.baselines import rows_hash
 from emollms.repository.build import build
 from emollms.repository.specs import DATA_SETS, Settings
 
-BASELINES = ("majority", "vader", "textblob")
+BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
+"""The baselines, and the columns that they are in: the first two answer different tasks."""
 OUT = Path(__file__).parents[1] / "cards" / "baselines.json"
 ABOUT = (
-    "By `emollms evaluate --baseline NAME` on this data set: the most frequent class, the VADER word list (Hutto and "
-    "Gilbert, 2014) and TextBlob. Baselines that do not answer a task have no score there."
+    "By `emollms evaluate --baseline mean|majority|vader|textblob` on these test rows: a constant (the mean score, the "
+    "most common class or set of labels, of the emotion asked for), the VADER lexicon (Hutto and Gilbert, 2014) and "
+    "TextBlob, which answer tasks of polarity. The correlation of a constant is undefined, and counts as 0."
 )
 
 
@@ -28,19 +31,19 @@ def main() -> None:
         aeb = Path(name) / "aeb"
         manifest = build(Settings(DATA_SETS["aeb"]), aeb).manifest
         data = open_data(str(aeb))
-        for baseline in BASELINES:
+        for baseline, column in BASELINES.items():
             source = BaselineSource(baseline, lambda task: data.rows(task, "train"))
             done = evaluate(source, data, Path(name) / baseline, Options())
             for task, entry in done.scores["tasks"].items():
-                scores.setdefault(task, {})[BASELINE_NAMES[baseline]] = f"{entry['value']:.3f}"
-    rows = {count.task: count.rows for count in manifest.counts}
+                main = entry["metrics"][entry["main"]]
+                scores.setdefault(task, {})[column] = "undefined" if main["low"] is None else f"{main['value']:.3f}"
+        rows = {count.task: rows_hash(sorted(aeb.glob(f"data/{count.task}/test-*"))) for count in manifest.counts}
     content = {
         "about": ABOUT,
-        "profile": "release",
         "metrics": {task: scheme.main.title for task, scheme in SCHEMES.items()},
-        "names": [BASELINE_NAMES[name] for name in BASELINES],
-        "rows": {task: rows[task] for task in rows if task in scores},
-        "scores": {task: scores[task] for task in rows if task in scores},
+        "names": list(dict.fromkeys(BASELINES.values())),
+        "rows": rows,
+        "scores": {task: scores[task] for task in rows},
     }
     OUT.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 

@@ -7,7 +7,7 @@ from emollms.corpora.metadata import CorpusMetadata, pinned_files
 from emollms.corpora.source import CellError, Record, Source
 from emollms.tasks import TASKS, OrdinalTask, RegressionTask
 
-COLUMNS = ("id", "language", "task", "emotion", "gold", "text")
+COLUMNS = ("id", "language", "task", "emotion", "target", "gold", "text")
 NONE = "none"
 
 
@@ -16,7 +16,7 @@ class Sample(Corpus):
 
     meta = CorpusMetadata(
         name="sample",
-        version="1.0",
+        version="1.1",
         title="emollms sample corpus",
         description="Made-up tweets, comments, reviews and news sentences with golds for all tasks of the benchmark.",
         languages=("en", "es", "ar"),
@@ -57,6 +57,7 @@ class Sample(Corpus):
             value=_value(record),
             gold=record["gold"],
             emotion=record["emotion"] or None,
+            target=record["target"] or None,
             language=record["language"],
         )
 

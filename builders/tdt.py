@@ -52,8 +52,8 @@ class TDT(Corpus):
             raise CellError("the class is none of -1, 0 and 1", record["class"])
         text = record["text"].replace(TARGET, record["target"])
         source_id = f"{record.split}-{record.line // 3}"
-        target = None if self.profile == "paper" else record["target"].strip()  # the published prompts name none
-        yield Example("TDT", record.split, source_id, text, int(record["class"]), record["class"], target=target)
+        number = record["class"]
+        yield Example("TDT", record.split, source_id, text, int(number), number, target=record["target"].strip())
 
 
 def _instances(source: Source, file: SourceFile) -> Iterator[Record]:

@@ -104,8 +104,8 @@ def cut(share: float, column: int) -> Kind:
 
     def told(lines: Lines) -> Told:
         lost = frozenset(range(at(lines) + 1, len(lines) + 1))
-        if column < 5:
-            problem = f"{column + 1} columns instead of 6"
+        if column < 6:
+            problem = f"{column + 1} columns instead of 7"
             return {"problem": problem, "line": at(lines) + 1, "lost": lost, "rejected": 1, "defect": OTHER_ROWS}
         return fewer(lambda lines: set(lost) - {at(lines) + 1})(lines)  # half a text is a text
 
@@ -186,7 +186,7 @@ KINDS = [
     ),
     *(
         Kind(f"column {n} missing", as_lines(without_column(n)), whole(f"column '{name}' is missing"))
-        for n, name in enumerate(("id", "language", "task", "emotion", "gold", "text"))
+        for n, name in enumerate(("id", "language", "task", "emotion", "target", "gold", "text"))
     ),
     Kind("extra column", as_lines(lambda lines: [line + b"\tx" for line in lines]), whole("columns are not id, lang")),
     Kind(
@@ -212,12 +212,12 @@ KINDS = [
     Kind("another hash only", as_bytes(lambda data: data.replace(b".\n", b"!\n", 1)), harmless()),
     Kind("first row missing", as_lines(lambda lines: [lines[0], *lines[2:]]), fewer(lambda lines: {2})),
     Kind("last row missing", as_lines(lambda lines: lines[:-1]), fewer(lambda lines: {len(lines)})),
-    Kind("row added", as_lines(lambda lines: [*lines, b"new\ten\tV-reg\t\t0.5\tso so"]), one_row_more, EVERY),
-    *(cut(share, column) for share, column in ((0.25, 0), (0.5, 1), (0.75, 2), (0.9, 4), (0.4, 5))),
+    Kind("row added", as_lines(lambda lines: [*lines, b"new\ten\tV-reg\t\t\t0.5\tso so"]), one_row_more, EVERY),
+    *(cut(share, column) for share, column in ((0.25, 0), (0.5, 1), (0.75, 2), (0.9, 5), (0.4, 6))),
     Kind("content twice", as_bytes(lambda data: data * 2), doubled, EVERY),
     Kind("garbage behind", as_bytes(lambda data: data + b"\xde\xad\xbe\xef"), extra("is not UTF-8")),
     Kind("NUL bytes behind", as_bytes(lambda data: data + b"\0" * 512), extra("NUL byte")),
-    Kind("note behind", as_bytes(lambda data: data + b"(382 rows)\n"), extra("1 columns instead of 6")),
+    Kind("note behind", as_bytes(lambda data: data + b"(382 rows)\n"), extra("1 columns instead of 7")),
     Kind("100 MB line behind", long_line, one_more),
     Kind("100 MB hole behind", long_hole, one_more),
     Kind("random bytes", as_bytes(lambda data: random.Random(5).randbytes(64)), whole(BINARY, None)),
@@ -230,5 +230,5 @@ KINDS = [
     Kind("link to nothing", in_place(lambda path: path.symlink_to("nothing")), stops("is missing")),
     Kind("file that cannot be read", in_place(lambda path: path.symlink_to("/proc/self/mem")), stops("cannot be read")),
     Kind("note before the rows", as_lines(lambda lines: [lines[0], b"# a note", *lines[1:]]),
-         lambda lines: {"problem": "1 columns instead of 6", "line": 2, "rejected": 1}),
+         lambda lines: {"problem": "1 columns instead of 7", "line": 2, "rejected": 1}),
 ]  # fmt: skip

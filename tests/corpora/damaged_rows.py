@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
-COLUMNS = ("id", "language", "task", "emotion", "gold", "text")
+COLUMNS = ("id", "language", "task", "emotion", "target", "gold", "text")
 HEADER = "\t".join(COLUMNS).encode()
 TRAINED = ("EI-reg", "EI-oc", "V-reg", "V-oc", "E-c")  # what both data sets hold
 Cells = dict[str, str]
@@ -104,7 +104,7 @@ TEXTS = {
     "character that is cut": ("a 😀".encode()[:-1], "is not UTF-8"),
     "no text": (b"", "the text is empty"),
     "spaces for text": ("  \u00a0\u3000".encode(), "the text is empty"),
-    "tab in the text": (b"a\tb", "7 columns instead of 6"),
+    "tab in the text": (b"a\tb", "8 columns instead of 7"),
     "2 MB line": (b"x" * (2 << 20), "line is longer than 1 MiB"),
 }
 
@@ -125,11 +125,11 @@ KINDS = [
     Kind("language and task swapped", swap("language", "task"), "the corpus has no such task: '"),
     Kind("gold and text swapped", swap("gold", "text"), "gold is not a number: ", RegressionTask),
     Kind("emotion and gold swapped", swap("emotion", "gold"), "gold is not a number: ", RegressionTask),
-    Kind("cut in mid-line", lambda values: row(values)[:16], "columns instead of 6"),
-    Kind("one column too few", lambda values: row(values).replace(b"\t", b" ", 1), "5 columns instead of 6"),
-    Kind("one column too many", lambda values: row(values) + b"\t1", "7 columns instead of 6"),
-    Kind("100,000 columns", lambda values: row(values) + b"\t" * 100_000, "100006 columns instead of 6"),
-    Kind("comma for tab", lambda values: row(values).replace(b"\t", b","), "1 columns instead of 6"),
+    Kind("cut in mid-line", lambda values: row(values)[:16], "columns instead of 7"),
+    Kind("one column too few", lambda values: row(values).replace(b"\t", b" ", 1), "6 columns instead of 7"),
+    Kind("one column too many", lambda values: row(values) + b"\t1", "8 columns instead of 7"),
+    Kind("100,000 columns", lambda values: row(values) + b"\t" * 100_000, "100007 columns instead of 7"),
+    Kind("comma for tab", lambda values: row(values).replace(b"\t", b","), "1 columns instead of 7"),
     Kind("header again", lambda values: row(values) + b"\n" + HEADER, "no such task: 'task'", TRAINED, True),
     Kind("row twice", lambda values: row(values) + b"\n" + row(values), "the id stands twice", TRAINED, True),
     Kind("garbage between", lambda values: row(values) + b"\n\xff\xfe\xfd", "is not UTF-8", TRAINED, True),

@@ -66,8 +66,8 @@ def refused(case: Case, root: Path, out: Path, quarantine: bool = False) -> Emol
     return caught.value
 
 
-def test_there_are_200() -> None:
-    assert len(CASES) == 200
+def test_there_are_200_and_more() -> None:
+    assert len(CASES) >= 200
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -219,7 +219,7 @@ def test_a_process_counts_what_it_left_out(root: Path, tmp_path: Path) -> None:
     case = next(case for case in CASES.values() if case.name.startswith("NUL byte in test"))
     done = emollms(*arguments(case), "--from", case.write(root), "--out", tmp_path / "out", "--quarantine")
     assert done.returncode == 0, done.stderr
-    assert "left out 1 raw rows" in done.stderr
+    assert "  1 raw rows of sample: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

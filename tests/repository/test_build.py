@@ -101,7 +101,7 @@ def test_prompts_are_those_of_the_template(tmp_path: Path) -> None:
         for path in (tmp_path / name).glob("data/*/*.parquet"):
             for row in pq.read_table(path).to_pylist():
                 task = get_task(row["task"])
-                expected = prompt(task, row["text"], row["wording"], row["emotion"])
+                expected = prompt(task, row["text"], row["wording"], row["emotion"], target=row["target"])
                 assert row["prompt"] == expected
 
 

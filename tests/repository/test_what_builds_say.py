@@ -11,7 +11,10 @@ from tiny_corpus import Tiny, settings, write_corpus
 from emollms.builders.tdt import TDT
 from emollms.corpora.source import Record
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.data import open_data
+from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.schemes import SCHEMES
+from emollms.evaluation.sources import BaselineSource
 from emollms.prompts.template import prompt
 from emollms.repository.build import build
 from emollms.repository.diff import diff
@@ -31,7 +34,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_task_of_which_nothing_is_left_is_one_line(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(EmollmsError, match=r"nothing is left of V-reg, train: all texts were dropped \(2: .*--tasks"):
+    told = r"^nothing is left of V-reg train: all 2 texts were dropped \(2: near-duplicate of .*\); choose other"
+    with pytest.raises(EmollmsError, match=told):
         build(settings("aaid", "tiny"), tmp_path / "out", root=tiny, validate=False)
     assert not (tmp_path / "out").exists()
 
@@ -44,13 +48,19 @@ def test_a_corpus_in_another_language_says_which_option_is_missing(tiny: Path, m
 
 def test_what_is_left_out_is_listed_the_serious_first(tmp_path: Path) -> None:
     manifest = build(settings("aaid", "sample"), tmp_path / "aaid", validate=False).manifest
-    manifest.counts[0].dropped = {"equal to a text of the benchmark": 3, "near-duplicate of a text of validation": 9}
-    manifest.sources[0].left_out = {"no gold": 84_685, "5 columns instead of 4": 2}
-    assert [(one.count, one.what, one.reason) for one in manifest.left_out()] == [
-        (9, "texts", "near-duplicate of a text of validation"),
-        (3, "texts", "equal to a text of the benchmark"),
-        (2, "raw rows of sample", "5 columns instead of 4"),
-        (84_685, "raw rows of sample", "no gold"),
+    near = "near-duplicate of a text of {}"
+    manifest.counts[0].dropped = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
+    manifest.counts[1].dropped = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
+    manifest.sources[0].left_out = {"no gold": 84_685, "5 columns instead of 4": 90_000}
+    manifest.sources[0].refused = ["5 columns instead of 4"]
+    assert [str(one) for one in manifest.left_out()] == [
+        "3 texts: near-duplicate of a text of the benchmark",
+        "5 texts: near-duplicate of a text of test or validation",
+        "9 texts: near-duplicate of a text of validation",
+        "70 texts: near-duplicate in its split",
+        "50 texts: no text",
+        "90,000 raw rows of sample: 5 columns instead of 4",
+        "84,685 raw rows of sample: no gold",
     ]
 
 
@@ -58,7 +68,7 @@ def test_targets_are_in_a_column_and_in_release_prompts() -> None:
     record = Record(TDT.meta.files[0], 3, {"text": "$T$ ruined my day", "target": "the ferry", "class": "-1"})
     (release,), (paper,) = (list(TDT(profile).rows(record)) for profile in ("release", "paper"))
     assert (release.text, release.target) == ("the ferry ruined my day", "the ferry")
-    assert (paper.text, paper.target) == ("the ferry ruined my day", None)
+    assert (paper.text, paper.target) == ("the ferry ruined my day", "the ferry")
     asked = prompt(get_task("TDT"), release.text, target=release.target)
     assert asked.endswith("Text: the ferry ruined my day Target: the ferry. Intensity Class: ")
 
@@ -73,7 +83,9 @@ def test_the_real_targets(corpora_dir: Path, tmp_path: Path) -> None:
     for row in rows["release"]:
         assert row["target"]
         assert row["prompt"] == prompt(get_task("TDT"), row["text"], row["wording"], target=row["target"])
-    assert {row["target"] for row in rows["paper"]} == {None}
+    for row, other in zip(rows["paper"], rows["release"], strict=True):
+        assert row["target"] == other["target"]
+        assert row["prompt"] == prompt(get_task("TDT"), row["text"], row["wording"])
     assert not any("Target:" in row["prompt"] for row in rows["paper"])
 
 
@@ -100,6 +112,10 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     build(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
+    data = open_data(str(tmp_path / "aeb"))
+    for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
+        done = evaluate(BaselineSource(name), data, tmp_path / name, Options())
+        assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
     build(masked, tmp_path / "masked", root=corpora_dir, validate=False)
     assert "### Baselines" not in (tmp_path / "masked" / "README.md").read_text(encoding="utf-8")

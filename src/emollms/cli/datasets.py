@@ -92,11 +92,13 @@ def _print_build(done: "Build", out: Path) -> None:
         ("task", "split", "texts", "rows"),
         [(count.task, count.split, count.read - sum(count.dropped.values()), count.rows) for count in counts],
     )
-    left_out = done.manifest.left_out()
-    for one in left_out:
-        print_note(f"left out {one.count:,} {one.what}: {one.reason}")
-    if left_out:
-        print_note(f"{out / 'rejected.parquet'} tells which")
+    for count in counts:
+        if not count.rows:
+            print_note(f"no text of {count.task}, {count.split}, is left: the data set has no such rows")
+    if left_out := done.manifest.left_out():
+        print_note(f"left out, the most serious first; {out / 'rejected.parquet'} has each of them:")
+        for one in left_out:
+            print_note(f"  {one}")
     times = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in done.seconds.items())
     state = "built" if done.changed else "was there already, unchanged:"
     print_note(f"{state} {done.manifest.data_set} {done.manifest.version} in {out} ({times})")

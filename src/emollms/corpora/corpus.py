@@ -191,11 +191,13 @@ class Corpus(ABC):
     def _finish(self, example: Example, source: Source) -> Example:
         """The example with its text repaired, or as it was published, and its value as its task takes it."""
         text = self.published_text(example) if self.profile == "paper" else example.text
+        target = example.target
         for repair in self.repairs if self.profile == "release" else ():
             repaired = repair.apply(text)
             source.defects[repair.name] += repaired != text
-            text = repaired
+            text, target = repaired, target and repair.apply(target)
         example = example if text == example.text else replace(example, text=text)
+        example = example if target == example.target else replace(example, target=target)
         value = checked_value(example, self.meta)
         return example if value is example.value else replace(example, value=value)
 

@@ -21,7 +21,7 @@ def check_parts(example: "Example", meta: CorpusMetadata) -> None:
     Raises:
         CellError: they are not.
     """
-    texts = (example.source_id, example.text, example.gold, example.emotion or "")
+    texts = (example.source_id, example.text, example.gold, example.emotion or "", example.target or "")
     if not all(isinstance(text, str) for text in texts):
         raise _not_a_text(example)
     if example.task in meta.tasks and example.split in meta.splits and example.language in meta.languages:
@@ -36,7 +36,8 @@ def check_parts(example: "Example", meta: CorpusMetadata) -> None:
 
 def _not_a_text(example: "Example") -> CellError:
     given = ((name, getattr(example, name)) for name in TEXTS)
-    name, value = next(((n, v) for n, v in given if not isinstance(v, str)), ("emotion", example.emotion))
+    optional = "emotion" if isinstance(example.target or "", str) else "target"
+    name, value = next(((n, v) for n, v in given if not isinstance(v, str)), (optional, getattr(example, optional)))
     return CellError(f"{name} is no text (str)", _typed(value), IN_ROWS)
 
 
@@ -51,6 +52,8 @@ def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":
         raise CellError("the id is empty", example.text)
     if not example.text.strip():
         raise CellError("the text is empty", example.source_id)
+    if example.target is not None and not example.target.strip():
+        raise CellError("the target is empty", example.text)
     if (example.emotion or "") not in (task.emotions or ("",)):
         raise CellError(f"{task.name} has no emotion of this name", example.emotion or "")
     missing = meta.left_out(example.task, example.split, example.language)

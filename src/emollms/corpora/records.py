@@ -116,9 +116,11 @@ class LeftOut:
         reason: why, in a few words.
         value: what stands there.
         source_id: its id, where it has one.
+        refused: whether the row could not be read, rather than carrying no data.
     """
 
     place: Place
     reason: str
     value: str | None
     source_id: str | None = None
+    refused: bool = False

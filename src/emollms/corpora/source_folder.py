@@ -60,7 +60,8 @@ class SourceFolder:
         if not self.quarantine:
             raise SourceError(place, problem, value, remedy)
         self.refused += 1
-        self.leave_out(LeftOut(place, reason or problem, problem if reason and value is None else value))
+        shown = problem if reason and value is None else value
+        self.leave_out(LeftOut(place, reason or problem, shown, refused=True))
         self.first_refused = self.first_refused or self.left_out[-1]
 
     def leave_out(self, row: LeftOut) -> None:

@@ -49,12 +49,14 @@ class Collector:
             found += differences(answers)
         data = self.benchmarks[0].data
         manifest = data.manifest
+        left_out = manifest.left_out()
         return Report(
             title=f"{_subjects([run.name for run in self.runs])} on the {manifest.title}",
             data={
                 "data set": manifest.title,
                 "version": f"{manifest.version}, profile {manifest.settings.get('profile', 'unknown')}",
                 "content hash": manifest.content_hash,
+                **({"left out": "; ".join(map(str, left_out))} if left_out else {}),
             },
             runs=[run_info(run) for run in self.runs],
             board=board(self.runs, names, self.with_published),

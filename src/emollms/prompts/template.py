@@ -79,7 +79,7 @@ def shown(task: Task, text: str, target: str | None = None) -> str:
     """
     line = _LINE_BREAKS.sub(" ", text)
     ended = end_sentence(line) if ends_sentences(task) else line
-    return ended if target is None else f"{ended} Target: {target}."
+    return ended if target is None else f"{ended} Target: {_LINE_BREAKS.sub(' ', target)}."
 
 
 def frame(prompt: str) -> str:

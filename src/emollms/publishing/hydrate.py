@@ -65,7 +65,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         corpora = _link_corpora(original, root, Path(name) / "corpora")
         _pretend_before(original, folder)
         build(_settings(original), folder, original.version, corpora, on_progress=on_progress)
-        rows = sum(_check_rows(count, ids, folder) for count in original.counts)
+        rows = sum(_check_rows(count, ids, folder) for count in original.counts if count.rows)
         differing = _check_files(original, ids, folder)
         move_in(folder, out)
     return Hydrated(original, rows, differing)

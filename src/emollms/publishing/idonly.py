@@ -125,7 +125,7 @@ def write_ids(folder: Path, out: Path) -> IdsManifest:
 
 def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
     tables = {}
-    for count in manifest.counts:
+    for count in (count for count in manifest.counts if count.rows):
         with TableWriter(out / "data" / count.task / count.split, IDS_SCHEMA) as table:
             for batch in ids_of(folder, count):
                 table.write(batch)

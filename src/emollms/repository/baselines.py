@@ -1,13 +1,21 @@
 """What a card says of scores: the metric of each task, and what simple baselines reach on the benchmark."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from emollms.repository.manifest import Manifest
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emollms.repository.card_metadata import Tables
+from emollms.repository.schema import ROW_SCHEMA
+from emollms.repository.writer import ContentHash
+
+READ = ["text", "emotion", "language", "score", "labels"]
 
 
 @dataclass(frozen=True)
@@ -39,13 +47,16 @@ def metric_title(task: str) -> str:
     return str(_figures()["metrics"].get(task, ""))
 
 
-def baselines(manifest: Manifest) -> Baselines | None:
-    """The baselines of the tasks whose test rows are those that the scores were made on; None where there are none."""
+def baselines(tables: Tables) -> Baselines | None:
+    """The baselines of the tasks whose test rows are those that the scores were made on; None where there are none.
+
+    Args:
+        tables: the tables of a data set.
+    """
     figures = _figures()
-    rows = {count.task: count.rows for count in manifest.counts if count.split == "test"}
-    same = [task for task in figures["scores"] if rows.get(task) == figures["rows"][task]]
-    settings = manifest.settings
-    if manifest.data_set != "aeb" or settings["profile"] != figures["profile"] or settings["mask"] or not same:
+    tests = {task: table.files for (task, split), table in tables.items() if split == "test"}
+    same = [task for task in figures["scores"] if task in tests and rows_hash(tests[task]) == figures["rows"][task]]
+    if not same:
         return None
     names = tuple(figures["names"])
     found = tuple(
@@ -53,6 +64,20 @@ def baselines(manifest: Manifest) -> Baselines | None:
         for task in same
     )
     return Baselines(figures["about"], names, found)
+
+
+def rows_hash(files: Sequence[Path]) -> str:
+    """A hash of what a baseline reads, and is scored against, in the rows of a task; wordings are no part of it.
+
+    Args:
+        files: the parquet files of the rows, in order.
+    """
+    content = ContentHash(pa.schema([ROW_SCHEMA.field(name) for name in READ]))
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=READ):
+                content.update(batch)
+    return content.hexdigest()
 
 
 @cache

@@ -17,7 +17,8 @@ SIZES = (
     (10**8, "10M<n<100M"), (10**9, "100M<n<1B"),
 )  # fmt: skip
 """The Hub's names for numbers of rows, and the number that each is below."""
-TAGS = ("emotion", "sentiment", "affective-computing", "instruction-tuning", "emollms")
+TAGS = ("emotion", "sentiment", "affective-computing")
+TRAINING_TAGS, TEST_TAGS = ("instruction-tuning", "emollms"), ("benchmark", "emollms")
 
 
 def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
@@ -42,7 +43,7 @@ def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
         "task_ids": list(dict.fromkeys(map(_task_id, tasks))),
         "size_categories": [size_category(sum(table.rows for table in tables.values()))],
         "source_datasets": [f"extended|other-{corpus.name}" for corpus in corpora],
-        "tags": list(TAGS),
+        "tags": [*TAGS, *(TRAINING_TAGS if any(split == "train" for _, split in tables) else TEST_TAGS)],
         "configs": [_config(name, tables) for name in _config_names(tables)],
         "dataset_info": [_info(name, tables) for name in _config_names(tables)],
     }

@@ -28,7 +28,7 @@ SEARCHED = 500
 """Rows of a table among which one is looked for."""
 MADE_UP = "sample"
 """The corpus that comes with the package; its texts are made up."""
-SHOWN = ("id", "text", "prompt", "completion", "gold", "score", "label", "labels", "emotion")
+SHOWN = ("id", "text", "prompt", "completion", "gold", "score", "label", "labels", "emotion", "target")
 """Columns of a row that a card shows."""
 
 

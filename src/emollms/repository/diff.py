@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
 from emollms.repository.manifest import Manifest, read_manifest
 from emollms.repository.schema import ROW_SCHEMA
 
@@ -76,17 +76,18 @@ def diff(old: Path, new: Path) -> Diff:
 
     Raises:
         UsageError: one of them is no dataset repo, or they are different data sets.
+        EmollmsError: rows are missing or damaged.
     """
     manifests = read_manifest(old), read_manifest(new)
     if manifests[0].data_set != manifests[1].data_set:
         held = zip((old, new), manifests, strict=True)
         names = " and ".join(f"{folder} holds {one.data_set}" for folder, one in held)
         raise UsageError(f"{names}; compare two versions of one data set")
-    groups = sorted({(count.task, count.split) for manifest in manifests for count in manifest.counts})
+    groups = sorted({(count.task, count.split) for manifest in manifests for count in manifest.counts if count.rows})
     changes = []
     columns_changed = False
     for group in groups:
-        before, after = _table(old, *group), _table(new, *group)
+        before, after = (_table(*one, *group) for one in zip((old, new), manifests, strict=True))
         columns_changed |= bool(before and after and before.schema.names != after.schema.names)
         change = _compare(*group, before or ROW_SCHEMA.empty_table(), after or ROW_SCHEMA.empty_table())
         if change.added or change.removed or change.changed:
@@ -94,9 +95,14 @@ def diff(old: Path, new: Path) -> Diff:
     return Diff(*manifests, changes, columns_changed)
 
 
-def _table(folder: Path, task: str, split: str) -> pa.Table | None:
-    files = sorted((folder / "data" / task).glob(f"{split}-*.parquet"))
-    return ds.dataset(files, format="parquet").to_table() if files else None
+def _table(folder: Path, manifest: Manifest, task: str, split: str) -> pa.Table | None:
+    """The rows of a task and split, from the files that the manifest names; None where it names none."""
+    stem = f"data/{task}/{split}-"
+    files = sorted(folder / file.path for file in manifest.files if file.path.startswith(stem))
+    try:
+        return ds.dataset(files, format="parquet").to_table() if files else None
+    except (OSError, pa.ArrowInvalid):
+        raise EmollmsError(f"{folder}: the rows of {task}, {split}, are missing or damaged; build it again") from None
 
 
 def _compare(task: str, split: str, old: pa.Table, new: pa.Table) -> Change:

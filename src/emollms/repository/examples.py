@@ -1,19 +1,21 @@
 """Examples on their way: one Arrow file a task and split, read back by memory map."""
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 
-from emollms.corpora.corpus import Example, Value
+from emollms.corpora.corpus import Example, Profile, Value
 from emollms.prompts.answers import answer
 from emollms.repository.schema import EXAMPLE_SCHEMA
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, get_task
 
 BATCH = 500
 DECIMALS = 12
-"""Of scores: more than any corpus has, and few enough to leave out float noise, as in 0.30000000000000004."""
+"""Decimals of scores: corpora give at most eleven (means of ratings), and float noise, as in 0.30000000000000004, comes
+after the fifteenth."""
 Group = tuple[str, str]
 """A task and a split."""
 
@@ -25,11 +27,16 @@ class ExampleStore:
 
     Args:
         folder: a new folder for the files.
+        profile: the profile of the data set.
+
+    Attributes:
+        rows: how many examples each group has.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, profile: Profile = "release") -> None:
         folder.mkdir()
-        self.folder = folder
+        self.folder, self.profile = folder, profile
+        self.rows: Counter[Group] = Counter()
         self._waiting: dict[Group, list[tuple[str, Example]]] = {}
         self._writers: dict[Group, pa.ipc.RecordBatchFileWriter] = {}
 
@@ -38,6 +45,7 @@ class ExampleStore:
         group = (example.task, example.split)
         waiting = self._waiting.setdefault(group, [])
         waiting.append((corpus, example))
+        self.rows[group] += 1
         if len(waiting) == BATCH:
             self._write(group)
 
@@ -66,17 +74,24 @@ class ExampleStore:
         if group not in self._writers:
             self._writers[group] = pa.ipc.new_file(str(self._path(group)), EXAMPLE_SCHEMA)
         if waiting:
-            self._writers[group].write_batch(to_arrow(group[0], waiting))
+            self._writers[group].write_batch(to_arrow(group[0], waiting, self.profile))
 
 
-def to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
-    """Examples of a task, each with the name of its corpus, as a batch with `EXAMPLE_SCHEMA`."""
-    graded = [_grade(task_name, example.value, example.emotion) for _, example in rows]
+def to_arrow(task_name: str, rows: list[tuple[str, Example]], profile: Profile = "release") -> pa.RecordBatch:
+    """Examples of a task, each with the name of its corpus, as a batch with `EXAMPLE_SCHEMA`.
+
+    Args:
+        task_name: the task.
+        rows: the examples.
+        profile: `release` rounds scores to `DECIMALS`; `paper` leaves them and the answers made of them as they were.
+    """
+    decimals = DECIMALS if profile == "release" else None
+    graded = [_grade(task_name, example.value, example.emotion, decimals) for _, example in rows]
     columns = {
         "source_id": [example.source_id for _, example in rows],
         "text": [example.text for _, example in rows],
         "completion": [completion for completion, _, _, _ in graded],
-        "gold": [example.gold for _, example in rows],
+        "gold": [_gold(example, decimals) for _, example in rows],
         "score": [score for _, score, _, _ in graded],
         "label": [label for _, _, label, _ in graded],
         "labels": [labels for _, _, _, labels in graded],
@@ -88,12 +103,25 @@ def to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=EXAMPLE_SCHEMA)
 
 
+def _gold(example: Example, decimals: int | None) -> str:
+    """The gold as its corpus has it, without the float noise of a number such as 0.30000000000000004."""
+    value, gold = example.value, example.gold
+    if decimals is None or not isinstance(value, float) or value == round(value, decimals):
+        return gold
+    try:
+        return str(round(value, decimals)) if float(gold) == value else gold
+    except ValueError:
+        return gold
+
+
 @cache
-def _grade(task_name: str, value: Value, emotion: str | None) -> tuple[str, float | None, int | None, list[str]]:
+def _grade(
+    task_name: str, value: Value, emotion: str | None, decimals: int | None
+) -> tuple[str, float | None, int | None, list[str]]:
     """Completion, score, label and labels of a value; few values differ, so each is worked out once."""
     task = get_task(task_name)
     if isinstance(task, RegressionTask) and isinstance(value, float):
-        score = round(task.to_unit(value), DECIMALS)
+        score = task.to_unit(value) if decimals is None else round(task.to_unit(round(value, decimals)), decimals)
         return answer(task, score, emotion), score, None, []
     if isinstance(task, OrdinalTask) and isinstance(value, int):
         return answer(task, value, emotion), float(value), list(task.classes).index(value), []

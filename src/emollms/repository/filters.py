@@ -33,11 +33,13 @@ class Filters:
     entry: ScreeningEntry | None
 
     def apply(self, group: Group, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The examples of a group that stay, with the columns `cluster` and `overlaps`."""
+        """The examples of a group that stay, with the columns `cluster` and `overlaps`, in batches of one or more."""
         at = self.offsets[group].start if self.screening else 0
         for batch in batches:
-            yield self._flagged(batch, slice(at, at + batch.num_rows))
+            flagged = self._flagged(batch, slice(at, at + batch.num_rows))
             at += batch.num_rows
+            if flagged.num_rows:
+                yield flagged
 
     def _flagged(self, batch: pa.RecordBatch, rows: slice) -> pa.RecordBatch:
         found = self.screening

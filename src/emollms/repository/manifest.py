@@ -41,6 +41,7 @@ class SourceEntry(_Strict):
         files: the raw files that were read.
         defects: how often each known defect was met and handled.
         left_out: how many raw rows were left out, by reason.
+        refused: those of the reasons for which rows could not be read; others are that a row carries no data.
         unannotated: the labels that it did not annotate, which rows do not ask for and scores leave out.
     """
 
@@ -52,13 +53,14 @@ class SourceEntry(_Strict):
     files: list[FileEntry]
     defects: dict[str, int]
     left_out: dict[str, int]
+    refused: list[str] = []
     unannotated: list[Unannotated] = []
 
     @model_serializer(mode="wrap")
     def _without_empty(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Manifests of corpora that annotated all labels stay as they were before there was `unannotated`."""
+        """Manifests without `refused` and `unannotated` stay as they were before there were such fields."""
         found: dict[str, object] = plain(self)
-        return found if self.unannotated else {name: found[name] for name in found if name != "unannotated"}
+        return {name: value for name, value in found.items() if value or name not in ("refused", "unannotated")}
 
 
 class CountEntry(_Strict):
@@ -69,7 +71,7 @@ class CountEntry(_Strict):
         split: the split.
         read: texts read from the corpora.
         dropped: texts dropped, by reason.
-        rows: rows written, over all wordings.
+        rows: rows written, over all wordings; 0 where every text was dropped, and there is no file.
     """
 
     task: str
@@ -141,13 +143,25 @@ class LeftOutCount:
 
     Args:
         count: their number.
-        what: what they are: texts of a task and split, or raw rows of a corpus.
+        what: what they are: `texts` that a filter dropped, or `raw rows` of a corpus that were not taken.
         reason: why.
     """
 
     count: int
     what: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {self.what}: {self.reason}"
+
+
+_SERIOUS = ("benchmark", "test", "validation", "near-duplicate")
+"""Words in the reasons of filters, the most serious first: contamination, then texts in two splits, then duplicates."""
+
+
+def by_seriousness(reason: str) -> int:
+    """The place of a reason for which a filter drops texts, to sort by."""
+    return next((place for place, word in enumerate(_SERIOUS) if word in reason), len(_SERIOUS))
 
 
 class Superseded(_Strict):
@@ -202,17 +216,23 @@ class Manifest(_Strict):
     made_with: str
 
     def left_out(self) -> list[LeftOutCount]:
-        """What was left out, by reason, the serious first.
+        """What was left out, by reason, the most serious first.
 
-        Texts that stand in another split or in the benchmark come before raw rows, and of these the rare reasons, which
-        are mostly defects, before the common ones, which are mostly rows that carry no data.
+        Texts near those of the benchmark come first, then those that are in another split and other duplicates, then
+        raw rows that could not be read, and last those that carry no data.
         """
         texts: Counter[str] = Counter()
         for count in self.counts:
             texts.update(count.dropped)
-        found = [LeftOutCount(number, "texts", reason) for reason, number in texts.most_common()]
-        raw = [(number, source.corpus, reason) for source in self.sources for reason, number in source.left_out.items()]
-        return found + [LeftOutCount(number, f"raw rows of {corpus}", reason) for number, corpus, reason in sorted(raw)]
+        found = [LeftOutCount(texts[reason], "texts", reason) for reason in sorted(texts, key=by_seriousness)]
+        for refused in (True, False):
+            found += [
+                LeftOutCount(number, f"raw rows of {source.corpus}", reason)
+                for source in self.sources
+                for reason, number in source.left_out.items()
+                if (reason in source.refused) == refused
+            ]
+        return found
 
     def unannotated(self, corpus: str, task: str, split: str, language: str) -> tuple[str, ...]:
         """The labels of a task that a corpus did not annotate in a split and language."""

@@ -37,7 +37,9 @@ from emollms.repository.manifest import (
     entry,
     strictest,
 )
+from emollms.repository.masking import mask_texts
 from emollms.repository.readme import render_readme
+from emollms.repository.remaining import check_remaining
 from emollms.repository.schema import REJECTED_SCHEMA, ROW_SCHEMA
 from emollms.repository.specs import Settings
 from emollms.repository.statistics import Statistics
@@ -46,6 +48,8 @@ from emollms.repository.writer import TableWriter, one_table
 from emollms.tasks import get_task
 
 LEFT_OUT_AT_ONCE = 10_000
+Reason = tuple[str, bool]
+"""Why raw rows were left out, and whether that is because they could not be read."""
 TEXTS_PER_UPDATE = 1_000
 PAIRS_TO_CHOOSE_FROM = 100
 
@@ -70,7 +74,8 @@ class Pipeline:
         self.settings, self.folder, self.root, self.validate = settings, folder, root, validate
         self.on_progress, self.texts = on_progress, 0
         self.seconds: dict[str, float] = {}
-        self.store = ExampleStore(folder / "examples")
+        self.store = ExampleStore(folder / "examples", settings.profile)
+        self.read_of: Counter[str] = Counter()
         self.filters = no_filters()
         self.tables: dict[Group, TableWriter] = {}
         self.statistics: dict[Group, Statistics] = {}
@@ -97,23 +102,35 @@ class Pipeline:
         """Every wanted example into the store; every row left out into `rejected.parquet`.
 
         Raises:
-            EmollmsError: no corpus has an example that is wanted.
+            EmollmsError: no corpus has an example that is wanted, or none is of a corpus or task that was named.
         """
         sources = [self._read_corpus(corpus, rejected) for corpus in self.settings.sources()]
         self.store.close()
         if not self.store.groups():
-            data_set, languages = self.settings.data_set, ", ".join(self.settings.languages)
-            raise EmollmsError(
-                f"nothing to build: {', '.join(entry.corpus for entry in sources)}: no text for {data_set.name} "
-                f"(splits {', '.join(data_set.splits)}; languages {languages}); see `emollms corpora`"
-            )
+            raise self._nothing_of(f"nothing to build: {', '.join(entry.corpus for entry in sources)}")
+        read = {task for task, _ in self.store.groups()}
+        for name in self.settings.named_corpora:
+            if not self.read_of[name]:
+                raise self._nothing_of(f"corpus {name}")
+        for name in self.settings.tasks:
+            if name not in read:
+                raise self._nothing_of(f"task {name}")
         return sources
+
+    def _nothing_of(self, subject: str) -> EmollmsError:
+        """The error for a corpus or task that was asked for by name and has no text."""
+        splits, languages = ", ".join(self.settings.data_set.splits), ", ".join(self.settings.languages)
+        return EmollmsError(
+            f"{subject}: no text for {self.settings.data_set.name} (splits {splits}; languages {languages}); "
+            "see `emollms corpora`"
+        )
 
     def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:
         source = Source(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
-        left_out: Counter[str] = Counter()
+        left_out: Counter[Reason] = Counter()
         for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
             self.store.add(corpus.meta.name, example)
+            self.read_of[corpus.meta.name] += 1
             self.texts += 1
             if self.texts % TEXTS_PER_UPDATE == 0:
                 self.on_progress(f"reading {corpus.meta.name}", self.texts, None)
@@ -122,10 +139,10 @@ class Pipeline:
         self._reject(source, rejected, left_out)
         return _source_entry(source, left_out)
 
-    def _reject(self, source: Source, rejected: TableWriter, counts: Counter[str]) -> None:
+    def _reject(self, source: Source, rejected: TableWriter, counts: Counter[Reason]) -> None:
         """Write the rows that a source has left out, and count them by reason."""
         rows = source.take_left_out()
-        counts.update(row.reason for row in rows)
+        counts.update((row.reason, row.refused) for row in rows)
         if rows:
             batch = pa.RecordBatch.from_pylist([_rejected(source, row) for row in rows], REJECTED_SCHEMA)
             rejected.write(self._masked(batch, "text"))
@@ -145,16 +162,21 @@ class Pipeline:
                 table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
-        """The rows of each task and split into its table."""
-        self._check_something_is_left()
+        """The rows of each task and split into its table; there is none where every text is dropped."""
+        dropped = {group: self.filters.dropped(group) for group in self.store.groups()}
+        check_remaining(self.store.rows, dropped, self.settings.tasks)
+        name_targets = self.settings.profile != "paper"
         written = 0
         for group in self.store.groups():
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
+            if sum(dropped[group].values()) == self.store.rows[group]:
+                continue
             with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
-                        rows = word(task, examples, self.settings.data_set.wordings, self._unannotated(group))
+                        wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
+                        rows = word(task, examples, wordings, unannotated, name_targets)
                     with self._timed("writing"):
                         table.write(rows)
                     with self._timed("describing"):
@@ -162,19 +184,6 @@ class Pipeline:
                     written += examples.num_rows
                     self.on_progress(f"writing {'/'.join(group)}", written, self.texts)
             self.tables[group] = table
-
-    def _check_something_is_left(self) -> None:
-        """Stop where the screening took all texts of a task in a split.
-
-        Raises:
-            EmollmsError: it did.
-        """
-        for task, split in self.store.groups():
-            dropped = self.filters.dropped((task, split))
-            if dropped and sum(dropped.values()) == len(self.filters.offsets[task, split]):
-                why = "; ".join(f"{count:,}: {reason}" for reason, count in dropped.items())
-                lost = f"nothing is left of {task}, {split}: all texts were dropped ({why})"
-                raise EmollmsError(f"{lost}; leave the task out with --tasks")
 
     def _unannotated(self, group: Group) -> Callable[[str, str], Collection[str]]:
         """What says, by corpus and language, which labels were not annotated in a task and split."""
@@ -186,7 +195,7 @@ class Pipeline:
         for kind, count in count_sensitive(examples["text"]).items():
             self.sensitive[kind]["texts"] += count.texts
             self.sensitive[kind]["finds"] += count.finds
-        return self._masked(examples, "text")
+        return mask_texts(examples) if self.settings.mask else examples
 
     def _masked(self, rows: pa.RecordBatch, *columns: str) -> pa.RecordBatch:
         """Rows with these columns masked, where that is asked for."""
@@ -257,8 +266,11 @@ class Pipeline:
         self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - start
 
 
-def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
+def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
     meta = source.meta
+    counts: Counter[str] = Counter()
+    for (reason, _), count in sorted(left_out.items()):
+        counts[reason] += count
     return SourceEntry(
         corpus=meta.name,
         version=meta.version,
@@ -267,7 +279,8 @@ def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
         homepage=meta.homepage,
         files=[FileEntry(path=path, sha256=sha, bytes=source.size(path)) for path, sha in source.hashes.items()],
         defects={name: count for name, count in sorted(source.defects.items()) if count},
-        left_out=dict(sorted(left_out.items())),
+        left_out=dict(counts),
+        refused=sorted(reason for reason, refused in left_out if refused),
         unannotated=list(meta.unannotated),
     )
 

@@ -48,6 +48,7 @@ def render_readme(
         rows=rows,
         origins={row.origin for row in rows},
         columns=COLUMNS,
+        baselines=baselines(tables),
         pairs=_chosen(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
         statistics=statistics_tables(statistics),
@@ -61,7 +62,8 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         manifest: what the data set is.
         statistics: what `statistics.json` holds.
     """
-    tasks = {count.task: get_task(count.task) for count in manifest.counts}
+    filled = [count for count in manifest.counts if count.rows]
+    tasks = {count.task: get_task(count.task) for count in filled}
     corpora = {source.corpus: get_corpus(source.corpus).meta for source in manifest.sources}
     return {
         "manifest": manifest,
@@ -77,7 +79,6 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
         "metrics": {name: metric_title(name) for name in tasks},
-        "baselines": baselines(manifest),
         "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
         "several": json.dumps(sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2]),
         "real": any(not meta.bundled for meta in corpora.values()),
@@ -85,8 +86,8 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "wordings": {name: len(wordings(name)) for name in tasks},
         "command": build_command(manifest),
         "changes": list(changes(manifest)),
-        "config": manifest.counts[0].task if manifest.counts else "default",
-        "split": manifest.counts[0].split if manifest.counts else "train",
+        "config": filled[0].task if filled else "default",
+        "split": filled[0].split if filled else "train",
     }
 
 

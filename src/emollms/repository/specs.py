@@ -114,6 +114,11 @@ class Settings:
         """
         return [get_corpus(name) for name in dict.fromkeys(self.corpora or self.data_set.corpora)]
 
+    @property
+    def named_corpora(self) -> tuple[str, ...]:
+        """The corpora, each of which must give something; none where they are those of the data set."""
+        return () if self.corpora == self.data_set.corpora else self.corpora
+
     def selection(self, corpus: type[Corpus]) -> Selection:
         """What is taken from a corpus.
 
@@ -144,13 +149,43 @@ class Settings:
             if language not in spoken | everywhere | {ALL_LANGUAGES}:
                 raise unknown("language", language, spoken | {ALL_LANGUAGES})
         if ALL_LANGUAGES not in self.languages and not spoken & set(self.languages):
-            missing = "English" if tuple(self.languages) == ("en",) else ", ".join(self.languages)
             names = ", ".join(corpus.meta.name for corpus in sources)
-            raise UsageError(f"{names}: no {missing} rows; add --languages {','.join(sorted(spoken))}")
+            raise UsageError(f"{names}: no {_rows_in(self.languages)}; add --languages {_listed(sorted(spoken))}")
         if not any(self.selection(corpus).tasks for corpus in sources):
             raise UsageError(f"none of the corpora has a task of {self.data_set.name}; see `emollms corpora`")
+        for name in self.named_corpora:
+            self._check_corpus(get_corpus(name))
+        for name in self.tasks:
+            if not any(name in corpus.meta.tasks for corpus in sources):
+                having = " or ".join(one for one, corpus in corpora().items() if name in corpus.meta.tasks)
+                names = ", ".join(corpus.meta.name for corpus in sources)
+                raise UsageError(f"{names}: no task {name}; add {having or 'a corpus that has it'} to --corpora")
         for task in dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks):
             wordings(task)
+
+    def _check_corpus(self, corpus: type[Corpus]) -> None:
+        """Make sure that a corpus that was named has what is asked for, as far as its metadata tells."""
+        meta = corpus.meta
+        if not self.selection(corpus).tasks:
+            raise UsageError(f"{meta.name}: none of the tasks {', '.join(self.tasks)}; it has {', '.join(meta.tasks)}")
+        if not set(meta.splits) & set(self.data_set.splits):
+            wanted, own = " or ".join(self.data_set.splits), ", ".join(meta.splits)
+            raise UsageError(f"{meta.name}: no {wanted} rows, of which {self.data_set.name} is made; it has {own}")
+        if ALL_LANGUAGES not in self.languages and not set(meta.languages) & set(self.languages):
+            both = [*self.languages, *sorted(meta.languages)]
+            raise UsageError(f"{meta.name}: no {_rows_in(self.languages)}; add --languages {_listed(both)}")
+
+
+MANY_LANGUAGES = 6
+"""As many are listed in an error; for more of them it says `all`."""
+
+
+def _rows_in(languages: Sequence[str]) -> str:
+    return "English rows" if tuple(languages) == ("en",) else f"rows in {' or '.join(languages)}"
+
+
+def _listed(languages: Sequence[str]) -> str:
+    return ",".join(languages) if len(languages) <= MANY_LANGUAGES else ALL_LANGUAGES
 
 
 def as_names(values: Sequence[str]) -> tuple[str, ...]:

@@ -96,6 +96,7 @@ def _subject(manifest: Manifest, has_benchmark: bool) -> Subject:
         },
         has_benchmark=has_benchmark,
         standard=_is_standard(manifest),
+        left_out=tuple(map(str, manifest.left_out())),
     )
 
 

@@ -27,6 +27,7 @@ def word(
     examples: pa.RecordBatch,
     mode: Wordings,
     unannotated: Callable[[str, str], Collection[str]] = all_annotated,
+    name_targets: bool = True,
 ) -> pa.RecordBatch:
     """The rows of a batch of examples.
 
@@ -36,6 +37,7 @@ def word(
         mode: `all` gives a row a wording, those of one example together; `one` gives a row an example, whose wording
             follows from a checksum of its id, so that it is the same in every build.
         unannotated: corpus and language to the labels that were not annotated there, and are not asked for.
+        name_targets: whether a prompt names the target of its text; the published ones name none.
 
     Returns:
         Rows, with `ROW_SCHEMA`.
@@ -48,7 +50,8 @@ def word(
     else:
         rows = np.arange(len(names))
         numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
-    table = examples.append_column("stem", names).append_column("shown", _shown(task, examples)).take(rows)
+    shown = _shown(task, examples, name_targets)
+    table = examples.append_column("stem", names).append_column("shown", shown).take(rows)
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
         "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
@@ -65,15 +68,16 @@ def stems(task_name: str, examples: pa.RecordBatch) -> pa.StringArray:
     return _join("/", examples["corpus"], task_name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
 
 
-def _shown(task: Task, examples: pa.RecordBatch) -> pa.StringArray:
+def _shown(task: Task, examples: pa.RecordBatch, name_targets: bool) -> pa.StringArray:
     """The texts as they stand in their prompts: `prompts.template.shown` for a column."""
     lines = pc.replace_substring_regex(examples["text"], LINE_BREAKS, " ")
     if ends_sentences(task):
         last = pc.utf8_slice_codeunits(lines, -1, None)
         lines = _join("", lines, pc.if_else(pc.is_in(last, pa.array(SENTENCE_ENDS)), "", "."))
-    if examples["target"].null_count == len(lines):
+    if not name_targets or examples["target"].null_count == len(lines):
         return lines
-    return _join("", lines, pc.fill_null(_join("", " Target: ", examples["target"], "."), ""))
+    targets = pc.replace_substring_regex(examples["target"], LINE_BREAKS, " ")
+    return _join("", lines, pc.fill_null(_join("", " Target: ", targets, "."), ""))
 
 
 def _prompts(

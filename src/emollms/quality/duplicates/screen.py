@@ -163,7 +163,9 @@ def _disagreement(a: pa.Table, b: pa.Table) -> pa.Array:
         ],
         pa.float64(),
     )
-    return pc.if_else(same, pc.coalesce(distance, labels), pa.scalar(None, pa.float64()))
+    # 0.516 - 0.216 is 0.30000000000000004; pc.round multiplies, and gives 0.2999999999998
+    found = [value if value is None else round(value, 12) for value in pc.coalesce(distance, labels).to_pylist()]
+    return pc.if_else(same, pa.array(found, pa.float64()), pa.scalar(None, pa.float64()))
 
 
 def _label_distance(one: set[str], two: set[str]) -> float:

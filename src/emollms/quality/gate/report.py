@@ -28,6 +28,7 @@ class Subject:
         counts: rows and texts that it says it has, by task and split.
         has_benchmark: whether there is a benchmark that it must not touch.
         standard: whether it is made of nothing but what the default settings name, be it a part of that.
+        left_out: what its build left out, a line a reason, the most serious first.
     """
 
     suite: str
@@ -39,6 +40,7 @@ class Subject:
     counts: Mapping[Part, tuple[int, int]]
     has_benchmark: bool = False
     standard: bool = True
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
