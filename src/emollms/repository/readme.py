@@ -1,6 +1,5 @@
 """The README of a dataset repo: YAML metadata that `load_dataset` reads, and a text, both made from the data."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,7 +79,7 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "languages": languages(manifest),
         "metrics": {name: metric_title(name) for name in tasks},
         "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
-        "several": json.dumps(sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2]),
+        "several": sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2],
         "real": any(not meta.bundled for meta in corpora.values()),
         "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
         "wordings": {name: len(wordings(name)) for name in tasks},
