@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,9 @@ from emollms.corpora.corpus import Corpus, Example
 from emollms.corpora.metadata import CorpusMetadata, Unannotated, pinned_files
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
 from emollms.corpora.source import CellError, Record
+
+PROGRESS = re.compile(r".*: \d+:\d\d so far$|[\d,]+ of [\d,]+ |done in \d+:\d\d$")
+"""Lines that a machine writes which takes over ten seconds for a build."""
 
 
 class Mine(Corpus):
@@ -100,9 +104,11 @@ class Newcomer:
     def run(self, *args: object) -> "subprocess.CompletedProcess[str]":
         """A command, with the package installed."""
         code = f"import sys; sys.path.insert(0, {str(self.root / 'site')!r}); from emollms.cli import main; main()"
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=False
         )
+        done.stderr = "".join(line for line in done.stderr.splitlines(keepends=True) if not PROGRESS.match(line))
+        return done
 
     def build(self, *args: object) -> "subprocess.CompletedProcess[str]":
         """A build from the corpus."""

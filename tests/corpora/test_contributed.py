@@ -122,7 +122,7 @@ def test_two_files_side_by_side(newcomer: Newcomer) -> None:
     assert "mine/text.txt:2: ValueError: invalid literal for int() with base 10: 'x'" in newcomer.write().build().stderr
     done = newcomer.build("--quarantine")
     assert done.returncode == 0, done.stderr
-    assert "left out 1 raw rows" in done.stderr
+    assert "\n  1 raw rows" in done.stderr
     assert texts(newcomer, "E-c") == ["the bus never came", "who took my lunch", "so proud of her"]
 
 
