@@ -16,9 +16,6 @@ from emollms.corpora.metadata import CorpusMetadata, Unannotated, pinned_files
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
 from emollms.corpora.source import CellError, Record
 
-PROGRESS = re.compile(r".*: \d+:\d\d so far$|[\d,]+ of [\d,]+ |done in \d+:\d\d$")
-"""Lines that a machine writes which takes over ten seconds for a build."""
-
 
 class Mine(Corpus):
     meta = CorpusMetadata(
@@ -45,6 +42,8 @@ class Mine(Corpus):
     def rows(self, record):
         yield Example("V-reg", record.split, record["id"], record["text"], record.number("score"), record["score"])
 """
+PROGRESS = re.compile(r".*: \d+:\d\d so far$|[\d,]+ of [\d,]+ |done in \d+:\d\d$")
+"""Lines that a machine writes which takes over ten seconds for a build."""
 TABLE = b"id\ttext\tscore\n1\tthe tram came early\t0.5\n2\tit rained on my hat\t0.2\n"
 SAMPLE = ("--corpora", "sample", "--tasks", "V-reg")
 
