@@ -1,6 +1,5 @@
 """Tables and fields on terminals of any width: aligned, and no word broken."""
 
-import os
 import random
 
 import pytest
@@ -14,7 +13,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch):
 
     def show(capsys: pytest.CaptureFixture[str], width: int, call, *words: object) -> list[str]:
         monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-        monkeypatch.setattr(output.shutil, "get_terminal_size", lambda: os.terminal_size((width, 24)))
+        monkeypatch.setenv("COLUMNS", str(width))
         call(*words)
         return capsys.readouterr().out.splitlines()
 
