@@ -195,6 +195,20 @@ def test_minutes_that_are_too_few_train_a_step_and_say_so(aaid, write_recipe, tm
     assert any(note.startswith("0.001 minutes are too few: loading, one step") for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("steps", "needed", "most", "told"),
+    [
+        (1, 50.0, 900, "1 step fits into 1.5 minutes"),
+        (1200, 89.0, 5000, "1,200 steps fit into 1.5 minutes"),
+        (6, 20.0, 6, "6 steps fit into 1.5 minutes, as 3 epochs need no more"),
+        (1, 300.0, 900, "1.5 minutes are too few: loading, one step and its evaluation take about 5.0"),
+    ],
+)
+def test_how_many_steps_fit_is_told(steps, needed, most, told):
+    assert pace._told(steps, needed, 90.0, most) == told
+    assert pace._told(5, 50.0, 60.0, 900) == "5 steps fit into 1 minute"
+
+
 def test_many_minutes_are_three_epochs(aaid, write_recipe, tmp_path):
     notes = []
     path = str(write_recipe(max_steps=-1, train_limit=1))

@@ -92,7 +92,8 @@ def _further(parsed: Parsed, rows: int, steps: int, costs: Costs) -> float:
 
 
 def _told(steps: int, needed: float, seconds: float, most: int) -> str:
-    asked = f"{seconds / 60:g} minutes"
+    asked = f"{seconds / 60:g} minute{'s' if seconds != 60 else ''}"
     if needed > seconds:
         return f"{asked} are too few: loading, one step and its evaluation take about {needed / 60:.1f}"
-    return f"{steps:,} steps fit into {asked}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
+    fit = "1 step fits" if steps == 1 else f"{steps:,} steps fit"
+    return f"{fit} into {asked}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
