@@ -462,3 +462,18 @@ def test_the_released_models(reference_dir: Path, paper_aeb: Path, tmp_path: Pat
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Texts of semeval2018_task1, sst and tdt may not be passed on" in page
     assert "@" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)  # no user name, so no tweet
+
+
+def test_what_the_data_set_left_out_is_told_the_most_serious_first(reported: Reported, tmp_path: Path) -> None:
+    data = tmp_path / "aeb"
+    shutil.copytree(reported.aeb, data)
+    manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
+    manifest["counts"][0]["dropped"] = {"near-duplicate of a text of the benchmark": 115}
+    manifest["sources"][0]["left_out"] = {"no gold": 84_685}
+    (data / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    report = make_report(reported.folders[:1], data=str(data))
+    left_out = "115 texts: near-duplicate of a text of the benchmark; 84,685 raw rows of sample: no gold"
+    assert report.data["left out"] == left_out
+    assert "left out" not in reported.report.data
+    write_report(report, tmp_path / "report.html")
+    assert f"<code>{left_out}</code>" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 import email.utils
 import logging
+import socket
 import threading
 import time
 
@@ -32,7 +33,7 @@ def local() -> TransformersEngine:
 
 
 def engine(url: str, waits: list[float] | None = None, api="completions", **more) -> EndpointEngine:
-    names = {name: more.pop(name) for name in ("retry", "per_minute", "key_variable") if name in more}
+    names = {name: more.pop(name) for name in ("retry", "per_minute", "key_variable", "timeout") if name in more}
     options = ClientOptions(sleep=[].append if waits is None else waits.append, **names)
     return EndpointEngine(url, "tiny", api, options=options, **more)
 
@@ -158,7 +159,7 @@ def test_no_log_probabilities_is_an_error_that_tells_what_to_do(server):
 def test_answers_that_are_no_answers_are_errors(server):
     url, faults = server
     faults.always = (200, "<html>")
-    with pytest.raises(EngineError, match="answers with no JSON: '<html>'; check the address"):
+    with pytest.raises(EngineError, match="answers with no JSON: 'a web page'; check the address"):
         list(engine(url).generate(prompts()[:1], SHORT))
     faults.always = (200, '{"error": "no model"}')
     with pytest.raises(EngineError, match=r"answers without choices: .*no model"):
@@ -225,6 +226,56 @@ def test_names_that_lead_nowhere_are_one_line():
         list(engine("http://nowhere.invalid/v1", waits).generate(prompts()[:1], SHORT))
     assert "urllib3" not in str(raised.value)
     assert waits == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"error": {"message": "The model `x` does not exist", "code": 404}}', "The model `x` does not exist"),
+        ('{"error": "no such model"}', "no such model"),
+        ('{"detail": "Not Found"}', "Not Found"),
+        ('{"object": "error", "message": "unknown model", "type": "NotFoundError"}', "unknown model"),
+        ("<!doctype html><title>404</title><style>p {}</style><p>No &amp; no", "a web page, 404 No & no"),
+        ('{"code": 5}', '{"code": 5}'),
+    ],
+)
+def test_errors_say_what_the_server_says_to_people(server, body, said):
+    url, faults = server
+    faults.always = (404, body)
+    with pytest.raises(EngineError) as raised:
+        list(engine(url).generate(prompts()[:1], SHORT))
+    assert str(raised.value) == f"{url}/completions refuses: 404 {said}; check the address and --model"
+
+
+def test_a_circle_of_redirects_ends_at_once(server):
+    url, faults = server
+    faults.plan = dict.fromkeys(range(1000), (307, {"Location": "/v1/completions"}))
+    waits: list[float] = []
+    with pytest.raises(EngineError, match=r"^http://127\.0\.0\.1:\d+/v1 redirects in a circle; check the address$"):
+        list(engine(url, waits, workers=1).generate(prompts()[:1], SHORT))
+    assert waits == []
+
+
+def test_a_server_without_tls_is_told_as_such(server):
+    url, _ = server
+    waits: list[float] = []
+    with pytest.raises(
+        EngineError, match=r"^no TLS with 127\.0\.0\.1:\d+: wrong version number; check the certificate"
+    ):
+        list(engine(url.replace("http:", "https:"), waits, workers=1).generate(prompts()[:1], SHORT))
+    assert waits == []
+
+
+def test_a_server_that_never_answers_is_waited_for_once():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        waits: list[float] = []
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        one = engine(url, waits, workers=1, timeout=0.1)
+        with pytest.raises(
+            EngineError, match=r"^127\.0\.0\.1:\d+ gives no answer within 0\.1 seconds; check the server$"
+        ):
+            list(one.generate(prompts()[:1], SHORT))
+        assert waits == []
 
 
 def test_whoever_stops_early_leaves_no_threads(server):

@@ -1,7 +1,9 @@
 """The page of a check, as a browser shows it, and what it must not do."""
 
+import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,14 @@ def test_pictures_follow_the_colours_of_the_page() -> None:
     assert 'fill="var(--test)"' in page
     assert not re.search(r'(?:fill|stroke)="#', page)
     assert 'aria-label="TDT: share of texts by class, train and test"' in page
+
+
+def test_what_a_build_left_out_is_listed_in_its_order() -> None:
+    left_out = ("106 texts: near the benchmark", f"7 raw rows of mine: {EVIL}", "84,685 raw rows of mine: no gold")
+    page = render_page(replace(REPORT, subject=replace(SUBJECT, left_out=left_out)))
+    shown = re.findall(r"<li>(.*?)</li>", page[page.index('id="left-out"') :])[:3]
+    assert [html.unescape(one) for one in shown] == list(left_out)
+    assert 'id="left-out"' not in render_page(REPORT)
 
 
 def test_a_report_without_pictures_has_a_page(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """What two versions differ in, and the step that it asks for."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
+from emollms.publishing.idonly import write_ids
 from emollms.repository.build import build
 from emollms.repository.diff import Diff, diff
 
@@ -77,6 +79,23 @@ def test_wording_changed_is_minor(compare, monkeypatch: pytest.MonkeyPatch, inst
     found = diff(tmp_path / "old", tmp_path / "new")
     assert told(found) == [("train", 0, 0, 20, ["prompt"]), ("validation", 0, 0, 10, ["prompt"])]
     assert found.step == "minor"
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut"])
+def test_rows_that_are_not_there_are_not_taken_for_removed(harm: str, install: Install, tmp_path: Path) -> None:
+    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    (path,) = (tmp_path / "new" / "data" / "V-reg").glob("train-*")
+    path.unlink() if harm == "missing" else path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(EmollmsError, match=r"new: the rows of V-reg, train, are missing or damaged; build it again$"):
+        diff(tmp_path / "old", tmp_path / "new")
+
+
+def test_an_id_only_form_is_not_compared(install: Install, tmp_path: Path) -> None:
+    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    write_ids(tmp_path / "old", tmp_path / "ids")
+    with pytest.raises(UsageError, match="holds ids, not rows; `emollms hydrate` builds the rows"):
+        diff(tmp_path / "old", tmp_path / "ids")
 
 
 def test_a_folder_without_a_data_set(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a build leaves out, and what it says of it; targets, scores, cards and comparisons of data sets."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -8,6 +9,7 @@ import pytest
 from datasets import Value, concatenate_datasets, load_dataset
 from tiny_corpus import Tiny, settings, write_corpus
 
+from emollms.builders.sample import Sample
 from emollms.builders.tdt import TDT
 from emollms.corpora.source import Record
 from emollms.errors import EmollmsError, UsageError
@@ -16,6 +18,7 @@ from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.schemes import SCHEMES
 from emollms.evaluation.sources import BaselineSource
 from emollms.prompts.template import prompt
+from emollms.repository.baselines import rows_hash
 from emollms.repository.build import build
 from emollms.repository.diff import diff
 from emollms.repository.specs import DATA_SETS, Settings
@@ -119,6 +122,26 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
     build(masked, tmp_path / "masked", root=corpora_dir, validate=False)
     assert "### Baselines" not in (tmp_path / "masked" / "README.md").read_text(encoding="utf-8")
+
+
+def test_baselines_are_of_the_same_rows_not_of_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
+    of_sample = {
+        "about": "By a command.", "metrics": {}, "names": ["VADER"], "scores": {"V-reg": {"VADER": "0.862"}},
+        "rows": {"V-reg": rows_hash(sorted((tmp_path / "aeb" / "data" / "V-reg").glob("test-*")))},
+    }  # fmt: skip
+    monkeypatch.setattr("emollms.repository.baselines._figures", lambda: of_sample)
+    for name, options, shown in (("one", {"tasks": ("V-reg",)}, True), ("all", {"languages": ("all",)}, False)):
+        build(settings("aeb", "sample", **options), tmp_path / name, validate=False)
+        assert ("| V-reg |  | 0.862 |" in (tmp_path / name / "README.md").read_text(encoding="utf-8")) == shown
+    monkeypatch.setattr(Sample, "rows", shouted(Sample.rows))
+    build(settings("aeb", "sample", tasks=("V-reg",)), tmp_path / "other", validate=False)
+    assert "### Baselines" not in (tmp_path / "other" / "README.md").read_text(encoding="utf-8")
+
+
+def shouted(rows):
+    """As many rows, with other texts."""
+    return lambda self, record: [replace(one, text=one.text.upper()) for one in rows(self, record)]
 
 
 def test_different_data_sets_are_not_compared(tmp_path: Path) -> None:

@@ -112,8 +112,11 @@ def diff(
     ids: Annotated[bool, typer.Option("--ids", help="List the rows, not only their numbers.")] = False,
 ) -> None:
     """Show the rows added, removed and changed, and the version step that the change asks for."""
+    from emollms.locations import check_folder
     from emollms.repository.diff import diff as compare
 
+    check_folder(old)
+    check_folder(new)
     found = compare(old, new)
     if ids:
         kinds = ("added", "removed", "changed")

@@ -1,7 +1,10 @@
 """Requests to servers that speak OpenAI's protocol, by the `openai` client; retries and pace are ours."""
 
+import html
 import json
 import os
+import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +17,8 @@ from emollms.inference.engine import EngineError
 from emollms.optional import require
 from emollms.retry import BUSY, RetryPolicy, retry_after
 
+_MESSAGES = ("error", "message", "detail")
+"""Where servers put what is wrong: `{"error": {"message": …}}`, `{"detail": …}` and the like."""
 _VERBS = ("/chat/completions", "/completions", "/models")
 
 
@@ -121,24 +126,26 @@ class Client:
         try:
             return json.loads(response.text)
         except ValueError:
-            text = self._clean(response.text)
-            raise EngineError(f"{self.url}/{verb} answers with no JSON: {text!r}; check the address") from None
+            said = self._clean(_said(response.text))
+            raise EngineError(f"{self.url}/{verb} answers with no JSON: {said!r}; check the address") from None
 
     def _may_pass(self, error: BaseException) -> bool:
         if isinstance(error, self._openai.APIStatusError):
             asked = self._asked(error)
             return error.status_code in BUSY and (asked is None or asked <= self.options.retry.longest_wait)
+        if isinstance(error.__cause__, self._httpx.TooManyRedirects):
+            return False
         # A server that never answered is not there, or its address is wrong; one that did may be restarting.
         return isinstance(error, self._openai.APIConnectionError) and (self._reached or not self._is_absent(error))
 
     def _is_absent(self, error: BaseException) -> bool:
-        return isinstance(error.__cause__, self._httpx.ConnectError | self._httpx.ConnectTimeout)
+        return isinstance(error.__cause__, self._httpx.ConnectError | self._httpx.TimeoutException)
 
     def _asked(self, error: BaseException) -> float | None:
         return retry_after(error.response.headers) if isinstance(error, self._openai.APIStatusError) else None
 
     def _status_error(self, verb: str, error: Any) -> EngineError:
-        status, said = error.status_code, self._clean(error.response.text)
+        status, said = error.status_code, self._clean(_said(error.response.text))
         if status in BUSY and (asked := self._asked(error)) is not None and asked > self.options.retry.longest_wait:
             return NonRetryableError(
                 f"{self.url} is busy and asks to wait {asked:,.0f} seconds: {status} {said}", status
@@ -147,10 +154,17 @@ class Client:
             tries = self.options.retry.retries + 1
             return EngineError(f"{self.url}/{verb} failed {tries} times, the last time with {status} {said}")
         hint = f"; set the key in {self.options.key_variable}" if status in (401, 403) else ""
+        hint = "; check the address and --model" if status == 404 else hint
         return NonRetryableError(f"{self.url}/{verb} refuses: {status} {said}{hint}", status)
 
     def _connection_error(self, error: BaseException) -> EngineError:
         host = urlsplit(self.url).netloc
+        if isinstance(error.__cause__, self._httpx.TooManyRedirects):
+            return EngineError(f"{self.url} redirects in a circle; check the address")
+        if tls := _tls_error(error):
+            return EngineError(f"no TLS with {host}: {tls}; check the certificate, and http or https in the address")
+        if isinstance(error.__cause__, self._httpx.ReadTimeout) and not self._reached:
+            return EngineError(f"{host} gives no answer within {self.options.timeout:g} seconds; check the server")
         if self._is_absent(error) and not self._reached:
             reason = _reason(error.__cause__)
             return EngineError(
@@ -174,6 +188,33 @@ class Client:
         """What a server said, on one line, cut, and without the key."""
         shown = text.replace(self._key, "…") if self._key else text
         return shorten(" ".join(shown.split()), 300)
+
+
+_TAGS = re.compile(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>")
+
+
+def _said(body: str) -> str:
+    """What an answer says to people: the message of an error in JSON, the text of a web page, or all of it."""
+    if body.lstrip()[:1] == "<":
+        text = " ".join(html.unescape(_TAGS.sub(" ", body)).split())
+        return f"a web page, {text}" if text else "a web page"
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return body
+    while isinstance(found, dict) and (inner := next((found[key] for key in _MESSAGES if found.get(key)), None)):
+        found = inner
+    return found if isinstance(found, str) else body
+
+
+def _tls_error(error: BaseException | None) -> str | None:
+    """What went wrong with TLS, if that is why there is no connection."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            reason = getattr(error, "verify_message", "") or error.reason or str(error)
+            return reason.lower().replace("_", " ")
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _reason(error: BaseException | None) -> str:
