@@ -276,13 +276,14 @@ def _check_one(
         raise UsageError("--engine goes with --model")
 
 
-def _check_here(out: Path, marker: str, *files: Path | None) -> None:
+def _check_here(out: Path, marker: str, predictions: Path | None, calibration: Path | None) -> None:
     """Make sure that what is to be read is there, and that the place of the run is free."""
     from emollms.evaluation.manifest import check_place
     from emollms.locations import check_file
 
-    for file in files:
-        check_file(file)
+    if not (predictions and predictions.is_dir()):  # logs, and submissions of one file an emotion, are folders
+        check_file(predictions)
+    check_file(calibration)
     check_place(out, marker)
 
 
