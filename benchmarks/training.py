@@ -89,7 +89,7 @@ def measure(arguments: argparse.Namespace) -> None:
     from transformers import trainer
     from transformers.utils import logging
 
-    from emollms.training.hardware import peak_memory
+    from emollms.hardware import peak_memory
 
     torch.set_num_threads(arguments.threads)
     logging.disable_progress_bar()

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from emollms.corpora.corpus import Corpus, Example, Selection
-from emollms.corpora.metadata import CorpusMetadata, SourceFile, pinned_files
+from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated, pinned_files
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
 from emollms.corpora.source import CellError, Record, Source
-from emollms.tasks import NO_EMOTION, MultiLabelTask, get_task
+from emollms.tasks import NO_EMOTION
 
 INTENSITIES = ("0", "1", "2", "3")
 
@@ -37,6 +37,10 @@ class Brighter(Corpus):
   archivePrefix = {arXiv}
 }""",
         files=pinned_files("brighter"),
+        unannotated=(
+            Unannotated(language="en", labels=("disgust",)),
+            Unannotated(language="af", labels=("surprise",)),
+        ),
     )  # fmt: skip
     repairs = (ENTITIES, OUTER_SPACE)
 
@@ -62,9 +66,7 @@ class Brighter(Corpus):
 
 
 def _emotions(file: SourceFile) -> tuple[str, ...]:
-    task = get_task("BRIGHTER-E-c")
-    assert isinstance(task, MultiLabelTask)
-    return task.labels_in(file.language or "")
+    return Brighter.meta.annotated("BRIGHTER-E-c", file.split or "", file.language or "")
 
 
 def _no_labels(record: Record) -> str | None:

@@ -52,21 +52,14 @@ class TDT(Corpus):
             raise CellError("the class is none of -1, 0 and 1", record["class"])
         text = record["text"].replace(TARGET, record["target"])
         source_id = f"{record.split}-{record.line // 3}"
-        yield Example("TDT", record.split, source_id, text, int(record["class"]), record["class"])
+        target = None if self.profile == "paper" else record["target"].strip()  # the published prompts name none
+        yield Example("TDT", record.split, source_id, text, int(record["class"]), record["class"], target=target)
 
 
 def _instances(source: Source, file: SourceFile) -> Iterator[Record]:
-    lines: list[str] = []
     rows = 0
-    for number, line in source.lines(file):
-        lines.append(line)
-        if len(lines) < 3:
-            continue
-        text, target, label = lines
+    for number, (text, target, label) in source.groups(file, 3):
         source.defects["several $T$ in one text"] += text.count(TARGET) > 1
         yield Record(file, number, {"text": text, "target": target, "class": label.strip()})
         rows += 1
-        lines = []
-    if lines:
-        source.refuse(source.place(file), "the last instance has fewer than three lines", lines[0])
     source.check_rows(file, rows)

@@ -51,7 +51,7 @@ def toys(monkeypatch, tmp_path):
         "plain": made("plain", pinned("a.txt", b"a")),
         "strict": made("strict", pinned("b.txt", b"b"), terms="Do not pass it on.", by_hand="Ask [the] authors."),
     }
-    monkeypatch.setattr(catalogue, "corpora", lambda: found)
+    monkeypatch.setattr(catalogue, "corpora", lambda: catalogue.Catalogue(found))
     monkeypatch.setenv("EMOLLMS_CORPORA", str(tmp_path / "home"))
     for name, path, body in (("plain", "a.txt", b"a"), ("strict", "b.txt", b"b")):
         (tmp_path / "from" / name).mkdir(parents=True)
@@ -154,7 +154,7 @@ class TestCorpora:
 
     def test_many_languages_are_counted_and_missing_files_told(self, toys, tmp_path):
         files = (pinned("a.txt", b"a"), pinned("b.txt", b"b"))
-        toys["many"] = made("many", *files, languages=tuple("abcdefgh"))
+        toys["many"] = made("many", *files, languages=("aa", "bb", "cc", "dd", "ee", "ff", "gg", "hh"))
         (tmp_path / "home/many").mkdir(parents=True)
         (tmp_path / "home/many/a.txt").write_bytes(b"a")
         row = run("corpora").output.splitlines()[-1].split("\t")
@@ -260,24 +260,27 @@ class TestFetch:
 
 
 class TestPin:
-    def test_a_new_corpus(self, tmp_path):
-        (tmp_path / "sub").mkdir()
-        (tmp_path / "sub/a.txt").write_bytes(b"a")
-        (tmp_path / ".hidden").write_bytes(b"h")
-        (tmp_path / "b.txt.part").write_bytes(b"p")
-        result = run("corpora", "pin", "brand_new", "--from", tmp_path)
-        assert list(csv.DictReader(result.stdout.splitlines())) == [
-            {
-                **dict.fromkeys(SourceFile.model_fields, ""),
-                "path": "sub/a.txt",
-                "sha256": hashlib.sha256(b"a").hexdigest(),
-                "bytes": "1",
-            }
-        ]
+    @pytest.fixture
+    def root(self, tmp_path):
+        """The folder of the corpora, with one of them, and what is none of it."""
+        (tmp_path / "raw/brand_new/sub").mkdir(parents=True)
+        (tmp_path / "raw/other").mkdir()
+        (tmp_path / "raw/other/b.txt").write_bytes(b"b")
+        (tmp_path / "raw/brand_new/sub/a.txt").write_bytes(b"a")
+        (tmp_path / "raw/brand_new/.hidden").write_bytes(b"h")
+        (tmp_path / "raw/brand_new/b.txt.part").write_bytes(b"p")
+        return tmp_path / "raw"
+
+    def test_a_new_corpus(self, root):
+        result = run("corpora", "pin", "brand_new", "--from", root)
+        (row,) = csv.DictReader(result.stdout.splitlines())
+        filled = {"path": "sub/a.txt", "sha256": hashlib.sha256(b"a").hexdigest(), "bytes": "1"}
+        assert row == dict.fromkeys(set(SourceFile.model_fields) - {"encoding"}, "") | filled
         assert result.stderr == "new: sub/a.txt\n"
 
     def test_what_the_table_says_is_kept(self, tmp_path):
-        (tmp_path / "train.raw").write_bytes(b"other bytes")
+        (tmp_path / "tdt").mkdir()
+        (tmp_path / "tdt/train.raw").write_bytes(b"other bytes")
         result = run("corpora", "pin", "tdt", "--from", tmp_path)
         (row,) = csv.DictReader(result.stdout.splitlines())
         assert (row["rows"], row["split"], row["task"], row["bytes"]) == ("6248", "train", "TDT", "11")
@@ -286,18 +289,38 @@ class TestPin:
 
     def test_the_table_of_the_bundled_corpus_comes_out_as_it_is(self):
         sample = catalogue.get_corpus("sample")
-        result = run("corpora", "pin", "sample", "--from", catalogue.folder(sample))
-        rows = {row["path"]: row["sha256"] for row in csv.DictReader(result.stdout.splitlines())}
-        assert rows == {file.path: file.sha256 for file in sample.meta.files}
+        result = run("corpora", "pin", "sample", "--from", catalogue.folder(sample).parent)
+        table = Path(catalogue.__file__).parents[3] / "builders/files/sample.csv"
+        assert result.stdout == table.read_text()
 
     @pytest.mark.parametrize("name", ["../x", "Upper", ""])
     def test_names_that_are_none(self, tmp_path, monkeypatch, capsys, name):
         assert run_main(monkeypatch, "corpora", "pin", name, "--from", tmp_path) == 2
         assert "cannot name a corpus" in capsys.readouterr().err
 
-    def test_a_folder_without_files(self, tmp_path, monkeypatch, capsys):
-        assert run_main(monkeypatch, "corpora", "pin", "x", "--from", tmp_path / "nothing") == 2
+    def test_the_folder_is_the_one_that_build_takes(self, root, monkeypatch, capsys):
+        out = root.parent / "brand_new.csv"
+        for folder, told in (
+            (root / "nothing", "is no folder; --from takes the folder that holds brand_new/"),
+            (root / "brand_new", f"--from takes the folder that holds brand_new/: {root}"),
+            (root / "other", f"put the files of brand_new there, where `emollms build --from {root / 'other'}` looks"),
+        ):
+            assert run_main(monkeypatch, "corpora", "pin", "brand_new", "--from", folder, "--out", out) == 2
+            assert told in capsys.readouterr().err
+            assert not out.exists()
+
+    def test_a_folder_without_files(self, root, monkeypatch, capsys):
+        (root / "empty").mkdir()
+        assert run_main(monkeypatch, "corpora", "pin", "empty", "--from", root) == 2
         assert "holds no files" in capsys.readouterr().err
+
+    def test_a_redirection_is_refused(self, root):
+        """The shell empties the table before the command can read what was filled in."""
+        with (root / "table.csv").open("w") as table:
+            result = run_process("corpora", "pin", "brand_new", "--from", root, stdout=table)
+        assert result.returncode == 2
+        assert "give --out FILE" in result.stderr
+        assert (root / "table.csv").read_bytes() == b""
 
 
 @pytest.mark.skipif(not os.environ.get("EMOLLMS_CORPORA"), reason="EMOLLMS_CORPORA names no folder")

@@ -42,7 +42,7 @@ def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
     assert emollms("build", "aeb", *arguments).returncode == 0
     done = emollms("diff", aeb, other)
     assert "V-reg\ttest\t16\t0\t0\t" in done.stdout
-    assert "1.0.0 → 1.1.0; the change asks for this step: minor" in done.stderr
+    assert "1.0.0 (release) → 1.1.0 (release); the change asks for this step: minor" in done.stderr
     listed = emollms("diff", aeb, other, "--ids").stdout.splitlines()
     assert listed[0] == "change\tid"
     assert all(line.startswith("added\tsample/") for line in listed[1:])

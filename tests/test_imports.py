@@ -9,10 +9,13 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "progress", "locations", "network", "tasks", "prompts", "corpora", "quality", "repository", "inference",
-    "evaluation", "training", "annotation", "publishing", "cli",
+    "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "bfloat16",
+    "hardware", "prompts", "corpora", "quality", "repository", "inference", "evaluation", "training", "annotation",
+    "publishing", "cli",
 )  # fmt: skip
-DATA_SIDE = ("locations", "network", "progress", "tasks", "prompts", "corpora", "quality", "repository", "publishing")
+DATA_SIDE = (
+    "locations", "network", "progress", "tables", "tasks", "prompts", "corpora", "quality", "repository", "publishing",
+)  # fmt: skip
 
 
 def layer(module: str) -> str:

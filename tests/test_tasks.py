@@ -77,12 +77,11 @@ def test_classes_ascend_without_gaps(task: OrdinalTask):
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
-def test_labels_that_a_language_lacks_are_left_out():
+def test_labels_that_were_not_annotated_are_not_asked_for():
     task = get_task("BRIGHTER-E-c")
     assert isinstance(task, MultiLabelTask)
-    assert task.labels_in("en") == ("anger", "fear", "joy", "sadness", "surprise")
-    assert task.labels_in("af") == ("anger", "disgust", "fear", "joy", "sadness")
-    assert task.labels_in("de") == task.labels
+    assert task.labels_asked({"unannotated": ["disgust"]}) == ("anger", "fear", "joy", "sadness", "surprise")
+    assert task.labels_asked({"language": "de"}) == task.labels_asked({"unannotated": None}) == task.labels
 
 
 def test_an_unknown_task_suggests_the_near_names():

@@ -6,9 +6,11 @@ further corpora. Definitions: SemEval-2018 Task 1 (Mohammad et al., 2018), VADER
 sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from emollms.errors import UsageError, unknown
 
@@ -105,18 +107,22 @@ class MultiLabelTask(Task):
     Args:
         labels: all labels, in the order in which answers name them.
         nothing: the answer where none of the labels applies; None where at least one always does.
-        unannotated: labels that the corpus did not annotate in a language (its code as in the rows), not asked for.
     """
 
     labels: tuple[str, ...]
     nothing: str | None = None
-    unannotated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def labels_in(self, language: str) -> tuple[str, ...]:
-        """The labels annotated in `language`, in order."""
-        left_out = self.unannotated.get(language, ())
+    def labels_asked(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The labels that a row asks for, in order: all but those that its corpus did not annotate.
+
+        Args:
+            row: a row; its `unannotated` names these labels, and is missing where there are none.
+        """
+        left_out = row.get("unannotated") or ()
         return tuple(label for label in self.labels if label not in left_out)
 
+
+Given = TypeVar("Given", bound=Task)
 
 BASIC_FOUR = ("anger", "fear", "joy", "sadness")
 EKMAN = ("anger", "disgust", "fear", "joy", "sadness", "surprise")
@@ -221,7 +227,6 @@ _TASKS: tuple[Task, ...] = (
     MultiLabelTask(
         name="BRIGHTER-E-c", about="which of six emotions the speaker most likely feels",
         cue="This text contains emotions:", labels=EKMAN, nothing=NO_EMOTION,
-        unannotated={"en": ("disgust",), "af": ("surprise",)},
     ),
     OrdinalTask(
         name="BRIGHTER-EI-oc", about="which of four intensities an emotion of the speaker has",
@@ -235,7 +240,83 @@ _TASKS: tuple[Task, ...] = (
     ),
 )  # fmt: skip
 
-TASKS: Mapping[str, Task] = {task.name: task for task in _TASKS}
+BUILDERS = "emollms.builders"
+"""Where the builders are, with the wordings of tasks, and the entry-point group for those of other packages."""
+
+
+class Tasks(Mapping[str, Task]):
+    """Tasks by name: those of this package, and those that packages with corpora of their own add by `add_task`.
+
+    Other packages are looked for once, when a name is unknown or all tasks are listed.
+    """
+
+    def __init__(self, own: Iterable[Task]) -> None:
+        self._tasks = {task.name: task for task in own}
+        self._packages: dict[str, str] = {}
+        self._complete = False
+
+    def __getitem__(self, name: str) -> Task:
+        if name not in self._tasks:
+            self._look_in_other_packages()
+        return self._tasks[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._look_in_other_packages()
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        self._look_in_other_packages()
+        return len(self._tasks)
+
+    def add(self, task: Task, package: str) -> None:
+        """Take in a task of another package; once more is no mistake, if it is the same."""
+        if self._tasks.setdefault(task.name, task) != task:
+            raise UsageError(f"there is another task {task.name!r}; choose another name")
+        self._packages[task.name] = package
+
+    def package(self, name: str) -> str:
+        """The package that has the wordings of a task."""
+        return self._packages.get(name, BUILDERS)
+
+    def _look_in_other_packages(self) -> None:
+        """Import what adds tasks; the flag comes first, as a builder asks for its own task while it is imported."""
+        if self._complete:
+            return
+        self._complete = True
+        from importlib.metadata import entry_points
+
+        for entry in entry_points(group=BUILDERS):
+            with suppress(Exception, SystemExit):  # `corpora.catalogue.broken` says what is wrong with it
+                entry.load()
+
+
+TASKS = Tasks(_TASKS)
+
+
+def add_task(task: Given, package: str) -> Given:
+    """Add a task of a package of your own; call it in the module of the corpus, before its metadata.
+
+    Args:
+        task: the task.
+        package: the package that has its wordings, in `instructions/<lang>/<task>.yaml`.
+
+    Returns:
+        The task.
+
+    Raises:
+        UsageError: it is no task, its name or scale cannot be used, or another task has the name.
+    """
+    if not isinstance(task, RegressionTask | OrdinalTask | MultiLabelTask):
+        raise UsageError(f"{task!r} is no task; give a RegressionTask, OrdinalTask or MultiLabelTask")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", task.name):
+        raise UsageError(f"{task.name!r} cannot name a task; take letters, digits, - and _, a letter first")
+    if isinstance(task, RegressionTask) and not task.low < task.high:
+        raise UsageError(f"task {task.name}: low {task.low:g} is not below high {task.high:g}")
+    if isinstance(task, RegressionTask) and set(task.poles) != set(task.emotions or ("",)):
+        asked = ", ".join(map(repr, task.emotions or ("",)))
+        raise UsageError(f"task {task.name}: poles must say what both ends mean for {asked}; it has {list(task.poles)}")
+    TASKS.add(task, package)
+    return task
 
 
 def get_task(name: str) -> Task:

@@ -1,8 +1,9 @@
 import pytest
 from loopback import Loopback
 
-from emollms.corpora.download import Downloader, Patience
-from emollms.corpora.suppliers import Network
+from emollms.corpora.download import Downloader
+from emollms.corpora.fetch import Network
+from emollms.retry import RetryPolicy
 
 
 @pytest.fixture
@@ -21,4 +22,4 @@ def waits():
 
 @pytest.fixture
 def network(waits):
-    return Network(Downloader(patience=Patience(retries=3), sleep=waits.append))
+    return Network(Downloader(policy=RetryPolicy(retries=3), sleep=waits.append))

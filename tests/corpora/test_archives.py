@@ -117,26 +117,19 @@ class TestAttacks:
                 assert len(read(tmp_path / "x", "a.txt", 200)) <= 201
 
 
-@pytest.mark.parametrize(("mode", "kind"), [(stat.S_IFLNK, "link"), (stat.S_IFCHR, "device"), (stat.S_IFIFO, "device")])
-def test_links_and_devices_of_a_zip_are_no_files(tmp_path, mode, kind):
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_links_and_devices_of_a_zip_are_no_files(tmp_path, mode):
     path = made_zip(tmp_path / "x.zip", (zip_entry("a.txt", mode | 0o644), b"/etc/passwd"))
-    with pytest.raises(ArchiveError, match=f"'a.txt' is a {kind}, not a file"):
-        read(path, "a.txt", 0 if kind == "folder" else 11)
+    with pytest.raises(ArchiveError, match=r"'a\.txt' is a link, a device or a folder, not a file"):
+        read(path, "a.txt", 11)
 
 
 @pytest.mark.parametrize(
-    ("type_", "kind"),
-    [
-        (tarfile.SYMTYPE, "link"),
-        (tarfile.LNKTYPE, "link"),
-        (tarfile.CHRTYPE, "device"),
-        (tarfile.FIFOTYPE, "device"),
-        (tarfile.DIRTYPE, "folder"),
-    ],
+    "type_", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
 )
-def test_links_devices_and_folders_of_a_tar_are_no_files(tmp_path, type_, kind):
+def test_links_devices_and_folders_of_a_tar_are_no_files(tmp_path, type_):
     path = made_tar(tmp_path / "x.tar.gz", (tar_entry("a.txt", type_, "/etc/passwd"), b""))
-    with pytest.raises(ArchiveError, match=f"'a.txt' is a {kind}, not a file"):
+    with pytest.raises(ArchiveError, match=r"'a\.txt' is a link, a device or a folder, not a file"):
         read(path, "a.txt", 0)
 
 

@@ -77,34 +77,40 @@ def test_a_corpus_of_another_package(installed: Installed) -> None:
 
 
 def test_two_corpora_with_one_name(installed: Installed) -> None:
+    """A corpus of this package keeps its name, and the other one is told of."""
     installed("some_package", "vader")
-    names = "'vader': emollms.builders.vader and some_package.corpus"
-    with pytest.raises(UsageError, match=f"two corpora are named {names}"):
-        catalogue.corpora()
+    assert catalogue.get_corpus("vader").__module__ == "emollms.builders.vader"
+    (broken,) = catalogue.broken()
+    told = "builder vader (some_package.corpus) cannot be used: two corpora are named 'vader': emollms.builders.vader"
+    assert str(broken) == f"{told} and some_package.corpus; rename one"
 
 
-def test_two_packages_with_one_name(installed: Installed) -> None:
-    installed("some_package", "extra")
-    installed("other_package", "extra")
+def test_packages_with_one_name(installed: Installed) -> None:
+    """None of them is the right one."""
+    for package in ("some_package", "other_package", "third_package"):
+        installed(package, "extra")
+    assert set(catalogue.corpora()) == BUILT_IN
+    assert len(catalogue.broken()) == 2
     with pytest.raises(UsageError, match=r"two corpora are named 'extra': \w+_package.corpus and \w+_package.corpus"):
-        catalogue.corpora()
+        catalogue.get_corpus("extra")
 
 
-@pytest.mark.parametrize("target", ["not_a_class", "__name__"])
-def test_an_entry_point_that_names_no_corpus(target: str, installed: Installed) -> None:
+@pytest.mark.parametrize(("target", "given"), [("not_a_class", "1"), ("__name__", "'some_package.corpus'")])
+def test_an_entry_point_that_names_no_corpus(target: str, given: str, installed: Installed) -> None:
     installed("some_package", "extra", target)
-    message = f"entry point 'some_package.corpus:{target}' of group emollms.builders is no subclass of Corpus"
-    with pytest.raises(UsageError, match=message):
-        catalogue.corpora()
+    assert set(catalogue.corpora()) == BUILT_IN
+    builder = f"builder extra \\('some_package.corpus:{target}' of some_package\\)"
+    with pytest.raises(UsageError, match=f"{builder} cannot be used: it is no subclass of Corpus, but {given}"):
+        catalogue.get_corpus("extra")
 
 
 @pytest.mark.parametrize("target", ["Missing", "Extra.missing"])
 def test_an_entry_point_that_cannot_be_loaded(target: str, installed: Installed) -> None:
     installed("some_package", "extra", target)
-    with pytest.raises(
-        UsageError, match=f"entry point 'some_package.corpus:{target}' of some_package cannot be loaded"
-    ):
-        catalogue.corpora()
+    assert set(catalogue.corpora()) == BUILT_IN
+    told = f"'some_package.corpus:{target}' of some_package.* cannot be used: .*; mend, update or remove the package"
+    with pytest.raises(UsageError, match=told):
+        catalogue.get_corpus("extra")
 
 
 def test_where_corpora_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -131,3 +137,34 @@ def test_the_bundled_corpus_is_in_its_package(monkeypatch: pytest.MonkeyPatch, t
 def test_a_bundled_corpus_of_another_package_is_in_that_package(installed: Installed, tmp_path: Path) -> None:
     installed("some_package", "extra", bundled=True)
     assert catalogue.folder(catalogue.get_corpus("extra")) == tmp_path / "site" / "some_package" / "data" / "extra"
+
+
+def test_modules_of_builders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that fails, one without a corpus, parts that others share: every other corpus is there."""
+    shared = "from emollms.corpora.corpus import Corpus\nclass _Shared(Corpus):\n    pass\n"
+    modules = {
+        "__init__": "",
+        "_parts": "1 / 0",
+        "fails": "import os\n1 / 0\n",
+        "empty": "from emollms.builders.sample import Sample\n",
+        "bare": f"{shared}class Bare(_Shared):\n    pass\n",
+        "good": dedent(MODULE).format(name="good", bundled=False),
+    }
+    (tmp_path / "some_builders").mkdir()
+    for name, text in modules.items():
+        (tmp_path / "some_builders" / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(catalogue, "BUILDERS", "some_builders")
+    catalogue.corpora.cache_clear()
+    try:
+        assert list(catalogue.corpora()) == ["good"]
+        assert sorted(map(str, catalogue.broken())) == [
+            "builder bare (some_builders.bare:Bare) cannot be used: meta is missing; give CorpusMetadata(name=…, …)",
+            "builder empty (some_builders.empty) cannot be used: no subclass of Corpus is in it; see `builders/tdt.py`",
+            "builder fails (some_builders.fails) cannot be used: ZeroDivisionError: division by zero "
+            "(line 2 of some_builders/fails.py)",
+        ]
+    finally:
+        catalogue.corpora.cache_clear()
+        for name in [name for name in sys.modules if name.startswith("some_builders")]:
+            del sys.modules[name]

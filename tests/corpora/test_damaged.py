@@ -20,7 +20,7 @@ from damaged_rows import TRAINED, cells
 
 from emollms.builders.sample import Sample
 from emollms.corpora import catalogue
-from emollms.corpora.install import sha256_of
+from emollms.corpora.fetch import sha256_of
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.repository import pipeline
 from emollms.repository.build import build
@@ -59,7 +59,8 @@ def refused(case: Case, root: Path, out: Path, quarantine: bool = False) -> Emol
     assert len(str(caught.value).splitlines()) == 1
     assert caught.value.exit_code in (1, 2)
     assert case.file in str(caught.value)
-    assert "emollms corpora" in str(caught.value)
+    assert "; " in str(caught.value)  # what to do
+    assert "corpora fetch" not in str(caught.value)  # the sample has no address: nothing can be got again
     assert not out.exists()
     assert not list(out.parent.rglob("manifest.json"))
     return caught.value
@@ -79,7 +80,7 @@ def test_the_build_stops(name: str, root: Path, tmp_path: Path) -> None:
     else:
         pinned = next(file.sha256 for file in Sample.meta.files if file.path == case.file)
         found = sha256_of(root / "sample" / case.file)
-        assert str(error).startswith(f"sample/{case.file}: SHA-256 is not {pinned}: '{found}'; get the file again")
+        assert str(error).startswith(f"sample/{case.file}: SHA-256 is not {pinned}: '{found}'; install the package")
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES.values() if not case.stops])
@@ -255,7 +256,7 @@ def test_a_damaged_archive_is_not_fetched(
 ) -> None:
     meta = toys.corpus(toys.pinned("a.txt", address="https://example.org/toy.zip!data/a.txt"))
     toy = type("Toy", (Sample,), {"meta": meta})
-    monkeypatch.setattr(catalogue, "corpora", lambda: {"toy": toy})
+    monkeypatch.setattr(catalogue, "corpora", lambda: catalogue.Catalogue(toy=toy))
     (tmp_path / "from").mkdir()
     (tmp_path / "from" / "toy.zip").write_bytes(data)
     command = ["emollms", "corpora", "fetch", "toy", "--from", str(tmp_path / "from"), "--to", str(tmp_path / "to")]

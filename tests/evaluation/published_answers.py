@@ -2,27 +2,26 @@
 
     python tests/evaluation/published_answers.py AEB OUT
 
-AEB is the benchmark of the profile `paper`, whose rows are those of the files. Scores on a corpus's native range are
-put on 0..1, where models answer now. Nothing of this belongs into the repository: the answers are about texts that may
-not be passed on.
+AEB is the benchmark of the profile `paper`, whose rows are those of the files. The figures by the strict and by the
+lenient rule are printed as two tables. Nothing of this belongs into the repository: the answers are about texts that
+may not be passed on.
 """
 
 import argparse
+import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reference_rows import BLOOM, CHAT_13B, SCALES, Answers, answers
+from reference_rows import BLOOM, CHAT_13B, Answers, answers
 
 from emollms.evaluation.data import TEST, open_data
 from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.sources import FileSource
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
-from emollms.prompts.answers import Reading, read_answer
-from emollms.tasks import RegressionTask, benchmark_tasks
+from emollms.tasks import benchmark_tasks
 
 CLASSES = {"EI-oc": range(4), "V-oc": range(3, -4, -1), "SST5": range(5)}
 """The order of the files' probabilities; those of TDT lack a class."""
@@ -56,24 +55,26 @@ def evaluate_published(
 
 
 def as_predictions(said: Answers, rows: Sequence[Any]) -> Iterator[Prediction]:
-    """The answers, those that could be read on 0..1; those that could not stay so."""
-    for text, reading, probabilities, row in zip(said.texts, said.readings, said.probabilities, rows, strict=True):
-        task, answer = said.task, text
-        if isinstance(task, RegressionTask) and task.name in SCALES:
-            answer = on_one_scale(task, text, reading)
-            assert (read_answer(task, answer, row["emotion"]).value is None) == (reading.value is None)
+    """The answers as the files have them."""
+    for text, probabilities, row in zip(said.texts, said.probabilities, rows, strict=True):
         shares = None
-        if probabilities and task.name in CLASSES:
-            shares = dict(zip(map(str, CLASSES[task.name]), probabilities, strict=True))
-        yield Prediction(row["id"], answer, shares)
+        if probabilities and said.task.name in CLASSES:
+            shares = dict(zip(map(str, CLASSES[said.task.name]), probabilities, strict=True))
+        yield Prediction(row["id"], text, shares)
 
 
-def on_one_scale(task: RegressionTask, text: str, reading: Reading) -> str:
-    """An answer on the task's native scale as one on 0..1; one that could not be read cannot be read there either."""
-    number = re.match(r"-?\d+(?:\.\d+)?$", text.strip()) if reading.value is None else None
-    if reading.value is not None or number:
-        return f"{task.to_unit(float(number[0] if number else str(reading.value))):.6f}"
-    return f"{text} (of {task.low:g} to {task.high:g})" if text.strip() else text
+def tables(folders: Sequence[Path]) -> str:
+    """The figures by the strict and by the lenient rule, a column for each run."""
+    runs = [json.loads((folder / "scores.json").read_text(encoding="utf-8")) for folder in folders]
+    lines = []
+    for parse in ("strict", "lenient"):
+        lines += ["", f"| {parse} |" + "".join(f" {run['name']} |" for run in runs), "| --- |" + " ---: |" * len(runs)]
+        for task, entry in runs[0]["tasks"].items():
+            own = [run["tasks"][task]["by_parse"][parse] for run in runs]
+            for metric in entry["metrics"]:
+                lines.append(f"| {task} {metric} |" + "".join(f" {one['metrics'][metric]:.3f} |" for one in own))
+            lines.append(f"| {task} invalid |" + "".join(f" {one['invalid']} |" for one in own))
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
@@ -82,6 +83,6 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, metavar="OUT")
     given = parser.parse_args()
     published = Path(os.environ.get("EMOLLMS_CORPORA", "corpora")).resolve().parent / "reference"
-    for model in (CHAT_13B, BLOOM):
-        print(evaluate_published(published, model, given.aeb.resolve(), given.out))
-    print(evaluate_published(published, CHAT_13B, given.aeb.resolve(), given.out, "expectation"))
+    models = [evaluate_published(published, model, given.aeb.resolve(), given.out) for model in (CHAT_13B, BLOOM)]
+    print(*models, evaluate_published(published, CHAT_13B, given.aeb.resolve(), given.out, "expectation"), sep="\n")
+    print(tables(models))

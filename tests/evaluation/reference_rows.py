@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emollms.prompts.answers import Reading, read_answer
+from emollms.prompts.answers import Parse, Reading, read_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 
 CHAT_13B, BLOOM = "Emollama-chat-13b", "Emobloom-7b"
@@ -31,7 +31,7 @@ class Answers:
         return self.task, self.golds, self.readings, self.emotions
 
 
-def answers(reference_dir: Path, model: str, name: str) -> Answers:
+def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict") -> Answers:
     task = get_task(name)
     path = reference_dir / "outputs" / model / f"{FILES.get(name, name)}.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -40,7 +40,7 @@ def answers(reference_dir: Path, model: str, name: str) -> Answers:
     emotions = [emotion(name, number, row["input"]) for number, row in enumerate(rows)]
     scale = SCALES.get(name, (0.0, 1.0))
     texts = [said(row["prediction"]) for row in rows]
-    readings = [read_answer(task, text, about, scale) for text, about in zip(texts, emotions, strict=True)]
+    readings = [read_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
     golds = [gold(task, row["gold"]) for row in rows]
     return Answers(task, golds, readings, emotions, [row["probs"] for row in rows], texts)
 

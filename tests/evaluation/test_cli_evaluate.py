@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from inference.fake_server import serving
+from inference.fake_server import Faults, serving
 
 from emollms.cli import main
 
@@ -75,17 +75,49 @@ def test_a_server_is_asked_only_for_what_is_missing(emollms: Run, sample_aeb: Pa
         words = ("evaluate", "--endpoint", url, "--model", "tiny", "--data", sample_aeb, "--out", out, "--limit", "3")
         code, _, err = emollms(*words, "--task", "SST", "--decode", "greedy")
         assert code == 0, err
-        assert len(faults.seen) == 3
+        assert f"the texts are sent to {url}, on this machine" in err
+        assert asked(faults) == 3
         lines = (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         (out / "predictions.jsonl").write_text("".join(lines[:1]), encoding="utf-8")
         (out / "scores.json").unlink()
         code, _, err = emollms(*words, "--task", "SST", "--decode", "greedy")
         assert code == 0, err
         assert "1 of 3 rows are answered; going on" in err
-        assert len(faults.seen) == 5
+        assert asked(faults) == 5
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     assert (scores["kind"], scores["name"]) == ("endpoint", "tiny")
     assert scores["run"]["settings"]["source"]["endpoint"] == url
+
+
+def asked(faults: Faults) -> int:
+    """The requests about rows; one before them finds out what the server can do."""
+    return sum(len(body["prompt"]) > 20 for body in faults.seen)
+
+
+def test_a_chat_server_without_a_name_needs_no_option(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with serving() as (url, faults):
+        faults.missing = {"/v1/completions": (404, "not found")}
+        code, _, err = emollms(
+            "evaluate", "--endpoint", url.removesuffix("/v1"), "--data", sample_aeb, "--out", out, "--limit", "3",
+            "--task", "SST",
+        )  # fmt: skip
+    assert code == 0, err
+    assert "its chat is used" in err
+    assert "gives no log-probabilities; its answers are decoded greedily" in err
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert scores["name"] == "tiny"
+    assert scores["run"]["engine"]["settings"]["api"] == "chat"
+
+
+def test_a_server_that_is_not_there_is_one_line(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
+    with serving() as (url, _):
+        pass
+    words = ("--data", sample_aeb, "--out", tmp_path / "run", "--limit", "3")
+    code, _, err = emollms("evaluate", "--endpoint", url, "--model", "tiny", *words)
+    assert code == 1
+    assert "error: no server answers at 127.0.0.1:" in err
+    assert len(err.splitlines()) == 2  # where texts would go, and the error
 
 
 def test_a_server_is_asked_as_gently_as_is_wished(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
@@ -113,9 +145,9 @@ def test_export(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "give one of --model, --endpoint with --model, --predictions and --baseline, not none of them"),
+        ((), "give one of --model, --endpoint, --predictions and --baseline, not none of them"),
         (("--model", "m", "--baseline", "mean"), "not --model and --baseline"),
-        (("--endpoint", "http://localhost:1"), "--endpoint needs --model"),
+        (("--endpoint", "localhost:1"), "is no address of a server"),
         (("--model", "m", "--engine", "endpoint"), "--engine endpoint needs --endpoint URL"),
         (("--model", "m", "--endpoint", "http://a", "--engine", "vllm"), "--engine endpoint needs --endpoint URL"),
         (("--model", "m", "--endpoint", "http://me:secret@a"), "takes no user and password"),
@@ -145,5 +177,5 @@ def test_damaged_answers_exit_with_1(emollms: Run, sample_aeb: Path, tmp_path: P
     words = ("--predictions", tmp_path / "p.jsonl", "--data", sample_aeb, "--out", tmp_path / "run")
     code, _, err = emollms("evaluate", *words)
     assert code == 1
-    assert f"{tmp_path / 'p.jsonl'}:1: no id and answer" in err
+    assert f"{tmp_path / 'p.jsonl'}:1: a row with none of answer, prediction, output: 'id'" in err
     assert len(err.splitlines()) == 1

@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from emollms.errors import UsageError
+from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.data import EvaluationData, open_data
 from emollms.evaluation.lm_eval import export
 from emollms.evaluation.model_source import ModelSource
 from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.sources import FileSource
 from emollms.tasks import benchmark_tasks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +47,7 @@ def test_the_harness_gives_the_scores_of_evaluate(
     from lm_eval.tasks import TaskManager
 
     exported = export(data, tmp_path / "tasks")
-    found = offline.simple_evaluate(
+    evaluated = offline.simple_evaluate(
         model="hf",
         model_args=f"pretrained={talkative},dtype=float32",
         tasks=list(TASKS.values()),
@@ -53,8 +55,9 @@ def test_the_harness_gives_the_scores_of_evaluate(
         device="cpu",
         batch_size=16,
         bootstrap_iters=0,
-        log_samples=False,
-    )["results"]
+        log_samples=True,
+    )
+    found = evaluated["results"]
     source = ModelSource(str(talkative), mode="greedy")
     evaluate(source, data, tmp_path / "run", Options(tasks=tuple(TASKS), mode="greedy"))
     scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))["tasks"]
@@ -66,6 +69,22 @@ def test_the_harness_gives_the_scores_of_evaluate(
         assert theirs == pytest.approx(ours, abs=1e-12), task
     rates = [scores[task]["invalid"]["rate"] for task in TASKS]
     assert any(0 < rate < 1 for rate in rates), "some answers, and not all, can be read"
+    assert scores_of_logs(evaluated["samples"], data, tmp_path) == scores
+
+
+def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) -> Any:
+    """The scores of the sample logs that the harness writes of its answers, as `--predictions` reads them."""
+    from lm_eval.loggers import EvaluationTracker
+
+    tracker = EvaluationTracker(output_path=str(folder / "logs"))
+    tracker.general_config_tracker.model_name_sanitized, tracker.date_id = "talkative", "2026-01-02T03-04-05.678"
+    for name, logged in samples.items():
+        tracker.save_results_samples(name, logged)
+    rows = BenchmarkRows.of(data)
+    source = FileSource(folder / "logs", rows.task_of, rows=rows)
+    assert source.name == "logs"
+    evaluate(source, data, folder / "again", Options(tasks=tuple(TASKS), mode="greedy"))
+    return json.loads((folder / "again" / "scores.json").read_text(encoding="utf-8"))["tasks"]
 
 
 def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationData, tmp_path: Path) -> None:

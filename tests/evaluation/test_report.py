@@ -19,12 +19,16 @@ from typer.testing import CliRunner
 from emollms.cli import app
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.data import open_data
+from emollms.evaluation.intervals import Interval
 from emollms.evaluation.published import published
 from emollms.evaluation.report import make_report, write_report
 from emollms.evaluation.report_charts import number
 from emollms.evaluation.report_content import Report
+from emollms.evaluation.report_scores import verdict
+from emollms.evaluation.results import Comparison
 from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.sources import BaselineSource
+from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.repository.build import build
 from emollms.repository.specs import DATA_SETS, Settings
 from emollms.tasks import benchmark_tasks
@@ -93,7 +97,7 @@ def test_a_browser_shows_intervals_published_rows_and_pictures(reported: Reporte
     page, _ = opened
     entry = reported.scores(0)["tasks"]["EI-reg"]["metrics"]["pearson"]
     shown = page.locator('#board [data-score="0/EI-reg"] small').inner_text()
-    assert shown == f"{number(entry['low'])}–{number(entry['high'])}"
+    assert shown == f"{number(entry['low'])} to {number(entry['high'])}"
     best = max(published("EI-reg", "pearson").values())
     assert number(best) in page.locator("#task-EI-reg .metrics tbody tr").first.inner_text()
     assert page.inner_text("h1") == f"{NAMES[0]} and {NAMES[1]} on the {reported.report.data['data set']}"
@@ -226,7 +230,8 @@ def test_a_sample_is_held_against_the_rows_of_both(reported: Reported, tmp_path:
     some = evaluate_made_up(reported.aeb, tmp_path, "some rows", 0.4, limit=5)
     report = make_report([reported.folders[0], some])
     found = {one.task: one for one in report.differences}
-    assert set(found) == {task.name for task in benchmark_tasks()}
+    undefined = {"EI-oc"}  # of five rows about four emotions no emotion has a correlation
+    assert set(found) == {task.name for task in benchmark_tasks()} - undefined
     assert {one.n for one in found.values()} == {5}
     ids = [json.loads(line)["id"] for line in (some / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     kept = tmp_path / "kept.jsonl"
@@ -272,6 +277,77 @@ def test_overlaps_are_those_of_the_build(reported: Reported) -> None:
     assert found
     for task, counts in reported.report.overlaps.counts.items():
         assert dict(counts) == found.get(task, {})
+
+
+def test_few_rows_have_an_interval_and_no_verdict(reported: Reported) -> None:
+    rows = {task.name: task.runs[0].n for task in reported.report.tasks}
+    assert min(rows.values()) < 30
+    for one in reported.report.differences:
+        assert (one.verdict is None) == (one.n < 30)
+        assert one.low <= one.value <= one.high
+    assert "too few rows for a verdict (below 30)" in reported.markdown
+    assert "against Good &amp; &lt;b&gt;proper&lt;/b&gt;, 14 tasks that both have:" in reported.page.read_text("utf-8")
+
+
+def of_sixty_rows(difference: float, low: float, high: float, n: int) -> Comparison:
+    return Comparison("V-reg", "pearson", 0.5 + difference, 0.5, difference, Interval(low, high), n)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ((0.1, 0.05, 0.15, 60), "better"),
+        ((-0.1, -0.15, -0.05, 60), "worse"),
+        ((0.1, -0.05, 0.25, 60), "no clear difference"),
+        ((0.1, 0.05, 0.15, 30), "better"),
+        ((0.1, 0.05, 0.15, 29), None),
+    ],
+)
+def test_verdicts(seen: tuple[float, float, float, int], expected: str | None) -> None:
+    assert verdict(of_sixty_rows(*seen)) == expected
+
+
+def test_the_correlation_of_constant_answers_is_undefined(reported: Reported, tmp_path: Path) -> None:
+    data, ids = open_data(str(reported.aeb)), {}
+    answers = tmp_path / "constant.jsonl"
+    with PredictionFile(answers) as file:
+        for row in data.rows("V-reg", "test"):
+            ids[row["id"]] = "V-reg"
+            file.add([Prediction(row["id"], "0.500")])
+    out = tmp_path / "run"
+    words = ["evaluate", "--predictions", str(answers), "--data", str(reported.aeb), "--task", "V-reg"]
+    result = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "undefined (counts as 0)" in result.output
+    entry = json.loads((out / "scores.json").read_text(encoding="utf-8"))["tasks"]["V-reg"]
+    assert entry["value"] == 0
+    assert [entry["metrics"]["pearson"][end] for end in ("value", "low", "high")] == [0, None, None]
+    report = make_report([reported.folders[0], out], with_published=True)
+    assert report.differences == []
+    write_report(report, tmp_path / "report.md")
+    write_report(report, tmp_path / "report.html")
+    assert "undefined (counts as 0)" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "undefined<small>counts as 0</small>" in page
+    assert "Leaderboard(1) is the paper" in page
+
+
+def test_columns_name_their_metric_and_bars_their_rows(reported: Reported, opened: Opened) -> None:
+    page, _ = opened
+    heads = page.locator("#board thead th").all_inner_texts()
+    assert [head.split("\n") for head in heads if head.startswith(("SST5", "V-reg"))] == [
+        ["V-reg", "Pearson's r"], ["SST5", "accuracy"],
+    ]  # fmt: skip
+    scores = reported.scores(0)["tasks"]["EI-reg"]["metrics"]["pearson"]["parts"]
+    labels = page.locator("#task-EI-reg figure").first.text_content()
+    counts = {part["n"] for part in scores.values()}
+    shown = (
+        [f"n = {n:,} each" for n in counts]
+        if len(counts) == 1
+        else [f"{e} (n = {p['n']:,})" for e, p in scores.items()]
+    )
+    assert all(one in labels for one in shown)
+    assert "measured on the published benchmark" in page.locator("#board").inner_text()
 
 
 def test_how_to_reproduce(reported: Reported) -> None:
@@ -335,7 +411,7 @@ def test_one_run_without_published_rows(reported: Reported, tmp_path: Path) -> N
 def test_runs_of_one_name_are_told_apart(reported: Reported) -> None:
     report = make_report([reported.folders[0]] * 2, worst_rows=0)
     assert [run.name for run in report.runs] == [NAMES[0], f"{NAMES[0]} (2)"]
-    assert not any(one.above_noise for one in report.differences)
+    assert {one.verdict for one in report.differences} <= {"no clear difference", None}
 
 
 def test_what_is_wrong_is_told(reported: Reported, tmp_path: Path) -> None:
@@ -380,7 +456,7 @@ def test_the_released_models(reference_dir: Path, paper_aeb: Path, tmp_path: Pat
     folders = [evaluate_published(reference_dir, model, paper_aeb, tmp_path, mode, ["EI-oc"]) for model, mode in runs]
     report = make_report(folders, with_published=True)
     assert [round(row.cells["EI-oc"].value, 3) for row in report.board[:4]] == [0.764, 0.780, 0.733, 0.741]
-    assert [(one.run, one.above_noise) for one in report.differences] == [(1, True), (2, True), (3, True)]
+    assert [(one.run, one.verdict) for one in report.differences] == [(1, "better"), (2, "worse"), (3, "worse")]
     assert report.overlaps.counts["EI-oc"]["V-reg"] == 765
     write_report(report, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

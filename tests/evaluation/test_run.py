@@ -22,6 +22,7 @@ from emollms.evaluation.readings import read_all
 from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.scoring import score
 from emollms.evaluation.sources import BaselineSource, FileSource
+from emollms.hardware import Precision
 from emollms.inference import engines
 from emollms.inference.batching import WINDOW
 from emollms.inference.decoding import expected_class
@@ -39,6 +40,7 @@ import torch
 from emollms.evaluation import model_source
 from emollms.evaluation.data import open_data
 from emollms.evaluation.run import Options, evaluate
+from emollms.hardware import Precision
 from emollms.inference.predictions import PredictionFile
 
 torch.set_num_threads(1)
@@ -90,7 +92,10 @@ def test_a_run_tells_what_was_asked_of_whom(expected: Path, talkative: Path, sam
     assert facts["data"]["path"] == str(sample_aeb.resolve())
     assert facts["data"]["content_hash"] == open_data(str(sample_aeb)).manifest.content_hash
     assert facts["versions"]["torch"]
-    assert facts["hardware"]["cores"]
+    assert facts["hardware"]["cores"] >= 1
+    assert facts["engine"]["dtype"] == "float32"
+    assert "must not depend on how rows are batched" in facts["engine"]["settings"]["dtype_reason"]
+    assert facts["engine"]["settings"]["attention"] == "sdpa"
     assert facts["rows"] == 18 == len(answers(expected))
     assert facts["seconds"] > 0
     assert list(scores["tasks"]) == ["EI-oc", "V-reg", "E-c"]
@@ -116,6 +121,7 @@ def test_a_killed_run_goes_on_and_answers_the_same(
     scores = run(ModelSource(str(talkative)), sample_aeb, out, note=notes.append)
     assert any("the last line was torn" in note for note in notes)
     assert any("9 of 18 rows are answered; going on" in note for note in notes)
+    assert not any("last digits" in note for note in notes), "it is the same machine"
     assert (out / "predictions.jsonl").read_bytes().startswith(before)
     assert answers(out) == answers(expected)
     assert scores["tasks"] == json.loads((expected / "scores.json").read_text(encoding="utf-8"))["tasks"]
@@ -240,15 +246,35 @@ def test_another_model_is_not_mixed_in(expected: Path, talkative: Path, sample_a
     lines = (unfinished / "predictions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     (unfinished / "predictions.jsonl").write_text("".join(lines[:3]), encoding="utf-8")
     record = json.loads((unfinished / "run.json").read_text(encoding="utf-8"))
-    record["engine"]["dtype"] = "bfloat16"
+    record["engine"]["template"] = "chat"
     (unfinished / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    with pytest.raises(UsageError, match=r'begun with another model \(dtype: "bfloat16", not "float32"\)'):
+    with pytest.raises(UsageError, match=r'begun with another model \(template: "chat", not "frame"\)'):
         run(ModelSource(str(talkative)), sample_aeb, unfinished)
+
+
+def test_a_resumed_run_keeps_the_precision_with_which_it_began(
+    talkative: Path, sample_aeb: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun where `auto` is bfloat16, as on most GPUs; resumed where it is float32."""
+    there = Precision("bfloat16", "bfloat16 is 9 times as fast as float32 here")
+    monkeypatch.setattr("emollms.inference.loading.inference_precision", lambda device: there)
+    whole = run(ModelSource(str(talkative)), sample_aeb, tmp_path / "whole")
+    assert whole["run"]["engine"]["settings"]["dtype_reason"] == there.reason
+    unfinished = copytree(tmp_path / "whole", tmp_path / "run")
+    (unfinished / "scores.json").unlink()
+    lines = (unfinished / "predictions.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (unfinished / "predictions.jsonl").write_text("".join(lines[:3]), encoding="utf-8")
+    monkeypatch.undo()
+    resumed = run(ModelSource(str(talkative)), sample_aeb, unfinished)
+    assert resumed["run"]["engine"]["dtype"] == "bfloat16"
+    assert answers(unfinished) == answers(tmp_path / "whole")
 
 
 def test_a_run_without_an_answer_begins_anew(talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown dtype"):
         run(ModelSource(str(talkative), dtype="float7"), sample_aeb, tmp_path / "run")
+    assert not (tmp_path / "run").exists(), "a run that was refused leaves nothing behind"
+    (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}", encoding="utf-8")
     scores = run(ModelSource(str(talkative), mode="greedy"), sample_aeb, tmp_path / "run", replace(FEW, mode="greedy"))
     task = scores["tasks"]["E-c"]

@@ -90,6 +90,29 @@ def test_the_middle_of_a_native_scale() -> None:
     assert predicted(result) == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(("task", "metrics"), [("V-reg", {"pearson", "pearson_upper_half"}), ("V-oc", {"pearson"})])
+def test_constant_answers_have_no_correlation(task: str, metrics: set[str]) -> None:
+    golds = [0.1, 0.6, 0.9, 0.7] if task == "V-reg" else [-3, 0, 1, 3]
+    constant = scored(task, golds, *[1] * 4)
+    undefined = {name for name, metric in constant.metrics.items() if metric.interval is None}
+    assert metrics <= undefined
+    assert all(constant.metrics[name].value == 0 for name in undefined)
+    assert "kappa" not in undefined  # kappa of constant answers is 0 by its formula
+    varied = scored(task, golds, *golds)
+    assert all(metric.interval for metric in varied.metrics.values())
+    assert compare(varied, constant).interval is None
+
+
+def test_one_undefined_emotion_counts_as_0_in_the_mean() -> None:
+    golds, said = [0.1, 0.9, 0.2, 0.8], readings(0.1, 0.9, 0.5, 0.5)
+    result = score(get_task("EI-reg"), golds, said, ["anger", "anger", "joy", "joy"], resamples=5)
+    parts = result.metrics["pearson"].parts
+    assert parts["joy"].interval is None
+    assert parts["anger"].interval is not None
+    assert result.value == pytest.approx(0.5)
+    assert result.metrics["pearson"].interval is not None
+
+
 def test_drop_leaves_rows_out() -> None:
     result = scored("V-reg", [0.1, 0.5, 0.9], 0.2, None, 0.8, policy="drop")
     assert (result.n, result.scored, result.invalid_count) == (3, 2, 1)
@@ -152,11 +175,27 @@ def test_only_the_emotions_that_are_there_count() -> None:
     assert tuple(result.metrics["pearson"].parts) == ("joy",)
 
 
-def test_labels_that_a_language_has_not() -> None:
+def test_labels_that_no_corpus_annotated_are_no_labels() -> None:
     task = get_task("BRIGHTER-E-c")
     rows = [["anger"], ["joy"], ["fear", "sadness"], ["surprise"]]
-    assert "disgust" not in score(task, rows, readings(*map(tuple, rows))).sheet.labels
-    assert score(task, rows, readings(*map(tuple, rows))).value == pytest.approx(1.0)
+    said = readings(*map(tuple, rows))
+    assert score(task, rows, said).value == pytest.approx(5 / 6)  # macro-F1: disgust is in neither, and counts 0
+    result = score(task, rows, said, unannotated=[("disgust",)] * 4)
+    assert "disgust" not in result.sheet.labels
+    assert result.value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("policy", ["official", "worst"])
+def test_a_label_counts_in_the_rows_that_asked_for_it(policy: str) -> None:
+    """Two corpora in one task: what the first says of disgust is scored, and not what it made up about the second."""
+    task = get_task("BRIGHTER-E-c")
+    rows = [["disgust"], ["disgust", "joy"], ["joy"], ["anger"]]
+    said = readings(("disgust",), ("disgust", "joy"), ("disgust", "joy"), None)
+    left_out = [(), (), ("disgust",), ("disgust", "surprise")]
+    result = score(task, rows, said, policy=policy, unannotated=left_out)
+    assert result.sheet.labels == task.labels
+    assert result.metrics["macro_f1"].parts["disgust"].value == 1.0
+    assert result.metrics["macro_f1"].parts["joy"].value == (1.0 if policy == "official" else pytest.approx(0.8))
 
 
 def test_expected_classes() -> None:
@@ -173,6 +212,7 @@ def test_intervals_hold_the_value_and_repeat() -> None:
     assert first.as_json() != score(task, golds, answers, about, seed=1).as_json()
     for metric in first.metrics.values():
         for figure in (metric, *metric.parts.values()):
+            assert figure.interval
             assert figure.interval.low <= figure.value <= figure.interval.high
 
 

@@ -15,12 +15,14 @@ class Fault:
         skip: how many requests of the kind are served as usual before.
         status: answer this, and do not handle the request.
         headers: headers of that answer, such as `Retry-After`.
+        body: body of that answer, such as the page of a captive portal.
         drop_request: close the connection after so many bytes of the request, and do not handle it.
         drop_answer: handle the request, and close the connection after so many bytes of the answer's body; -1 sends
             no answer at all.
         delay: seconds to wait before the request is handled.
         push: what somebody else commits before the request is handled:
             `{"repo": "datasets/a/b", "files": {path: text}}`.
+        edit: files of this machine that somebody changes before the request is handled: their new texts, by path.
     """
 
     match: str
@@ -28,10 +30,12 @@ class Fault:
     skip: int = 0
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
     drop_request: int | None = None
     drop_answer: int | None = None
     delay: float = 0.0
     push: dict[str, object] | None = None
+    edit: dict[str, str] = field(default_factory=dict)
 
 
 class Faults:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from hub import collections, files, repos, uploads, xet
@@ -53,6 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         parts = urlsplit(self.path)
         fault = self.hub.faults.take(self.command, unquote(parts.path)) or Fault(match="")
+        for path, text in fault.edit.items():
+            Path(path).write_text(text)
         if fault.drop_request is not None:
             length = int(self.headers.get("Content-Length") or 0)
             self._log(parts.path, 0, self.rfile.read(min(fault.drop_request, length)), None)
@@ -63,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(fault.delay)
         user = None
         if fault.status:
-            answer = Answer(b"", fault.status, dict(fault.headers))
+            answer = Answer(fault.body.encode(), fault.status, dict(fault.headers))
         else:
             user, answer = self._handle(parts.path, parts.query, body, fault)
         self._log(parts.path, answer.status, body, user)

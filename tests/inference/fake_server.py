@@ -22,7 +22,9 @@ class Faults:
         self.headers: list[dict[str, str]] = []
         self.counts: Counter[str] = Counter()
         self.at_once = self.most_at_once = 0
-        self.scores = True
+        self.scores = self.echoes = True
+        self.models = ["tiny"]
+        self.missing: dict[str, tuple[int, str]] = {}
         self.most_top = 1000
         self.lock = threading.Lock()
 
@@ -35,7 +37,7 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
         made = net.generate(torch.tensor([ids]), max_new_tokens=body["max_tokens"], do_sample=False, pad_token_id=0)
     text = coder.decode(made[0][len(ids) :], skip_special_tokens=True)
     choice: dict[str, Any] = {"index": 0, "text": text, "logprobs": None}
-    if faults.scores and body.get("echo"):
+    if faults.scores and faults.echoes and body.get("echo"):
         pieces = [coder.decode([token]) for token in ids]
         offsets = [0, *(sum(map(len, pieces[1:end])) for end in range(1, len(pieces)))]
         choice["text"] = body["prompt"] + text
@@ -43,7 +45,7 @@ def completion(body: dict[str, Any], faults: Faults) -> dict[str, Any]:
             "text_offset": [*offsets, len(body["prompt"])],
             "token_logprobs": [None, *(scores[n - 1, ids[n]].item() for n in range(1, len(ids))), -9.0],
         }
-    elif faults.scores and body.get("logprobs"):
+    elif faults.scores and body.get("logprobs") and not body.get("echo"):
         likeliest = scores[-1].topk(min(body["logprobs"], scores.shape[-1]))
         named = zip(likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
         choice["logprobs"] = {"top_logprobs": [{coder.decode([token]): score for token, score in named}]}
@@ -73,12 +75,19 @@ def serving() -> Iterator[tuple[str, Faults]]:
                 with faults.lock:
                     faults.at_once -= 1
 
+        def do_GET(self) -> None:
+            data = {"data": [{"id": name} for name in faults.models]}
+            self.send(200, json.dumps(data).encode(), {"Content-Type": "application/json"})
+
         def reply(self, body: dict[str, Any], fault: tuple[int, dict[str, str]] | str | None) -> None:
             if fault == "drop":
                 self.close_connection = True
                 self.connection.close()
             elif isinstance(fault, tuple):
                 self.send(fault[0], b"busy", fault[1])
+            elif self.path in faults.missing:
+                status, text = faults.missing[self.path]
+                self.send(status, text.encode(), {})
             elif faults.always:
                 self.send(faults.always[0], faults.always[1].encode(), {})
             elif (body.get("logprobs") or 0) > faults.most_top:

@@ -132,15 +132,15 @@ def test_label_probabilities_are_the_sums_over_all_answers(name: str):
             for label in said:
                 expected[label] += ends
     total = sum(map(walker.first, task.labels)) + (walker.first(None) if task.nothing else 0)
-    scores = next(walker.score([""], [label_continuations(task, "xx")])).value
-    found = label_probabilities(task, "xx", scores)
+    scores = next(walker.score([""], [label_continuations(task, task.labels)])).value
+    found = label_probabilities(task, task.labels, scores)
     assert found == pytest.approx({label: share / total for label, share in expected.items()})
 
 
 def test_only_annotated_labels_are_asked_for():
     task = get_task("BRIGHTER-E-c")
     row = rows_of("BRIGHTER-E-c", 1)[0]
-    (found,) = decode(engine("llama"), task, [row | {"language": "en"}])
+    (found,) = decode(engine("llama"), task, [row | {"unannotated": ("disgust",)}])
     assert "disgust" not in found.probabilities
     assert len(found.probabilities) == 5
 

@@ -8,12 +8,13 @@ from inference.fake_server import serving
 from inference.tiny_models import TEXTS, model, prompts, tokenizer
 
 from emollms.errors import UsageError
-from emollms.inference.decoding import decode
-from emollms.inference.endpoint import EndpointEngine
+from emollms.inference.decoding import decode, softmax
+from emollms.inference.endpoint import EndpointEngine, destination
 from emollms.inference.engine import RELEASE, EngineError, Sampling
-from emollms.inference.http import Patience
+from emollms.inference.http_client import ClientOptions
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.template import prompt
+from emollms.retry import RetryPolicy
 from emollms.tasks import get_task
 
 SHORT = Sampling(max_new_tokens=6)
@@ -30,9 +31,10 @@ def local() -> TransformersEngine:
     return TransformersEngine(model("llama"), tokenizer("llama"), "llama", template="frame")
 
 
-def engine(url: str, **options) -> EndpointEngine:
-    waits = options.pop("waits", [])
-    return EndpointEngine(url, "tiny", sleep=waits.append, **options)
+def engine(url: str, waits: list[float] | None = None, api="completions", **more) -> EndpointEngine:
+    names = {name: more.pop(name) for name in ("retry", "per_minute", "key_variable") if name in more}
+    options = ClientOptions(sleep=[].append if waits is None else waits.append, **names)
+    return EndpointEngine(url, "tiny", api, options=options, **more)
 
 
 def test_completions_are_those_of_the_model(server, local):
@@ -89,8 +91,7 @@ def test_what_passes_is_tried_again(server, local):
     found = sorted(engine(url, workers=1, waits=waits).generate(prompts()[:3], SHORT))
     assert [one.value for one in found] == [one.value for one in sorted(local.generate(prompts()[:3], SHORT))]
     assert waits[0] == 0
-    assert 0.5 <= waits[1] <= 1  # the second try, twice the first wait, up to half shorter
-    assert 1 <= waits[2] <= 2
+    assert waits[1:3] == [1.0, 2.0]
     assert 50 < waits[3] <= 60
 
 
@@ -98,19 +99,18 @@ def test_waits_grow_to_their_limit_and_end(server):
     url, faults = server
     faults.always = (500, "no")
     waits: list[float] = []
-    patience = Patience(retries=5, first_wait=1, longest_wait=5)
+    retry = RetryPolicy(retries=5, first_wait=1, longest_wait=5)
     with pytest.raises(EngineError, match="failed 6 times, the last time with 500 no"):
-        list(engine(url, workers=1, waits=waits, patience=patience).generate(prompts()[:1], SHORT))
-    assert len(waits) == 5
-    for wait, longest in zip(waits, [1, 2, 4, 5, 5], strict=True):
-        assert longest / 2 <= wait <= longest
+        list(engine(url, workers=1, waits=waits, retry=retry).generate(prompts()[:1], SHORT))
+    assert waits == [1, 2, 4, 5, 5]
 
 
 @pytest.mark.parametrize(("status", "headers"), [(404, {}), (401, {}), (429, {"Retry-After": "86400"})])
 def test_what_stays_is_not_tried_again(server, status, headers):
     url, faults = server
     faults.plan = dict.fromkeys(range(100), (status, headers))
-    with pytest.raises(EngineError, match=f"completions refuses: {status} busy"):
+    refusal = "is busy and asks to wait 86,400 seconds: 429" if headers else f"completions refuses: {status} busy"
+    with pytest.raises(EngineError, match=refusal):
         list(engine(url, workers=1).generate(prompts(), SHORT))
     assert len(faults.seen) <= 2
 
@@ -118,8 +118,10 @@ def test_what_stays_is_not_tried_again(server, status, headers):
 def test_a_server_that_is_not_there_is_an_error():
     with serving() as (url, _):
         pass
-    with pytest.raises(EngineError, match=r"failed 2 times, the last time with ConnectionError"):
-        list(engine(url, patience=Patience(retries=1)).generate(prompts()[:1], SHORT))
+    waits: list[float] = []
+    with pytest.raises(EngineError, match=r"^no server answers at 127\.0\.0\.1:\d+: Connection refused; check"):
+        list(engine(url, waits).generate(prompts()[:1], SHORT))
+    assert waits == [], "what never answered is not waited for"
 
 
 def test_the_key_is_sent_and_never_shown(server, monkeypatch, caplog):
@@ -129,7 +131,7 @@ def test_the_key_is_sent_and_never_shown(server, monkeypatch, caplog):
     one = engine(url, key_variable="MY_KEY")
     with caplog.at_level(logging.DEBUG), pytest.raises(EngineError) as raised:
         list(one.generate(prompts()[:1], SHORT))
-    assert faults.headers[0]["Authorization"] == "Bearer sk-very-secret"
+    assert faults.headers[0]["authorization"] == "Bearer sk-very-secret"
     assert "Incorrect API key provided: …" in str(raised.value)
     assert "very-secret" not in caplog.text + str(raised.value) + str(one.describe())
 
@@ -137,7 +139,7 @@ def test_the_key_is_sent_and_never_shown(server, monkeypatch, caplog):
 def test_the_rate_is_kept(server):
     url, _ = server
     waits: list[float] = []
-    list(engine(url, workers=1, waits=waits, patience=Patience(per_minute=6)).generate(prompts()[:3], SHORT))
+    list(engine(url, workers=1, waits=waits, per_minute=6).generate(prompts()[:3], SHORT))
     assert waits[0] <= 0
     assert 8 < waits[1] <= 10 < waits[2] <= 20  # nobody really waits here
 
@@ -145,6 +147,7 @@ def test_the_rate_is_kept(server):
 def test_no_log_probabilities_is_an_error_that_tells_what_to_do(server):
     url, faults = server
     faults.scores = False
+    assert not engine(url).gives_log_probabilities()
     for some in (["a", "b"], [str(number) for number in range(40)]):
         with pytest.raises(EngineError, match=r"gives no log-probabilities .* use --decode greedy"):
             list(engine(url).score(prompts()[:1], [some]))
@@ -155,13 +158,73 @@ def test_no_log_probabilities_is_an_error_that_tells_what_to_do(server):
 def test_answers_that_are_no_answers_are_errors(server):
     url, faults = server
     faults.always = (200, "<html>")
-    with pytest.raises(EngineError, match="answers with no JSON: '<html>'"):
+    with pytest.raises(EngineError, match="answers with no JSON: '<html>'; check the address"):
         list(engine(url).generate(prompts()[:1], SHORT))
     faults.always = (200, '{"error": "no model"}')
     with pytest.raises(EngineError, match=r"answers without choices: .*no model"):
         list(engine(url).generate(prompts()[:1], SHORT))
     with pytest.raises(UsageError, match="no address of a server"):
         EndpointEngine("localhost:8000", "tiny")
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 501])
+def test_a_server_that_only_chats_is_chatted_with(server, status):
+    url, faults = server
+    faults.missing = {"/v1/completions": (status, "no such endpoint")}
+    told: list[str] = []
+    one = engine(url, api=None, warn=told.append)
+    (found,) = one.generate(["Say something "], SHORT)
+    assert found.value == "omething"
+    assert one.describe().template == "chat"
+    assert not one.gives_log_probabilities()
+    assert told == [f"{url} has no completions; its chat is used, which frames prompts in its own way"]
+
+
+def test_a_model_that_is_not_there_is_no_reason_to_chat(server):
+    url, faults = server
+    faults.always = (404, "the model tiny does not exist")
+    with pytest.raises(EngineError, match="refuses: 404 the model tiny does not exist"):
+        list(engine(url, api=None).generate(prompts()[:1], SHORT))
+
+
+def test_a_server_that_does_not_repeat_prompts_still_scores(server, local):
+    url, faults = server
+    faults.most_top, faults.echoes = 700, False
+    some = [["0: no anger", "1: low amount", "joy"]] * 2
+    one = engine(url, top=700)
+    assert one.gives_log_probabilities()
+    for found, other in zip(
+        sorted(one.score(prompts()[:2], some)), sorted(local.score(prompts()[:2], some)), strict=True
+    ):
+        assert softmax(found.value) == pytest.approx(softmax(other.value), abs=0.01)
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/", "/v1/completions", "/v1/chat/completions"])
+def test_any_form_of_the_address(server, end):
+    url, faults = server
+    list(engine(url.removesuffix("/v1") + end).generate(prompts()[:1], SHORT))
+    assert faults.counts == {"/v1/completions": 1}
+
+
+def test_the_only_model_of_a_server_needs_no_name(server):
+    url, faults = server
+    assert EndpointEngine(url).model == "tiny"
+    faults.models = ["one", "two"]
+    with pytest.raises(UsageError, match="serves one, two; name one with --model"):
+        EndpointEngine(url)
+
+
+def test_where_texts_go():
+    assert destination("http://localhost:8000/v1") == "the texts are sent to http://localhost:8000/v1, on this machine"
+    assert destination("https://api.example.com/v1").endswith("https://api.example.com/v1: they leave this machine")
+
+
+def test_names_that_lead_nowhere_are_one_line():
+    waits: list[float] = []
+    with pytest.raises(EngineError, match=r"^no server answers at nowhere\.invalid: ") as raised:
+        list(engine("http://nowhere.invalid/v1", waits).generate(prompts()[:1], SHORT))
+    assert "urllib3" not in str(raised.value)
+    assert waits == []
 
 
 def test_whoever_stops_early_leaves_no_threads(server):

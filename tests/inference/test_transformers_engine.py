@@ -136,6 +136,14 @@ def test_an_answer_ends_at_a_line_break_but_not_at_the_first():
     assert codec.is_over([5, 2])
 
 
+def test_an_answer_comes_after_thinking_and_the_lines_of_it_do_not_end_it():
+    codec = engine("llama").codec
+    ids = codec.tokenizer("<think>\nA tweet.\n</think>\n\nAnger, joy\nand more").input_ids[1:]
+    overs = [codec.is_over(ids[:end]) for end in range(1, len(ids) + 1)]
+    assert codec.text(ids[: overs.index(True) + 1]) == "Anger, joy"
+    assert codec.text(ids[:5]).startswith("<think>")  # what was said, where nothing but thinking was
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_special_tokens_come_from_tokenizer_and_model(family: str):
     codec = engine(family).codec
@@ -183,6 +191,10 @@ def test_a_folder_is_loaded_and_described(tmp_path):
     assert (info["engine"], info["dtype"], info["device"], info["template"]) == (
         "transformers", "float32", "cpu", "chat",
     )  # fmt: skip
+    assert info["settings"]["attention"] == "sdpa"
+    assert "must not depend on how rows are batched" in str(info["settings"]["dtype_reason"])
+    asked = load(str(tmp_path / "tiny"), device="cpu", dtype="bfloat16").describe()
+    assert (asked.dtype, asked.settings["dtype_reason"]) == ("bfloat16", "asked for")
     assert str(info["revision"]).startswith("sha256:")
     assert info["versions"]["torch"] == torch.__version__
     (tmp_path / "tiny" / "generation_config.json").write_text("{}")

@@ -31,6 +31,7 @@ class SamplingParams:
 class LLM:
     def __init__(self, model: str, **options) -> None:
         assert options["max_logprobs"] == 20
+        assert options["dtype"] == "float32"  # what `auto` is on a CPU
         self.config = SimpleNamespace(hf_config=_net().config, dtype=torch.float32)
         self.llm_engine = SimpleNamespace(model_config=self.config)
 
@@ -86,6 +87,7 @@ def test_answers_and_scores_are_those_of_the_model(local):
         assert found.value == pytest.approx(expected.value, abs=1e-4)
     info = one.describe()
     assert (info.engine, info.dtype, info.template) == ("vllm", "float32", "chat")
+    assert "must not depend on how rows are batched" in str(info.settings["dtype_reason"])
     one.close()
 
 
@@ -127,8 +129,3 @@ def test_without_vllm_the_message_tells_how_to_get_it(monkeypatch: pytest.Monkey
 def test_engines_are_known_by_name():
     with pytest.raises(UsageError, match="unknown engine 'vlm'; did you mean vllm"):
         open_engine("vlm", "tiny")
-    with pytest.raises(UsageError, match="needs --endpoint URL"):
-        open_engine("endpoint", "tiny")
-    with pytest.raises(UsageError, match="no other engine takes one"):
-        open_engine("vllm", "tiny", url="http://localhost/v1")
-    assert open_engine("endpoint", "tiny", url="http://localhost/v1/").describe().device == "http://localhost/v1"

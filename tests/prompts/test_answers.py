@@ -295,10 +295,12 @@ def test_emotions_are_checked():
 @pytest.mark.parametrize("name", ["SST", "SST5", "V-oc", "E-c", "GoEmotions-28"])
 @pytest.mark.parametrize(
     "unit",
-    ["9", "1 ", "0.", "1.", "-", "very ", " ", "joy,", "joy ", "and ", "e1", "\u200b", "½", "½1 ", "(", "1'", "\n"],
-)
+    ["9", "1 ", "0.", "1.", "-", "very ", " ", "joy,", "joy ", "and ", "e1", "\u200b", "½", "½1 ", "(", "1'", "\n",
+     "<", "<think>", "1) ", "Answer: ", "not "],
+)  # fmt: skip
 def test_time_is_linear_in_the_length(name: str, unit: str):
     started = time.process_time()
     read_answer(get_task(name), unit * 100_000)
     read_answer(get_task(name), f"0{unit * 100_000}x")
+    read_answer(get_task(name), unit * 100_000, parse="lenient")
     assert time.process_time() - started < 10

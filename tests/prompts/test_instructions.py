@@ -92,8 +92,8 @@ def test_filled_instructions():
     classes = "-1: negative. 0: neutral. 1: positive."
     assert instruction(get_task("TDT"), 0).endswith(classes)
     assert "1: low amount of E can be inferred. 2:" in instruction(get_task("EI-oc"), 0, "fear")
-    assert "disgust" not in instruction(get_task("BRIGHTER-E-c"), 0, language="en")
-    assert "disgust" in instruction(get_task("BRIGHTER-E-c"), 0, language="de")
+    assert "anger, joy?" in instruction(get_task("BRIGHTER-E-c"), 0, labels=("anger", "joy"))
+    assert "disgust" in instruction(get_task("BRIGHTER-E-c"), 0)
 
 
 def test_files_say_that_they_only_grow():
@@ -105,6 +105,47 @@ def test_files_say_that_they_only_grow():
 def test_no_wordings_in_a_language_is_said():
     with pytest.raises(UsageError, match=r"no instruction wordings for task 'SST' in language 'xx'; add .*SST\.yaml"):
         wordings("SST", "xx")
+
+
+BROKEN = {
+    "a tab": ('wordings:\n\t- "so"\n', ":2: no YAML (found character"),
+    "an open quote": ('wordings:\n  - "so\n', ":3: no YAML (found unexpected end of stream)"),
+    "a colon": ("wordings:\n  - What: is: it\n", ":2: no YAML (mapping values are not allowed here)"),
+    "empty": ("", " has no list of wordings"),
+    "a list": ('- "so"\n', " has no list of wordings; write `wordings:`"),
+    "another key": ('wording:\n  - "so"\n', " has no list of wordings"),
+    "one text": ("wordings: so\n", " has no list of wordings"),
+    "a number": ("wordings:\n  - 7\n", ": wording 0 is 7 (int); put a text in quotes"),
+    "a mapping": ("wordings:\n  - so: it is\n", ": wording 0 is {'so': 'it is'} (dict); put a text in quotes"),
+    "an empty one": ('wordings:\n  - "{low}{high}"\n  - " "\n', ": wording 1 is ' ' (str); put a text in quotes"),
+    "another placeholder": (
+        'wordings:\n  - "{low} {high}"\n  - "{lowest}"\n',
+        ": wording 1: unknown placeholder '{lowest}'; did you mean {low}?",
+    ),
+    "one of other tasks": ('wordings:\n  - "{labels}"\n', ": wording 0: unknown placeholder '{labels}'; known: {high}"),
+    "an emotion": ('wordings:\n  - "{emotion}"\n', ": wording 0: unknown placeholder '{emotion}'"),
+    "no name": ('wordings:\n  - "0 {}"\n', ": wording 0: unknown placeholder '{}'; did you mean {low} or"),
+    "an attribute": ('wordings:\n  - "{low.x}"\n', ": wording 0: unknown placeholder '{low.x}'"),
+    "an open brace": (
+        'wordings:\n  - "{low"\n',
+        ": wording 0: expected '}' before end of string in '{low'; write brac",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), BROKEN.values(), ids=BROKEN)
+def test_a_file_of_wordings_that_is_broken(
+    text: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "instructions" / "en" / "SST.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    monkeypatch.setattr("emollms.prompts.instructions.files", lambda package: tmp_path)
+    with pytest.raises(UsageError) as caught:
+        wordings.__wrapped__("SST")
+    assert str(caught.value).startswith(str(path))
+    assert told in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def word_runs(text: str, length: int) -> Iterator[tuple[str, ...]]:

@@ -74,7 +74,6 @@ def made_up_run(**changes: Any) -> RunManifest:
         "tokens": 1_250_000,
         "answer_tokens": 98_000,
         "energy_joules": 180_000.0,
-        "energy_source": "rapl",
         "peak_memory": 3 * 2**30,
         "selection": "metric",
         "best_step": 1400,

@@ -21,6 +21,7 @@ from emollms.publishing.card_reading import metadata_in
 from emollms.publishing.idonly import write_ids
 from emollms.publishing.merge_card import merge_card
 from emollms.publishing.model_card import render_model_card
+from emollms.publishing.model_scores import score_tables
 from emollms.publishing.space_card import render_space_card
 from emollms.repository.build import build
 from emollms.repository.card_rows import rejected_examples
@@ -206,7 +207,7 @@ class TestModelCard:
         title = "Emo: “a | demo” # 1 {{ x }}"
         card = render_space_card("me/emo", "v1.0.0", title, "mit")
         assert check_card(card, "README.md", "space")["title"] == title
-        assert f"# {title}\n" in card
+        assert "# Emo: “a \\| demo” # 1 {{ x }}\n" in card
 
 
 def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,3 +240,12 @@ def test_examples_are_those_that_may_be_shown(tmp_path: Path) -> None:
 def test_a_card_must_have_everything() -> None:
     with pytest.raises(EmollmsError, match=r"README\.md: the metadata lacks language, library_name"):
         check_card("---\nlicense: mit\ntags: [a]\npipeline_tag: text-generation\n---\n# A\n", "README.md", "model")
+
+
+def test_a_card_says_how_answers_were_read_where_that_is_unusual() -> None:
+    scores = made_up_scores(parse="lenient")
+    scores["tasks"]["V-A"] = scores["tasks"]["V-oc"] | {"scale": {"name": "native", "low": -4.0, "high": 4.0}}
+    (table,) = score_tables([scores])
+    assert "Answers are read by the lenient rule. Answers to V-A are read on the native range of the task." in table.how
+    (table,) = score_tables([made_up_scores(parse="strict")])
+    assert "read by" not in table.how

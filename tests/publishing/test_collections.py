@@ -95,6 +95,18 @@ def test_a_failure_half_way_and_a_second_run(hub: TestHub, repos: dict[str, str]
     assert [item["id"] for item in here(hub)[0]["items"]] == [repos["dataset"], repos["model"]]
 
 
+def test_conflicts_pass_and_pages_of_a_portal_are_told(hub: TestHub, repos: dict[str, str]) -> None:
+    arguments = ("collection", "me", title(hub), repos["dataset"], repos["model"], "--public", "--yes")
+    hub.fault("GET /api/collections", status=200, headers={"Content-Type": "text/html"}, body="<html>")
+    said = hub.emollms(*arguments, code=1).err
+    assert said.startswith("error: the answer is not the Hub's: a sign-in page or a proxy of this network may")
+    assert here(hub) == []
+    hub.fault("POST /api/collections$", status=409)
+    hub.fault("PATCH /api/collections/", status=412)
+    hub.emollms(*arguments)
+    assert (len(here(hub)), here(hub)[0]["private"]) == (1, False)
+
+
 def test_wrong_calls(hub: TestHub, repos: dict[str, str]) -> None:
     def error(*arguments: str, code: int = 2, **how: str) -> str:
         return hub.emollms("collection", *arguments, "--yes", code=code, **how).err

@@ -1,21 +1,28 @@
 """What a push survives; after each fault there is either the old state or the new one, and the command says which."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from hub.client import TestHub
 from test_publish import published, push, tree
 
-BUSY = [(429, {"Retry-After": "3"}, 3.0), (503, {"Retry-After": "5"}, 5.0), (500, {}, 1.0), (504, {}, 1.0)]
+BUSY = [
+    (429, {"Retry-After": "3"}, 3.0),
+    (503, {"Retry-After": "5"}, 5.0),
+    (500, {}, 1.0),
+    (504, {}, 1.0),
+]
 CALLS = {
     "look": "GET /api/datasets/{repo}$",
     "create": "POST /api/repos/create",
+    "card": "POST /api/validate-yaml",
     "refs": "GET /api/datasets/{repo}/refs",
     "preupload": "POST /api/datasets/{repo}/preupload",
     "commit": "POST /api/datasets/{repo}/commit",
     "verify": "GET /api/datasets/{repo}/tree",
     "tag": "POST /api/datasets/{repo}/tag",
-    "load back": "GET /api/datasets/{repo}/revision/v1.0.0",
+    "load back": "GET /_lfs/",
     "download": "HEAD /datasets/{repo}/resolve",
     "public": "PUT /api/datasets/{repo}/settings",
 }
@@ -52,7 +59,29 @@ def test_a_busy_hub_is_waited_for(call: str, hub: TestHub, small: Path) -> None:
     new_state(hub, small, private=False)
     waits = eval(done.out.splitlines()[-1])
     asked = sum(seconds for *_, seconds in BUSY)
-    assert waits if call == "download" else sum(waits) >= asked  # files are downloaded, and fail, several at a time
+    # files are downloaded, and fail, several at a time
+    assert waits if call in ("download", "load back") else sum(waits) >= asked
+
+
+@pytest.mark.parametrize("call", ["look", "create", "card", "preupload", "commit", "tag", "public", "upload"])
+def test_a_conflict_is_waited_for(call: str, hub: TestHub, small: Path) -> None:
+    """What may be another job of the Hub's: 409, and 412 though nobody has committed."""
+    match = CALLS[call].format(repo=hub.repo) if call in CALLS else UPLOADS["xet" if hub.xet else "lfs"][0]
+    hub.fault(match, status=409)
+    hub.fault(match, status=412)
+    hub.fault(match, status=409, headers={"Retry-After": "7"})
+    done = hub.run(WAITING, "publish", "dataset", small, "--repo", hub.repo, "--yes", "--public")
+    new_state(hub, small, private=False)
+    assert (call == "upload" and hub.xet) or sum(eval(done.out.splitlines()[-1])) >= 1 + 2 + 7
+
+
+def test_a_hub_that_is_busy_with_another_repo_is_asked_again_after_a_while(hub: TestHub, small: Path) -> None:
+    """The client itself would ask again at once, as often as it takes."""
+    body = '{"error": "Cannot create repo: another conflicting operation is in progress"}'
+    hub.fault("POST /api/repos/create", status=409, body=body, times=3)
+    done = hub.run(WAITING, "publish", "dataset", small, "--repo", hub.repo, "--yes")
+    new_state(hub, small)
+    assert eval(done.out.splitlines()[-1]) == [1, 2, 4]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -86,6 +115,59 @@ def test_a_hub_that_asks_for_an_hour_is_not_waited_for(hub: TestHub, small: Path
     error = push(hub, small, code=1)
     assert "the Hub is busy and asks to wait 3,600 seconds; run it again after that (nothing was changed)" in error
     assert hub.state() is None
+
+
+@pytest.mark.parametrize("call", ["preupload", "commit", "verify", "download"])
+def test_no_call_waits_for_an_hour(call: str, hub: TestHub, small: Path) -> None:
+    """Neither do those that the client repeats by itself, and without a limit."""
+    hub.fault(CALLS[call].format(repo=hub.repo), status=429, headers={"Retry-After": "3600"}, times=-1)
+    done = hub.run(WAITING, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1)
+    assert max([0, *eval(done.out.splitlines()[-1])]) < 60
+    assert "asks to wait 3,600 seconds; run it again after that (" in done.err.splitlines()[-1]
+
+
+PAGE = {"status": 200, "headers": {"Content-Type": "text/html"}, "body": "<html><body>Sign in to this network</body>"}
+AFTER = {
+    "look": "(nothing was changed)",
+    "create": "(nothing was changed)",
+    "refs": "(the repo is private and holds nothing of this version (commit ",
+    "card": "(the repo is private and holds nothing of this version (commit ",
+    "preupload": "(the repo is private and holds nothing of this version (commit ",
+    "commit": "(the repo is private and holds nothing of this version (commit ",
+    "verify": "(the repo is private and holds nothing of this version (commit ",
+    "tag": " holds this version, and is not tagged: run the command again)",
+    "load back": " holds this version, and is not tagged: run the command again)",
+    "download": " holds this version, and is not tagged: run the command again)",
+    "public": "(v1.0.0 is published, at commit {head}; it is private: run the command again)",
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [*((call, "page") for call in AFTER), *((call, "nothing") for call in ("create", "commit")), ("commit", "JSON")],
+)
+def test_a_captive_portal_is_one_line_with_the_state_of_the_repo(
+    call: str, kind: str, hub: TestHub, small: Path
+) -> None:
+    """A web page with status 200 in place of the Hub's answer, as networks have that want one to sign in."""
+    page = PAGE if kind == "page" else {"status": 200, "body": "" if kind == "nothing" else '{"hello": []}'}
+    hub.fault(CALLS[call].format(repo=hub.repo), **page)
+    done = hub.emollms("publish", "dataset", small, "--repo", hub.repo, "--yes", "--public", code=1)
+    error = done.err.splitlines()[-1]
+    assert error.startswith("error: ")
+    state = hub.state()
+    assert call == "look" or AFTER[call].format(head=state and state["head"]) in error
+    assert "Traceback" not in done.err
+    push(hub, small, "--public")
+    new_state(hub, small, private=False)
+
+
+def test_a_portal_that_stays_is_told_as_well(hub: TestHub, small: Path) -> None:
+    hub.fault(f"POST /api/datasets/{hub.repo}/commit", **PAGE, times=-1)
+    hub.fault(f"GET /api/datasets/{hub.repo}$", skip=2, **PAGE, times=-1)
+    error = push(hub, small, code=1).splitlines()[-1]
+    assert "the answer is not the Hub's: a sign-in page or a proxy of this network may have answered" in error
+    assert f"({hub.repo} cannot be looked at now; `emollms status` tells later what is in it)" in error
 
 
 @pytest.mark.parametrize("call", ["create", "commit", "tag", "public"])
@@ -138,7 +220,10 @@ main()
     error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
     state = hub.state()
     assert "error: somebody else tagged other content as v1.0.0" in error
-    assert f"(commit {state['head']} holds this version, and is not tagged: run the command again)" in error
+    first = state["history"][-1]["oid"]
+    assert (
+        f"(commit {state['head']} holds this version, and v1.0.0 is a tag of other content, at commit {first})" in error
+    )
     assert "with other content" in push(hub, small, code=1)
 
 
@@ -163,7 +248,7 @@ main()
     assert published(hub) == tree(small)
 
 
-def test_what_does_not_load_is_told(hub: TestHub, small: Path) -> None:
+def test_what_does_not_load_here_is_not_sent(hub: TestHub, small: Path) -> None:
     script = """
 from emollms.cli import main
 import datasets
@@ -172,7 +257,124 @@ main()
 """
     error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
     assert "error: config default has rows {'test': 1}, not {'test': " in error
-    assert f"(v1.0.0 is published, at commit {hub.state()['head']})" in error
+    assert error.endswith("(nothing was changed)")
+    assert hub.state() is None
+
+
+SECOND_TIME = """
+import datasets
+from emollms.cli import main
+load, times = datasets.load_dataset, []
+def loaded(folder, *args, **options):
+    if "snapshots" in folder:
+        {what}
+    return load(folder, *args, **options)
+datasets.load_dataset = loaded
+main()
+"""
+
+
+def test_what_does_not_load_back_is_not_tagged(hub: TestHub, small: Path) -> None:
+    """The commit is there, and a second run tags it when it loads."""
+    script = SECOND_TIME.format(what="raise ValueError('torn')")
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    state = hub.state()
+    assert error == (
+        f"error: config default does not load: torn (commit {state['head']} holds this version, and is not tagged: run "
+        f"the command again)"
+    )
+    assert (published(hub), state["tags"]) == (tree(small), {})
+    push(hub, small)
+    new_state(hub, small)
+
+
+def test_a_full_disk_while_loading_back_says_which(hub: TestHub, small: Path) -> None:
+    script = SECOND_TIME.format(what="raise OSError(28, 'No space left on device')")
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    assert error.startswith("error: the disk of /")
+    assert " is full while loading it back; make room there, or point TMPDIR to another disk, and run the com" in error
+    assert f"(commit {hub.state()['head']} holds this version, and is not tagged: run the command again)" in error
+    script = """
+import emollms.publishing.remote
+from emollms.cli import main
+def full(*args, **options):
+    raise OSError(28, "No space left on device")
+emollms.publishing.remote.snapshot_download = full
+main()
+"""
+    error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
+    assert " is full while loading it back; " in error
+
+
+CHANGES = {
+    "a table, while it is sent": ("data/V-reg/test-00000.parquet", 0),
+    "a table, before the commit": ("data/V-reg/test-00000.parquet", 1),
+    "a small file, before the commit": ("statistics.json", 1),
+    "the card": ("README.md", 0),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_file_that_changes_is_an_error_before_the_commit(what: str, hub: TestHub, small: Path) -> None:
+    """Somebody writes to it when the Hub is asked how files are to be sent, or when their content is sent."""
+    path, which = CHANGES[what]
+    copy = shutil.copytree(small, hub.folder / "copy")
+    calls = (f"POST /api/datasets/{hub.repo}/preupload", "POST /v1/xorbs/" if hub.xet else "POST .*/objects/verify")
+    hub.fault(calls[which], edit={str(copy / path): "something else"})
+    error = push(hub, copy, code=1).splitlines()[-1]
+    assert error.startswith(f"error: {copy / path} changed while it was published; see that nothing writes to it, and ")
+    assert "(the repo is private and holds nothing of this version (commit " in error
+    assert (published(hub), hub.state()["tags"]) == ({}, {})
+
+
+WRITTEN = """
+import os, sys
+from pathlib import Path
+from emollms.cli import main
+from emollms.publishing.remote import Remote
+path, how = Path(sys.argv.pop(1)), sys.argv.pop(1)
+before, content = path.stat(), path.read_bytes()
+def changed():
+    if how == "gone":
+        path.unlink()
+    elif how == "replaced":
+        (path.parent / "new").write_bytes(content + b" ")
+        (path.parent / "new").rename(path)
+    elif how == "cut off":
+        os.truncate(path, 100)
+    else:
+        path.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+{where}
+main()
+"""
+WHERE = {
+    "before the upload": """
+create = Remote.create
+def created(self):
+    create(self)
+    changed()
+Remote.create = created""",
+    "after the upload": """
+from huggingface_hub import HfApi
+send = HfApi.preupload_lfs_files
+def sent(*args, **options):
+    send(*args, **options)
+    HfApi.preupload_lfs_files = send
+    changed()
+HfApi.preupload_lfs_files = sent""",
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("how", ["gone", "replaced", "cut off", "same size and time"])
+@pytest.mark.parametrize("path", ["data/V-reg/test-00000.parquet", "statistics.json"])
+def test_no_change_is_missed(path: str, how: str, where: str, hub: TestHub, small: Path) -> None:
+    copy = shutil.copytree(small, hub.folder / "copy")
+    script = WRITTEN.replace("{where}", WHERE[where])
+    error = hub.run(script, copy / path, how, "publish", "dataset", copy, "--repo", hub.repo, "--yes", code=1).err
+    assert f"error: {copy / path} changed while it was published; " in error.splitlines()[-1]
+    assert (published(hub), hub.state()["tags"]) == ({}, {})
 
 
 KILLED = """

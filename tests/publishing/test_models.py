@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from hub.client import TestHub
+from safetensors.torch import load_file, save_file
 from test_publish import changes, tree
 from tiny_release import LOGITS, adapter_run, change, merged
 
-from emollms.publishing.models import local_model
+from emollms.publishing.models import ModelOptions, local_model, model_releases
 from emollms.training.tiny import make_tiny
 
 
@@ -55,7 +57,7 @@ def test_the_whole_way(hub: TestHub, model: Path) -> None:
     assert f"{hub.repo} is not there: it will be created, private" in plan.err
     assert plan.err.endswith("nothing was changed; add --yes to do it\n")
     said = push(hub, model)
-    assert "loaded v1.0.0 back from an empty cache" in said
+    assert " back from an empty cache\ntagged v1.0.0\n" in said
     assert f"try it: emollms evaluate --model {hub.repo}@v1.0.0" in said
     now = state(hub)
     assert now["private"] is True
@@ -171,7 +173,7 @@ def test_an_adapter_finds_its_base(hub: TestHub, tmp_path: Path, aeb: Path) -> N
     hub.run(upload + "api.upload_folder(repo_id=sys.argv[1], folder_path=sys.argv[2])", repo, base)
     run = adapter_run(tmp_path / "run", base, repo)
     said = push(hub, run)
-    assert "loaded v1.0.0 back from an empty cache" in said
+    assert " back from an empty cache\ntagged v1.0.0\n" in said
     here = hub.run(LOGITS, run / "model", models=True).json()
     tagged = LOGITS.replace("model = ", "adapter, revision = {'revision': revision}, None\nmodel = ", 1)
     tagged = tagged.replace("revision=revision).eval()", "adapter_kwargs=adapter).eval()")
@@ -280,21 +282,82 @@ class TestFaults:
         push(hub, other)
         assert files_of(hub) == {**released(other), "notes.md": now["files"]["notes.md"]["sha256"]}
 
-    def test_what_does_not_load_is_told(self, hub: TestHub, model: Path) -> None:
-        script = """
+
+def test_a_model_of_no_numbers_never_leaves(hub: TestHub, model: Path, tmp_path: Path) -> None:
+    """It is tried before anything is sent: a version cannot be taken back."""
+    spoilt = shutil.copytree(model, tmp_path / "spoilt")
+    shard = sorted(spoilt.glob("model-*.safetensors"))[0]
+    save_file({name: torch.full_like(one, float("nan")) for name, one in load_file(shard).items()}, shard)
+    said = push(hub, spoilt, code=1)
+    assert "error: " in said
+    assert said.endswith("(nothing was changed)\n")
+    assert state(hub) is None
+    assert changes(hub) == []
+    push(hub, model)
+    before = state(hub)
+    assert push(hub, spoilt, code=1).endswith("(nothing was changed)\n")
+    assert state(hub) == before
+
+
+def test_a_model_that_does_not_load_back_is_not_tagged(hub: TestHub, model: Path) -> None:
+    script = """
 from emollms.cli import main
 from transformers import AutoModelForCausalLM
 load = AutoModelForCausalLM.from_pretrained
-def broken(*args, **options):
-    model, report = load(*args, **options)
-    model.lm_head.weight.data[:] = float("nan")
+def broken(folder, *args, **options):
+    model, report = load(folder, *args, **options)
+    if "snapshots" in str(folder):
+        model.lm_head.weight.data[:] = float("nan")
     return model, report
 AutoModelForCausalLM.from_pretrained = broken
 main()
 """
-        arguments = ("publish", "model", model, "--repo", hub.repo, "--yes", "--licence", "mit")
-        error = hub.run(script, *arguments, code=1, models=True).err.splitlines()[-1]
-        assert "error: the model gives no numbers (NaN or infinite logits); tune it again (v1.0.0 is publ" in error
+    arguments = ("publish", "model", model, "--repo", hub.repo, "--yes", "--licence", "mit")
+    error = hub.run(script, *arguments, code=1, models=True).err.splitlines()[-1]
+    now = state(hub)
+    assert error.startswith("error: the model gives no numbers (NaN or infinite logits)")
+    assert error.endswith(f"(commit {now['head']} holds this version, and is not tagged: run the command again)")
+    assert now["tags"] == {}
+    push(hub, model, licence="mit")
+    assert state(hub)["tags"] == {"v1.0.0": now["head"]}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"values": {"hub_token": "abc"}},
+        {"values": {"hub_token": "hf" + "_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"}},
+        {"overrides": ["hub_token=abc"]},
+    ],
+)
+def test_a_record_with_a_token_never_leaves(
+    changed: dict[str, object], hub: TestHub, model: Path, tmp_path: Path
+) -> None:
+    spoilt = shutil.copytree(model, tmp_path / "spoilt")
+    record = json.loads((spoilt / "run.json").read_text())
+    for name, value in changed.items():
+        record["recipe"][name] = record["recipe"][name] | value if isinstance(value, dict) else value
+    change(spoilt / "run.json", **record)
+    said = push(hub, spoilt, code=1)
+    assert "there are secrets, such as tokens or keys, in run.json (1); take them out" in said
+    assert changes(hub) == []
+
+
+def test_numbers_of_a_record_are_no_telephone_numbers(model: Path, tmp_path: Path) -> None:
+    counted = shutil.copytree(model, tmp_path / "counted")
+    change(counted / "run.json", tokens=2025550142, answer_tokens=2025550143)
+    notes = model_releases(counted, "me/model", ModelOptions(licence="mit"))("1.0.0").notes
+    assert not [note for note in notes if "phone" in note]
+
+
+def test_an_older_version_does_not_come_back_unless_told(hub: TestHub, model: Path, other: Path) -> None:
+    push(hub, other, "--version", "2.0.0")
+    before = state(hub)
+    said = push(hub, model, "--version", "1.0.0", code=1)
+    assert f"error: {hub.repo} holds version 2.0.0, and 1.0.0 is older" in said
+    assert state(hub) == before
+    push(hub, model, "--version", "1.0.0", "--allow-older")
+    assert set(state(hub)["tags"]) == {"v1.0.0", "v2.0.0"}
 
 
 def published_nothing(hub: TestHub) -> bool:

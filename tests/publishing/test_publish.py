@@ -289,8 +289,17 @@ def test_status(hub: TestHub, versions: dict[str, Path]) -> None:
     hub.emollms("status", hub.repo, "--data", first)
     said = hub.emollms("status", hub.repo, "--data", second, code=1)
     assert "only here\tdata/SST/test-00000.parquet\n" in said.out
-    assert "only there\tnotes.md\n" in said.out
+    assert "leave\tnotes.md\n" in said.out
     assert "v1.1.0 is not published" in said.err
+
+
+def test_status_of_a_portal_is_one_line(hub: TestHub, small: Path) -> None:
+    hub.fault(f"GET /api/datasets/{hub.repo}$", status=200, headers={"Content-Type": "text/html"}, body="<html>")
+    said = hub.emollms("status", hub.repo, "--data", small, code=1).err
+    assert said.startswith(
+        "error: the answer is not the Hub's: a sign-in page or a proxy of this network may have answered"
+    )
+    assert said.count("\n") == 1
 
 
 def test_plans_come_as_data(hub: TestHub, small: Path) -> None:
@@ -312,6 +321,84 @@ print(json.dumps([plan.state, plan.add, done.commit, done.steps, again.published
     assert state is None
     assert set(add) == set(tree(small))
     assert commit == hub.state()["head"]
-    assert [step.split()[0] for step in steps] == ["created", "committed", "verified", "tagged", "loaded"]
+    assert [step.split()[0] for step in steps] == ["loaded", "created", "committed", "verified", "loaded", "tagged"]
     assert (published_before, commits) == (True, False)
     assert json.loads((small / "manifest.json").read_text())["version"] == "1.0.0"
+
+
+def api(hub: TestHub, call: str) -> None:
+    """Somebody calls the Hub by hand."""
+    hub.run(f"import sys; from huggingface_hub import HfApi; HfApi().{call}", hub.repo)
+
+
+def test_an_older_version_does_not_come_back_unless_told(hub: TestHub, versions: dict[str, Path]) -> None:
+    push(hub, versions["1.1.0"])
+    before = hub.state()
+    for yes in ((), ("--yes",)):
+        said = hub.emollms("publish", "dataset", versions["1.0.0"], "--repo", hub.repo, *yes, "--delete", code=1).err
+        assert said.startswith(
+            f"error: {hub.repo} holds version 1.1.0, and 1.0.0 is older: `main` would go back to it; "
+        )
+        assert said.count("\n") == 1
+    assert hub.state() == before
+    push(hub, versions["1.0.0"], "--delete", "--allow-older")
+    assert published(hub) == tree(versions["1.0.0"])
+    assert set(hub.state()["tags"]) == {"v1.0.0", "v1.1.0"}
+
+
+def test_a_newer_version_that_was_never_tagged_counts_as_well(hub: TestHub, versions: dict[str, Path]) -> None:
+    push(hub, versions["1.1.0"])
+    api(hub, "delete_tag(sys.argv[1], tag='v1.1.0', repo_type='dataset')")
+    said = push(hub, versions["1.0.0"], "--delete", code=1)
+    assert f"error: {hub.repo} holds version 1.1.0, and 1.0.0 is older" in said
+    push(hub, versions["1.1.0"])
+    assert hub.state()["tags"] == {"v1.1.0": hub.state()["head"]}
+
+
+def test_a_branch_of_the_name_of_the_tag_is_refused_in_the_plan(hub: TestHub, small: Path) -> None:
+    api(hub, "create_repo(sys.argv[1], repo_type='dataset', private=True)")
+    api(hub, "create_branch(sys.argv[1], branch='v1.0.0', repo_type='dataset')")
+    before = hub.state()
+    said = hub.emollms("publish", "dataset", small, "--repo", hub.repo, code=1).err
+    assert said == (
+        f"error: {hub.repo} has a branch named v1.0.0, which would be loaded in place of the tag; delete or rename the "
+        f"branch on the Hub, or choose another version\n"
+    )
+    assert "has a branch named v1.0.0" in push(hub, small, code=1)
+    assert hub.state() == before
+
+
+def test_status_and_publish_judge_foreign_files_by_one_rule(hub: TestHub, small: Path) -> None:
+    """What publish leaves, status leaves; what publish refuses, status calls a difference."""
+    push(hub, small)
+    hub.push({"notes/mine.md": "x"})
+    api(hub, "delete_tag(sys.argv[1], tag='v1.0.0', repo_type='dataset')")
+    push(hub, small)
+    done = hub.emollms("status", hub.repo, "--data", small)
+    assert done.out == "what\tfile\nleave\tnotes/mine.md\n"
+    assert "is the same as version 1.0.0 here" in done.err
+    hub.push({"data/V-reg/test-00001.parquet": "x"})
+    api(hub, "delete_tag(sys.argv[1], tag='v1.0.0', repo_type='dataset')")
+    assert "would be loaded together with these (data/V-reg/test-00001.parquet)" in push(hub, small, code=1)
+    done = hub.emollms("status", hub.repo, "--data", small, code=1)
+    assert "only there\tdata/V-reg/test-00001.parquet\n" in done.out
+    api(hub, "create_tag(sys.argv[1], tag='v1.0.0', repo_type='dataset')")
+    assert "has v1.0.0 with other content (data/V-reg/test-00001.parquet)" in push(hub, small, code=1)
+    assert hub.emollms("status", hub.repo, "--data", small, code=1).out == done.out
+
+
+def test_what_is_sent_was_loaded_here_and_the_tag_comes_last(hub: TestHub, small: Path) -> None:
+    said = push(hub, small)
+    steps = [
+        "loaded it here",
+        "created ",
+        "committed 7 files",
+        "verified the hashes",
+        "back from an empty cache",
+        "tagged",
+    ]
+    assert sorted(steps, key=said.index) == steps
+    paths = [r["path"] for r in hub.log()]
+    tag = next(n for n, path in enumerate(paths) if "/tag/" in path)
+    assert all("/resolve/" not in path and "/_lfs/" not in path for path in paths[tag:])
+    assert sum("/resolve/" in path for path in paths[:tag]) >= len(tree(small))

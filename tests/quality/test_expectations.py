@@ -19,6 +19,7 @@ def texts(*rows: dict[str, object]) -> pd.DataFrame:
         "label": None,
         "labels": (),
         "language": "en",
+        "corpus": "brighter",
     }
     return pd.DataFrame(
         [{"id": f"r{number}", "text": "a text", "split": "train", **base, **row} for number, row in enumerate(rows)]
@@ -33,8 +34,9 @@ V_OC = {
     "label": 5,
 }
 EI = {"task": "EI-reg", "emotion": "joy"}
+DISGUST = {**E_C, "task": "BRIGHTER-E-c", "labels": ("disgust",)}  # which BRIGHTER did not annotate in English
 ANSWER = ["task", "emotion", "completion", "score", "label", "labels"]
-GOLD = ["task", "emotion", "language", "score", "label", "labels"]
+GOLD = ["task", "emotion", "corpus", "split", "language", "score", "label", "labels"]
 PAIR = {"column_A": "text", "column_B": "split"}
 SCRIPT = {"column_A": "text", "column_B": "language"}
 
@@ -91,8 +93,9 @@ MAPS = {
         "expect_completions_to_parse_back",
         {"column_list": ANSWER},
         texts({}, E_C, V_OC, {**E_C, "completion": "neutral or no emotion", "labels": ()}, EI),
-        texts({"completion": "0.501"}, {**E_C, "labels": ("anger",)}, {**V_OC, "label": 4}, {"completion": "high"}, {}),
-        [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high")],
+        texts({"completion": "0.501"}, {**E_C, "labels": ("anger",)}, {**V_OC, "label": 4}, {"completion": "high"}, {},
+              {"completion": "0.500</s>"}),
+        [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high"), ("r5", "0.500</s>")],
     ),
     "golds": (
         "expect_golds_to_be_of_their_task",
@@ -100,6 +103,13 @@ MAPS = {
         texts({}, E_C, V_OC, EI),
         texts({"score": 1.2}, {**E_C, "labels": ("rage",)}, {**V_OC, "label": 7}, EI | {"emotion": "x"}, {"task": "X"}),
         [("r0", "1.2"), ("r1", "rage"), ("r2", "label 7"), ("r3", "score 0.5"), ("r4", "score 0.5")],
+    ),
+    "golds that were not annotated": (
+        "expect_golds_to_be_of_their_task",
+        {"column_list": GOLD},
+        texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "nobody knows it"}),
+        texts(DISGUST, {**DISGUST, "labels": ("joy",)}),
+        [("r0", "disgust")],
     ),
 }  # fmt: skip
 

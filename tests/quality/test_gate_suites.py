@@ -59,6 +59,9 @@ def test_the_columns_are_those_of_the_schema() -> None:
         ("about: x\nexpectations: [{name: a, holds: b, type: expect_x, tabel: rows}]", "expectations.0.tabel: Extra"),
         ("about: x\nexpectations: [{name: A b, holds: b, type: expect_x}]", "expectations.0.name: String should match"),
         ("about: x\nexpectations: [{name: a, holds: b, type: to_be}]", "expectations.0.type: String should match"),
+        ("about: x\nexpectations: [{name: a\n", r"odd\.yaml:3: no YAML in UTF-8 \(expected ',' or '}'"),
+        ("about: x\n\tb: y", r"odd\.yaml:2: no YAML in UTF-8 \(found character"),
+        ("", "Input should be a valid dictionary"),
     ],
 )
 def test_unknown_keys_are_refused(text: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,6 +83,7 @@ def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> Non
         "labels": [],
         "task": "V-reg",
         "emotion": None,
+        "target": None,
         "perspective": None,
         "language": "en",
         "corpus": "tiny",
@@ -100,7 +101,7 @@ def test_prompts_are_those_of_the_template(tmp_path: Path) -> None:
         for path in (tmp_path / name).glob("data/*/*.parquet"):
             for row in pq.read_table(path).to_pylist():
                 task = get_task(row["task"])
-                expected = prompt(task, row["text"], row["wording"], row["emotion"], row["language"])
+                expected = prompt(task, row["text"], row["wording"], row["emotion"])
                 assert row["prompt"] == expected
 
 
@@ -217,7 +218,7 @@ def test_a_changed_file_is_refused(install: Install, tmp_path: Path) -> None:
     root = install(ROWS)
     with (root / "tiny" / "train.tsv").open("a") as file:
         file.write("e\tOne more\t0.3\n")
-    with pytest.raises(SourceError, match=r"tiny/train.tsv: SHA-256 is not [0-9a-f]{64}: .*emollms corpora fetch"):
+    with pytest.raises(SourceError, match=r"tiny/train.tsv: SHA-256 is not [0-9a-f]{64}: .*emollms corpora pin tiny"):
         build(settings("aaid", "tiny"), tmp_path / "out", root=root)
     manifest = build(settings("aaid", "tiny", quarantine=True), tmp_path / "out", root=root).manifest
     assert manifest.sources[0].defects == {

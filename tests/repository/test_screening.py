@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.errors import UsageError
+from emollms.errors import SourceError, UsageError
 from emollms.quality.duplicates.pairs import Search
 from emollms.quality.duplicates.screen import screen
 from emollms.quality.duplicates.screening import TEXT_SCHEMA
@@ -123,6 +123,16 @@ def test_a_row_that_is_dropped_takes_no_other_with_it() -> None:
     assert bool(found.reason[0]) == close_to_benchmark
 
 
+def test_rows_without_a_text_are_no_duplicates_of_each_other_nor_of_the_benchmark() -> None:
+    texts = table(
+        {"id": "1", "text": None}, {"id": "2", "text": " \n"}, {"id": "3", "text": "", "split": "test"},
+        {"id": "4", "text": SEA}, {"id": "5", "text": ":-)"},
+    )  # fmt: skip
+    found = screen(texts, table({"id": "b", "text": ""}, {"id": "c", "text": "..."}), policy="drop")
+    assert found.reason == ["no text", "no text", "no text", "", ""]
+    assert (found.duplicate_of, found.pairs.num_rows) == ([None] * 5, 0)
+
+
 def test_drop_leaves_one_of_each_cluster_in_training_alone() -> None:
     texts = table(
         {"id": "1", "text": SEA}, {"id": "2", "text": f"{SEA}!"}, {"id": "3", "text": HILL, "split": "test"},
@@ -169,7 +179,7 @@ class TestAnyDataSet:
         with pytest.raises(UsageError, match=r"empty\.jsonl is empty"):
             deduplicate(str(tmp_path / "empty.jsonl"), tmp_path / "out")
         (tmp_path / "latin.jsonl").write_bytes(b'{"text": "fine"}\n{"text": "caf\xe9"}\n')
-        with pytest.raises(UsageError, match=r"'text' of .*latin\.jsonl is not UTF-8 .*index 1"):
+        with pytest.raises(SourceError, match=r"latin\.jsonl:2: byte 14 of the line, 0xE9, is not utf-8"):
             deduplicate(str(tmp_path / "latin.jsonl"), tmp_path / "out")
         pq.write_table(pa.table({"tweet": ["x"], "text": [1]}), tmp_path / "a.parquet")
         with pytest.raises(UsageError, match="holds int64, not text; see --text-column"):

@@ -33,7 +33,7 @@ def record(**changed) -> RunManifest:
         "recipe": {"name": "tiny", "sha256": "0" * 64, "values": {}, "overrides": []}, "template": "frame",
         "objective": "cross_entropy", "seed": 1, "versions": {}, "rows": {}, "started": "2026-01-01T00:00:00+00:00",
         "seconds": 60.0, "resumed": 0, "steps": 100, "epochs": 1.0, "tokens": 1000, "answer_tokens": 100,
-        "energy_joules": None, "energy_source": None, "peak_memory": 2**30, "selection": "metric", "best_step": 80,
+        "energy_joules": None, "peak_memory": 2**30, "selection": "metric", "best_step": 80,
         "losses": [], "evaluations": [], "made_with": "0",
     }  # fmt: skip
     fields |= changed

@@ -43,14 +43,16 @@ def test_memory_is_near_what_was_measured(changes: tuple[str, ...], measured: fl
 
 
 # Tokens a second of whole runs: five tasks in an hour, V-reg in six minutes.
-@pytest.mark.parametrize(("changes", "rate"), [((), 247), (("tasks=V-reg",), 306)])
+@pytest.mark.parametrize(
+    ("changes", "rate"), [(("num_train_epochs=0.29",), 247), (("tasks=V-reg", "num_train_epochs=0.29"), 306)]
+)
 def test_time_is_near_what_was_measured(changes: tuple[str, ...], rate: float):
     found = of("emosmol-135m", *changes)
     assert found.tokens / found.seconds(TWO_CORES) == pytest.approx(rate, rel=0.2)
 
 
 def test_an_adapter_takes_less_time_as_was_measured():
-    full, adapter = of("emosmol-135m"), of("emosmol-135m", *LORA)
+    full, adapter = of("emosmol-135m", "num_train_epochs=1"), of("emosmol-135m", "num_train_epochs=1", *LORA)
     assert full.seconds(TWO_CORES) / adapter.seconds(TWO_CORES) == pytest.approx(386 / 338, rel=0.1)
 
 
@@ -190,10 +192,36 @@ def test_checkpointing_trades_memory_for_time():
 
 
 def test_ten_wordings_take_ten_times_as_long_and_steps_have_the_last_word():
-    each, every = of("emosmol-135m", "wordings=per_epoch"), of("emosmol-135m", "wordings=all")
+    each, every = (of("emosmol-135m", "num_train_epochs=1", f"wordings={name}") for name in ("per_epoch", "all"))
     assert every.seconds(TWO_CORES) == pytest.approx(10 * each.seconds(TWO_CORES))
     short = of("emosmol-135m", "max_steps=10", "per_device_train_batch_size=16", "template=frame")
     assert short.tokens == pytest.approx(10 * 16 * 110, rel=0.1)
+
+
+def test_minutes_are_the_most_that_training_takes():
+    hour, three = of("emosmol-135m"), of("emosmol-135m", "num_train_epochs=3")
+    assert hour.seconds(TWO_CORES) == 3600 < three.seconds(TWO_CORES)
+    assert of("emosmol-135m", "minutes=1e6").seconds(TWO_CORES) == three.seconds(TWO_CORES)
+    assert hour.tokens == three.tokens
+    many = of("llama-3.1-8b-fsdp", "minutes=60")
+    assert many.devices == 8
+    assert many.seconds(TWO_CORES, 1) == many.seconds(TWO_CORES) == 3600
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "bytes_of_a_weight"),
+    [
+        ("qwen3-0.6b", (), 4 + 2),  # and a copy in half precision
+        ("qwen3-4b-lora", (), 2),
+        ("qwen3-4b-lora", ("precision=float32",), 4),
+        ("qwen3-4b-lora", ("dtype=float32",), 4),
+        ("emollama-7b", ("accelerate=null",), 2),
+    ],
+)
+def test_weights_are_as_large_as_the_precision_makes_them(name, changes, bytes_of_a_weight):
+    found = of(name, *changes)
+    adapter = 4 * found.trainable if found.method == "lora" else 0
+    assert found.memory.weights - adapter == pytest.approx(bytes_of_a_weight * found.parameters)
 
 
 @pytest.mark.parametrize("name", find_recipes())

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from peft import PeftModel
-from training.finished_run import finished, load
+from peft import IA3Config, LoHaConfig, LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from training.finished_run import finished, load, shake
+from transformers import AutoTokenizer
 
 from emollms.cli import main
 from emollms.errors import EmollmsError, UsageError
@@ -21,6 +23,7 @@ from emollms.training.merge import merge
 from emollms.training.merge_checks import BOUNDS, answers, prompts
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
+from emollms.training.tiny import make_tiny
 
 ATTENTION = {"llama": "q_proj v_proj", "llama-chat": "q_proj v_proj", "gemma3_text": "q_proj v_proj", "opt": "q_proj",
              "bloom": "query_key_value", "t5": "q v", "bart": "q_proj v_proj"}  # fmt: skip
@@ -47,8 +50,6 @@ def adapter_answers(run, base, template="frame"):
 
 
 def load_tokenizer(folder):
-    from transformers import AutoTokenizer
-
     return AutoTokenizer.from_pretrained(folder)
 
 
@@ -195,8 +196,6 @@ def cut_off(run, base):
 
 
 def other_base(run, base):
-    from emollms.training.tiny import make_tiny
-
     shutil.rmtree(base)
     make_tiny("llama", base, seed=8)
 
@@ -281,6 +280,181 @@ def test_a_tokenizer_that_changes_is_found(tmp_path):
     tokenizer.save_pretrained(tmp_path / "bare")
     with pytest.raises(EmollmsError, match="with a chat template, and the tokenizer has none"):
         merge_checks.check_tokenizer(tmp_path / "bare", tokenizer, "chat")
+
+
+SAVES = {"save_strategy": "steps", "save_steps": 2, "max_steps": 4}
+TINY_LORA = {"use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear", "learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("recorded", ["beside", "in it"])
+def test_the_model_of_a_run_is_merged_as_the_run_is(tmp_path, recorded):
+    run = finished(tmp_path, "llama", **lora())
+    if recorded == "in it":  # as `emollms train` writes it, and as it may be copied elsewhere
+        shutil.copyfile(run / "run.json", run / "model" / "run.json")
+        shutil.copytree(run / "model", tmp_path / "copied")
+    merge(run, tmp_path / "of-run")
+    merge(run / "model", tmp_path / "of-model")
+    folders = [tmp_path / "of-run", tmp_path / "of-model"]
+    if recorded == "in it":
+        merge(tmp_path / "copied", tmp_path / "of-copy")
+        folders.append(tmp_path / "of-copy")
+    first, *others = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
+    assert "run.json" in first
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("more", [TINY_LORA, {"learning_rate": 0.01}], ids=["lora", "full"])
+def test_a_checkpoint_is_merged_where_it_is_whole(aaid, write_recipe, tmp_path, more):
+    train(load_recipe(str(write_recipe(**SAVES, **more))), aaid, tmp_path / "run")
+    last, told = tmp_path / "run" / "checkpoints" / "checkpoint-4", []
+    merge(last, tmp_path / "of-checkpoint", tell=told.append)
+    merge(tmp_path / "run", tmp_path / "of-run")
+    one, other = tmp_path / "of-checkpoint", tmp_path / "of-run"
+    assert {file.name for file in one.iterdir()} == {file.name for file in other.iterdir()} - {"run.json"}
+    for name in ("model.safetensors", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"):
+        if (other / name).exists():
+            assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    assert "there is no run.json of a finished run" in told[-1]
+    weights = next(last.glob("*model.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-10])
+    with pytest.raises(EmollmsError, match=r"checkpoint-4 cannot be merged: .*safetensors has .* bytes and had"):
+        merge(last, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+def elsewhere(folder, config=None, kind="llama"):
+    """An adapter that another program trained, for a base in a folder beside it."""
+    base = make_tiny(kind, folder / "base")
+    config = config or LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"])
+    model = get_peft_model(load(base)[0], config)
+    shake(model)
+    model.save_pretrained(folder / "mine")
+    return folder / "mine"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        LoraConfig(r=4, target_modules=["q_proj"], use_rslora=True),
+        IA3Config(task_type="CAUSAL_LM", target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]),
+        LoHaConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"]),
+    ],
+    ids=["lora", "of no task", "ia3", "loha"],
+)
+def test_an_adapter_made_elsewhere_is_merged_with_the_same_checks(tmp_path, config):
+    adapter, told = elsewhere(tmp_path, config), []
+    done = merge(adapter, tmp_path / "merged", tell=told.append)
+    assert 0 <= done.difference <= 1e-5
+    model, tokenizer = load(tmp_path / "merged")
+    base, of_base = load(tmp_path / "base")
+    assert tokenizer.get_vocab() == of_base.get_vocab()
+    found, before = answers(model, tokenizer, "frame"), answers(base, of_base, "frame")
+    assert differ(found, answers(PeftModel.from_pretrained(base, adapter).eval(), tokenizer, "frame")) < 1e-5
+    assert differ(found, before) > 1e-3
+    assert not (tmp_path / "merged" / "run.json").exists()
+    assert "`emollms publish model` needs one" in told[-1]
+    with pytest.raises(UsageError, match="is there already; choose another --out"):
+        merge(adapter, tmp_path / "merged")
+
+
+def settings_of(adapter, **changed):
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+def other_vocabulary(adapter):
+    AutoTokenizer.from_pretrained(make_tiny("opt", adapter.parent / "opt")).save_pretrained(adapter)
+
+
+def nan_in_the_adapter(adapter):
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    name = min(tensors)
+    save_file(tensors | {name: tensors[name] * float("nan")}, adapter / "adapter_model.safetensors", {"format": "pt"})
+
+
+def nan_in_the_base(adapter):
+    file = adapter.parent / "base" / "model.safetensors"
+    tensors = load_file(file)
+    tensors["model.layers.1.mlp.down_proj.weight"][0, 0] = float("inf")
+    save_file(tensors, file, {"format": "pt"})
+
+
+def gap_in_the_base(adapter):
+    file = adapter.parent / "base" / "model.safetensors"
+    tensors = load_file(file)
+    del tensors["model.layers.1.mlp.down_proj.weight"]
+    save_file(tensors, file, {"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda adapter: settings_of(adapter, base_model_name_or_path=None), r"names no base.*model"),
+        (lambda adapter: shutil.rmtree(adapter.parent / "base"), r"base model .* is not there"),
+        (lambda adapter: settings_of(adapter, target_modules=["nope"]), r"does not fit its base .*nope"),
+        (lambda adapter: settings_of(adapter, r=8), r"does not fit its base .*size mismatch"),
+        (lambda adapter: settings_of(adapter, target_modules=["q_proj", "k_proj"]), r"4 tensors are missing, such as"),
+        (
+            lambda adapter: settings_of(adapter, layers_to_transform=[0]),
+            r"2 tensors are left over, such as .*layers\.1",
+        ),
+        (lambda adapter: (adapter / "adapter_config.json").write_text("{"), r"adapter_config\.json is damaged"),
+        (other_vocabulary, r"reads texts as other tokens than the tokenizer in .*mine; it is not the base"),
+        (nan_in_the_adapter, r"gives no numbers \(NaN or infinite weights, such as model\.layers\.0.*q_proj"),
+        (nan_in_the_base, r"such as model\.layers\.1\.mlp\.down_proj\.weight of .*base"),
+        (gap_in_the_base, r"1 tensor is missing, such as model\.layers\.1\.mlp\.down_proj\.weight"),
+    ],
+)
+def test_an_adapter_made_elsewhere_says_why_not_in_one_line(tmp_path, harm, message):
+    adapter = elsewhere(tmp_path)
+    harm(adapter)
+    with pytest.raises(EmollmsError, match=message) as told:
+        merge(adapter, tmp_path / "merged")
+    assert "\n" not in str(told.value)
+    assert not list(tmp_path.glob("*merged*"))
+
+
+def test_a_base_that_an_adapter_does_not_name_can_be_given(tmp_path):
+    adapter = elsewhere(tmp_path)
+    settings_of(adapter, base_model_name_or_path=None)
+    AutoTokenizer.from_pretrained(tmp_path / "base").save_pretrained(adapter)
+    assert merge(adapter, tmp_path / "merged", base=str(tmp_path / "base")).difference <= 1e-5
+
+
+def test_a_prompt_that_was_tuned_cannot_be_merged(tmp_path):
+    model = get_peft_model(load(make_tiny("llama", tmp_path / "base"))[0],
+                           PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4))  # fmt: skip
+    model.save_pretrained(tmp_path / "prompt")
+    with pytest.raises(UsageError, match=r"of the kind PROMPT_TUNING, which adds tokens to a prompt"):
+        merge(tmp_path / "prompt", tmp_path / "merged")
+
+
+def test_folders_that_hold_nothing_to_merge(aaid, write_recipe, tmp_path):
+    make_tiny("llama", tmp_path / "whole")
+    with pytest.raises(UsageError, match=r"whole holds a whole model and no adapter: there is nothing to merge"):
+        merge(tmp_path / "whole", tmp_path / "merged")
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere; give a run"):
+        merge(tmp_path / "nowhere", tmp_path / "merged")
+    train(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    shutil.rmtree(tmp_path / "run" / "model")
+    with pytest.raises(UsageError, match=r"let the same `emollms train` finish it, or give one of .*checkpoints"):
+        merge(tmp_path / "run", tmp_path / "merged")
+
+
+def test_a_full_run_that_is_not_whole_or_no_number_is_never_merged(tmp_path):
+    run = finished(tmp_path, "llama")
+    file = run / "model" / "model.safetensors"
+    tensors = load_file(file)
+    name = "model.layers.0.mlp.gate_proj.weight"
+    save_file({key: tensor for key, tensor in tensors.items() if key != name}, file, {"format": "pt"})
+    with pytest.raises(EmollmsError, match=rf"1 tensor is missing, such as {name}"):
+        merge(run, tmp_path / "merged")
+    save_file(tensors | {name: tensors[name] * float("nan")}, file, {"format": "pt"})
+    with pytest.raises(EmollmsError, match=rf"the model gives no numbers \(NaN or infinite weights, such as {name} of"):
+        merge(run, tmp_path / "merged")
+    assert not list(tmp_path.glob("*merged*"))
 
 
 KILLED = """

@@ -35,7 +35,7 @@ def test_recipes_parse_to_the_settings_of_their_architecture(name: str, tmp_path
     found = parse(load_recipe(name), tmp_path / "out")
     assert isinstance(found.training, Seq2SeqTrainingArguments) == (found.tuning.family in ("bart", "mt5", "t5"))
     assert (found.peft is not None) == found.model.use_peft
-    assert found.training.bf16
+    assert found.keep == 2
     assert found.training.output_dir == str(tmp_path / "out")
 
 
@@ -70,7 +70,7 @@ def test_adapters_are_of_the_architecture(family: str, task: TaskType, tmp_path)
 
 def test_four_bits_need_an_adapter(tmp_path):
     assert parsed(tmp_path, "load_in_4bit: true\nuse_peft: true\n").method == "qlora"
-    with pytest.raises(UsageError, match=r"mine\.yaml: load_in_4bit and load_in_8bit train adapters only"):
+    with pytest.raises(UsageError, match=r"mine\.yaml:3: load_in_4bit and load_in_8bit train adapters only"):
         parsed(tmp_path, "load_in_4bit: true\n")
 
 
@@ -82,14 +82,15 @@ def test_what_needs_a_gpu_is_left_out_without_one_and_told(tmp_path):
     )
     training = found.training
     assert training.use_cpu
-    assert (training.tf32, training.use_liger_kernel, training.fp16, training.bf16) == (None, False, False, True)
-    assert (training.optim, found.model.attn_implementation) == ("adamw_torch_fused", None)
+    assert (training.tf32, training.use_liger_kernel, training.fp16) == (None, False, False)
+    assert training.optim == "adamw_torch_fused"
+    assert not str(found.model.attn_implementation).startswith("flash")
     assert found.notes == (
         "tf32: true → default, without a GPU",
         "attn_implementation: flash_attention_2 → default, without a GPU",
         "use_liger_kernel: true → false, without a GPU",
         "optim: paged_adamw_8bit → adamw_torch_fused, without a GPU",
-        "fp16: true → false, without a GPU",
+        "fp16: true → default, without a GPU",
     )
     assert parsed(tmp_path, "attn_implementation: eager\n").notes == ()
 
@@ -122,7 +123,17 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("output_dir: here\n", r"mine\.yaml:3: output_dir cannot be set in a recipe: .*--out"),
         ("packing: true\n", r"mine\.yaml:3: packing cannot be set in a recipe: rows are prepared by this package"),
         ("trust_remote_code: true\n", r"trust_remote_code cannot be set .*code that comes with a model is never run"),
-        ("fp16_full_eval: true\nbf16_full_eval: true\n", r"mine\.yaml: At most one of fp16 and bf16"),
+        ("minutes: -1\n", r"mine\.yaml:3: minutes: give a number above 0, not -1"),
+        ("load_in_4bit: true\nload_in_8bit: true\n", r"mine\.yaml: You can't use 8 bit and 4 bit precision"),
+        ("warmup_steps: -1\n", r"mine\.yaml:3: Got warmup_steps = -1"),
+        ("max_steps: 0\n", r"mine\.yaml:3: max_steps: give 1 or more, or -1 to go by num_train_epochs, not 0"),
+        ("save_total_limit: 0\n", r"mine\.yaml:3: save_total_limit: give 1 or more, not 0"),
+        ("use_peft: true\nlora_r: 0\n", r"mine\.yaml:4: lora_r: give 1 or more, not 0"),
+        (
+            "eval_strategy: steps\neval_steps: 2\nsave_steps: 3\n",
+            r"mine\.yaml:5: save_steps is 3 and eval_steps 2, so that the best step may not be saved",
+        ),
+        ("eval_strategy: epoch\n", r"mine\.yaml: save_strategy is steps and eval_strategy epoch, so that the best"),
         ("predict_with_generate: true\n", r"mine\.yaml:3: predict_with_generate is for encoder-decoders, and llama is"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ import pytest
 from tiny_corpus import settings
 
 from emollms.evaluation.data import open_data
+from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
 from emollms.prompts.answers import read_answer
@@ -22,6 +23,7 @@ def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path
     recipe = load_recipe("emosmol-135m", SHORT)
     run = train(recipe, aaid, tmp_path / "run").run
     assert run.losses[-1].loss < 0.7 * run.losses[0].loss
+    assert run.hardware.precision == training_precision(default_device()).name
     assert run.model.repository == "HuggingFaceTB/SmolLM2-135M-Instruct"
     task = get_task("V-reg")
     rows = validation_rows(aaid, parse(recipe, tmp_path).tuning, seed=0)["V-reg"][:6]

@@ -170,6 +170,7 @@ def test_the_command_lists_all_with_memory_and_time():
     assert row[1:4] == ["meta-llama/Llama-2-7b-hf", "full", "6.74 B"]
     assert re.fullmatch(r"2 × \d+ GB", row[4])
     assert re.fullmatch(r"2 × \d+ (min|h)", row[5])
+    assert next(row for row in rows if row[0] == "emosmol-135m")[6] == "60 min"
     assert done.stdout == CliRunner().invoke(app, ["recipes", "list"]).stdout
 
 

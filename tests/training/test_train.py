@@ -197,6 +197,34 @@ def test_what_an_attempt_left_is_not_in_the_model(aaid, write_recipe, tmp_path):
     assert not (tmp_path / "run" / "model.draft").exists()
 
 
+TOKEN = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ("push_to_hub=true", "publish with emollms publish model"),
+        (f"hub_token={TOKEN}", "publish with emollms publish model"),
+        (f"run_name={TOKEN}", "holds a token, key or password"),
+        ("completion_only_loss=false", "rows are prepared by this package: completion-only loss"),
+    ],
+)
+def test_what_uploads_or_does_nothing_stops_the_command_before_anything_is_written(
+    aaid, write_recipe, tmp_path, monkeypatch, capsys, changed, reason
+):
+    out = tmp_path / "run"
+    command = ["emollms", "train", str(write_recipe(max_steps=1)), "--data", aaid.target, "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", [*command, "--set", changed])
+    with pytest.raises(SystemExit) as left:
+        main()
+    told = capsys.readouterr().err
+    assert left.value.code == 2
+    assert told.count("\n") == 1
+    assert reason in told
+    assert TOKEN not in told
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
 def test_the_command_line(aaid, write_recipe, tmp_path, monkeypatch, capsys):
     path = write_recipe(max_steps=2)
     command = ["emollms", "train", str(path), "--data", aaid.target, "--out", str(tmp_path / "run")]

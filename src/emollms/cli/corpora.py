@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_error, print_fields, print_note, print_table
+from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
 from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
     from emollms.corpora.corpus import Corpus
-    from emollms.corpora.fetch import Outcome
+    from emollms.corpora.fetch import LocalFolder, Outcome
     from emollms.corpora.metadata import CorpusMetadata
-    from emollms.corpora.suppliers import LocalFolder
 
 app = typer.Typer(name="corpora")
 
@@ -27,7 +26,10 @@ _FETCH = examples(
     "emollms corpora fetch sst --from ~/Downloads",
     "emollms corpora fetch --to /data/corpora && EMOLLMS_CORPORA=/data/corpora emollms corpora",
 )
-_PIN = examples("emollms corpora pin my_corpus --from ~/my_corpus > builders/files/my_corpus.csv")
+_PIN = examples(
+    "emollms corpora pin my_corpus --from ~/corpora --out builders/files/my_corpus.csv",
+    "emollms corpora pin my_corpus --from ~/corpora --out builders/files/my_corpus.csv --count-rows",
+)
 
 
 @app.callback(invoke_without_command=True, epilog=_LIST)
@@ -39,13 +41,15 @@ def corpora(context: typer.Context) -> None:
 
     columns = ("name", "languages", "tasks", "rows", "licence", "redistribution", "where")
     print_table(columns, [_listed(corpus) for corpus in catalogue.corpora().values()])
+    for one in catalogue.broken():
+        print_note(f"warning: {one}")
 
 
 @app.command(epilog=_SHOW)
 def show(name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME")]) -> None:
     """Show all that is known of a corpus, and the state of its files: ok, missing, or differs from the pinned one."""
     from emollms.corpora import catalogue
-    from emollms.corpora.install import state_of
+    from emollms.corpora.fetch import state_of
 
     corpus = catalogue.get_corpus(name)
     folder = catalogue.folder(corpus)
@@ -80,7 +84,7 @@ def fetch(
 
     What is here already is not fetched again, and a download that was cut goes on where it stopped.
     """
-    from emollms.corpora.suppliers import LocalFolder
+    from emollms.corpora.fetch import LocalFolder
 
     local = LocalFolder(source) if source else None
     chosen = _chosen(names, local)
@@ -101,16 +105,34 @@ def fetch(
 @app.command(epilog=_PIN)
 def pin(
     name: Annotated[str, typer.Argument(help="Name of the corpus; it need not exist yet.", metavar="NAME")],
-    source: Annotated[Path, typer.Option("--from", metavar="DIR", help="The folder that holds its files.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", metavar="DIR", help="The folder that holds NAME/ with the files, as in `build --from`."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The table, which is written whole or not at all; printed by default."),
+    ] = None,
+    count_rows: Annotated[
+        bool, typer.Option("--count-rows", help="Fill in the rows of each file, as the builder of NAME reads them.")
+    ] = False,
 ) -> None:
-    """Print the table of a corpus's files with their SHA-256 and size, for `builders/files/NAME.csv`.
+    """Make the table of a corpus's files with their SHA-256 and size, for `builders/files/NAME.csv`.
 
-    What the table there says of rows, split, language, task, emotion and address is kept.
+    What the table there says of rows, split, language, task, emotion, address and more is kept when it is made again.
     """
+    from emollms.corpora import catalogue
     from emollms.corpora.pin import pin as make_table
+    from emollms.corpora.pin import write_table
 
-    pinned = make_table(name, source)
-    print(pinned.table, end="")
+    if out is None and goes_into_a_file(sys.stdout):
+        table = f"builders/files/{name}.csv"
+        raise UsageError(f"a redirection empties the table before it is read; give --out FILE, such as {table}")
+    pinned = make_table(name, source, out=out, builder=catalogue.get_corpus(name) if count_rows else None)
+    if out:
+        write_table(pinned.table, out)
+    else:
+        print(pinned.table, end="")
     for what, paths in (("new", pinned.new), ("changed", pinned.changed), ("gone", pinned.gone)):
         if paths:
             print_note(f"{what}: {', '.join(paths)}")
@@ -129,8 +151,11 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:
-    fields = {name: value for name, value in meta.model_dump(exclude={"files"}).items() if value is not None}
+    known = meta.model_dump(exclude={"files", "unannotated"})
+    fields = {name: value for name, value in known.items() if value is not None}
     fields = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    if meta.unannotated:
+        fields["unannotated"] = "\n".join(map(str, meta.unannotated))
     return {**fields, "bundled": "yes" if meta.bundled else "no", "rows": meta.rows, "files": len(meta.files)}
 
 
@@ -179,8 +204,8 @@ def _says_yes(name: str) -> bool:
 def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", to: Path | None) -> "list[Outcome]":
     from emollms.corpora import catalogue
     from emollms.corpora.download import Downloader
+    from emollms.corpora.fetch import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
-    from emollms.corpora.suppliers import Network
 
     with progress("bytes", "looking at what is here") as on_progress:
         supplier = local or Network(Downloader(progress=on_progress))

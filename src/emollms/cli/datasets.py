@@ -92,9 +92,11 @@ def _print_build(done: "Build", out: Path) -> None:
         ("task", "split", "texts", "rows"),
         [(count.task, count.split, count.read - sum(count.dropped.values()), count.rows) for count in counts],
     )
-    left_out = sum(sum(source.left_out.values()) for source in done.manifest.sources)
+    left_out = done.manifest.left_out()
+    for one in left_out:
+        print_note(f"left out {one.count:,} {one.what}: {one.reason}")
     if left_out:
-        print_note(f"left out {left_out:,} raw rows; {out / 'rejected.parquet'} tells which and why")
+        print_note(f"{out / 'rejected.parquet'} tells which")
     times = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in done.seconds.items())
     state = "built" if done.changed else "was there already, unchanged:"
     print_note(f"{state} {done.manifest.data_set} {done.manifest.version} in {out} ({times})")
@@ -125,4 +127,5 @@ def diff(
                 for c in found.changes
             ],
         )
-    print_note(f"{found.old.version} → {found.new.version}; the change asks for this step: {found.step}")
+    old_one, new_one = (f"{one.version} ({one.settings.get('profile', 'unknown')})" for one in (found.old, found.new))
+    print_note(f"{found.new.data_set}: {old_one} → {new_one}; the change asks for this step: {found.step}")

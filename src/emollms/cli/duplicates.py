@@ -8,6 +8,7 @@ import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.progress import progress
+from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
 app = typer.Typer()
 
@@ -15,6 +16,7 @@ _DEDUP = examples(
     "emollms dedup tweets.jsonl --out out/tweets",
     "emollms dedup out/aaid --against out/aeb --out out/aaid-clean --policy drop",
     "emollms dedup someone/their-data@main --against out/aeb --out out/theirs --text-column tweet",
+    "emollms dedup reviews.csv.gz --out out/reviews --delimiter semicolon --encoding cp1252",
 )
 _OVERLAP = examples(
     "emollms overlap my-training-data.parquet out/aeb", "emollms overlap out/aaid out/aeb --threshold 0.8"
@@ -33,7 +35,9 @@ class PolicyName(StrEnum):
 
 @app.command(epilog=_DEDUP)
 def dedup(
-    data: Annotated[str, typer.Argument(metavar="IN", help="A Parquet or JSON Lines file, a folder, or a Hub repo.")],
+    data: Annotated[
+        str, typer.Argument(metavar="IN", help="A file (CSV, TSV, JSON Lines, …), a folder or a Hub repo.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder; it appears when all is done.")],
     against: Annotated[
         str | None, typer.Option(metavar="REF", help="A data set whose texts must not be in training or validation.")
@@ -44,15 +48,24 @@ def dedup(
     ),
     text_column: TextColumn = "text",
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = "utf-8",
+    no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
     from emollms.quality.duplicates.pairs import Search
     from emollms.repository.dedup import deduplicate
+    from emollms.tables.files import Dialect
 
+    dialect = Dialect(delimiter, encoding, not no_quotes)
     search = Search(threshold, memory=memory * 2**20 if memory else None)
     with progress("texts") as on_progress:
-        done = deduplicate(data, out, against, policy.value, search, text_column, on_progress)
+        done = deduplicate(
+            data, out, against, policy.value, search, text_column, dialect, warn=print_note, on_progress=on_progress
+        )
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
+    for name, free in done.renamed.items():
+        print_note(f"the data has a column {name!r} of its own, which stays as it is; ours is called {free!r}")
     for reason, count in done.reasons.items():
         print_note(f"dropped {count:,} rows: {reason}")
     pairs = ", ".join(f"{count:,} {kind}" for kind, count in done.pairs.items()) or "none"
@@ -65,12 +78,17 @@ def overlap(
     other: Annotated[str, typer.Argument(metavar="B", help="Another, such as a benchmark.")],
     threshold: Threshold = 0.7,
     text_column: TextColumn = "text",
+    delimiter: Delimiter = None,
+    encoding: Encoding = "utf-8",
+    no_quotes: NoQuotes = False,
 ) -> None:
     """Count the texts of A that stand in B, equal or nearly, split by split."""
     from emollms.quality.duplicates.pairs import Search
-    from emollms.repository.dedup import overlap as hold_against
+    from emollms.repository.dedup import overlap as compare
+    from emollms.tables.files import Dialect
 
+    dialect = Dialect(delimiter, encoding, not no_quotes)
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
     with progress("texts", "comparing texts"):
-        found = hold_against(one, other, Search(threshold), text_column)
+        found = compare(one, other, Search(threshold), text_column, dialect, print_note)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

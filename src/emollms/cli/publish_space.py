@@ -7,6 +7,7 @@ import typer
 
 from emollms.cli.output import examples, print_note
 from emollms.cli.publish import (
+    AllowOlder,
     Delete,
     ExpectHead,
     Public,
@@ -71,6 +72,7 @@ def publish_space(
     expect_head: ExpectHead = None,
     delete: Delete = False,
     public: Public = False,
+    allow_older: AllowOlder = False,
 ) -> None:
     """Publish a demo of a published model as a Space.
 
@@ -87,5 +89,5 @@ def publish_space(
     if version:
         parse_version(version)
     make = space_releases(folder)
-    options = make_options(expect_head, delete, public, None)
+    options = make_options(expect_head, delete, public, None, allow_older)
     push(repo, "space", lambda remote: make(version) if version else versioned(make, remote), options, yes)

@@ -90,7 +90,7 @@ def _print_list() -> None:
             (
                 name, recipe.values["model_name_or_path"], found.method, f"{found.parameters / 1e9:.2f} B",
                 f"{devices}{found.memory.total / 1e9:.0f} GB", f"{devices}{_time(found.seconds(H100))}",
-                _time(found.seconds(TWO_CORES) * found.devices), recipe.about,
+                _time(found.seconds(TWO_CORES, 1)), recipe.about,
             )
         )  # fmt: skip
     print_table(("name", "model", "method", "size", "memory", H100.name, TWO_CORES.name, "about"), rows)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ app = typer.Typer()
 _TRAIN = examples(
     "emollms train emosmol-135m --data out/aaid --out out/emosmol",
     "emollms train emosmol-135m --data owner/aaid@v1.0.0 --out out/v-reg --set tasks=V-reg --set num_train_epochs=2",
+    "emollms train emosmol-135m --data out/aaid --out out/short --minutes 10",
     "emollms train my-recipe.yaml --data out/aaid --out out/mine --set learning_rate=2e-5",
 )
 
@@ -34,6 +36,10 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Train as many steps as fit into so many minutes here, up to three epochs."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run; it is an error if there is none to go on with.")
     ] = False,
@@ -43,15 +49,17 @@ def train(
     RUN gets model/ (weights or adapter, tokenizer, templates), run.json and curves.png. The exit code is 75 for a run
     that was asked to stop (SIGTERM, Ctrl-C) and saved a checkpoint.
     """
+    begun = time.monotonic()
     calm_libraries()
     from emollms.evaluation.data import choose_tasks, open_data
     from emollms.evaluation.manifest import check_place
+    from emollms.hardware import limit_threads
     from emollms.training.fields import check_keys
     from emollms.training.folder import SETTINGS, is_finished
     from emollms.training.launch import launched, launcher, tell_launcher
     from emollms.training.recipe import load_recipe
 
-    chosen = load_recipe(recipe, changes or [])
+    chosen = load_recipe(recipe, changes or [], minutes)
     check_keys(chosen)
     launcher(chosen)
     check_place(out, SETTINGS)
@@ -62,7 +70,9 @@ def train(
         _check_model(chosen)
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
+    limit_threads()
     try:
+        from emollms.training.finite import DivergedError
         from emollms.training.run import train as run
         from emollms.training.stop import Interrupted
     except ModuleNotFoundError as error:
@@ -71,8 +81,10 @@ def train(
     first = not int(os.environ.get("RANK", "0"))
     try:
         with progress("steps", shown=first) as on_progress:
-            done = run(chosen, opened, out, resume=resume, command=command, tell=on_progress, note=print_note)
-    except Interrupted as error:
+            done = run(
+                chosen, opened, out, resume=resume, command=command, begun=begun, tell=on_progress, note=print_note
+            )
+    except (Interrupted, DivergedError) as error:  # all processes raise it together
         if not tell_launcher(error.exit_code):
             raise
         if first:
@@ -105,6 +117,7 @@ def _print_run(run: "RunManifest") -> None:
     minutes = f"{run.seconds / 60:.1f} minutes"
     fields: dict[str, object] = {
         "steps": f"{run.steps} ({run.epochs:g} epochs)",
+        "precision": f"{run.hardware.precision}: {run.hardware.precision_reason}",
         "time": f"{minutes} on {run.hardware.device}" + (f", resumed {run.resumed} times" if run.resumed else ""),
         "tokens": f"{run.tokens:,} ({run.tokens / max(run.seconds, 1e-9):,.0f} a second), {run.answer_tokens:,} learnt",
     }

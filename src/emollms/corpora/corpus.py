@@ -1,18 +1,23 @@
 """The base class of source corpora. A subclass says what a raw row means; everything else is done here."""
 
-import math
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar, Literal
 
+from emollms.corpora.builder_errors import what_was_raised
+from emollms.corpora.example_checks import check_parts, checked_value
+from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
 from emollms.corpora.repairs import Repair
 from emollms.corpora.source import CellError, Record, Source
-from emollms.errors import SourceError
-from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
+from emollms.errors import EmollmsError, SourceError, shorten
 
 Profile = Literal["release", "paper"]
+IN_BUILDER = "correct the builder"
+MEND_BUILDER = f"mend the builder or the line, {QUARANTINE}"
 Value = float | int | tuple[str, ...]
 
 
@@ -29,6 +34,7 @@ class Example:
         gold: the corpus's own value or class, as text.
         emotion: the emotion asked for, where the task has emotions.
         language: code of the text's language.
+        target: what the question is about, where it is asked of something that the text mentions.
     """
 
     task: str
@@ -39,6 +45,7 @@ class Example:
     gold: str
     emotion: str | None = None
     language: str = "en"
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,72 +113,99 @@ class Corpus(ABC):
     def examples(self, source: Source, selection: Selection) -> Iterator[Example]:
         """The examples that `selection` wants, repaired where the profile says so, each of them checked.
 
-        What is not fit for use is refused with its place, or left out and counted: see `Source`.
+        What is not fit for use is refused with its place, or left out and counted: see `Source`. So is a row for which
+        the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the rows
+        after it are unknown.
 
         Raises:
-            SourceError: a file or a row is not what the corpus says, and `source` does not quarantine; or nothing is
-                left of a corpus in quarantine.
+            SourceError: a file or a row is not what the corpus says, and `source` does not quarantine; `records`
+                failed; or nothing is left of a corpus in quarantine.
         """
         seen: set[int] = set()
-        for record in self.records(source, selection):
-            place = source.place(record.file, record.line)
+        any_sound = False  # one that is not wanted is enough: others may be asked for rows of one split alone
+        for record in self._records(source, selection):
             try:
-                wanted = [example for example in self.rows(record) if selection.wants(example)]
+                wanted = [example for example in self._given(record) if selection.wants(example)]
                 found = [self._finish(example, source) for example in wanted]
                 for example in found:
-                    _check(example)
                     _check_new(example, seen)
             except CellError as error:
-                source.refuse(place, error.problem, error.value)
+                source.refuse(source.place(record.file, record.line), error.problem, error.value, error.remedy)
+            except SourceError:
+                raise
+            except Exception as error:
+                place = source.place(record.file, record.line)
+                raised = what_was_raised(error, self._file)
+                source.refuse(place, raised, None, MEND_BUILDER, f"{type(error).__name__} in the builder")
             else:
+                any_sound = True
                 yield from found
-        if source.first_refused and not seen:
-            first = source.first_refused
-            problem = f"no row is left; {source.refused} refused, the first for this: {first.reason}"
-            raise SourceError(first.place, problem, first.value, "get the files again with `emollms corpora fetch`")
+        if source.first_refused and not any_sound:
+            raise source.no_row_left(source.first_refused)
+
+    def read_lines(self, source: Source, selection: Selection) -> Iterator[tuple[str, int]]:
+        """Path and line of each raw row, once, though `records` may give it more than once."""
+        seen: set[tuple[str, int]] = set()
+        for record in self._records(source, selection):
+            if (place := (record.file.path, record.line)) not in seen:
+                seen.add(place)
+                yield place
+
+    def _records(self, source: Source, selection: Selection) -> Iterator[Record]:
+        """The records, each of them checked; what `records` raises becomes an error at the line that was read last."""
+        try:
+            found = self.records(source, selection)
+            if not isinstance(found, Iterable):
+                raise CellError("records() gave no iterable of Records", _shown(found), "let it yield or return them")
+            for record in found:
+                if not isinstance(record, Record):
+                    raise CellError("records() gave what is no Record", _shown(record), IN_BUILDER)
+                yield record
+        except EmollmsError:
+            raise
+        except CellError as error:
+            raise SourceError(source.last, error.problem, error.value, error.remedy) from error
+        except Exception as error:
+            problem = what_was_raised(error, self._file)
+            raise SourceError(source.last, problem, None, "mend the builder, or the files") from error
+
+    def _given(self, record: Record) -> list[Example]:
+        """What `rows` gives for a record."""
+        found = self.rows(record)
+        if not isinstance(found, Iterable) or isinstance(found, Mapping | str):
+            raise CellError("rows() gave no iterable of Examples", _shown(found), "let it yield or return them")
+        examples = list(found)
+        for example in examples:
+            if not isinstance(example, Example):
+                raise CellError("rows() gave what is no Example", _shown(example), IN_BUILDER)
+            check_parts(example, self.meta)
+        if not examples:
+            raise CellError("rows() gave no Example", None, "leave such rows out by no_data=… of source.table")
+        return examples
+
+    @cached_property
+    def _file(self) -> str | None:
+        """The file of the builder, whose lines errors name."""
+        return getattr(sys.modules.get(type(self).__module__), "__file__", None)
 
     def _finish(self, example: Example, source: Source) -> Example:
-        if self.profile == "paper":
-            return replace(example, text=self.published_text(example))
-        text = example.text
-        for repair in self.repairs:
+        """The example with its text repaired, or as it was published, and its value as its task takes it."""
+        text = self.published_text(example) if self.profile == "paper" else example.text
+        for repair in self.repairs if self.profile == "release" else ():
             repaired = repair.apply(text)
             source.defects[repair.name] += repaired != text
             text = repaired
-        return example if text == example.text else replace(example, text=text)
+        example = example if text == example.text else replace(example, text=text)
+        value = checked_value(example, self.meta)
+        return example if value is example.value else replace(example, value=value)
 
     def published_text(self, example: Example) -> str:
         """The text as the published data sets have it; used by the profile `paper`."""
         return example.text
 
 
-def _check(example: Example) -> None:
-    task = TASKS[example.task]
-    if not example.source_id.strip():
-        raise CellError("the id is empty", example.text)
-    if not example.text.strip():
-        raise CellError("the text is empty", example.source_id)
-    if (example.emotion or "") not in (task.emotions or ("",)):
-        raise CellError(f"{task.name} has no emotion of this name", example.emotion or "")
-    _check_value(task, example)
-
-
-def _check_value(task: Task, example: Example) -> None:
-    value = example.value
-    if isinstance(task, RegressionTask):
-        if not (isinstance(value, float) and math.isfinite(value) and task.low <= value <= task.high):
-            raise CellError(f"{task.name} goes from {task.low:g} to {task.high:g}, and this is outside", str(value))
-    elif isinstance(task, OrdinalTask):
-        if value not in task.classes:
-            raise CellError(f"{task.name} has no class of this number", str(value))
-    elif isinstance(task, MultiLabelTask) and isinstance(value, tuple):
-        for label in value:
-            if label not in task.labels_in(example.language):
-                raise CellError(f"{task.name} has no such label", label)
-        if len(set(value)) < len(value):
-            raise CellError("a label stands twice", example.gold)
-        if not value and task.nothing is None:
-            raise CellError(f"{task.name} needs at least one label", "")
+def _shown(given: object) -> str:
+    return f"{shorten(repr(given))} ({type(given).__name__})"
 
 
 def _check_new(example: Example, seen: set[int]) -> None:

@@ -1,48 +1,46 @@
 """What a corpus says of itself. Unknown keys are errors."""
 
-import csv
+from collections import Counter
 from functools import cached_property
-from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, field_validator, model_validator
 
-Split = Literal["train", "validation", "test"]
+from emollms.corpora.file_table import pinned_files
+from emollms.corpora.source_file import Language, SourceFile, Split, Strict, Text, askable, check_names, known_task
+from emollms.tasks import get_task
+
+__all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]
+
 Redistribution = Literal["text", "ids", "none"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class SourceFile(_Strict):
-    """One raw file, pinned.
+class Unannotated(Strict):
+    """Labels, or emotions, that a corpus did not annotate: they are not asked for, and count in no score.
 
     Args:
-        path: its place below the corpus's folder.
-        sha256: hash of its bytes, in hexadecimal.
-        bytes: its size.
-        rows: how many data rows it holds; None for files that hold none.
-        split: the split its rows belong to, where that is one.
-        language: the language of its rows, where that is one.
-        task: the task its rows are for, where that is one.
-        emotion: the emotion its rows are about, where that is one.
-        address: where to fetch it; `ARCHIVE!MEMBER` for a member of an archive; None where a person must.
+        labels: the labels, or the emotions of a task that asks for one at a time.
+        split: the split in which they are missing; None for every one.
+        language: the language in which they are missing; None for every one.
+        task: the task that lacks them; None for every task of the corpus that has them.
     """
 
-    path: str
-    sha256: Sha256
-    bytes: int = Field(ge=0)
-    rows: int | None = Field(default=None, ge=0)
+    labels: tuple[str, ...] = Field(min_length=1)
     split: Split | None = None
-    language: str | None = None
+    language: Language | None = None
     task: str | None = None
-    emotion: str | None = None
-    address: str | None = None
+
+    def __str__(self) -> str:
+        where = ", ".join(part for part in (self.task, self.split, self.language) if part)
+        return ", ".join(self.labels) + (f" ({where})" if where else "")
+
+    def concerns(self, task: str, split: str, language: str) -> bool:
+        """Whether it is about the rows of a task, split and language."""
+        asked = ((self.task, task), (self.split, split), (self.language, language))
+        return all(own is None or own == other for own, other in asked)
 
 
-class CorpusMetadata(_Strict):
+class CorpusMetadata(Strict):
     """A source corpus.
 
     Args:
@@ -61,34 +59,84 @@ class CorpusMetadata(_Strict):
         by_hand: what to do where the files cannot be fetched by a program.
         citation: BibTeX entry.
         files: the raw files.
+        unannotated: labels that were not annotated in some split, language or task.
         bundled: whether the files come with the package.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    version: str
-    title: str
-    description: str
-    languages: tuple[str, ...] = Field(min_length=1)
+    version: Text
+    title: Text
+    description: Text
+    languages: tuple[Language, ...] = Field(min_length=1)
     tasks: tuple[str, ...] = Field(min_length=1)
     splits: tuple[Split, ...] = Field(min_length=1)
-    domain: str
-    licence: str
+    domain: Text
+    licence: Text
     redistribution: Redistribution
-    homepage: str
+    homepage: Text
     terms: str | None = None
     by_hand: str | None = None
-    citation: str
+    citation: Text
     files: tuple[SourceFile, ...] = Field(min_length=1)
+    unannotated: tuple[Unannotated, ...] = ()
     bundled: bool = False
+
+    @field_validator("tasks")
+    @classmethod
+    def _are_tasks(cls, tasks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(known_task(task).name for task in tasks)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "CorpusMetadata":
+        if twice := [path for path, count in Counter(file.path for file in self.files).items() if count > 1]:
+            raise ValueError(f"files: {twice[0]} is listed twice")
+        for file in self.files:
+            self._check_part(f"file {file.path}", file.task, file.split, file.language)
+        for entry in self.unannotated:
+            self._check_part(f"unannotated {', '.join(entry.labels)}", entry.task, entry.split, entry.language)
+            check_names(entry.labels, [get_task(name) for name in self.tasks if entry.task in (None, name)])
+        self._check_something_is_asked()
+        return self
+
+    def _check_part(self, what: str, task: str | None, split: str | None, language: str | None) -> None:
+        parts = (("task", task, self.tasks), ("split", split, self.splits), ("language", language, self.languages))
+        for kind, value, own in parts:
+            if value is not None and value not in own:
+                raise ValueError(f"{what}: {kind} {value!r} is none of the corpus's {kind}s, {', '.join(own)}")
+
+    def _check_something_is_asked(self) -> None:
+        for name in self.tasks if self.unannotated else ():
+            for split in self.splits:
+                for language in self.languages:
+                    if askable(get_task(name)) and not self.annotated(name, split, language):
+                        raise ValueError(f"unannotated leaves {name} ({split}, {language}) without any label")
 
     @cached_property
     def rows(self) -> int:
         """Data rows in all files, as distributed."""
         return sum(file.rows or 0 for file in self.files)
 
+    def left_out(self, task: str, split: str, language: str) -> tuple[str, ...]:
+        """The labels, or emotions, of a task that were not annotated in a split and language, in the task's order."""
+        return self._parted(task, split, language)[1]
 
-def pinned_files(corpus: str, package: str = "emollms.builders") -> tuple[SourceFile, ...]:
-    """The files of a corpus, from the table `files/<corpus>.csv` in `package`; an empty cell is None."""
-    table = (files(package) / "files" / f"{corpus}.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(table.splitlines())
-    return tuple(SourceFile.model_validate({key: cell for key, cell in row.items() if cell}) for row in rows)
+    def annotated(self, task: str, split: str, language: str) -> tuple[str, ...]:
+        """The labels, or emotions, of a task that were annotated in a split and language, in the task's order."""
+        return self._parted(task, split, language)[0]
+
+    def _parted(self, task: str, split: str, language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What was annotated, and what was not; kept, since it is asked for each row."""
+        key = (task, split, language)
+        if key not in self._known:
+            entries = [entry for entry in self.unannotated if entry.concerns(*key)]
+            missing = {label for entry in entries for label in entry.labels}
+            labels = askable(get_task(task))
+            self._known[key] = (
+                tuple(name for name in labels if name not in missing),
+                tuple(name for name in labels if name in missing),
+            )
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str, str], tuple[tuple[str, ...], tuple[str, ...]]]:
+        return {}

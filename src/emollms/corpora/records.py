@@ -1,10 +1,11 @@
 """A raw row, and what can be wrong with it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from emollms.corpora.lines import MEND, QUARANTINE
 from emollms.corpora.metadata import SourceFile, Split
 from emollms.errors import Place
 
@@ -13,11 +14,17 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|inf
 
 
 class CellError(Exception):
-    """A cell that cannot be read; `Record` raises it, the base class adds the place."""
+    """A cell that cannot be read; `Record` and builders raise it, the base class adds the place.
 
-    def __init__(self, problem: str, value: str | None) -> None:
+    Args:
+        problem: what is wrong, in a few words.
+        value: what is there; None where nothing is.
+        remedy: what a contributor can do.
+    """
+
+    def __init__(self, problem: str, value: str | None, remedy: str = MEND) -> None:
         super().__init__(problem)
-        self.problem, self.value = problem, value
+        self.problem, self.value, self.remedy = problem, value, remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +44,33 @@ class Record:
     @property
     def task(self) -> str:
         """The task of the row's file, which the table of files gives."""
-        return _given(self.file.task)
+        return self._given("task", self.file.task)
 
     @property
     def split(self) -> Split:
         """The split of the row's file, which the table of files gives."""
-        return _given(self.file.split)
+        return self._given("split", self.file.split)
 
     @property
     def language(self) -> str:
         """The language of the row's file, which the table of files gives."""
-        return _given(self.file.language)
+        return self._given("language", self.file.language)
+
+    def _given(self, column: str, value: Given | None) -> Given:
+        if value is None:
+            problem = f"the table of files has no {column} for {self.file.path}, and the builder asks for it"
+            raise CellError(problem, None, f"fill in the column {column} there, or let the builder say it")
+        return value
 
     def __getitem__(self, column: str) -> str:
-        """The cell of a column, as written."""
+        """The cell of a column, as written.
+
+        Raises:
+            CellError: there is no such column.
+        """
+        if column not in self.cells:
+            problem = f"the row has no column {column!r}; it has {', '.join(self.cells)}"
+            raise CellError(problem, None, "correct the name in the builder")
         return self.cells[column]
 
     def number(self, column: str) -> float:
@@ -59,21 +79,32 @@ class Record:
         Raises:
             CellError: it is none.
         """
-        cell = self.cells[column]
+        cell = self[column]
         if not _NUMBER.fullmatch(cell):  # float() also takes 1_000, digits of other scripts, and spaces around
             raise CellError(f"{column} is not a number", cell)
         return float(cell)
 
-    def flags(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Those of the 0/1 columns that hold 1.
+    def flags(
+        self, columns: Sequence[str], yes: Collection[str] = ("1",), no: Collection[str] = ("0",)
+    ) -> tuple[str, ...]:
+        """Those of the columns that say yes.
+
+        Args:
+            columns: the columns.
+            yes: the cells that say so.
+            no: the cells that say the opposite.
 
         Raises:
-            CellError: a cell is neither 0 nor 1.
+            CellError: a cell is neither.
         """
         for column in columns:
-            if self.cells[column] not in ("0", "1"):
-                raise CellError(f"{column} is neither 0 nor 1", self.cells[column])
-        return tuple(column for column in columns if self.cells[column] == "1")
+            if self[column] not in yes and self[column] not in no:
+                problem = f"{column} is neither {' or '.join(no)} nor {' or '.join(yes)}"
+                remedy = (
+                    f"say in the builder what the file writes, record.flags(columns, yes=(…,), no=(…,)), {QUARANTINE}"
+                )
+                raise CellError(problem, self[column], remedy)
+        return tuple(column for column in columns if self[column] in yes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +122,3 @@ class LeftOut:
     reason: str
     value: str | None
     source_id: str | None = None
-
-
-def _given(value: Given | None) -> Given:
-    if value is None:
-        raise TypeError("the table of files leaves this empty, and the builder asks for it")
-    return value

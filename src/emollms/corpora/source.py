@@ -1,144 +1,94 @@
 """Reading raw files: every line has a place, and every line that cannot be read is refused or counted."""
 
-import csv
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import BufferedReader
-from pathlib import Path
 
-from emollms.corpora.lines import CONTROL, LONGEST, CsvLines, as_text, name_of, skip_line
-from emollms.corpora.metadata import CorpusMetadata, SourceFile
+from emollms.corpora.lines import Line, read_lines
+from emollms.corpora.metadata import SourceFile
+from emollms.corpora.quoting import QuotedRows
 from emollms.corpora.records import CellError, LeftOut, Record
-from emollms.errors import Place, SourceError, UsageError
+from emollms.corpora.source_folder import SourceFolder
 
-__all__ = ["CHECK_AGAIN", "CellError", "LeftOut", "Record", "Source"]  # all that a builder needs, in one place
+__all__ = ["CellError", "LeftOut", "Record", "Source"]  # all that a builder needs, in one place
 
-CHECK_AGAIN = "get the file again with `emollms corpora fetch`, or leave the row out with --quarantine"
+WHOLE = "file left out as a whole"
+COLUMNS_IN_BUILDER = "name the file's own columns in the builder, or correct its first line"
 
 
-@dataclass
-class Source:
-    """The folder of one corpus while it is read.
+class Source(SourceFolder):
+    """The raw files of one corpus, and the readers for their formats; arguments as for `SourceFolder`."""
 
-    Args:
-        meta: the corpus.
-        root: the folder that holds its files.
-        quarantine: leave broken rows out, instead of stopping at the first.
-        defects: how often each known defect was met and handled.
-        left_out: rows left out since `take_left_out` was last called.
-        refused: how many rows were refused in quarantine.
-        first_refused: the first of them.
-        hashes: SHA-256 of each file read so far, by path.
-    """
+    def lines(self, file: SourceFile, encoding: str | None = None) -> Iterator[tuple[int, str]]:
+        """The lines of a file, with their numbers, without their ends.
 
-    meta: CorpusMetadata
-    root: Path
-    quarantine: bool = False
-    defects: Counter[str] = field(default_factory=Counter)
-    left_out: list[LeftOut] = field(default_factory=list)
-    refused: int = 0
-    first_refused: LeftOut | None = None
-    hashes: dict[str, str] = field(default_factory=dict)
+        Lines with control characters, bytes that are not of the encoding, or more than 1 MiB are refused.
 
-    def refuse(self, place: Place, problem: str, value: str | None, remedy: str = CHECK_AGAIN) -> None:
-        """Stop at a broken row, or, in quarantine, leave it out.
-
-        Raises:
-            SourceError: not in quarantine.
+        Args:
+            file: the file.
+            encoding: its encoding; None for the one that the table of files says, or UTF-8.
         """
-        if not self.quarantine:
-            raise SourceError(place, problem, value, remedy)
-        self.refused += 1
-        self.leave_out(LeftOut(place, problem, value))
-        self.first_refused = self.first_refused or self.left_out[-1]
+        for line in self._read(file, encoding):
+            if self._is_sound(file, line):
+                yield line.number, line.text
 
-    def leave_out(self, row: LeftOut) -> None:
-        """Leave a row out, for a reason that is no error of the file."""
-        self.left_out.append(row)
+    def groups(self, file: SourceFile, size: int, encoding: str | None = None) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Lines of a file in groups that make a row each, with the number of the last one.
 
-    def take_left_out(self) -> list[LeftOut]:
-        """The rows left out since the last call."""
-        taken, self.left_out = self.left_out, []
-        return taken
+        A group with a line that is refused is left out as a whole.
 
-    def place(self, file: SourceFile, line: int = 0) -> Place:
-        """The place of a line, as errors name it."""
-        return Place(f"{self.meta.name}/{file.path}", line)
-
-    def file(self, path: str) -> SourceFile:
-        """The pinned file at `path`."""
-        return next(file for file in self.meta.files if file.path == path)
-
-    def check(self, file: SourceFile) -> None:
-        """Hold a file against its pinned size and hash.
-
-        Raises:
-            UsageError: it is not there, or is no file.
-            SourceError: it cannot be read, or differs; in quarantine that it differs is only counted, since each row
-                is checked as well.
+        Args:
+            file: the file.
+            size: how many lines make a row.
+            encoding: as for `lines`.
         """
-        path = self.root / file.path
-        if not path.is_file():
-            state = "no file" if path.exists() else "missing"
-            raise UsageError(f"{path} is {state}; run `emollms corpora show {self.meta.name}` to see how to get it")
-        with self._open(file) as stream:
-            found = self.hashes[file.path] = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found == file.sha256:
+        group: list[Line] = []
+        for line in self._read(file, encoding):
+            group.append(line)
+            if len(group) == size:
+                if all(self._is_sound(file, one) for one in group):
+                    yield line.number, tuple(one.text for one in group)
+                group = []
+        if group:
+            problem = f"the last row has {len(group)} of {size} lines"
+            self.refuse(self.place(file, group[-1].number), problem, group[0].text)
+
+    def side_by_side(self, *, encoding: str | None = None, **files: SourceFile) -> Iterator[Record]:
+        """The rows of files that are read in step, such as one of texts and one of labels: a line of each is a row.
+
+        A row with a line that is refused is left out as a whole, and so are files of unequal length in quarantine,
+        since any row before the end may be a pair that does not belong together.
+
+        Args:
+            encoding: as for `lines`, of all of them.
+            files: the files by the name of the column that they become; records are about the first.
+        """
+        first = next(iter(files.values()))
+        if not self._are_equally_long(list(files.values()), encoding):
+            self.defects[WHOLE] += len(files)
             return
-        if not self.quarantine:
-            raise SourceError(self.place(file), f"SHA-256 is not {file.sha256}", found, CHECK_AGAIN)
-        self.defects["file differs from the pinned one"] += 1
+        rows = 0
+        for lines in zip(*(self._read(file, encoding) for file in files.values()), strict=True):
+            rows += 1
+            if all(self._is_sound(file, line) for file, line in zip(files.values(), lines, strict=True)):
+                cells = {name: line.text for name, line in zip(files, lines, strict=True)}
+                yield Record(first, lines[0].number, cells)
+        for file in files.values():
+            self.check_rows(file, rows)
 
-    def size(self, path: str) -> int:
-        """The size of a file in bytes."""
-        return (self.root / path).stat().st_size
-
-    @contextmanager
-    def _open(self, file: SourceFile) -> Iterator[BufferedReader]:
-        """Open a file; what the system says against it becomes an error of the source."""
-        try:
-            with (self.root / file.path).open("rb") as stream:
-                yield stream
-        except OSError as error:
-            remedy = "see to the disk and the permissions, or get the file again with `emollms corpora fetch`"
-            raise SourceError(self.place(file), "cannot be read", error.strerror or str(error), remedy) from error
-
-    def lines(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        """The lines of a UTF-8 file, with their numbers, without their ends.
-
-        Lines with control characters, broken UTF-8 or more than 1 MiB are refused.
-        """
-        self.check(file)
-        with self._open(file) as stream:
-            number = 0
-            while raw := stream.readline(LONGEST):
-                number += 1
-                if len(raw) == LONGEST and not raw.endswith(b"\n"):
-                    self.refuse(self.place(file, number), "line is longer than 1 MiB", as_text(raw))
-                    skip_line(stream)
-                elif (line := self._decode(file, number, raw)) is not None:
-                    yield number, line
-
-    def _decode(self, file: SourceFile, number: int, raw: bytes) -> str | None:
-        end = 2 if raw.endswith(b"\r\n") else 1 if raw.endswith(b"\n") else 0
-        self.defects["CRLF line end"] += end == 2
-        raw = raw[: len(raw) - end]
-        if control := CONTROL.search(raw):
-            self.refuse(self.place(file, number), name_of(control), as_text(raw[max(0, control.start() - 20) :]))
-            return None
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            problem = f"byte {error.start + 1} of the line is not UTF-8"
-            self.refuse(self.place(file, number), problem, as_text(raw[error.start : error.start + 40]))
-            return None
-        if number == 1 and line.startswith("\ufeff"):
-            self.defects["byte order mark"] += 1
-            line = line[1:]
-        return line
+    def _are_equally_long(self, files: Sequence[SourceFile], encoding: str | None) -> bool:
+        lengths = {}
+        for file in files:
+            self.check(file)
+            with self._open(file) as stream:
+                lengths[file.path] = sum(1 for _ in read_lines(stream, self._encoding(file, encoding), Counter()))
+        shortest = min(files, key=lambda file: lengths[file.path])
+        for file in files:
+            if lengths[file.path] > lengths[shortest.path]:
+                there = f"{self.place(shortest)}, which has {lengths[shortest.path]} lines"
+                problem = f"line without a partner in {there}; this file has {lengths[file.path]}"
+                remedy = "files that are read side by side must have the same number of lines; see where one is missing"
+                self.refuse(self.place(file, lengths[shortest.path] + 1), problem, None, remedy)
+        return len(set(lengths.values())) == 1
 
     def table(
         self,
@@ -148,6 +98,8 @@ class Source:
         delimiter: str = "\t",
         header: bool = True,
         quotes: bool = False,
+        line_breaks: bool = False,
+        encoding: str | None = None,
         no_data: Callable[[Record], str | None] = lambda record: None,
     ) -> Iterator[Record]:
         """The rows of a delimited file; empty lines are passed over.
@@ -155,14 +107,26 @@ class Source:
         Args:
             file: the file.
             columns: the columns it must have, in order.
-            delimiter: what stands between cells.
+            delimiter: what is between cells.
             header: whether its first line names the columns.
             quotes: whether double quotes enclose cells (CSV), or are plain characters.
+            line_breaks: whether a quoted cell over several lines is right even where most of these lines would make a
+                row of their own. Without it such a row is refused: a quote that opens by accident looks the same.
+            encoding: as for `lines`.
             no_data: why a row carries no data and is left out, or None; such rows are not among the pinned ones.
+
+        Raises:
+            ValueError: the columns are no sequence of different names.
         """
-        cells = self._quoted(file, delimiter) if quotes else self._plain(file, delimiter)
+        if isinstance(columns, str) or len(set(columns)) < len(columns):
+            raise ValueError(f"columns must be a tuple of different names, not {columns!r}")
+        lines = self._read(file, encoding)
+        if quotes:
+            cells = self._quoted(file, QuotedRows(self._with_quotes(lines), delimiter, len(columns), line_breaks))
+        else:
+            cells = self._plain(file, lines, delimiter)
         if header and not self._header_is_right(file, next(cells, None), columns):
-            self.defects["file left out as a whole"] += 1
+            self.defects[WHOLE] += 1
             return
         rows = 0
         for line, row in cells:
@@ -172,14 +136,14 @@ class Source:
                 continue
             record = Record(file, line, dict(zip(columns, row, strict=True)))
             if reason := no_data(record):
-                self.leave_out(LeftOut(self.place(file, line), reason, row[1], source_id=row[0]))
+                self.leave_out(LeftOut(self.place(file, line), reason, row[min(1, len(row) - 1)], source_id=row[0]))
                 continue
             rows += 1
             yield record
         self.check_rows(file, rows)
 
     def check_rows(self, file: SourceFile, rows: int) -> None:
-        """Hold the number of data rows against the pinned one.
+        """Compare the number of data rows with the pinned one.
 
         Raises:
             SourceError: it differs; in quarantine that is only counted, and a file without rows is noted.
@@ -187,49 +151,34 @@ class Source:
         if file.rows is None or rows == file.rows:
             return
         if not rows or not self.quarantine:
-            self.refuse(self.place(file), f"{rows} rows instead of {file.rows}", None)
+            remedy = "correct its rows in the table of files, or the way in which the builder reads it"
+            self.refuse(self.place(file), f"{rows} rows instead of {file.rows}", None, remedy)
         self.defects["file has other rows than the pinned one"] += 1
 
-    def _plain(self, file: SourceFile, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        for number, line in self.lines(file):
-            self.defects["double quote that is a plain character"] += '"' in line
-            if line:
-                yield number, line.split(delimiter)
+    def _plain(self, file: SourceFile, lines: Iterator[Line], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        for line in lines:
+            if self._is_sound(file, line) and line.text:
+                self.defects["double quote that is a plain character"] += '"' in line.text
+                yield line.number, line.text.split(delimiter)
 
-    def _quoted(self, file: SourceFile, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        """Rows whose cells may be quoted, and run over several lines, with the number of their last line.
+    def _quoted(self, file: SourceFile, rows: QuotedRows) -> Iterator[tuple[int, list[str]]]:
+        for row in rows:
+            if self._is_sound(file, Line(row.line, "", row.fault)):
+                yield row.line, row.cells
 
-        A quote that is not closed would take the rows after it along. So its line alone is refused, and reading goes
-        on at the next one.
-        """
-        lines = CsvLines(self._lines_with_quotes(file))
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        while True:
-            lines.taken.clear()
-            try:
-                row = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                number, line = lines.give_back()
-                self.refuse(self.place(file, number), f"broken quoting ({error})", line)
-                reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            else:
-                if row:
-                    yield lines.taken[-1][0], row
-
-    def _lines_with_quotes(self, file: SourceFile) -> Iterator[tuple[int, str]]:
-        for number, line in self.lines(file):
-            self.defects["line with CSV quoting"] += '"' in line
-            yield number, line
+    def _with_quotes(self, lines: Iterator[Line]) -> Iterator[Line]:
+        for line in lines:
+            self.defects["line with CSV quoting"] += '"' in line.text
+            yield line
 
     def _header_is_right(self, file: SourceFile, first: tuple[int, list[str]] | None, columns: Sequence[str]) -> bool:
         if first is None:
-            self.refuse(self.place(file), "the file is empty", None)
+            self.refuse(self.place(file), "the file is empty", None, "put the whole file there, and pin it again")
             return False
-        missing = [column for column in columns if column not in first[1]]
-        if missing:
-            self.refuse(self.place(file, first[0]), f"column {missing[0]!r} is missing", "\t".join(first[1]))
+        if missing := [column for column in columns if column not in first[1]]:
+            problem = f"column {missing[0]!r} is missing"
+            self.refuse(self.place(file, first[0]), problem, "\t".join(first[1]), COLUMNS_IN_BUILDER)
         elif list(columns) != first[1]:
-            self.refuse(self.place(file, first[0]), f"columns are not {', '.join(columns)}", "\t".join(first[1]))
+            problem = f"columns are not {', '.join(columns)}"
+            self.refuse(self.place(file, first[0]), problem, "\t".join(first[1]), COLUMNS_IN_BUILDER)
         return list(columns) == first[1]

@@ -17,7 +17,7 @@ from emollms.tasks import TASKS, Task
 
 Row = Mapping[str, Any]
 TEST = "test"
-COLUMNS = ["id", "text", "prompt", "score", "labels", "emotion", "language", "source_id"]
+COLUMNS = ["id", "text", "prompt", "score", "labels", "emotion", "language", "corpus", "source_id"]
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,18 @@ class EvaluationData:
     def rows(self, task: str, split: str) -> list[Row]:
         """The rows of a task, of every language, in file order; none where the split has none.
 
+        A row whose corpus left labels out names them in `unannotated`: see `MultiLabelTask.labels_asked`.
+
         Raises:
             EmollmsError: a file is missing, or is not the one that the manifest names.
         """
-        rows: list[Row] = self.table(task, split, COLUMNS).to_pylist()
-        return rows
+        rows: list[dict[str, Any]] = self.table(task, split, COLUMNS).to_pylist()
+        kinds = {(row["corpus"], row["language"]) for row in rows}
+        left_out = {(corpus, code): self.manifest.unannotated(corpus, task, split, code) for corpus, code in kinds}
+        for row in rows:
+            if missing := left_out[row["corpus"], row["language"]]:
+                row["unannotated"] = missing
+        return list(rows)
 
     def table(self, task: str, split: str, columns: Sequence[str]) -> pa.Table:
         """Columns of a task's rows, as an Arrow table; otherwise as `rows`."""

@@ -86,7 +86,7 @@ def _rows(
 
 
 def _fit(task: Task, rows: Sequence[Row], predictions: Sequence[Prediction]) -> TaskCalibration:
-    names = task.labels if isinstance(task, MultiLabelTask) else columns(task, "")
+    names = columns(task, rows)
     table = [probabilities(task, names, prediction) for prediction in predictions]
     if None in table:
         raise EmollmsError(f"the model gave no probabilities of the answers to task {task.name}; try another --engine")
@@ -94,7 +94,7 @@ def _fit(task: Task, rows: Sequence[Row], predictions: Sequence[Prediction]) -> 
         gold = np.array([[name in row["labels"] for name in names] for row in rows])
     else:
         gold = np.array([int(row["score"]) for row in rows])
-    return fit_task(task, np.array(table, dtype=np.float64), gold, VALIDATION)
+    return fit_task(task, np.array(table, dtype=np.float64), gold, VALIDATION, names)
 
 
 def _write(calibration: Calibration, out: Path) -> None:

@@ -1,5 +1,6 @@
 """What was fitted on validation rows, as a file: temperatures, thresholds, and the model and data they belong to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -114,7 +115,9 @@ class Calibration(BaseModel):
             ) from error
 
 
-def fit_task(task: Task, probabilities: Floats, gold: Integers | Flags, split: str) -> TaskCalibration:
+def fit_task(
+    task: Task, probabilities: Floats, gold: Integers | Flags, split: str, labels: Sequence[str] = ()
+) -> TaskCalibration:
     """Fit a task's temperature, or its thresholds.
 
     Args:
@@ -122,6 +125,7 @@ def fit_task(task: Task, probabilities: Floats, gold: Integers | Flags, split: s
         probabilities: of shape (rows, classes) or (rows, labels), in the task's order.
         gold: the class number of each row, or truth values of shape (rows, labels).
         split: where the rows come from.
+        labels: the names of the columns, where the rows do not ask for all labels of the task.
 
     Raises:
         UsageError: the rows are not validation rows, there is none, or the task is a regression.
@@ -140,7 +144,7 @@ def fit_task(task: Task, probabilities: Floats, gold: Integers | Flags, split: s
         return TaskCalibration(temperature=temperature, rows=len(gold), error_before=errors[0], error_after=errors[1])
     if isinstance(task, MultiLabelTask):
         right = np.asarray(gold, dtype=np.bool_)
-        limits = dict(zip(task.labels, fit_thresholds(probabilities, right).tolist(), strict=True))
+        limits = dict(zip(labels or task.labels, fit_thresholds(probabilities, right).tolist(), strict=True))
         error = calibration_error(reliability(probabilities.ravel(), right.ravel()))
         return TaskCalibration(thresholds=limits, rows=len(gold), error_before=error, error_after=error)
     raise UsageError(f"task {task.name} has neither classes nor labels; there is nothing to calibrate")

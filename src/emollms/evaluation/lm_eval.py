@@ -21,7 +21,7 @@ UTILS = '''"""What the tasks in this folder call; written by emollms {version}, 
 from emollms.evaluation import lm_eval_hooks as hooks
 
 doc_to_text = hooks.{asks}
-process_docs = hooks.rows_in({language!r})
+process_docs = hooks.rows_in({rows})
 '''
 
 
@@ -73,10 +73,26 @@ def export(
         for task in tasks:
             _write(folder / f"{names[task.name]}.yaml", _config(data, task))
         _write(folder / f"{group}.yaml", {"group": group, "task": list(names.values())})
-        utils = UTILS.format(version=__version__, asks="plain" if template == "chat" else "framed", language=chosen)
+        asks = "plain" if template == "chat" else "framed"
+        utils = UTILS.format(version=__version__, asks=asks, rows=_rows_in(data, tasks, chosen))
         (folder / "utils.py").write_text(utils + _functions(tasks), encoding="utf-8")
         move_in(folder, out)
     return Exported(group, names)
+
+
+def _rows_in(data: EvaluationData, tasks: Sequence[Task], language: str) -> str:
+    """The arguments of `lm_eval_hooks.rows_in`."""
+    corpora = [source.corpus for source in data.manifest.sources]
+    found = {
+        corpus: {task.name: list(labels) for task in tasks if (labels := _unannotated(data, corpus, task, language))}
+        for corpus in corpora
+    }
+    left_out = {corpus: by_task for corpus, by_task in found.items() if by_task}
+    return f"{language!r}, {left_out!r}" if left_out else repr(language)
+
+
+def _unannotated(data: EvaluationData, corpus: str, task: Task, language: str) -> tuple[str, ...]:
+    return data.manifest.unannotated(corpus, task.name, TEST, language)
 
 
 def _name(task: Task) -> str:

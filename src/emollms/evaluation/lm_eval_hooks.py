@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from emollms.evaluation.scoring import gold_of, score
+from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.inference.engine import first_line
 from emollms.prompts.answers import read_answer
 from emollms.prompts.template import frame
@@ -11,6 +11,7 @@ from emollms.tasks import get_task
 
 INVALID_RATE = "invalid_rate"
 Doc = Mapping[str, Any]
+Unannotated = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def framed(doc: Doc) -> str:
@@ -23,11 +24,21 @@ def plain(doc: Doc) -> str:
     return str(doc["prompt"])
 
 
-def rows_in(language: str) -> Callable[[Any], Any]:
-    """What keeps the rows in one language of a `datasets.Dataset`."""
+def rows_in(language: str, unannotated: Unannotated | None = None) -> Callable[[Any], Any]:
+    """What keeps the rows in one language of a `datasets.Dataset`.
+
+    Args:
+        language: its code.
+        unannotated: corpus and task to the labels that were not annotated there; rows name them, and no metric counts
+            them.
+    """
 
     def process_docs(rows: Any) -> Any:
-        return rows.filter(lambda row: row["language"] == language)
+        own = rows.filter(lambda row: row["language"] == language)
+        return own.map(left_out) if unannotated else own
+
+    def left_out(row: Doc) -> dict[str, list[str]]:
+        return {"unannotated": list((unannotated or {}).get(row["corpus"], {}).get(row["task"], ()))}
 
     return process_docs
 
@@ -56,7 +67,7 @@ def metric(name: str) -> Callable[[Sequence[tuple[Doc, str]]], float]:
             [gold_of(task, doc) for doc in docs],
             [read_answer(task, said, doc["emotion"]) for doc, said in items],
             [doc["emotion"] for doc in docs],
-            language=docs[0]["language"],
+            unannotated=unannotated_of(docs),
             resamples=1,
         )
         return found.invalid_rate if name == INVALID_RATE else found.metrics[name].value

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from emollms import hardware
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.engine import versions_of
 
@@ -20,7 +21,7 @@ RUN = "run.json"
 PREDICTIONS = "predictions.jsonl"
 SCORES = "scores.json"
 LOCK = ".lock"
-PACKAGES = ("emollms", "numpy", "scipy", "scikit-learn", "vaderSentiment", "textblob")
+PACKAGES = ("emollms", "numpy", "scipy", "vaderSentiment", "textblob")
 IDENTITY = ("engine", "model", "revision", "dtype", "template")
 """What must be the same of an engine for a run to go on."""
 
@@ -78,23 +79,14 @@ def new_record(
         "data": dict(data),
         "engine": dict(engine) if engine else None,
         "versions": versions_of(PACKAGES) | dict((engine or {}).get("versions", {})),
-        "hardware": hardware() | ({"device": engine["device"]} if engine else {}),
+        "hardware": machine() | ({"device": engine["device"]} if engine else {}),
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def hardware() -> dict[str, object]:
+def machine() -> dict[str, object]:
     """The machine; not its name."""
-    return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return {"system": platform.platform(), "processor": hardware.cpu_name(), "cores": hardware.cores()}
 
 
 def has_answers(out: Path) -> bool:
@@ -161,7 +153,9 @@ def machine_note(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, 
     """What differs in the machine a run is resumed on, where that can change the last digits of answers."""
     if before is None or now is None or now["engine"] == "endpoint":
         return None
+    # Why a type of numbers was chosen is another thing when a run is resumed: its record asks for the same type.
     old, new = ({"device": one.get("device")} | dict(one.get("settings", {})) for one in (before, now))
+    old, new = ({name: value for name, value in one.items() if name != "dtype_reason"} for one in (old, new))
     differing = [f"{name} {_shown(one)}, now {_shown(other)}" for name, one, other in _differences(old, new)]
     if not differing:
         return None

@@ -1,21 +1,20 @@
-"""How close answers are to the gold: the metrics of SemEval-2018 Task 1 and those of the paper.
+"""How close answers are to the gold: the metrics of SemEval-2018 Task 1 and those of the paper, as sums over rows.
 
-scipy and scikit-learn compute them. Where a metric has no value (no row, one row, a constant), it is 0 here, as the
-official script has it for constant predictions; nothing here gives NaN or warns. Definitions: Mohammad et al., 2018,
-SemEval-2018 Task 1: Affect in Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval).
+Written so, a thousand bootstrap resamples of a task are one product of two matrices (see `intervals`), and the metric
+itself is the same function of the plain sums. Definitions: Mohammad et al., 2018, SemEval-2018 Task 1: Affect in
+Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval). Where a metric is undefined (no
+row, one row, a constant) its value is 0, as in the official script for constant predictions, and `RowSums.is_defined`
+tells that 0 from a measured one. Nothing here gives NaN or warns.
 
-Arrays: scores and classes are floats of shape (rows,); labels are truth values of shape (rows, labels). A predicted
-class may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
+Arrays: scores and classes are floats of shape (rows,); labels are booleans of shape (rows, labels). A predicted class
+may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
 """
 
-import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from emollms.evaluation.extras import needed
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -23,15 +22,27 @@ Integers = NDArray[np.int64]
 
 NO_CLASS = -99
 """The class of a prediction that is none."""
+_NO_VARIANCE = 1e-12
 
 
-def pearson(gold: Floats, predicted: Floats) -> float:
-    """Pearson's r, -1..1."""
-    if not varies(gold) or not varies(predicted):
-        return 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nearly constant input: r is as exact as it can be
-        return _defined(needed("scipy.stats").pearsonr(gold, predicted).statistic)
+@dataclass(frozen=True)
+class RowSums:
+    """A metric as a function of sums over rows.
+
+    Args:
+        columns: what each row adds, of shape (rows, sums).
+        total: the sums, of shape (resamples, sums), to the metric, of shape (resamples,); 0 where it has no value.
+        is_defined: whether the metric has a value on these rows.
+    """
+
+    columns: Floats
+    total: Callable[[Floats], Floats]
+    is_defined: bool
+
+    @property
+    def value(self) -> float:
+        """The metric on all rows; 0 where it is undefined."""
+        return float(self.total(self.columns.sum(axis=0, keepdims=True))[0])
 
 
 def upper_half(gold: Floats) -> Flags:
@@ -44,88 +55,103 @@ def nonzero(gold: Floats) -> Flags:
     return np.asarray(gold != 0, dtype=np.bool_)
 
 
-def pearson_upper_half(gold: Floats, predicted: Floats) -> float:
-    """Pearson's r on the rows with gold ≥ 0.5."""
-    return pearson(gold[upper_half(gold)], predicted[upper_half(gold)])
+def everywhere(gold: NDArray[np.generic]) -> Flags:
+    """All rows."""
+    return np.ones(len(gold), dtype=np.bool_)
 
 
-def pearson_nonzero(gold: Floats, predicted: Floats) -> float:
-    """Pearson's r on the rows with gold ≠ 0."""
-    return pearson(gold[nonzero(gold)], predicted[nonzero(gold)])
+def pearson(gold: Floats, predicted: Floats, where: Callable[[Floats], Flags] = everywhere) -> RowSums:
+    """Pearson's r, -1..1, on the rows that `where` chooses by their gold.
 
-
-def kappa(gold: Floats, predicted: Floats, classes: Floats | None = None) -> float:
-    """Cohen's kappa with quadratic weights, at most 1.
-
-    As in the official script, rows whose prediction is none of `classes` are left out, and the distance of two classes
-    is that of their places in `classes`.
-
-    Args:
-        gold: classes.
-        predicted: classes.
-        classes: the classes that count; those seen in `gold` by default.
+    Values are standardised first, so that sums of squares stay exact.
     """
-    names = np.unique(to_classes(gold if classes is None else classes))
-    chosen = to_classes(predicted)
-    if len(names) < 2 or not np.isin(chosen, names).any():
-        return 0.0
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # 0/0 where all pairs are of one class
-        return _defined(_sklearn().cohen_kappa_score(to_classes(gold), chosen, labels=names, weights="quadratic"))
+    rows = where(gold)
+    x, y = _standard(gold, rows), _standard(predicted, rows)
+    columns = np.column_stack([rows.astype(np.float64), x, y, x * x, y * y, x * y])
+    return RowSums(columns, _pearson, _varies(gold[rows]) and _varies(predicted[rows]))
 
 
-def kappa_nonzero(gold: Floats, predicted: Floats) -> float:
-    """Quadratic weighted kappa on the rows with gold ≠ 0, over the classes seen in all of `gold`."""
-    rows = nonzero(gold)
-    return kappa(gold[rows], predicted[rows], gold) if rows.any() else 0.0
+def _standard(values: Floats, where: Flags) -> Floats:
+    chosen = values[where]
+    if not _varies(chosen):
+        return np.zeros(len(values))
+    return np.asarray(np.where(where, (values - chosen.mean()) / chosen.std(), 0.0), dtype=np.float64)
 
 
-def accuracy(gold: Floats, predicted: Floats) -> float:
-    """Share of rows with the right class, 0..1."""
-    return float(_sklearn().accuracy_score(to_classes(gold), to_classes(predicted))) if len(gold) else 0.0
+def _pearson(sums: Floats) -> Floats:
+    n = np.maximum(sums[:, 0], 1)
+    x, y, xx, yy, xy = (sums[:, 1:] / n[:, None]).T
+    variances = np.maximum(xx - x * x, 0), np.maximum(yy - y * y, 0)
+    defined = (variances[0] > _NO_VARIANCE) & (variances[1] > _NO_VARIANCE)
+    return np.clip(_ratio(xy - x * y, np.where(defined, np.sqrt(variances[0] * variances[1]), 0)), -1, 1)
 
 
-def jaccard(gold: Flags, predicted: Flags) -> float:
-    """Mean over rows of |gold ∩ predicted| / |gold ∪ predicted|, 1 where both are empty: the official accuracy of E-c.
+def kappa(gold: Floats, predicted: Floats, where: Callable[[Floats], Flags] = everywhere) -> RowSums:
+    """Cohen's kappa with quadratic weights, at most 1, on the rows that `where` chooses by their gold.
 
-    scikit-learn counts one column as two classes, so the rows are padded with a label that nobody has.
+    As in the official script, the classes are those seen in all of `gold`, rows whose prediction is none of them are
+    left out, and the distance of two classes is that of their positions among the classes.
     """
-    if not len(gold):
-        return 0.0
-    return float(_sklearn().jaccard_score(_padded(gold), _padded(predicted), average="samples", zero_division=1.0))
+    classes, chosen, said = np.unique(to_classes(gold)), where(gold), to_classes(predicted)
+    pairs = (to_classes(gold)[:, None, None] == classes[:, None]) & (said[:, None, None] == classes)
+    positions = np.arange(len(classes), dtype=np.float64)
+    distances = (positions[:, None] - positions) ** 2
+
+    def total(sums: Floats) -> Floats:
+        counts = sums.reshape(len(sums), len(classes), len(classes))
+        chance = counts.sum(axis=2)[:, :, None] * counts.sum(axis=1)[:, None, :]
+        expected = _ratio((distances * chance).sum(axis=(1, 2)), counts.sum(axis=(1, 2)))
+        return np.where(expected > 0, 1 - _ratio((distances * counts).sum(axis=(1, 2)), expected), 0.0)
+
+    counted = chosen & np.isin(said, classes)
+    met = np.union1d(to_classes(gold)[counted], said[counted])
+    columns = (pairs & chosen[:, None, None]).reshape(len(gold), len(classes) ** 2).astype(np.float64)
+    return RowSums(columns, total, len(met) > 1)
 
 
-def label_jaccard(gold: Flags, predicted: Flags) -> Floats:
-    """For each label, the rows that have it in both by the rows that have it in one, 0..1."""
-    return _by_label(_sklearn().jaccard_score, gold, predicted)
+def mean(values: Floats) -> RowSums:
+    """The mean of `values`, one a row."""
+    columns = np.column_stack([np.ones(len(values)), values])
+    return RowSums(columns, lambda sums: _ratio(sums[:, 1], sums[:, 0]), len(values) > 0)
 
 
-def jaccard_weighted(gold: Flags, predicted: Flags) -> float:
-    """`label_jaccard`, averaged with the number of gold rows as weight: the "accuracy" that the paper gives for E-c."""
-    support = gold.sum(axis=0)
-    return float(np.average(label_jaccard(gold, predicted), weights=support)) if support.any() else 0.0
+def accuracy(gold: Floats, predicted: Floats) -> RowSums:
+    """Fraction of rows with the right class, 0..1."""
+    return mean((to_classes(gold) == to_classes(predicted)).astype(np.float64))
 
 
-def label_f1(gold: Flags, predicted: Flags) -> Floats:
-    """F1 of each label, 0..1; 0 for a label that neither has."""
-    return _by_label(_sklearn().f1_score, gold, predicted)
+def jaccard(gold: Flags, predicted: Flags) -> RowSums:
+    """Mean over rows of |gold ∩ predicted| / |gold ∪ predicted|, 1 where both are empty: E-c's official accuracy."""
+    both, either = (gold & predicted).sum(axis=1), (gold | predicted).sum(axis=1)
+    return mean(np.where(either > 0, _ratio(both, either), 1.0))
 
 
-def macro_f1(gold: Flags, predicted: Flags) -> float:
-    """Mean over the labels of `label_f1`."""
-    return float(np.mean(label_f1(gold, predicted))) if gold.shape[1] else 0.0
+def macro_f1(gold: Flags, predicted: Flags) -> RowSums:
+    """Mean over the labels of their F1, 0..1; 0 for a label that neither has."""
+    return _of_labels(gold, predicted, lambda both, g, p: _mean(_ratio(2 * both, g + p)))
 
 
-def micro_f1(gold: Flags, predicted: Flags) -> float:
+def micro_f1(gold: Flags, predicted: Flags) -> RowSums:
     """F1 over all pairs of a row and a label, 0..1."""
-    if not gold.size:
-        return 0.0
-    return float(_sklearn().f1_score(gold.ravel().astype(int), predicted.ravel().astype(int), zero_division=0.0))
+    return _of_labels(gold, predicted, lambda both, g, p: _ratio(2 * both.sum(axis=1), (g + p).sum(axis=1)))
 
 
-def varies(values: Floats) -> bool:
-    """Whether there are two different values."""
-    return len(values) > 1 and bool(np.ptp(values) > 0)
+def jaccard_weighted(gold: Flags, predicted: Flags) -> RowSums:
+    """Jaccard index of each label over the rows, averaged with the number of gold rows as weight, 0..1.
+
+    It is the "accuracy" that the paper gives for E-c.
+    """
+
+    def total(both: Floats, g: Floats, p: Floats) -> Floats:
+        return _ratio((g * _ratio(both, g + p - both)).sum(axis=1), g.sum(axis=1))
+
+    return _of_labels(gold, predicted, total)
+
+
+def _of_labels(gold: Flags, predicted: Flags, total: Callable[[Floats, Floats, Floats], Floats]) -> RowSums:
+    """A metric of the counts of each label: rows that have it in both, in gold, in the predictions."""
+    columns = np.hstack([gold & predicted, gold, predicted]).astype(np.float64)
+    return RowSums(columns, lambda sums: total(*np.split(sums, 3, axis=1)), len(gold) > 0)
 
 
 def to_classes(values: Floats) -> Integers:
@@ -138,23 +164,16 @@ def one_hot(values: Floats, classes: Integers) -> Flags:
     return np.asarray(to_classes(values)[:, None] == classes[None, :], dtype=np.bool_)
 
 
-def _sklearn() -> Any:
-    return needed("sklearn.metrics")
+def _varies(values: Floats) -> bool:
+    """Whether there are two different values."""
+    return len(values) > 1 and bool(np.ptp(values) > 0)
 
 
-def _by_label(metric: Callable[..., Any], gold: Flags, predicted: Flags) -> Floats:
-    """A metric of scikit-learn for each label."""
-    if not gold.size:
-        return np.zeros(gold.shape[1])
-    values = metric(_padded(gold), _padded(predicted), average=None, zero_division=0.0)
-    return np.asarray(values, dtype=np.float64)[: gold.shape[1]]
+def _mean(values: Floats) -> Floats:
+    return np.asarray(values.mean(axis=1), dtype=np.float64) if values.shape[1] else np.zeros(len(values))
 
 
-def _padded(labels: Flags) -> Integers:
-    """`labels` and one that nobody has: scikit-learn counts a single column as two classes."""
-    return np.pad(labels.astype(np.int64), ((0, 0), (0, 1)))
-
-
-def _defined(value: float) -> float:
-    """`value`, or 0 where it is none."""
-    return float(value) if np.isfinite(value) else 0.0
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """`above` / `below`, 0 where `below` is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below != 0, np.true_divide(above, below), 0.0)

@@ -1,10 +1,9 @@
 """A model that answers the rows of a run."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from emollms.errors import UsageError
 from emollms.evaluation.data import Row
@@ -13,6 +12,7 @@ from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.hashing import weights_hash
+from emollms.inference.http_client import base_url
 from emollms.inference.predictions import Prediction
 from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
@@ -25,7 +25,7 @@ class ModelSource:
 
     Args:
         model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `smollm2.resolve`), or the name that
-            the server knows it by.
+            the server knows it by; empty where the server serves only one.
         mode: how its answers are decoded.
         engine: which engine; None for `endpoint` where there is a server, else `transformers`.
         url: address of the server.
@@ -35,6 +35,8 @@ class ModelSource:
         shown: its name for people, if it is another.
         workers: the most requests to a server at a time.
         per_minute: the most requests to a server a minute; None for no limit.
+        needs_probabilities: whether a server without log-probabilities is an error; else its answers are greedy.
+        warn: called with a line that the user should see.
     """
 
     model: str
@@ -47,11 +49,14 @@ class ModelSource:
     shown: str | None = None
     workers: int = 8
     per_minute: float | None = None
+    needs_probabilities: bool = False
+    warn: Callable[[str], None] = lambda text: None
     _opened: Engine | None = field(default=None, repr=False)
+    _begun_dtype: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.url is not None and urlsplit(self.url).username is not None:
-            raise UsageError("the address of a server takes no user and password; put the key into OPENAI_API_KEY")
+        if self.url is not None:
+            self.url = base_url(self.url)
         if self.workers < 1 or (self.per_minute is not None and self.per_minute <= 0):
             asked = f"--workers {self.workers}, --per-minute {self.per_minute}"
             raise UsageError(f"{asked} lets no request through; give 1 or more, and a rate above 0")
@@ -65,8 +70,8 @@ class ModelSource:
     @property
     def name(self) -> str:
         """Its name for people."""
-        if self.shown:
-            return self.shown
+        if self.shown or not self.model:
+            return self.shown or self._engine().describe().model
         is_folder = self.kind == "model" and Path(self.model).is_dir()
         return Path(self.model).resolve().name if is_folder else self.model
 
@@ -74,7 +79,7 @@ class ModelSource:
         """See `Source.settings`; the weights stand for a folder, wherever it is."""
         about: dict[str, Any] = {"engine": self.engine, "template": self.template}
         if self.kind == "endpoint":
-            return about | {"model": self.model, "endpoint": self.url}
+            return about | {"model": self.model or self.name, "endpoint": self.url}
         folder = Path(resolve(self.model))
         known = {"weights": weights_hash(folder)} if folder.is_dir() else {"model": self.model}
         return about | known | {"dtype": self.dtype}
@@ -83,8 +88,10 @@ class ModelSource:
         """All of them."""
         return tuple(tasks)
 
-    def start(self) -> EngineInfo:
-        """Load the model."""
+    def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo:
+        """Load the model; `auto` is the type of the numbers with which the run began, whatever suits this machine."""
+        if begun and self.dtype == "auto":
+            self._begun_dtype = begun.get("dtype")
         return self._engine().describe()
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -104,19 +111,26 @@ class ModelSource:
         if self._opened is None:
             name = self.engine or "transformers"
             if name == "endpoint":
-                self._opened = engines.open_engine(name, self.model, url=self.url, **self._manners())
+                self._opened = self._open_endpoint()
             else:
                 model, revision = split_revision(resolve(self.model))
-                options = {"revision": revision, "dtype": self.dtype, "template": self.template}
-                self._opened = engines.open_engine(name, model, url=self.url, **options)
+                options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "template": self.template}
+                self._opened = engines.open_engine(name, model, **options)
         return self._opened
 
-    def _manners(self) -> dict[str, Any]:
-        """How a server is asked."""
-        from emollms.inference.http import Patience
+    def _open_endpoint(self) -> Engine:
+        from emollms.inference.endpoint import Api, EndpointEngine, destination
+        from emollms.inference.http_client import ClientOptions
 
-        api = "chat" if self.template == "chat" else "completions"
-        return {"api": api, "workers": self.workers, "patience": Patience(per_minute=self.per_minute)}
+        url = str(self.url)
+        api: Api | None = "chat" if self.template == "chat" else None
+        self.warn(destination(url))
+        options = ClientOptions(per_minute=self.per_minute)
+        engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
+        if self.mode == "expectation" and not self.needs_probabilities and not engine.gives_log_probabilities():
+            self.warn(f"{url} gives no log-probabilities; its answers are decoded greedily, without confidences")
+            self.mode = "greedy"
+        return engine
 
 
 def split_revision(model: str) -> tuple[str, str | None]:

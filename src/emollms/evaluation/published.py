@@ -55,6 +55,11 @@ def source() -> str:
     return str(_tables()["source"])
 
 
+def explanations() -> tuple[str, ...]:
+    """What a reader must know before comparing a score with these, a sentence each."""
+    return tuple(_tables()["explanations"])
+
+
 @cache
 def published_scores() -> tuple[PublishedScore, ...]:
     """Every score of the two tables, in the paper's order of models."""

@@ -2,21 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emollms.errors import UsageError
+from emollms.errors import UsageError, unknown
 from emollms.evaluation.calibration import calibration_error, class_reliability, expected_value, reliability, temper
 from emollms.evaluation.data import Row
 from emollms.evaluation.fitted import TaskCalibration
 from emollms.evaluation.metrics import Flags, Floats, Integers
+from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
 from emollms.evaluation.schemes import PEARSON, scheme_of
 from emollms.inference.decoding import Mode
 from emollms.inference.labels import likely_labels
 from emollms.inference.predictions import Prediction
-from emollms.prompts.answers import Reading, read_answer
+from emollms.prompts.answers import Parse, Reading, read_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 NO_ANSWER = "no answer"
@@ -30,14 +31,23 @@ class Read:
 
     Args:
         rule: what is scored.
-        readings: for each row.
+        by_parse: for each row, by the rule that answers are read by; scores are on 0..1.
+        parse: the rule that was asked for.
+        scale: the scale that scores were read on; None where the task has none.
         calibration: error and bins of a reliability diagram, and what was used of a calibration; None without
             probabilities of classes or labels.
     """
 
     rule: Rule
-    readings: list[Reading]
+    by_parse: Mapping[Parse, list[Reading]]
+    parse: Parse
+    scale: ScaleChoice | None
     calibration: dict[str, Any] | None
+
+    @property
+    def readings(self) -> list[Reading]:
+        """For each row, by the rule that was asked for."""
+        return self.by_parse[self.parse]
 
 
 def read_all(
@@ -46,9 +56,10 @@ def read_all(
     predictions: Mapping[str, Prediction],
     mode: Mode = "expectation",
     fitted: TaskCalibration | None = None,
-    language: str = "en",
+    parse: Parse = "strict",
+    scale: Scale = "unit",
 ) -> Read:
-    """Read the predictions for `rows`.
+    """Read the predictions for `rows`, by both rules.
 
     Args:
         task: the task.
@@ -56,34 +67,56 @@ def read_all(
         predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
         mode: in `expectation`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
-        language: the rows' language, which decides the labels.
+        parse: the rule that answers are scored by.
+        scale: the scale that answers to regression tasks are on.
 
     Raises:
-        UsageError: a prediction has probabilities of something that is no class or label of the task.
+        UsageError: a prediction has probabilities of something that is no class or label of the task, or there is no
+            such rule or scale.
     """
+    if parse not in get_args(Parse):
+        raise unknown("rule for reading answers", parse, get_args(Parse))
     found = [predictions.get(str(row["id"])) for row in rows]
-    readings = [_read(task, row, prediction) for row, prediction in zip(rows, found, strict=True)]
-    names = columns(task, language)
+    said = [(one.answer, row["emotion"]) for row, one in zip(rows, found, strict=True) if one]
+    chosen = choose_scale(task, said, scale)
+    strict = [_read(task, row, one, chosen, "strict") for row, one in zip(rows, found, strict=True)]
+    lenient = [
+        reading if reading.value is not None else _read(task, row, one, chosen, "lenient")
+        for row, one, reading in zip(rows, found, strict, strict=True)
+    ]
+    by_parse: dict[Parse, list[Reading]] = {"strict": strict, "lenient": lenient}
+    names = columns(task, rows)
     table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
-        return Read("answer", readings, None)
+        return Read("answer", by_parse, parse, chosen, None)
     shares = np.array([table[place] for place in places], dtype=np.float64)
     rule, better, calibration = _by_probability(task, names, shares, [rows[place] for place in places], fitted)
-    for place, reading in zip(places, better, strict=True):
-        readings[place] = reading
-    return Read(rule, readings, calibration)
+    for readings in by_parse.values():
+        for place, reading in zip(places, better, strict=True):
+            readings[place] = reading
+    return Read(rule, by_parse, parse, chosen, calibration)
 
 
-def _read(task: Task, row: Row, prediction: Prediction | None) -> Reading:
-    return read_answer(task, prediction.answer, row["emotion"]) if prediction else Reading(None, NO_ANSWER)
+def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoice | None, parse: Parse) -> Reading:
+    if prediction is None:
+        return Reading(None, NO_ANSWER)
+    if scale is None:
+        return read_answer(task, prediction.answer, row["emotion"], parse=parse)
+    return scale.to_unit(read_answer(task, prediction.answer, row["emotion"], (scale.low, scale.high), parse))
 
 
-def columns(task: Task, language: str) -> tuple[str, ...]:
-    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at."""
+def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at.
+
+    Of labels those that any of `rows` asks for.
+    """
     if isinstance(task, OrdinalTask):
         return tuple(map(str, task.classes))
-    return task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
+    if not isinstance(task, MultiLabelTask):
+        return ()
+    asked = {label for row in rows for label in task.labels_asked(row)}
+    return tuple(label for label in task.labels if label in asked)
 
 
 def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | None) -> list[float] | None:
@@ -133,11 +166,11 @@ def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
 
 def _diagram(task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row]) -> dict[str, Any]:
     gold = gold_columns(task, names, rows)
-    bins = (
-        reliability(shares.ravel(), np.asarray(gold, dtype=np.bool_).ravel())
-        if isinstance(task, MultiLabelTask)
-        else class_reliability(shares, gold)
-    )
+    if isinstance(task, MultiLabelTask):
+        asked = np.array([[name in task.labels_asked(row) for name in names] for row in rows], dtype=np.bool_)
+        bins = reliability(shares[asked], np.asarray(gold, dtype=np.bool_)[asked])
+    else:
+        bins = class_reliability(shares, gold)
     return {"error": calibration_error(bins), "bins": [asdict(bar) for bar in bins], "rows": len(rows)}
 
 

@@ -12,7 +12,7 @@ from emollms.evaluation.metrics import Floats
 from emollms.evaluation.readings import NO_ANSWER, read_all
 from emollms.evaluation.report_input import Run
 from emollms.evaluation.results import TaskScore
-from emollms.evaluation.scoring import gold_of, score
+from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Reading
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -74,10 +74,12 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     entry, settings = run.scores.tasks[task.name], run.settings
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
     mode = settings.decode or "greedy"  # a baseline has answers alone
-    readings = read_all(task, rows, run.predictions, mode, fitted, settings.language).readings
+    scale = entry.scale.name if entry.scale else "unit"
+    read = read_all(task, rows, run.predictions, mode, fitted, entry.parse, scale)
+    readings = read.readings
     golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-    policy, language = entry.invalid.policy, settings.language
-    scored = score(task, golds, readings, emotions, policy, language=language, resamples=1)
+    policy, unannotated = entry.invalid.policy, unannotated_of(rows)
+    scored = score(task, golds, readings, emotions, policy, unannotated=unannotated, resamples=1)
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
         raise EmollmsError(
             f"{run.folder}: scores.json has {entry.value:.6f} for {entry.n} rows of {task.name}, but predictions.jsonl "

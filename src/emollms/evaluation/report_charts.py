@@ -29,11 +29,12 @@ def interval(one: Cell) -> str:
     """A score with its interval, in words."""
     if one.low is None or one.high is None:
         return number(one.value)
-    return f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
+    shown = f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
+    return shown if one.n is None else f"{shown}, n = {one.n:,}"
 
 
 def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bool = False) -> str:
-    """Scores of the runs with intervals, a line each, over those of published models.
+    """Scores of the runs with intervals, a line each, over those of published models; undefined ones are left out.
 
     Args:
         rows: what to show, from top to bottom.
@@ -41,7 +42,12 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
         about: what it shows, in words.
         bars: whether scores are the ends of bars, and not dots.
     """
-    measured = [_mark(row.title, run, one, names[run]) for row in rows for run, one in enumerate(row.cells) if one]
+    measured = [
+        _mark(row.title, run, one, names[run])
+        for row in rows
+        for run, one in enumerate(row.cells)
+        if one and not one.undefined
+    ]
     published = [
         {"row": row.title, "value": value, "about": f"{row.title}, {model} (published): {number(value)}"}
         for row in rows
@@ -57,9 +63,10 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
 
 
 def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
-    """The runs against the first: filled where the difference is above noise."""
+    """The runs against the first: filled where the difference is clear."""
     values = [
-        _mark(one.task, one.run, Cell(one.value, one.low, one.high), _against(one, names)) | {"sure": one.above_noise}
+        _mark(one.task, one.run, Cell(one.value, one.low, one.high), _against(one, names))
+        | {"sure": one.verdict in ("better", "worse")}
         for one in found
     ]
     widest = max((abs(one[end]) for one in values for end in ("low", "high")), default=0.1)
@@ -94,7 +101,7 @@ def _picture(height: int, layers: Sequence[Spec], about: str, width: int = SIDE)
 
 
 def _lines(titles: Sequence[str]) -> Spec:
-    axis = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 130}
+    axis = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 180}
     return {"field": "row", "type": "nominal", "sort": list(titles), "title": None, "axis": axis}
 
 

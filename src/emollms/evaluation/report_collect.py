@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from emollms import __version__
-from emollms.evaluation.published import source
+from emollms.evaluation.published import explanations, source
 from emollms.evaluation.report_answers import Answers, answers_of
 from emollms.evaluation.report_content import Difference, Reliability, Report, RunTask, TaskReport
 from emollms.evaluation.report_facts import run_info
 from emollms.evaluation.report_input import Benchmark, CalibrationEntry, Run
 from emollms.evaluation.report_overlaps import overlaps
 from emollms.evaluation.report_rows import hexagons, matrix, unreadable, worst
-from emollms.evaluation.report_scores import board, differences, metrics, parts
+from emollms.evaluation.report_scores import board, by_rule, differences, metrics, parts
 from emollms.tasks import TASKS, Task
 
 WORST = 8
@@ -59,6 +59,7 @@ class Collector:
             runs=[run_info(run) for run in self.runs],
             board=board(self.runs, names, self.with_published),
             source=source() if self.with_published else None,
+            about_published=explanations() if self.with_published else (),
             differences=found,
             tasks=tasks,
             overlaps=overlaps(data),
@@ -104,6 +105,9 @@ class Collector:
             matrix=matrix(own),
             reliability=_reliability(entry.calibration),
             worst=worst(answers, number, self.worst_rows, benchmark, self.show_texts),
+            parse=entry.parse,
+            scale=entry.scale.name if entry.scale and entry.scale.name != "unit" else None,
+            by_rule=by_rule(entry),
         )
 
 

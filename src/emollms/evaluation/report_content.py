@@ -2,16 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Verdict = Literal["better", "worse", "no clear difference"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A score, with its 95 % interval where it was measured here."""
+    """A score.
+
+    Args:
+        value: the score; 0 where it is undefined.
+        low: lower end of its 95 % interval; None for published and undefined scores.
+        high: upper end.
+        n: the rows it was measured on; None for published scores.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
+    n: int | None = None
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the metric has no value here, such as the correlation of constant answers."""
+        return self.n is not None and self.low is None
 
 
 @dataclass(frozen=True)
@@ -52,14 +67,17 @@ class BoardRow:
 
 @dataclass(frozen=True)
 class Difference:
-    """A run held against the first one on the `n` rows of a task that both answered; see `results.Comparison`."""
+    """A run compared with the first one on the `n` rows of a task that both answered; see `results.Comparison`.
+
+    `verdict` is None where there are too few rows for one.
+    """
 
     task: str
     run: int
     value: float
     low: float
     high: float
-    above_noise: bool
+    verdict: Verdict | None
     n: int
 
 
@@ -166,6 +184,23 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class ByRule:
+    """A figure by each rule for reading answers.
+
+    Args:
+        title: what it is.
+        strict: by the strict rule.
+        lenient: by the lenient one.
+        count: whether it is a number of answers.
+    """
+
+    title: str
+    strict: float
+    lenient: float
+    count: bool = False
+
+
+@dataclass(frozen=True)
 class RunTask:
     """What one run shows in a task.
 
@@ -177,6 +212,9 @@ class RunTask:
         matrix: predicted against gold, for classes and labels.
         reliability: where there are probabilities.
         worst: the rows it is worst at.
+        parse: the rule that its scores are by.
+        scale: the scale that its answers were read on, where that is not 0..1.
+        by_rule: its metrics and invalid answers by each rule for reading answers; none where they are not recorded.
     """
 
     run: int
@@ -186,6 +224,9 @@ class RunTask:
     matrix: Matrix | None
     reliability: Reliability | None
     worst: Sequence[WorstRow]
+    parse: str
+    scale: str | None
+    by_rule: Sequence[ByRule]
 
 
 @dataclass(frozen=True)
@@ -236,7 +277,8 @@ class Report:
         runs: the evaluations.
         board: their scores, and the published ones.
         source: where the published scores come from; None where there are none.
-        differences: the runs held against the first one.
+        about_published: what a reader must know of them.
+        differences: the runs compared with the first one.
         tasks: the tasks.
         overlaps: texts in more than one task.
         notes: what a reader must know.
@@ -248,6 +290,7 @@ class Report:
     runs: Sequence[RunInfo]
     board: Sequence[BoardRow]
     source: str | None
+    about_published: Sequence[str]
     differences: Sequence[Difference]
     tasks: Sequence[TaskReport]
     overlaps: Overlaps

@@ -16,6 +16,7 @@ from emollms.evaluation.manifest import PREDICTIONS, SCORES
 from emollms.evaluation.schemes import Policy
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, read_predictions
+from emollms.prompts.answers import Parse
 from emollms.tasks import TASKS
 
 
@@ -26,11 +27,11 @@ class _Entry(BaseModel):
 
 
 class FigureEntry(_Entry):
-    """A value with its 95 % interval, and the rows it is from."""
+    """A value with its 95 % interval, None where the metric is undefined, and the rows it is from."""
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 
@@ -67,6 +68,19 @@ class CalibrationEntry(_Entry):
     bins: list[BinEntry]
 
 
+class ScaleEntry(_Entry):
+    """The scale that answers were read on; see `scales.ScaleChoice`."""
+
+    name: Literal["unit", "native"]
+
+
+class ParseEntry(_Entry):
+    """The metrics by one rule for reading answers, and how many answers are invalid by it."""
+
+    metrics: dict[str, float]
+    invalid: int
+
+
 class TaskEntry(_Entry):
     """The scores of a task; see `TaskScore.as_json`."""
 
@@ -77,6 +91,9 @@ class TaskEntry(_Entry):
     invalid: InvalidEntry
     metrics: dict[str, MetricEntry]
     calibration: CalibrationEntry | None = None
+    parse: Parse = "strict"
+    scale: ScaleEntry | None = None
+    by_parse: dict[Parse, ParseEntry] = {}
 
 
 class SettingsEntry(_Entry):

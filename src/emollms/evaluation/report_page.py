@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from emollms.evaluation import report_charts as charts
-from emollms.evaluation.report_content import Cell, Difference, MetricRow, Report, TaskReport
+from emollms.evaluation.report_content import Cell, Difference, MetricRow, Report, TaskReport, Verdict
+from emollms.evaluation.report_scores import ROWS_FOR_A_VERDICT
 from emollms.tasks import TASKS, MultiLabelTask, Task
+
+TOO_FEW = f"too few rows for a verdict (below {ROWS_FOR_A_VERDICT})"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def render_page(report: Report) -> str:
             panels=panels(report, names),
             differences=Markup(differences) if differences else None,
             verdicts=verdicts(report),
+            shared=shared,
             best=best(report),
             pictures={task.name: pictures(task, names) for task in report.tasks},
             groups=groups(report),
@@ -85,25 +90,26 @@ def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
 
 
 def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]:
-    """For each further run the tasks in which it is above the first, below it, and as good within noise."""
-    found = []
+    """For each further run the tasks that it has in common with the first, by verdict."""
+    kinds = {verdict: verdict for verdict in get_args(Verdict)} | {None: TOO_FEW}
+    found: list[tuple[int, Mapping[str, list[Difference]]]] = []
     for run in sorted({one.run for one in report.differences}):
         own = [one for one in report.differences if one.run == run]
-        sure = [one for one in own if one.above_noise]
-        kinds: Mapping[str, list[Difference]] = {
-            "better": [one for one in sure if one.value > 0],
-            "worse": [one for one in sure if one.value < 0],
-            "the same within noise": [one for one in own if not one.above_noise],
-        }
-        found.append((run, kinds))
+        found.append((run, {name: [one for one in own if one.verdict == verdict] for verdict, name in kinds.items()}))
     return found
+
+
+def shared(kinds: Mapping[str, list[Difference]]) -> str:
+    """How many tasks two runs have in common."""
+    count = sum(map(len, kinds.values()))
+    return f"{count} task{'s' * (count != 1)} that both have"
 
 
 def best(report: Report) -> dict[str, float]:
     """The best score of each task, to three decimals."""
     cells: dict[str, list[Cell]] = {}
     for row in report.board:
-        for task, cell in row.cells.items():
+        for task, cell in ((task, cell) for task, cell in row.cells.items() if not cell.undefined):
             cells.setdefault(task, []).append(cell)
     return {task: round(max(cell.value for cell in own), 3) for task, own in cells.items()}
 

@@ -3,7 +3,7 @@
 import re
 
 from emollms.evaluation.report_content import Report
-from emollms.evaluation.report_page import environment, groups, template, verdicts
+from emollms.evaluation.report_page import TOO_FEW, environment, groups, shared, template, verdicts
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|!#&~$@])")
 _BREAK = re.compile(r"\s+")
@@ -15,7 +15,12 @@ def render_markdown(report: Report) -> str:
     made = environment(escape=False)
     made.filters["md"] = literal
     return made.from_string(template("report.md.j2")).render(
-        report=report, names=[run.name for run in report.runs], verdicts=verdicts(report), groups=groups(report)
+        report=report,
+        names=[run.name for run in report.runs],
+        verdicts=verdicts(report),
+        shared=shared,
+        too_few=TOO_FEW,
+        groups=groups(report),
     )
 
 

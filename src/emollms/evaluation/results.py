@@ -15,13 +15,13 @@ class Figure:
     """One value of a metric.
 
     Args:
-        value: the value; 0 where the metric has none.
-        interval: its 95 % bootstrap interval.
+        value: the value; where the metric is undefined, the 0 that it counts as by the official rule.
+        interval: its 95 % bootstrap interval; None where the metric is undefined, such as the correlation of constants.
         n: the rows it was computed from.
     """
 
     value: float
-    interval: Interval
+    interval: Interval | None
     n: int
 
 
@@ -31,7 +31,7 @@ class MetricScore(Figure):
 
     Args:
         value: over all rows; the mean of the parts where the task asks for one emotion at a time.
-        interval: its 95 % bootstrap interval.
+        interval: its 95 % bootstrap interval; None where it is undefined in every part.
         n: the rows it was computed from.
         name: the name of the metric.
         title: its name for people.
@@ -114,7 +114,8 @@ class Comparison:
         a: its value for the first.
         b: its value for the second.
         difference: a - b.
-        interval: the 95 % interval of the difference, from resamples of rows that are the same for both.
+        interval: the 95 % interval of the difference, from resamples of rows that are the same for both; None where the
+            metric is undefined for one of them.
         n: the rows.
     """
 
@@ -123,14 +124,16 @@ class Comparison:
     a: float
     b: float
     difference: float
-    interval: Interval
+    interval: Interval | None
     n: int
 
     @property
     def above_noise(self) -> bool:
         """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
-        return not self.interval.low <= 0 <= self.interval.high
+        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
 def _figure_json(figure: Figure) -> dict[str, Any]:
-    return {"value": figure.value, "low": figure.interval.low, "high": figure.interval.high, "n": figure.n}
+    found = figure.interval
+    bounds = {"low": found.low, "high": found.high} if found else {"low": None, "high": None}
+    return {"value": figure.value, **bounds, "n": figure.n}

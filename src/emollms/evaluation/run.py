@@ -28,12 +28,15 @@ from emollms.evaluation.manifest import (
     write_json,
 )
 from emollms.evaluation.readings import read_all
+from emollms.evaluation.remarks import remarks
+from emollms.evaluation.scales import Scale
 from emollms.evaluation.schemes import Policy
-from emollms.evaluation.scoring import gold_of, score
 from emollms.evaluation.sources import Source
+from emollms.evaluation.task_scores import task_scores
 from emollms.inference.decoding import Mode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
+from emollms.prompts.answers import Parse
 from emollms.tasks import Task, get_task
 
 Tell = Callable[[str, int, int], None]
@@ -52,6 +55,9 @@ class Options:
         policy: what an answer that cannot be read counts as.
         calibration: temperatures and thresholds to apply.
         language: code of the language; None for English, or the only one.
+        parse: the rule that answers are read by; the figures of the other one are in `scores.json`, too.
+        scale: what regression answers are on: `unit`, 0..1; `native`, the task's own range; `auto` decides for each
+            task by all its answers, and keeps 0..1 unless they clearly look native.
     """
 
     tasks: Sequence[str] = ()
@@ -61,6 +67,8 @@ class Options:
     policy: Policy = "official"
     calibration: Calibration | None = None
     language: str | None = None
+    parse: Parse = "strict"
+    scale: Scale = "auto"
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def evaluate(
         if before:
             check_settings(out, before["settings"], settings)
         if before and (scores := read_json(out / SCORES)):
-            return Finished(scores, already=True)
+            return _finished(scores, True, note)
         record = before or {
             "name": source.name,
             "kind": source.kind,
@@ -158,7 +166,13 @@ def evaluate(
         scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
         write_json(out / SCORES, scores)
         (out / LOCK).unlink(missing_ok=True)
-    return Finished(scores, already=False)
+    return _finished(scores, False, note)
+
+
+def _finished(scores: Mapping[str, Any], already: bool, note: Note) -> Finished:
+    for line in remarks(scores):
+        note(line)
+    return Finished(scores, already)
 
 
 def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
@@ -175,6 +189,8 @@ def settings_of(source: Source, data: EvaluationData, options: Options, planned:
         "seed": options.seed,
         "policy": options.policy,
         "calibration": fitted.model_dump(mode="json") if fitted else None,
+        "parse": options.parse,
+        "scale": options.scale,
     }
 
 
@@ -204,7 +220,7 @@ def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] |
         missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
         if begun and missing:
             note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
-            info = source.start()
+            info = source.start(begun["engine"])
             engine = info.as_dict() if info else None
             check_engine(out, begun["engine"], engine)
             if told := machine_note(out, begun["engine"], engine):
@@ -235,14 +251,7 @@ def _scores(
 def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, planned.language)
-    scored = score(
-        task,
-        [gold_of(task, row) for row in rows],
-        read.readings,
-        [row["emotion"] for row in rows],
-        options.policy,
-        language=planned.language,
-    )
-    about = {"scored_by": read.rule, "sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
-    return scored.as_json() | about | ({"calibration": read.calibration} if read.calibration else {})
+    read = read_all(task, rows, predictions, options.mode, fitted, options.parse, options.scale)
+    scored = task_scores(task, rows, read, options.policy)
+    taken = {"sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
+    return scored | taken | ({"calibration": read.calibration} if read.calibration else {})

@@ -6,14 +6,14 @@ al., 2024) for the others; SemEval-2025 Task 11 (Muhammad et al., 2025) for BRIG
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
-from emollms.evaluation import intervals, metrics
-from emollms.evaluation.intervals import RowSums
-from emollms.tasks import Task
+from emollms.evaluation import metrics
+from emollms.evaluation.metrics import RowSums
+from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 Values = NDArray[Any]
 Policy = Literal["official", "drop", "worst"]
@@ -25,55 +25,42 @@ POLICIES: Mapping[Policy, str] = {
 """What an answer that cannot be read counts as."""
 
 
-def everywhere(gold: Values) -> metrics.Flags:
-    """All rows."""
-    return np.ones(len(gold), dtype=np.bool_)
-
-
 @dataclass(frozen=True)
 class Metric:
-    """A metric, twice: exactly, and as a function of sums over rows for the bootstrap.
+    """A metric.
 
     Args:
         name: its name in scores.
         title: its name for people.
-        value: gold and predictions to the metric.
-        sums: gold and predictions to the same metric as sums.
+        sums: gold and predictions to the metric, see `metrics.RowSums`.
         rows: the rows it looks at, from the gold.
         by_label: whether it has a value for each label, or class seen in gold.
     """
 
     name: str
     title: str
-    value: Callable[[Values, Values], float]
     sums: Callable[[Values, Values], RowSums]
-    rows: Callable[[Values], metrics.Flags] = everywhere
+    rows: Callable[[Values], metrics.Flags] = metrics.everywhere
     by_label: bool = False
 
 
-def _pearson(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
-    return Metric(name, title, value, lambda gold, said: intervals.pearson_sums(gold, said, rows(gold)), rows)
+def _on(name: str, title: str, metric: Callable[..., RowSums], rows: Callable[[Values], metrics.Flags]) -> Metric:
+    """A metric on some of the rows."""
+    return Metric(name, title, partial(metric, where=rows), rows)
 
 
-def _kappa(name: str, title: str, value: Callable[[Values, Values], float], rows: Any = everywhere) -> Metric:
-    return Metric(name, title, value, lambda gold, said: intervals.kappa_sums(gold, said, rows(gold)), rows)
-
-
-PEARSON = _pearson("pearson", "Pearson's r", metrics.pearson)
-PEARSON_UPPER_HALF = _pearson(
-    "pearson_upper_half", "Pearson's r, gold ≥ 0.5", metrics.pearson_upper_half, metrics.upper_half
-)
-PEARSON_NONZERO = _pearson("pearson_nonzero", "Pearson's r, gold ≠ 0", metrics.pearson_nonzero, metrics.nonzero)
-KAPPA = _kappa("kappa", "quadratic weighted kappa", metrics.kappa)
-KAPPA_NONZERO = _kappa("kappa_nonzero", "quadratic weighted kappa, gold ≠ 0", metrics.kappa_nonzero, metrics.nonzero)
-ACCURACY = Metric("accuracy", "accuracy", metrics.accuracy, intervals.accuracy_sums)
-MACRO_F1 = Metric("macro_f1", "macro-F1", metrics.macro_f1, intervals.macro_f1_sums, by_label=True)
-MICRO_F1 = Metric("micro_f1", "micro-F1", metrics.micro_f1, intervals.micro_f1_sums)
-JACCARD = Metric("jaccard", "accuracy (mean Jaccard index of rows)", metrics.jaccard, intervals.jaccard_sums)
+PEARSON = Metric("pearson", "Pearson's r", metrics.pearson)
+PEARSON_UPPER_HALF = _on("pearson_upper_half", "Pearson's r, gold ≥ 0.5", metrics.pearson, metrics.upper_half)
+PEARSON_NONZERO = _on("pearson_nonzero", "Pearson's r, gold ≠ 0", metrics.pearson, metrics.nonzero)
+KAPPA = Metric("kappa", "quadratic weighted kappa", metrics.kappa)
+KAPPA_NONZERO = _on("kappa_nonzero", "quadratic weighted kappa, gold ≠ 0", metrics.kappa, metrics.nonzero)
+ACCURACY = Metric("accuracy", "accuracy", metrics.accuracy)
+MACRO_F1 = Metric("macro_f1", "macro-F1", metrics.macro_f1, by_label=True)
+MICRO_F1 = Metric("micro_f1", "micro-F1", metrics.micro_f1)
+JACCARD = Metric("jaccard", "accuracy (mean Jaccard index of rows)", metrics.jaccard)
 JACCARD_WEIGHTED = Metric(
-    "jaccard_weighted", "Jaccard index of labels, weighted by gold rows", metrics.jaccard_weighted,
-    intervals.jaccard_weighted_sums, by_label=True,
-)  # fmt: skip
+    "jaccard_weighted", "Jaccard index of labels, weighted by gold rows", metrics.jaccard_weighted, by_label=True
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +92,8 @@ _INTENSITY = Scheme(PEARSON, (PEARSON_UPPER_HALF,))
 _ORDINAL = Scheme(PEARSON, (PEARSON_NONZERO, KAPPA, KAPPA_NONZERO, ACCURACY), invalid_class=0)
 _CLASSES = Scheme(ACCURACY, (MACRO_F1,))
 _LABELS = Scheme(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
+_OTHER_CLASSES = Scheme(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
+_OTHER_LABELS = Scheme(MACRO_F1, (JACCARD, MICRO_F1))
 SCHEMES: Mapping[str, Scheme] = {
     "EI-reg": _INTENSITY,
     "EI-oc": _ORDINAL,
@@ -123,12 +112,16 @@ SCHEMES: Mapping[str, Scheme] = {
     "GoEmotions-28": _LABELS,
     "EmoBank-reader": _REGRESSION,
     "EmoBank-writer": _REGRESSION,
-    "BRIGHTER-E-c": Scheme(MACRO_F1, (JACCARD, MICRO_F1)),
+    "BRIGHTER-E-c": _OTHER_LABELS,
     "BRIGHTER-EI-oc": _ORDINAL,
 }
 """How each task is scored; `main` is the published metric."""
 
 
 def scheme_of(task: Task) -> Scheme:
-    """How `task` is scored."""
-    return SCHEMES[task.name]
+    """How `task` is scored; a task of another package as its kind is."""
+    if task.name in SCHEMES:
+        return SCHEMES[task.name]
+    if isinstance(task, MultiLabelTask):
+        return _OTHER_LABELS
+    return _OTHER_CLASSES if isinstance(task, OrdinalTask) else _REGRESSION

@@ -29,7 +29,7 @@ def score(
     emotions: Sequence[str | None] | None = None,
     policy: Policy = "official",
     *,
-    language: str = "en",
+    unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -42,7 +42,7 @@ def score(
         readings: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
         policy: what an answer that cannot be read counts as.
-        language: code of the rows' language, where the labels depend on it.
+        unannotated: for each row the labels that its corpus did not annotate, which do not count; None for none.
         scale: lowest and highest score, if it is not 0..1.
         resamples: how many bootstrap resamples the intervals come from, at least 1.
         seed: seed of the resamples; the same seed and number of rows give the same draws.
@@ -52,7 +52,7 @@ def score(
             of the task's.
     """
     readings = [_finite(reading) for reading in readings]
-    sheet = as_sheet(task, golds, readings, emotions, policy, language, scale)
+    sheet = as_sheet(task, golds, readings, emotions, policy, unannotated, scale)
     scheme = scheme_of(task)
     kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
     reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
@@ -79,6 +79,11 @@ def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
     """The gold of a row of a data set: its labels, its class, or its score on 0..1."""
     value: Gold = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
     return value
+
+
+def unannotated_of(rows: Sequence[Mapping[str, Any]]) -> list[Collection[str]]:
+    """For each row of a data set the labels that its corpus did not annotate."""
+    return [row.get("unannotated") or () for row in rows]
 
 
 def compare(
@@ -108,11 +113,17 @@ def compare(
     if chosen is None:
         raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
     kept = a.sheet.valid & b.sheet.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
-    values, samples = zip(*_paired([a.sheet.take(kept), b.sheet.take(kept)], chosen, resamples, seed), strict=True)
+    sheets = [a.sheet.take(kept), b.sheet.take(kept)]
+    values, samples = zip(*_paired(sheets, chosen, resamples, seed), strict=True)
     differences = samples[0] - samples[1]
     differences[np.abs(differences) < _ROUNDING] = 0.0
-    found = interval(differences)
+    found = interval(differences) if all(_is_defined(sheet, chosen) for sheet in sheets) else None
     return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
+
+
+def _is_defined(sheet: Sheet, metric: Metric) -> bool:
+    """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
+    return any(metric.sums(*stratum.of(metric)).is_defined for stratum in sheet.strata())
 
 
 def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:
@@ -121,8 +132,9 @@ def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) 
     values, samples = np.zeros(len(sheets)), np.zeros((len(sheets), resamples))
     strata = [sheet.strata() for sheet in sheets]
     for aligned in zip(*strata, strict=True):
-        values += [metric.value(*stratum.of(metric)) for stratum in aligned]
-        samples += resample([metric.sums(*stratum.of(metric)) for stratum in aligned], resamples, generator)
+        sums = [metric.sums(*stratum.of(metric)) for stratum in aligned]
+        values += [own.value for own in sums]
+        samples += resample(sums, resamples, generator)
     count = len(strata[0])
     return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
 
@@ -136,8 +148,10 @@ def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -
         cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
         sums = [metric.sums(gold, said) for metric, _, gold, said in cells]
-        for (metric, part, gold, said), samples in zip(cells, resample(sums, resamples, generator), strict=True):
-            figure = Figure(metric.value(gold, said), interval(samples), int(metric.rows(gold).sum()))
+        drawn = zip(cells, sums, resample(sums, resamples, generator), strict=True)
+        for (metric, part, gold, _), own, samples in drawn:
+            found = interval(samples) if own.is_defined else None
+            figure = Figure(own.value, found, int(metric.rows(gold).sum()))
             if part:
                 parts[metric.name][part] = figure
                 continue
@@ -151,6 +165,5 @@ def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts:
     """The mean over the emotions asked for; the one value of a task without them."""
     value = float(np.mean([figure.value for figure, _ in strata]))
     samples = np.mean([samples for _, samples in strata], axis=0)
-    return MetricScore(
-        value, interval(samples), sum(figure.n for figure, _ in strata), metric.name, metric.title, parts
-    )
+    found = interval(samples) if any(figure.interval for figure, _ in strata) else None
+    return MetricScore(value, found, sum(figure.n for figure, _ in strata), metric.name, metric.title, parts)

@@ -103,7 +103,7 @@ def as_sheet(
     readings: Sequence[Reading],
     emotions: Sequence[str | None] | None,
     policy: Policy,
-    language: str = "en",
+    unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
 ) -> Sheet:
     """Gold and predictions as arrays; the arguments are those of `scoring.score`.
@@ -119,10 +119,12 @@ def as_sheet(
         raise UsageError(f"{task.name}: {len(golds)} golds, {len(readings)} answers, {asked} emotions; give one a row")
     if missing := [number for number, gold in enumerate(golds) if gold is None]:
         raise UsageError(f"{task.name}: row {missing[0]} has no gold; leave out rows without")
-    names = task.labels_in(language) if isinstance(task, MultiLabelTask) else ()
     said = [reading.value for reading in readings]
+    names: tuple[str, ...] = ()
     if isinstance(task, MultiLabelTask):
-        gold, predicted, worst = _label_columns(task, golds, said, names)
+        labels = [task.labels_asked({"unannotated": missing}) for missing in unannotated or [()] * len(golds)]
+        names = tuple(label for label in task.labels if any(label in some for some in set(labels)))
+        gold, predicted, worst = _label_columns(task, golds, said, names, labels)
     else:
         gold, predicted, worst = _number_columns(task, golds, said, scale)
     valid = np.array([value is not None for value in said], dtype=np.bool_)
@@ -133,11 +135,19 @@ def as_sheet(
 
 
 def _label_columns(
-    task: MultiLabelTask, golds: Sequence[Any], said: Sequence[Any], names: tuple[str, ...]
+    task: MultiLabelTask,
+    golds: Sequence[Any],
+    said: Sequence[Any],
+    names: tuple[str, ...],
+    asked: Sequence[tuple[str, ...]],
 ) -> tuple[Values, Values, Values]:
-    """Gold, predictions, and the worst ones: all labels that gold has not, none that it has."""
-    gold = _flags(task, golds, names)
-    return gold, _flags(task, [() if labels is None else labels for labels in said], names), ~gold
+    """Gold, predictions, and the worst ones: all labels that gold has not, none that it has.
+
+    A label that a row does not ask for is in none of the three: no metric of labels counts what is in neither.
+    """
+    counts = _flags(task, asked, names)
+    gold = _flags(task, golds, names) & counts
+    return gold, _flags(task, [() if labels is None else labels for labels in said], names) & counts, ~gold & counts
 
 
 def _number_columns(
@@ -163,7 +173,7 @@ def _emotions(task: Task, emotions: Sequence[str | None]) -> tuple[tuple[str, ..
 
 
 def _flags(task: MultiLabelTask, rows: Sequence[Collection[str]], names: tuple[str, ...]) -> Flags:
-    """Labels as truth values; labels that the language's corpus does not annotate are left out."""
+    """Labels as truth values, one column for each of `names`."""
     if alien := {label for labels in rows for label in labels} - set(task.labels):
         raise unknown(f"label of task {task.name}", min(alien), task.labels)
     flags = [[name in labels for name in names] for labels in rows]

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from emollms.errors import UsageError
+from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.baselines import baseline
 from emollms.evaluation.data import Row
+from emollms.evaluation.prediction_files import prediction_files, read_answers
 from emollms.inference.engine import EngineInfo
-from emollms.inference.predictions import Prediction, read_predictions
+from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
+from emollms.tables.files import Dialect, Warn, no_warning
 from emollms.tasks import Task
 
 Kind = Literal["model", "endpoint", "predictions", "baseline"]
@@ -45,8 +48,12 @@ class Source(Protocol):
         """Those of `tasks` that it answers; all of them, or an error, where they were asked for one by one."""
         ...
 
-    def start(self) -> EngineInfo | None:
-        """Get ready, and tell which engine it is, where there is one."""
+    def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo | None:
+        """Get ready, and tell which engine it is, where there is one.
+
+        Args:
+            begun: the description of the engine with which a run began that is resumed; what was decided for it stays.
+        """
         ...
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -104,7 +111,7 @@ class BaselineSource:
             return False
         return True
 
-    def start(self) -> None:
+    def start(self, begun: Mapping[str, Any] | None = None) -> None:
         """There is nothing to load."""
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
@@ -122,33 +129,27 @@ class BaselineSource:
 
 @dataclass
 class FileSource:
-    """Answers in a file of predictions.
+    """Answers in a file, or a folder of files; see `prediction_files`.
 
     Args:
-        path: the file; its lines name rows by `id`, or by `task` and `row`, the number of the row there from 0.
+        path: the file or folder.
         known: the id of every row of the data set's test split, to the name of its task, in order.
         shown: its name for people, if it is another.
+        rows: the rows, where more is known of them; answers without ids, and submissions to SemEval-2018, need it.
+        dialect: how a text file is written, where its suffix does not say it.
+        warn: is told what was left out of the file.
     """
 
     path: Path
     known: Mapping[str, str]
     shown: str | None = None
+    rows: BenchmarkRows | None = None
+    dialect: Dialect | None = None
+    warn: Warn = no_warning
 
     def __post_init__(self) -> None:
-        if not self.path.is_file():
-            raise UsageError(f"there is no file {self.path}; give JSON Lines with id and answer")
-        order: dict[str, list[str]] = {}
-        for row_id, task in self.known.items():
-            order.setdefault(task, []).append(row_id)
-        self._predictions = read_predictions(self.path, order=order)
-        if not self._predictions:
-            raise UsageError(f"{self.path} is empty; give JSON Lines with id and answer")
-        unknown = [row_id for row_id in self._predictions if row_id not in self.known]
-        if unknown:
-            raise UsageError(
-                f"{self.path}: {len(unknown)} of {len(self._predictions)} ids are not in the data set, "
-                f"the first one {unknown[0]!r}; give the data set that the answers belong to"
-            )
+        rows = self.rows or BenchmarkRows.of_ids(self.known)
+        self._predictions = read_answers(self.path, rows, self.dialect, self.warn)
 
     @property
     def kind(self) -> Kind:
@@ -157,20 +158,27 @@ class FileSource:
 
     @property
     def name(self) -> str:
-        """Its name for people: that of the file, or of the folder of a run."""
-        stem = self.path.stem
-        return self.shown or (self.path.resolve().parent.name if stem == "predictions" else stem)
+        """Its name for people: that of the file, or of the folder of a run or of logs."""
+        stem = self.path.name.split(".")[0] if self.path.is_file() else self.path.resolve().name
+        is_part = self.path.is_file() and (stem == "predictions" or stem.startswith("samples_"))
+        return self.shown or (self.path.resolve().parent.name if is_part else stem)
 
     def settings(self) -> dict[str, Any]:
         """See `Source.settings`."""
-        return {"predictions": f"sha256:{hashlib.sha256(self.path.read_bytes()).hexdigest()}"}
+        digests = [hashlib.sha256(file.path.read_bytes()).hexdigest() for file in prediction_files(self.path)]
+        whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        return {"predictions": f"sha256:{whole}"}
 
     def about(self, tasks: Sequence[Task], everything: bool) -> tuple[Task, ...]:
         """Those with at least one answer; all that were asked for one by one."""
         answered = {self.known[row_id] for row_id in self._predictions}
-        return tuple(task for task in tasks if not everything or task.name in answered)
+        fitting = tuple(task for task in tasks if not everything or task.name in answered)
+        if len(fitting) < len(tasks):
+            names = ", ".join(task.name for task in fitting)
+            self.warn(f"{self.path} answers {len(fitting)} of {len(tasks)} tasks, {names}; the others are left out")
+        return fitting
 
-    def start(self) -> None:
+    def start(self, begun: Mapping[str, Any] | None = None) -> None:
         """There is nothing to load."""
 
     def answer(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:

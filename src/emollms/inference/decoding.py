@@ -41,7 +41,7 @@ def decode(
     Args:
         engine: the model.
         task: the task of all rows.
-        rows: rows with `id`, `prompt`, and, where there is one, `emotion` and `language`.
+        rows: rows with `id`, `prompt`, and, where there are some, `emotion` and `unannotated`.
         mode: `greedy`, the likeliest token each time; `sample`, as the original release did (see `RELEASE`);
             `expectation`, where every legal answer is looked at, so that each answer can be read: the likeliest
             class, the expected score, the labels more probable than not, with their probabilities.
@@ -83,16 +83,17 @@ def _expect(
     engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | None, skip: Container[int]
 ) -> Iterator[Prediction]:
     prompts = [str(row["prompt"]) for row in rows]
-    asked = {key: tuple(_continuations(task, *key)) for key in map(_about, rows)}
+    asked = {key: tuple(_continuations(task, *key)) for key in {_about(task, row) for row in rows}}
     coarse = tolerance if tolerance is not None else _tolerance(task)
-    for result in engine.score(prompts, [asked[_about(row)] for row in rows], coarse, skip):
+    for result in engine.score(prompts, [asked[_about(task, row)] for row in rows], coarse, skip):
         yield _prediction(task, rows[result.row], result)
 
 
-def _about(row: Row) -> tuple[str | None, str]:
-    """What, besides the task, decides which answers are legal."""
+def _about(task: Task, row: Row) -> tuple[str | None, tuple[str, ...]]:
+    """What, besides the task, decides which answers are legal: the emotion, and the labels that are asked for."""
     emotion = row.get("emotion")
-    return (None if emotion is None else str(emotion), str(row.get("language") or "en"))
+    labels = task.labels_asked(row) if isinstance(task, MultiLabelTask) else ()
+    return (None if emotion is None else str(emotion), labels)
 
 
 def _tolerance(task: Task) -> float:
@@ -101,20 +102,20 @@ def _tolerance(task: Task) -> float:
     return LABEL_TOLERANCE if isinstance(task, MultiLabelTask) else 0.0
 
 
-def _continuations(task: Task, emotion: str | None, language: str) -> Sequence[str]:
+def _continuations(task: Task, emotion: str | None, labels: Sequence[str]) -> Sequence[str]:
     if isinstance(task, RegressionTask):
         return SCORES
     if isinstance(task, OrdinalTask):
         return [answer(task, number, emotion) for number in task.classes]
     if isinstance(task, MultiLabelTask):
-        return label_continuations(task, language)
+        return label_continuations(task, labels)
     raise TypeError(f"no answers are known for a {type(task).__name__}")
 
 
 def _prediction(task: Task, row: Row, result: Result[list[float]]) -> Prediction:
-    emotion, language = _about(row)
+    emotion, labels = _about(task, row)
     if isinstance(task, MultiLabelTask):
-        by_label = label_probabilities(task, language, result.value)
+        by_label = label_probabilities(task, labels, result.value)
         said = answer(task, likely_labels(task, by_label))
         return Prediction(str(row["id"]), said, by_label, result.seconds)
     shares = softmax(result.value)

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from emollms.errors import EmollmsError
+from emollms.prompts.cleaning import without_thinking
 
 Value = TypeVar("Value")
 
@@ -144,5 +145,13 @@ def versions_of(packages: Iterable[str]) -> dict[str, str]:
 
 
 def first_line(text: str) -> str:
-    """`text` up to its first line break after something that can be seen, stripped."""
-    return text.lstrip().split("\n", 1)[0].strip()
+    """`text` after any thinking, up to its first line break after something that can be seen, stripped.
+
+    Where there is nothing but thinking, all of it on one line: predictions show why there is no answer.
+    """
+    return without_thinking(text).lstrip().split("\n", 1)[0].strip() or " ".join(text.split())
+
+
+def is_line(text: str) -> bool:
+    """Whether `text` holds a whole first line, so that nothing that follows would change `first_line`."""
+    return "\n" in without_thinking(text).lstrip()

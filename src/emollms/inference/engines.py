@@ -1,35 +1,29 @@
-"""The engine that a name and a model ask for; heavy libraries are imported when it is made, not before."""
+"""The engine on this machine that a name and a model ask for; heavy libraries are imported when it is made."""
 
 import os
 import sys
 from typing import Any, Literal, get_args
 
 from emollms.errors import UsageError, unknown
+from emollms.hardware import limit_threads
 from emollms.inference.engine import Engine
 
 Name = Literal["transformers", "vllm", "endpoint"]
 
 
-def open_engine(name: Name, model: str, *, url: str | None = None, **options: Any) -> Engine:
+def open_engine(name: Name, model: str, **options: Any) -> Engine:
     """An engine that is ready.
 
     Args:
         name: which engine.
-        model: folder, repository, or the name that a server knows the model by.
-        url: the server's address; for `endpoint` alone.
-        options: further arguments of `loading.load`, `VllmEngine` or `EndpointEngine`.
+        model: folder or repository.
+        options: further arguments of `loading.load` or `VllmEngine`.
 
     Raises:
         UsageError: there is no such engine or model, or a library is missing.
     """
-    if name not in get_args(Name):
-        raise unknown("engine", name, get_args(Name))
-    if (name == "endpoint") != (url is not None):
-        raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
-    if name == "endpoint":
-        from emollms.inference.endpoint import EndpointEngine
-
-        return EndpointEngine(str(url), model, **options)
+    if name not in (here := [name for name in get_args(Name) if name != "endpoint"]):
+        raise unknown("engine", name, here)
     if name == "vllm":
         from emollms.inference.vllm_engine import VllmEngine
 
@@ -48,4 +42,5 @@ def _calm_threads() -> None:
     OpenMP reads this when torch is imported, so it does nothing after that.
     """
     if "torch" not in sys.modules:
+        limit_threads()
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -18,23 +18,26 @@ from collections.abc import Mapping, Sequence
 from emollms.tasks import MultiLabelTask
 
 
-def label_continuations(task: MultiLabelTask, language: str = "en") -> list[str]:
-    """What is scored: each label, the words for none (if any), then each two labels in order."""
-    labels = task.labels_in(language)
+def label_continuations(task: MultiLabelTask, labels: Sequence[str]) -> list[str]:
+    """What is scored: each label, the words for none (if any), then each two labels in order.
+
+    Args:
+        task: the task.
+        labels: those of its labels that are asked for.
+    """
     nothing = [task.nothing] if task.nothing else []
     pairs = [f"{first}, {second}" for number, first in enumerate(labels) for second in labels[number + 1 :]]
     return [*labels, *nothing, *pairs]
 
 
-def label_probabilities(task: MultiLabelTask, language: str, scores: Sequence[float]) -> dict[str, float]:
+def label_probabilities(task: MultiLabelTask, labels: Sequence[str], scores: Sequence[float]) -> dict[str, float]:
     """The probability that each label is named.
 
     Args:
         task: the task.
-        language: the text's language, which decides the labels.
+        labels: those of its labels that are asked for.
         scores: log-probabilities of the `label_continuations`.
     """
-    labels = task.labels_in(language)
     singles = len(labels) + (1 if task.nothing else 0)
     most = max(scores[:singles])
     total = math.fsum(math.exp(score - most) for score in scores[:singles])

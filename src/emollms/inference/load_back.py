@@ -7,40 +7,24 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GgufConfig
 
 from emollms.errors import EmollmsError
-from emollms.inference.loading import base_of, open_model
-
-WORDS = "It is a sunny day."
+from emollms.inference.loading import in_a_line, load_tokenizer, open_model
+from emollms.inference.weights import check_reads
 
 
 def load_and_read(folder: Path) -> None:
     """Load a model with its tokenizer, and let it read a sentence; code that comes with a model is never run.
 
     Raises:
-        EmollmsError: it does not load, or gives no numbers.
+        EmollmsError: it does not load, its weights do not fill it exactly, or it gives no numbers.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-        model, lost = _open(folder)
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
-        raise EmollmsError(f"the model does not load: {' '.join(str(error).split())}") from error
-    if lost:
-        raise EmollmsError(f"the model loads without some of its weights, such as {lost[0]}")
-    ids = tokenizer(WORDS, return_tensors="pt").input_ids
-    given = {"decoder_input_ids": ids[:, :1]} if model.config.is_encoder_decoder else {}
-    with torch.inference_mode():
-        logits = model(input_ids=ids, **given).logits
-    if not torch.isfinite(logits).all():
-        raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
-
-
-def _open(folder: Path) -> tuple[Any, list[str]]:
-    """A model, and the names of weights that are missing, or that it has no place for."""
-    if base_of(str(folder))[0] != str(folder):
-        return open_model(str(folder), None, "auto"), []
-    config = AutoConfig.from_pretrained(folder)
-    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    model, report = kind.from_pretrained(folder, dtype="auto", output_loading_info=True)
-    return model, sorted(report["missing_keys"]) + sorted(report["unexpected_keys"])
+        tokenizer = load_tokenizer(str(folder))
+        model = open_model(str(folder), None, "auto")
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise EmollmsError(f"the model does not load: {in_a_line(error)}") from error
+    check_reads(model, tokenizer, str(folder))
 
 
 SAMPLES = (

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
@@ -12,8 +12,6 @@ from typing import Self
 from emollms.errors import EmollmsError, Place, SourceError
 
 Note = Callable[[str], None]
-Order = Mapping[str, Sequence[str]]
-"""Name of a task → the ids of its rows, in the order of the data set."""
 
 
 @dataclass(frozen=True)
@@ -41,29 +39,26 @@ class Prediction:
         return json.dumps(shown | {"seconds": round(self.seconds, 4)}, ensure_ascii=False, allow_nan=False)
 
 
-def read_predictions(path: Path, order: Order | None = None) -> dict[str, Prediction]:
+def read_predictions(path: Path) -> dict[str, Prediction]:
     """The predictions of a file by id, in file order.
 
     Args:
-        path: the file.
-        order: where it is given, a line may have `task` and `row`, the number of the row from 0, instead of an id.
+        path: a file that `PredictionFile` wrote; `evaluation.prediction_files` reads those of others.
 
     Raises:
         SourceError: a line is no prediction, or an id is there twice; the message tells file and line.
     """
     with path.open("rb") as stream:
-        return _read(path, stream, order)[0]
+        return _read(path, stream)[0]
 
 
-def _read(
-    path: Path, lines: Iterable[bytes], order: Order | None = None, may_be_torn: bool = False
-) -> tuple[dict[str, Prediction], int]:
+def _read(path: Path, lines: Iterable[bytes], may_be_torn: bool = False) -> tuple[dict[str, Prediction], int]:
     """The predictions, and where the last whole line ends; a kill may have torn the last one."""
     found: dict[str, Prediction] = {}
     end = 0
     for number, line in enumerate(lines, 1):
         try:
-            prediction = _parse(line, Place(str(path), number), order) if line.strip() else None
+            prediction = _parse(line, Place(str(path), number)) if line.strip() else None
         except SourceError:
             if may_be_torn and not line.endswith(b"\n"):
                 break
@@ -77,33 +72,26 @@ def _read(
     return found, end
 
 
-def _parse(line: bytes, place: Place, order: Order | None) -> Prediction:
+def _parse(line: bytes, place: Place) -> Prediction:
     shown = line.decode("utf-8", "replace").strip()
     try:
         row = json.loads(line, parse_constant=_no_number)
     except ValueError as error:
         raise SourceError(place, f"no JSON ({error})", shown, "each line is one JSON object") from error
-    if order is not None and isinstance(row, dict) and "id" not in row and "row" in row:
-        row["id"] = _id_of(row, place, order)
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not isinstance(row.get("answer"), str):
         raise SourceError(place, "no id and answer", shown, 'give both as strings: {"id": "…", "answer": "…"}')
     seconds = row.get("seconds", 0.0)
     if not _is_number(seconds) or seconds < 0:
         raise SourceError(place, "no number of seconds", repr(seconds), "give a number from 0 up, or leave it out")
-    return Prediction(row["id"], row["answer"], _probabilities(row.get("probabilities"), place), float(seconds))
+    return Prediction(row["id"], row["answer"], probabilities_of(row.get("probabilities"), place), float(seconds))
 
 
-def _id_of(row: Mapping[str, object], place: Place, order: Order) -> str:
-    """The id of a row that is named by its task and its number there."""
-    task, number = row.get("task"), row["row"]
-    if not isinstance(task, str) or task not in order:
-        raise SourceError(place, "no task of the data set", repr(task), f"it has {', '.join(order)}")
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(order[task]):
-        raise SourceError(place, f"no row of {task}", repr(number), f"they are numbered 0 to {len(order[task]) - 1}")
-    return order[task][number]
+def probabilities_of(value: object, place: Place) -> dict[str, float] | None:
+    """Probabilities as `Prediction` has them; None for null.
 
-
-def _probabilities(value: object, place: Place) -> dict[str, float] | None:
+    Raises:
+        SourceError: they are no object of numbers on 0..1.
+    """
     if value is None:
         return None
     if not isinstance(value, dict) or not all(_is_number(one) and 0 <= one <= 1 for one in value.values()):

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from emollms.inference import tries
-from emollms.inference.engine import first_line
+from emollms.inference.engine import first_line, is_line
 from emollms.prompts.framing import Template, model_input, resolve_template
 
 _TAIL = 24
@@ -100,7 +100,7 @@ class Codec:
             return True
         if not self._breaks_line(ids[-1]):
             return False
-        return "\n" in self.tokenizer.decode(list(ids), skip_special_tokens=True).lstrip()
+        return is_line(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     @cache  # noqa: B019 - as many as there are tokens, and the codec lives as long as the model
     def _breaks_line(self, token: int) -> bool:

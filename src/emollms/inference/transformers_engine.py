@@ -1,6 +1,7 @@
 """Models of the transformers library, decoder-only and encoder-decoder, on CPU and GPU."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ class TransformersEngine:
         template: see `emollms.prompts.framing.resolve_template`.
         batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
         share: whether shared beginnings of prompts are computed once.
+        dtype_reason: why its numbers are of their type, for the manifest; None where the caller chose.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class TransformersEngine:
         template: Template = "auto",
         batch_tokens: int | None = None,
         share: bool = True,
+        dtype_reason: str | None = None,
     ) -> None:
         if getattr(model, "_is_stateful", False):
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
         self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
         self.codec = Codec(tokenizer, model, template)
+        self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():
             self.runner: Runner = (
@@ -92,7 +96,9 @@ class TransformersEngine:
         self._check(ids, max((some.longest for some in found), default=0))
 
         def run(state: State, batch: Batch) -> list[list[float]]:
-            return tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+            scores = tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+            self._check_numbers(not any(math.isnan(one) for row in scores for one in row))
+            return scores
 
         yield from self._run(ids, run, skip, after=width, width=width)
 
@@ -107,7 +113,12 @@ class TransformersEngine:
             dtype=str(self.model.dtype).removeprefix("torch."),
             device=device_name(self.model.device),
             template=self.codec.template,
-            settings={"batch_tokens": self.batch_tokens, "threads": torch.get_num_threads()},
+            settings={
+                "batch_tokens": self.batch_tokens,
+                "threads": torch.get_num_threads(),
+                "attention": getattr(self.model.config, "_attn_implementation", None),
+                "dtype_reason": self.dtype_reason,
+            },
             versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
         )
 
@@ -117,6 +128,10 @@ class TransformersEngine:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def _check_numbers(self, are_numbers: object) -> None:
+        if not are_numbers:
+            raise EngineError(f"the model gives no numbers: {self.name} has NaN logits for a text; tune it again")
 
     def _before(self, ids: Ids, candidates: Candidates) -> Ids:
         return ids[: len(ids) - candidates.replaced]
@@ -173,6 +188,7 @@ class TransformersEngine:
         active, done = list(range(len(prompts))), set[int]()
         for count in range(1, sampling.max_new_tokens + 1):
             seen = [[*ids[row], *answers[row]] for row in active] if sampling.repetition_penalty != 1 else []
+            self._check_numbers(not state.logits.isnan().any())
             tokens = choose(state.logits, sampling, seen, [dices[row] for row in active])
             for row, token in zip(active, tokens, strict=True):
                 if row not in done:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from emollms.errors import UsageError
+from emollms.hardware import Precision, default_device, inference_precision
 from emollms.inference import tries
 from emollms.inference.engine import EngineInfo, Result, Sampling, versions_of
 from emollms.inference.texttree import UNSEEN
@@ -26,7 +27,7 @@ class VllmEngine:
     Args:
         model: folder or repository.
         revision: branch, tag or commit.
-        dtype: as vLLM knows it.
+        dtype: as vLLM knows it; `auto` for what suits the device, see `emollms.hardware.inference_precision`.
         template: see `emollms.prompts.framing.resolve_template`.
         batch_rows: how many rows are handed over at a time, and come back together.
         options: further arguments of `vllm.LLM`.
@@ -48,9 +49,11 @@ class VllmEngine:
             vllm = importlib.import_module("vllm")
         except ImportError as error:
             raise UsageError("--engine vllm needs vLLM: pip install vllm") from error
-        self.name, self.revision, self.dtype, self.batch_rows = model, revision, dtype, batch_rows
+        precision = inference_precision(default_device()) if dtype == "auto" else Precision(dtype, "asked for")
+        self.name, self.revision, self.batch_rows = model, revision, batch_rows
+        self.dtype, self.dtype_reason = precision.name, precision.reason
         self._vllm: Any = vllm
-        named = {"model": model, "revision": revision, "dtype": dtype, "max_logprobs": TOP}
+        named = {"model": model, "revision": revision, "dtype": self.dtype, "max_logprobs": TOP}
         self.llm: Any = vllm.LLM(**named, enable_prefix_caching=True, **options)
         config = self.llm.llm_engine.model_config.hf_config
         defaults = self.llm.get_default_sampling_params()
@@ -101,7 +104,7 @@ class VllmEngine:
             dtype=str(self.llm.llm_engine.model_config.dtype).removeprefix("torch."),
             device="vllm",
             template=self.codec.template,
-            settings={"batch_rows": self.batch_rows, "top": TOP},
+            settings={"batch_rows": self.batch_rows, "top": TOP, "dtype_reason": self.dtype_reason},
             versions=versions_of(("emollms", "vllm", "torch", "transformers")),
         )
 

@@ -1,37 +1,41 @@
 """Label → answer, and answer → label: its exact inverse, which also reads what models really say.
 
-A reading is right or there is none: an answer that could be meant in two ways is invalid, with the reason.
+By the strict rule a reading is right or there is none: an answer that could be meant in two ways is invalid, with the
+reason. By the lenient rule it is what its author most likely meant. See docs/answers.md.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
+from typing import Literal, get_args
 
-from emollms.errors import EmollmsError
-from emollms.prompts.numerals import InvalidAnswer, one_number, plain
+from emollms.errors import EmollmsError, unknown
+from emollms.prompts.class_words import compact, exactly, labels_of
+from emollms.prompts.cleaning import SEPARATORS, cut_surroundings
+from emollms.prompts.lenient import lenient_class, lenient_labels, lenient_score
+from emollms.prompts.numerals import one_number, plain
+from emollms.prompts.reasons import (
+    CONTRADICTION,
+    EMPTY,
+    NO_CLASS,
+    NO_NUMBER,
+    NOTHING_AND_LABELS,
+    OFF_SCALE,
+    OTHER_EMOTION,
+    UNKNOWN_CLASS,
+    UNKNOWN_LABEL,
+    InvalidAnswer,
+)
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 Value = float | int | Collection[str]
-
-EMPTY = "empty answer"
-NO_NUMBER = "no number"
-OFF_SCALE = "off the scale"
-NO_CLASS = "neither a class number nor the words of a class"
-UNKNOWN_CLASS = "unknown class"
-CONTRADICTION = "words contradict the number"
-OTHER_EMOTION = "about another emotion"
-UNKNOWN_LABEL = "unknown label"
-NOTHING_AND_LABELS = "both labels and none"
+Parse = Literal["strict", "lenient"]
+"""How answers are read: `strict`, what can be meant in one way only; `lenient`, what was most likely meant."""
 
 _EDGES = " \t\n\r\"'“”‘’«»`*_[](){}."
-_SEPARATORS = re.compile(r"[,，、،;；\r\n/&]|\band\b|(?m:^ *[-•] )", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+")
-_CLASS_ENDING = re.compile(r"(?: emotional state)? can be inferred$")
-_CLASS_WORDS = frozenset(
-    ("no", "or", "of", "amount", "can", "be", "inferred", "emotional", "state", "very")
-)  # words of class names that tell nothing about which class is meant
 
 
 class AnswerError(EmollmsError, ValueError):
@@ -77,7 +81,11 @@ def answer(task: Task, value: Value, emotion: str | None = None) -> str:
 
 
 def read_answer(
-    task: Task, answer: str, emotion: str | None = None, scale: tuple[float, float] = (0.0, 1.0)
+    task: Task,
+    answer: str,
+    emotion: str | None = None,
+    scale: tuple[float, float] = (0.0, 1.0),
+    parse: Parse = "strict",
 ) -> Reading:
     """What `answer` says; never raises, whatever the answer.
 
@@ -86,13 +94,22 @@ def read_answer(
         answer: what the model said.
         emotion: the emotion asked for, where the task has them.
         scale: lowest and highest score, for answers on a corpus's native scale; others are invalid, never clipped.
+        parse: the rule. The lenient one reads all that the strict one reads, in the same way, and more.
 
     Raises:
-        UsageError: the task has no such emotion.
+        UsageError: the task has no such emotion, or there is no such rule.
     """
     _check_emotion(task, emotion)
+    if parse not in get_args(Parse):
+        raise unknown("rule for reading answers", parse, get_args(Parse))
+    text = cut_surroundings(answer, task, emotion)
     try:
-        return Reading(_read(task, answer, emotion, scale), None)
+        return Reading(_read(task, text, emotion, scale), None)
+    except InvalidAnswer as invalid:
+        if parse == "strict":
+            return Reading(None, str(invalid))
+    try:
+        return Reading(_read_leniently(task, text, emotion, scale), None)
     except InvalidAnswer as invalid:
         return Reading(None, str(invalid))
 
@@ -123,18 +140,30 @@ def _listed(names: Iterable[object]) -> str:
     return ", ".join(map(str, names))
 
 
-def _read(task: Task, answer: str, emotion: str | None, scale: tuple[float, float]) -> float | int | tuple[str, ...]:
-    if not answer.strip(_EDGES):
+def _read(task: Task, text: str, emotion: str | None, scale: tuple[float, float]) -> float | int | tuple[str, ...]:
+    if not text.strip(_EDGES):
         raise InvalidAnswer(EMPTY)
     if isinstance(task, MultiLabelTask):
-        return _read_labels(task, answer)
-    text = plain(answer)
+        return _read_labels(task, text)
+    text = plain(text)
     named = set(_WORD.findall(text.casefold())).intersection(task.emotions)
     if emotion and named and emotion not in named:
         raise InvalidAnswer(OTHER_EMOTION, min(named))
     return (
         _read_class(task, text, emotion) if isinstance(task, OrdinalTask) else _read_score(task, text, emotion, scale)
     )
+
+
+def _read_leniently(
+    task: Task, text: str, emotion: str | None, scale: tuple[float, float]
+) -> float | int | tuple[str, ...]:
+    if not text.strip(_EDGES):
+        raise InvalidAnswer(EMPTY)
+    if isinstance(task, MultiLabelTask):
+        return lenient_labels(task, text)
+    if isinstance(task, OrdinalTask):
+        return lenient_class(task, text, emotion)
+    return lenient_score(task, text, emotion, scale)
 
 
 def _read_score(task: Task, text: str, emotion: str | None, scale: tuple[float, float]) -> float:
@@ -163,51 +192,27 @@ def _pole(pole: str) -> re.Pattern[str]:
 def _read_class(task: OrdinalTask, text: str, emotion: str | None) -> int:
     names = {number: task.class_name(number, emotion) for number in task.classes}
     for number, name in names.items():
-        if _compact(text) == _compact(name):
+        if compact(text) == compact(name):
             return number
     given = one_number(text, decimals=False)
     if given is None:
         raise InvalidAnswer(NO_CLASS, text)
     if given not in names:
         raise InvalidAnswer(UNKNOWN_CLASS, f"{given:g}")
-    pattern, meant = _phrases(tuple(names.items()), emotion or "")
+    pattern, meant = exactly(tuple(names.items()), emotion or "")
     for phrase in pattern.findall(text.casefold()):
         if given not in meant[phrase.replace(" ", "")]:
             raise InvalidAnswer(CONTRADICTION, text)
     return int(given)
 
 
-@cache
-def _phrases(names: tuple[tuple[int, str], ...], emotion: str) -> tuple[re.Pattern[str], Mapping[str, set[int]]]:
-    """The words that name a class, and which classes they can mean: its name, its core, its telling words."""
-    meant: dict[str, set[int]] = {}
-    folded = [(number, name.casefold()) for number, name in names]
-    for number, name in folded:
-        for word in set(name.split()) - _CLASS_WORDS - {emotion}:
-            meant.setdefault(word, set()).add(number)
-    for number, name in folded:
-        meant |= {name: {number}, _CLASS_ENDING.sub("", name): {number}}
-    longest_first = sorted(meant, key=len, reverse=True)
-    alternatives = "|".join(re.escape(phrase).replace(r"\ ", " ?") for phrase in longest_first)
-    pattern = re.compile(rf"(?<![^\W\d_])(?:{alternatives})(?![^\W\d_])")
-    return pattern, {phrase.replace(" ", ""): numbers for phrase, numbers in meant.items()}
-
-
-def _compact(text: str) -> str:
-    """`text` without spaces, capitals and what may stand around it: models write `verynegative`, too."""
-    return "".join(text.strip(_EDGES).split()).casefold()
-
-
-def _read_labels(task: MultiLabelTask, answer: str) -> tuple[str, ...]:
-    text = answer.strip(_EDGES)
-    if text.casefold().startswith(task.cue.casefold()):
-        text = text[len(task.cue) :]
-    known = {_compact(label): label for label in (*task.labels, *([task.nothing] if task.nothing else []))}
-    parts = [part for part in _SEPARATORS.split(text) if part.strip(_EDGES)]
+def _read_labels(task: MultiLabelTask, text: str) -> tuple[str, ...]:
+    known = labels_of(task)
+    parts = [part for part in SEPARATORS.split(text) if part.strip(_EDGES)]
     for part in parts:
-        if _compact(part) not in known:
+        if compact(part) not in known:
             raise InvalidAnswer(UNKNOWN_LABEL, part.strip())
-    found = {known[_compact(part)] for part in parts}
+    found = {known[compact(part)] for part in parts}
     if not found:
         raise InvalidAnswer(EMPTY)
     if task.nothing in found and len(found) > 1:

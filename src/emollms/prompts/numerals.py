@@ -1,26 +1,11 @@
-"""The one number that an answer gives; an answer that leaves room for another reading is invalid, not guessed at."""
+"""Numbers in answers: the one number of the strict rule, which guesses at nothing, and all numbers for the lenient."""
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from emollms.errors import shorten
-
-TWO_NUMBERS = "different numbers"
-UNREADABLE = "unreadable number"
-CUT_OFF = "decimal cut off"
-
-
-class InvalidAnswer(Exception):  # noqa: N818 - it says what the answer is, and never leaves this package
-    """An answer that cannot be read.
-
-    Args:
-        reason: one of the fixed wordings of this package.
-        part: the part of the answer that is to blame; cut when shown.
-    """
-
-    def __init__(self, reason: str, part: str = "") -> None:
-        super().__init__(f"{reason}: {shorten(part)!r}" if part else reason)
-
+from emollms.prompts.reasons import CUT_OFF, TWO_NUMBERS, UNREADABLE, InvalidAnswer
 
 _SAME_SIGN = {ord(sign): "-" for sign in "\u2010\u2011\u2012\u2013\u2212\ufe63"}
 _FULL_WIDTH = {0xFF01 + offset: 0x21 + offset for offset in range(94)}
@@ -38,6 +23,15 @@ _SPOILT_AFTER = re.compile(
     r"\w|\+|['’:]\d| ?(?:[%‰°±^]|[*×+] ?\d|/ ?\w)"
     r"| (?:point|percent|per ?cent|and an? half|and an? quarter|halves|half|hundred|thousand|million)\b"
     r"| or (?:more|less|higher|lower|above|below|over|under)\b",
+    re.IGNORECASE,
+)
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
+_OF = re.compile(r" ?(?:/|out of) ?(\d+(?:\.\d+)?)", re.IGNORECASE)
+_DETACHED_MINUS = re.compile(r"(?:\A|[:=(]) ?- ?\Z")
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SPELLED = re.compile(
+    rf"(?:(?:class|category|score|level|number) )?(minus |negative )?({'|'.join(_DIGITS)})?"
+    rf"(?: ?point((?: (?:{'|'.join(_DIGITS)}))+))?",
     re.IGNORECASE,
 )
 _WINDOW = 24
@@ -98,3 +92,44 @@ def _ends_sentence(text: str, start: int, end: int) -> bool:
         return True
     follows = _NEXT_SENTENCE.match(text, end)
     return start > 0 and follows is not None and follows[0][-1].isupper()
+
+
+def numbers_in(text: str, scale: tuple[float, float]) -> Iterator[tuple[int, float]]:
+    """The numbers in `text`, a result of `plain`, with their places.
+
+    Percentages and fractions of another number are read on `scale` where it begins at 0; numbers within words, such as
+    `GPT4` and `2nd`, are none.
+
+    Args:
+        text: the answer.
+        scale: lowest and highest number that is expected.
+    """
+    low, high = scale
+    for found in _NUMBER.finditer(text):
+        start, end = found.span()
+        before = text[start - 1 : start]
+        signed = found[0][0] in "+-"
+        if _ORDINAL.match(text, end) or ((before.isalnum() or before in ("_", "#", "@")) and not signed and before):
+            continue
+        number = float(found[0].replace(",", "."))
+        if signed and before.isalpha():  # `class-1`: a dash
+            number = abs(number)
+        if not signed and low < 0 and _DETACHED_MINUS.search(text, max(0, start - 4), start):
+            number = -number
+        of = _OF.match(text, end)
+        if text[end : end + 2].strip().startswith("%"):
+            number = number / 100 * high if low == 0 else number
+        elif of and low == 0 and 0 < float(of[1]) != high and 0 <= number <= float(of[1]):
+            number = number / float(of[1]) * high
+        yield start, number
+
+
+def spelled_number(text: str) -> float | None:
+    """The number that `text` spells and says nothing else: `two`, `minus one`, `zero point three`."""
+    found = _SPELLED.fullmatch(text.strip(" .,;:!?*\"'`()[]"))
+    if found is None or not (found[2] or found[3]):
+        return None
+    whole = _DIGITS.index(found[2].casefold()) if found[2] else 0
+    decimals = "".join(str(_DIGITS.index(word)) for word in (found[3] or "").casefold().split())
+    number = float(f"{whole}.{decimals or 0}")
+    return -number if found[1] else number

@@ -5,6 +5,7 @@ Training, evaluation and annotation all come through here. The parts and cues ar
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emollms.prompts.instructions import instruction
@@ -23,7 +24,9 @@ class PromptParts:
     after: str
 
 
-def prompt_parts(task: Task, wording: int, emotion: str | None = None, language: str = "en") -> PromptParts:
+def prompt_parts(
+    task: Task, wording: int, emotion: str | None = None, labels: Sequence[str] | None = None
+) -> PromptParts:
     """The parts of a prompt that do not depend on the text; arguments as for `prompt`.
 
     Raises:
@@ -32,7 +35,7 @@ def prompt_parts(task: Task, wording: int, emotion: str | None = None, language:
     task.check_emotion(emotion)
     named = f" Emotion E: {emotion}." if task.names_emotion else ""
     return PromptParts(
-        before=f"Task: {instruction(task, wording, emotion, language)} {task.noun}: ",
+        before=f"Task: {instruction(task, wording, emotion, labels)} {task.noun}: ",
         after=f"{named} {task.cue} ",
     )
 
@@ -47,7 +50,14 @@ def end_sentence(text: str) -> str:
     return text if text.endswith(SENTENCE_ENDS) else f"{text}."
 
 
-def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, language: str = "en") -> str:
+def prompt(
+    task: Task,
+    text: str,
+    wording: int = 0,
+    emotion: str | None = None,
+    labels: Sequence[str] | None = None,
+    target: str | None = None,
+) -> str:
     """The one-line prompt that asks `task` of `text`. It ends in a space; see `frame` for the answer boundary.
 
     Args:
@@ -55,16 +65,21 @@ def prompt(task: Task, text: str, wording: int = 0, emotion: str | None = None, 
         text: the text; its line breaks become spaces.
         wording: which instruction wording, from 0.
         emotion: the emotion or dimension, where the task has them.
-        language: code of the text's language.
+        labels: the labels to ask for; None for all of a multi-label task.
+        target: what the question is about, where it is asked of something that the text mentions.
     """
-    parts = prompt_parts(task, wording, emotion, language)
-    return parts.before + shown(task, text) + parts.after
+    parts = prompt_parts(task, wording, emotion, labels)
+    return parts.before + shown(task, text, target) + parts.after
 
 
-def shown(task: Task, text: str) -> str:
-    """A text as it stands in its prompt: on one line, and ended like a sentence where the task asks for that."""
+def shown(task: Task, text: str, target: str | None = None) -> str:
+    """A text as it appears in its prompt: on one line, ended like a sentence where the task asks for that.
+
+    Its target, where it has one, follows.
+    """
     line = _LINE_BREAKS.sub(" ", text)
-    return end_sentence(line) if ends_sentences(task) else line
+    ended = end_sentence(line) if ends_sentences(task) else line
+    return ended if target is None else f"{ended} Target: {target}."
 
 
 def frame(prompt: str) -> str:

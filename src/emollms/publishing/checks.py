@@ -1,17 +1,14 @@
 """What is looked at before anything leaves the machine."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.card_checks import PLACEHOLDER, check_dataset_card
 from emollms.publishing.card_reading import metadata_in, rows_by_config
-from emollms.publishing.model_files import BINARY
 from emollms.publishing.release import LocalFile, local_files
+from emollms.publishing.words import count_settings, words_of
 from emollms.quality.sensitive.find import count_sensitive
 from emollms.repository.manifest import CountEntry, FileEntry
 
@@ -22,9 +19,6 @@ __all__ = [
 
 ENDINGS = (".parquet", ".json", ".md")
 """Kinds of files that a data set is made of."""
-NOT_LOOKED_AT = ("sha256",)
-"""Columns that hold hashes, which look like keys."""
-CELLS = 65_536
 
 
 def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> dict[str, LocalFile]:
@@ -104,9 +98,12 @@ def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
     """
     places: dict[str, Counter[str]] = {}
     for path, file in files.items():
-        for column, cells in _texts(file):
+        for column, cells in words_of(file):
             for kind, count in count_sensitive(cells).items():
                 places.setdefault(kind, Counter())[f"{path}{column}"] += count.texts
+        if settings := count_settings(file):
+            secrets = places.setdefault("secret", Counter())
+            secrets[path] = max(secrets[path], settings)
     found = [f"{place} ({number})" for place, number in places.pop("secret", Counter()).items() if number]
     if found:
         raise EmollmsError(f"there are secrets, such as tokens or keys, in {', '.join(found)}; take them out")
@@ -119,28 +116,3 @@ def _note(kind: str, counts: Counter[str]) -> str:
     more = sum(number > 0 for number in counts.values()) - len(first)
     where = "; ".join(first) + (f" and {more} more" if more else "")
     return f"{counts.total():,} texts hold what looks like a {kind}: {where}"
-
-
-def _texts(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
-    """The texts of a file, in portions, each text once in a portion, and where in the file they are."""
-    if file.path.endswith(".parquet"):
-        with pq.ParquetFile(pa.BufferReader(file.source) if isinstance(file.source, bytes) else file.source) as table:
-            for batch in table.iter_batches(CELLS):
-                for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                    flat = column.flatten() if pa.types.is_list(column.type) else column
-                    if name == "prompt" and "text" in batch.schema.names:
-                        flat = _beside_texts(flat, batch["text"])
-                    if pa.types.is_string(flat.type) and name not in NOT_LOOKED_AT:
-                        yield f", column {name}", flat.unique()
-    elif not file.path.endswith(BINARY):
-        try:
-            lines = file.read().decode("utf-8").splitlines()
-        except UnicodeDecodeError:
-            raise EmollmsError(f"{file.path} is no text, and nobody can look into it; leave it out") from None
-        yield "", pa.array(lines, pa.string())
-
-
-def _beside_texts(prompts: pa.StringArray, texts: pa.StringArray) -> pa.StringArray:
-    """What prompts say beside the text of their row, which is looked at in a column of its own: a few instructions."""
-    rows = zip(prompts.to_pylist(), texts.to_pylist(), strict=True)
-    return pa.array([prompt.replace(text, "\n") if prompt and text else prompt for prompt, text in rows], pa.string())

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, get_args
 
-import httpx2
 from huggingface_hub import Collection, HfApi
-from huggingface_hub.errors import HfHubHTTPError
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.release import Kind
-from emollms.publishing.remote import Remote
+from emollms.publishing.remote import FROM_THE_CLIENT, Remote
 from emollms.publishing.retry import describe, retrying
 
 Item = tuple[Kind, str]
@@ -165,5 +163,5 @@ class Collections:
     def _ask(self, call: Callable[[], Result]) -> Result:
         try:
             return retrying(call)
-        except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        except FROM_THE_CLIENT as error:
             raise EmollmsError(f"collections of {self.owner}: {describe(error)}") from error

@@ -13,9 +13,10 @@ from emollms.publishing.checks import (
     refuse_others,
     rows_by_config,
 )
-from emollms.publishing.idonly import is_id_only, read_ids_manifest
+from emollms.publishing.idonly import IDS_SCHEMA, is_id_only, read_ids_manifest, read_original
 from emollms.publishing.release import LocalFile, Release
-from emollms.repository.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, read_manifest
+from emollms.publishing.rights import refuse_bound_rows, refuse_ids, refuse_texts
+from emollms.repository.manifest import NAME, CountEntry, FileEntry, read_manifest
 
 
 def dataset_release(folder: Path, version: str | None = None) -> Release:
@@ -31,37 +32,20 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
     """
     if is_id_only(folder):
         ids = read_ids_manifest(folder)
-        refuse_sources(ids.sources, "none", "not even its ids")
-        return _release(folder, f"{ids.data_set} (ids)", ids.version, version, ids.files, ids.counts)
-    manifest = read_manifest(folder)
-    refuse_text(manifest)
-    return _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
-
-
-def refuse_text(manifest: Manifest) -> None:
-    """Refuse texts that may not be passed on.
-
-    Raises:
-        EmollmsError: there are some; the message names their corpora.
-    """
-    bound = [source.corpus for source in manifest.sources if source.redistribution != "text"]
-    if bound:
-        raise EmollmsError(
-            f"the texts of {', '.join(bound)} may not be passed on; publish ids and hashes instead, with --ids-only"
-        )
-    if manifest.redistribution != "text":
-        raise EmollmsError(f"the manifest says that this may be passed on: {manifest.redistribution}; build it again")
-
-
-def refuse_sources(sources: Sequence[SourceEntry], redistribution: str, what: str) -> None:
-    """Refuse a data set with sources of which so little may be passed on.
-
-    Raises:
-        EmollmsError: there are some; the message names them.
-    """
-    bound = [source.corpus for source in sources if source.redistribution == redistribution]
-    if bound:
-        raise EmollmsError(f"nothing of {', '.join(bound)} may be passed on, {what}")
+        read_original(folder)
+        release = _release(folder, f"{ids.data_set} (ids)", ids.version, version, ids.files, ids.counts)
+        refuse_ids(ids.sources, release.files, IDS_SCHEMA)
+    else:
+        manifest = read_manifest(folder)
+        refuse_texts(manifest.sources, {})  # before the files, which take a while
+        if manifest.redistribution != "text":
+            raise EmollmsError(
+                f"the manifest says that this may be passed on: {manifest.redistribution}; build it again"
+            )
+        release = _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
+        refuse_texts(manifest.sources, release.files)
+    refuse_bound_rows(release.files)
+    return release
 
 
 def _release(

@@ -1,10 +1,9 @@
 """The licence of a model, from those of what it was made of: the base model and the data."""
 
-import httpx2
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError
 
 from emollms.errors import UsageError
+from emollms.publishing.remote import FROM_THE_CLIENT
 from emollms.training.manifest import RunManifest
 
 OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "odc-by", "unlicense", "isc")
@@ -45,7 +44,7 @@ def _licence_of(run: RunManifest, api: HfApi) -> str | None:
         return None
     try:
         card = api.model_info(run.model.repository).card_data
-    except (HfHubHTTPError, httpx2.HTTPError, OSError):
+    except FROM_THE_CLIENT:
         return None
     stated = card.get("license") if card else None
     return str(stated) if stated and stated != "other" else None

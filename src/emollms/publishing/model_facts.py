@@ -8,9 +8,10 @@ from typing import Any
 import yaml
 
 from emollms.publishing.model_scores import shown_word
-from emollms.repository.card import bars, listed
+from emollms.repository.card import bars, cell, code, link, listed
 from emollms.training.manifest import Evaluation, LossPoint, RunManifest
 
+HUB = "https://huggingface.co"
 BARS = 48
 """The most bars of a loss curve."""
 LOOKS = 12
@@ -46,41 +47,42 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
     many = f"{on.accelerators} × " if on.accelerators > 1 else ""
     memory = f", {gib(on.accelerator_memory)} each" if on.accelerators else f", {on.cores} cores, {gib(on.memory)}"
     speed = f", {run.tokens / run.seconds:,.0f} tokens a second" if run.seconds else ""
-    energy = f"{run.energy_joules / 3.6e6:.3f} kWh ({run.energy_source})" if run.energy_joules else "not measured"
+    energy = f"{run.energy_joules / 3.6e6:.3f} kWh (GPUs, by NVML)" if run.energy_joules else "not measured"
     return [
         ("base model", _base(run)),
         ("trained", f"{METHODS[run.method]}: {amount(model.trainable)} of {amount(model.parameters)} parameters"),
-        ("objective", OBJECTIVES.get(run.objective, run.objective)),
-        ("recipe", f"`{shown_word(run.recipe.name)}` (SHA-256 `{run.recipe.sha256[:16]}`){_changed(run)}"),
-        ("data", f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash "
-                 f"`{run.data.content_hash[:16]}`"),
+        ("objective", OBJECTIVES.get(run.objective, cell(run.objective))),
+        ("recipe", f"{code(shown_word(run.recipe.name))} (SHA-256 {code(run.recipe.sha256[:16])}){_changed(run)}"),
+        ("data", cell(f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash ")
+                 + f" {code(run.data.content_hash[:16])}"),
         ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens "
                   f"read, {amount(run.answer_tokens)} of them with a loss"),
         ("kept", f"the weights of step {run.best_step:,}, by {_selection(run)}"),
-        ("hardware", f"{many}{on.device}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
-        ("numbers", ", ".join([on.precision, f"attention {on.attention}", *on.kernels])),
-        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; begun {run.started}"),
+        ("hardware", f"{many}{cell(on.device)}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
+        ("numbers", cell(", ".join([on.precision, f"attention {on.attention}", *on.kernels]))),
+        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; begun {cell(run.started)}"),
         ("energy", energy),
         ("peak memory", gib(run.peak_memory)),
         ("seed", str(run.seed)),
-        ("versions", ", ".join(f"{name} {number}" for name, number in run.versions.items())),
+        ("versions", cell(", ".join(f"{name} {number}" for name, number in run.versions.items()))),
     ]  # fmt: skip
 
 
 def _base(run: RunManifest) -> str:
     model = run.model
-    name = (
-        f"[{model.repository}](https://huggingface.co/{model.repository})"
-        if model.repository
-        else shown_word(model.name)
-    )
-    revision = f" at `{model.revision[:19]}`" if model.revision else ""
+    name = _model_link(run)
+    revision = f" at {code(model.revision[:19])}" if model.revision else ""
     kind = "encoder-decoder" if model.architecture == "seq2seq" else "decoder-only"
-    return f"{name}{revision}, {model.family}, {kind}"
+    return f"{name}{revision}, {cell(model.family)}, {kind}"
+
+
+def _model_link(run: RunManifest) -> str:
+    base = run.model.repository
+    return link(base, f"{HUB}/{base}") if base else cell(shown_word(run.model.name))
 
 
 def _changed(run: RunManifest) -> str:
-    changed = ", ".join(f"`{shown_word(one)}`" for one in run.recipe.overrides)
+    changed = ", ".join(code(shown_word(one)) for one in run.recipe.overrides)
     return f", with {changed}" if changed else ""
 
 
@@ -134,12 +136,10 @@ def loss_near(losses: Sequence[LossPoint], step: int) -> float | None:
 
 def licence_chain(run: RunManifest, repo: str, licence: str) -> list[LicenceLink]:
     """Whose terms a model stands under: the base model's, each corpus's, and its own."""
-    base = run.model.repository
-    name = f"[{base}](https://huggingface.co/{base})" if base else shown_word(run.model.name)
-    where = "as its card states it" if base else "as it came with"
-    chain = [LicenceLink("base model", name, where, "its terms go on for what is tuned from it")]
+    where = "as its card states it" if run.model.repository else "as it came with"
+    chain = [LicenceLink("base model", _model_link(run), where, "its terms go on for what is tuned from it")]
     chain += [
-        LicenceLink("data", one.corpus, one.licence, listed(list(_asks(one.licence, one.redistribution))))
+        LicenceLink("data", cell(one.corpus), one.licence, listed(list(_asks(one.licence, one.redistribution))))
         for one in run.data.sources
     ]
     return [*chain, LicenceLink("this model", repo, licence, listed(list(_asks(licence, "text"))))]

@@ -32,7 +32,8 @@ class ScoreRow:
 
     Args:
         task, metric: names for people.
-        value, low, high: the score and its 95 % interval.
+        value: the score.
+        interval: its 95 % interval in words; empty where it is undefined and counts as 0.
         rows: how many rows were asked, and of how many if not of all.
         unreadable: how many answers could not be read.
         error: expected calibration error on these rows, where it is known.
@@ -41,8 +42,7 @@ class ScoreRow:
     task: str
     metric: str
     value: float
-    low: float
-    high: float
+    interval: str
     rows: str
     unreadable: int
     error: float | None
@@ -73,7 +73,8 @@ class PublishedRow:
 
     Args:
         task: name of the task.
-        value, low, high: the score here and its 95 % interval.
+        value: the score here.
+        interval: its 95 % interval in words; empty where it is undefined and counts as 0.
         best: the best published score of each kind of model, with the model's name, by kind.
         against: how the score stands to the best of the models that were tuned on the same data.
         known: all published scores, by model.
@@ -81,8 +82,7 @@ class PublishedRow:
 
     task: str
     value: float
-    low: float
-    high: float
+    interval: str
     best: Mapping[str, tuple[float, str]]
     against: str
     known: Mapping[str, float]
@@ -107,11 +107,19 @@ def _table(scores: Scores) -> ScoreTable:
     tasks = [(task, scores["tasks"][task]) for task in TASKS if task in scores["tasks"]]
     return ScoreTable(
         title=title,
-        how=how + tempered,
+        how=how + _how_read(scores) + tempered,
         rows=[_row(task, entry) for task, entry in tasks],
         emotions=[(task, found) for task, entry in tasks if (found := _emotions(task, entry))],
         command=command_line(run["command"]),
     )
+
+
+def _how_read(scores: Scores) -> str:
+    """What is unusual in how the answers were read; empty where nothing is."""
+    lenient = " Answers are read by the lenient rule." if scores["run"]["settings"].get("parse") == "lenient" else ""
+    scales = {task: scores["tasks"][task].get("scale") or {} for task in TASKS if task in scores["tasks"]}
+    native = [task for task, scale in scales.items() if scale.get("name") == "native"]
+    return lenient + (f" Answers to {', '.join(native)} are read on the native range of the task." if native else "")
 
 
 def _row(task: str, entry: Mapping[str, Any]) -> ScoreRow:
@@ -119,16 +127,20 @@ def _row(task: str, entry: Mapping[str, Any]) -> ScoreRow:
     sample = entry["sample"]
     rows = f"{sample['rows']:,}" + (f" of {sample['of']:,}" if sample["rows"] < sample["of"] else "")
     error = entry["calibration"]["error"] if entry.get("calibration") else None
-    bounds = main["value"], main["low"], main["high"]
-    return ScoreRow(task, main["title"], *bounds, rows, entry["invalid"]["n"], error)
+    return ScoreRow(task, main["title"], main["value"], _interval(main), rows, entry["invalid"]["n"], error)
 
 
 def _emotions(task: str, entry: Mapping[str, Any]) -> str:
     """The parts of the main metric, for a task that asks for one emotion at a time."""
     parts = entry["metrics"][entry["main"]]["parts"] if get_task(task).emotions else {}
     return ", ".join(
-        f"{name} {part['value']:.3f} ({part['low']:.3f} to {part['high']:.3f})" for name, part in parts.items()
+        f"{name} {part['value']:.3f} ({_interval(part) or 'undefined, counted as 0'})" for name, part in parts.items()
     )
+
+
+def _interval(figure: Mapping[str, Any]) -> str:
+    """The 95 % interval of a figure; empty where it is undefined, such as the correlation of constant answers."""
+    return "" if figure["low"] is None else f"{figure['low']:.3f} to {figure['high']:.3f}"
 
 
 def published_table(scores: Sequence[Scores]) -> list[PublishedRow]:
@@ -140,8 +152,7 @@ def published_table(scores: Sequence[Scores]) -> list[PublishedRow]:
         if entry and known:
             main = entry["metrics"][entry["main"]]
             best = _best(known)
-            bounds = main["value"], main["low"], main["high"]
-            rows.append(PublishedRow(task, *bounds, best, _against(main, best), known))
+            rows.append(PublishedRow(task, main["value"], _interval(main), best, _against(main, best), known))
     return rows
 
 
@@ -172,8 +183,8 @@ def _best(known: Mapping[str, float]) -> dict[str, tuple[float, str]]:
 TUNED = "instruction-tuned on AAID"
 
 
-def _against(main: Mapping[str, float], best: Mapping[str, tuple[float, str]]) -> str:
-    if TUNED not in best:
+def _against(main: Mapping[str, Any], best: Mapping[str, tuple[float, str]]) -> str:
+    if TUNED not in best or main["low"] is None:
         return ""
     value = best[TUNED][0]
     return "above" if main["low"] > value else "below" if main["high"] < value else "inside the interval"
@@ -208,8 +219,8 @@ def _results(scores: Scores, several: bool) -> Iterator[dict[str, Any]]:
 
 
 def _metric(name: str, metric: Mapping[str, Any], note: str) -> dict[str, Any]:
-    interval = f"95 % interval {metric['low']:.3f} to {metric['high']:.3f}, {metric['n']:,} rows"
-    title = f"{metric['title']} ({interval}{note})"
+    interval = f"95 % interval {found}" if (found := _interval(metric)) else "undefined, counted as 0"
+    title = f"{metric['title']} ({interval}, {metric['n']:,} rows{note})"
     return {"type": HUB_METRICS.get(name, name), "value": round(metric["value"], 4), "name": title, "config": name}
 
 

@@ -24,6 +24,7 @@ from emollms.publishing.model_files import (
     read_json,
 )
 from emollms.publishing.release import LocalFile, Release, local_file, local_files, made_file
+from emollms.publishing.rights import refuse_bound_rows
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
 CALIBRATION = "calibration.json"
@@ -99,6 +100,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
         files[CALIBRATION] = local_file(options.calibration, CALIBRATION)
     files |= {path.name: local_file(path, path.name) for path in options.extra}
     notes = (*model.notes, *unsure, *check_sensitive(files))
+    refuse_bound_rows(files)
 
     def make(version: str) -> Release:
         card = render_model_card(
@@ -212,7 +214,7 @@ def _check_needed(model: LocalModel) -> None:
     needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
     if missing := [name for name in needed if find_spec(name) is None]:
         raise UsageError(
-            f"a model is loaded back after it is published, which needs {', '.join(missing)}; "
+            f"a model is loaded before and after it is sent, which needs {', '.join(missing)}; "
             f"install it with: pip install 'emollms[train]'"
         )
 

@@ -1,5 +1,6 @@
 """What a push would do: worked out from hashes, before anything is sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from huggingface_hub import get_token
@@ -7,9 +8,11 @@ from huggingface_hub import get_token
 from emollms.errors import EmollmsError
 from emollms.publishing.card_checks import check_card
 from emollms.publishing.cards import README, with_sections_of
-from emollms.publishing.model_files import PICKLES
+from emollms.publishing.foreign import foreign_files
 from emollms.publishing.release import LocalFile, Release
-from emollms.publishing.remote import OF_THE_HUB, Gated, Remote, State, differences
+from emollms.publishing.remote import Gated, Remote
+from emollms.publishing.state import State, differences
+from emollms.repository.manifest import parse_version, sorted_versions
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Options:
         delete: delete what is in the repo and not in the release.
         public: show the repo to everybody, as the last step.
         gated: let others ask for access.
+        allow_older: let `main` go back to a version that is older than the one it holds.
     """
 
     expect_head: str | None = None
     delete: bool = False
     public: bool = False
     gated: Gated | None = None
+    allow_older: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Plan:
         change: paths with other content.
         delete: paths that go.
         left: paths that are in the repo, not in the release, and stay.
+        created: whether this push has created the repo.
     """
 
     repo: str
@@ -52,6 +58,7 @@ class Plan:
     change: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    created: bool = False
 
     @property
     def sends(self) -> list[LocalFile]:
@@ -69,14 +76,19 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
 
     Raises:
         EmollmsError: nobody is logged in; or the repo is not at the expected commit, has the version with other
-            content, is public though nothing was published to it, holds files that would be loaded with the release, or
-            has a README with gaps that would stay.
+            content, has a branch of its name, or a newer version, is public though nothing was published to it, holds
+            files that would be loaded with the release, or has a README with gaps that would stay.
     """
     state = remote.state()
     _check_head(remote.repo, state, options)
     if state is None:
         _check_token(remote)
         return Plan(remote.repo, release, None, published=False, add=tuple(release.files))
+    if release.tag in state.branches:
+        raise EmollmsError(
+            f"{remote.repo} has a branch named {release.tag}, which would be loaded in place of the tag; delete or "
+            f"rename the branch on the Hub, or choose another version"
+        )
     if release.tag in state.tags:
         release = _check_tag(remote, release, state.tags[release.tag])
         return Plan(remote.repo, release, state, published=True)
@@ -91,12 +103,14 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
         check_card(merged.files[README].read().decode("utf-8"), where, release.kind)
     plan = _compare(remote.repo, merged, state, options)
     _check_left(plan)
+    if plan.commits and not options.allow_older:
+        _check_newest(remote, release, state)
     return plan
 
 
 def _compare(repo: str, release: Release, state: State, options: Options) -> Plan:
     differing = differences(release.files, state.files)
-    others = tuple(sorted(set(state.files) - set(release.files) - OF_THE_HUB))
+    others = foreign_files(release.kind, release.files, state.files).all
     return Plan(
         repo,
         release,
@@ -127,28 +141,18 @@ def _check_tag(remote: Remote, release: Release, commit: str) -> Release:
     there = remote.files(commit)
     existing = remote.read(README, commit) if README in there else None
     tagged = with_sections_of(release, existing)
-    if other := differences(tagged.files, there):
+    others = foreign_files(release.kind, tagged.files, there, tagged=True).loaded
+    if wrong := [*differences(tagged.files, there), *others]:
         raise EmollmsError(
-            f"{remote.repo} has {release.tag} with other content ({_some(other)}), and a version never changes; "
+            f"{remote.repo} has {release.tag} with other content ({_some(wrong)}), and a version never changes; "
             f"give the new content a version of its own"
         )
     return tagged
 
 
-MIXING = {
-    "dataset": (".py", ".parquet"),
-    "model": (
-        ".py", ".safetensors", ".index.json", ".gguf", "adapter_config.json", "generation_config.json",
-        "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", *PICKLES,
-    ),
-    "space": (".py",),
-}  # fmt: skip
-"""Ends of names of files that would be loaded together with a release, or be taken for a part of it."""
-
-
 def _check_left(plan: Plan) -> None:
     """Files that stay must not mix with those of the release, such as tables, shards, or a script."""
-    mixing = [path for path in plan.left if path.endswith(MIXING[plan.release.kind])]
+    mixing = foreign_files(plan.release.kind, plan.release.files, plan.left).loaded
     if mixing:
         raise EmollmsError(
             f"{plan.repo} holds files that would be loaded together with these ({_some(mixing)}); "
@@ -156,5 +160,17 @@ def _check_left(plan: Plan) -> None:
         )
 
 
-def _some(paths: list[str]) -> str:
+def _check_newest(remote: Remote, release: Release, state: State) -> None:
+    """Refuse to put an older version over a newer one: whoever loads the repo without a revision gets `main`."""
+    titles = remote.commits().values()  # a commit that was never tagged is on `main` all the same
+    committed = [title.removeprefix(f"{release.name} ") for title in titles if title.startswith(f"{release.name} ")]
+    known = sorted_versions([*(tag[1:] for tag in state.tags if tag.startswith("v")), *committed])
+    if known and parse_version(known[-1]) > parse_version(release.version):
+        raise EmollmsError(
+            f"{remote.repo} holds version {known[-1]}, and {release.version} is older: `main` would go back to it; "
+            f"give --allow-older if it is to"
+        )
+
+
+def _some(paths: Sequence[str]) -> str:
     return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

@@ -1,25 +1,24 @@
-"""Publishing, all or nothing: one commit, verified before it is tagged, and loaded back from an empty cache.
+"""Publishing, all or nothing: tried here, sent in one commit, loaded back from an empty cache, and only then tagged.
 
-After each failure the repo is either as it was or holds the whole new version, and the error says which.
+After each failure the repo is either as it was or holds the whole new version, and the error says which: the repo is
+looked at for that.
 """
 
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx2
 from huggingface_hub import CommitOperationAdd
-from huggingface_hub.errors import HfHubHTTPError
 
 from emollms.errors import EmollmsError
 from emollms.publishing.plan import Options, Plan, make_plan
-from emollms.publishing.release import local_files
-from emollms.publishing.remote import OF_THE_HUB, Remote, State, differences
-from emollms.publishing.retry import TRIES, describe, may_pass, wait
-
-STALE = 412
+from emollms.publishing.release import lay_out, local_files
+from emollms.publishing.remote import FROM_THE_CLIENT, Remote
+from emollms.publishing.retry import TRIES, describe, is_disk_full, is_foreign, may_pass, wait
+from emollms.publishing.standing import standing
+from emollms.publishing.state import OF_THE_HUB, State, differences
 
 
 @dataclass(frozen=True)
@@ -59,47 +58,56 @@ class _Push:
     options: Options
     tell: Callable[[str], None]
     steps: list[str] = field(default_factory=list)
-    standing: str = "nothing was changed"
+    begun: bool = False
+    """Whether anything was sent that may have changed the repo."""
+    made: str | None = None
+    """The commit that was made."""
 
     def run(self) -> str:
         with self._saying_where_it_stands():
-            state = self._repo()
-            release = self.plan.release
-            if self.plan.published:
-                commit = state.tags[release.tag]
-                self.standing = f"{release.tag} is published, at commit {commit}"
+            if self.plan.published and self.plan.state:
+                state, commit = self.plan.state, self.plan.state.tags[self.plan.release.tag]
             else:
+                self._try_here()
+                state = self._repo()
                 commit = self._commit(state) if self.plan.commits else state.head
                 self._verify(commit)
+                self._load_back(commit)
                 self._tag(commit)
-                self._load_back()
             self._open(state)
             return commit
+
+    def _try_here(self) -> None:
+        """Load what is to be sent, as others will: a version cannot be taken back."""
+        with _scratch("loading it here") as folder:
+            lay_out(self.plan.release.files.values(), folder / "release")
+            self.plan.release.load(folder / "release", folder / "cache")
+        self._did("loaded it here")
 
     def _repo(self) -> State:
         """The repo, created and private if it was not there."""
         if self.plan.state is not None:
-            self.standing = f"the repo is as it was, at commit {self.plan.state.head}"
             return self.plan.state
+        self.begun = True
         self.remote.create()
-        self.plan = make_plan(self.plan.release, self.remote, self.options)
+        self.plan = replace(make_plan(self.plan.release, self.remote, self.options), created=True)
         state = self.plan.state
         if state is None or not state.private:
-            raise EmollmsError(f"{self.remote.repo} was created, but it is not private")
-        self.standing = f"the repo is private and holds nothing of this version (commit {state.head})"
+            raise EmollmsError(f"{self.remote.repo} was to be created, private, and is not")
         self._did(f"created {self.remote.repo}, private")
         return state
 
     def _commit(self, state: State) -> str:
+        self.begun = True
         additions = self.remote.upload(self.plan.sends)
         commit, attempt = None, 0
         while commit is None:
             attempt += 1
             try:
                 commit = self._commit_once(additions, state)
-            except (HfHubHTTPError, httpx2.HTTPError) as error:
+            except FROM_THE_CLIENT as error:
                 commit = self._after_failure(error, state, attempt)
-        self.standing = f"commit {commit} holds this version, and is not tagged: run the command again"
+        self.made = commit
         self._did(f"committed {len(self.plan.sends)} files, deleted {len(self.plan.delete)}: {commit}")
         return commit
 
@@ -116,13 +124,14 @@ class _Push:
         Raises:
             EmollmsError: trying again is of no use; or somebody else has committed.
         """
-        stale = isinstance(error, HfHubHTTPError) and error.response.status_code == STALE
-        if not stale and not may_pass(error):
+        if not (may_pass(error) or is_foreign(error)):
             raise EmollmsError(describe(error)) from error
         now = self.remote.state()
         if now is None:
             raise EmollmsError("the repo is gone") from error
         if now.head == before.head:
+            if is_foreign(error):
+                raise EmollmsError(describe(error)) from error
             if attempt == TRIES:
                 raise EmollmsError(f"{describe(error)}; tried {TRIES} times") from error
             wait(error, attempt)
@@ -130,7 +139,6 @@ class _Push:
         for commit in self.remote.commits_since(before.head):
             if self._is_ours(commit):
                 return commit
-        self.standing = f"the repo is at commit {now.head} of somebody else, and nothing of this version is in it"
         raise EmollmsError(f"somebody else has committed since {before.head}; run the command again") from error
 
     def _is_ours(self, commit: str) -> bool:
@@ -146,37 +154,45 @@ class _Push:
             raise EmollmsError(f"commit {commit} has other content than this machine: {', '.join(differing)}")
         self._did(f"verified the hashes of {len(release.files)} files")
 
-    def _tag(self, commit: str) -> None:
+    def _load_back(self, commit: str) -> None:
         release = self.plan.release
-        self.remote.tag(release.tag, commit, f"{release.name} {release.version}")
-        differing = differences(release.files, self.remote.files(release.tag))
-        if differing:
-            raise EmollmsError(f"somebody else tagged other content as {release.tag}")
-        self.standing = f"{release.tag} is published, at commit {commit}"
-        self._did(f"tagged {release.tag}")
-
-    def _load_back(self) -> None:
-        release = self.plan.release
-        with tempfile.TemporaryDirectory(prefix="emollms-") as name:
-            folder = self.remote.download(release.tag, Path(name) / "hub")
-            found = local_files(folder, release.files)
+        with _scratch("loading it back") as folder:
+            there = self.remote.download(commit, folder / "hub")
+            found = local_files(there, release.files)
             differing = [path for path, file in release.files.items() if found[path].sha256 != file.sha256]
             if differing:
-                raise EmollmsError(f"what was downloaded at {release.tag} differs: {', '.join(differing)}")
-            release.load(folder, Path(name) / "cache")
-        self._did(f"loaded {release.tag} back from an empty cache")
+                raise EmollmsError(f"what was downloaded at commit {commit} differs: {', '.join(differing)}")
+            release.load(there, folder / "cache")
+        self._did(f"loaded {commit} back from an empty cache")
+
+    def _tag(self, commit: str) -> None:
+        release = self.plan.release
+        self.begun = True
+        self.remote.tag(release.tag, commit, f"{release.name} {release.version}")
+        tagged = self.remote.tags().get(release.tag)
+        if tagged is None:
+            raise EmollmsError(f"the Hub took the tag {release.tag}, and does not have it")
+        if tagged != commit and differences(release.files, self.remote.files(tagged)):
+            raise EmollmsError(f"somebody else tagged other content as {release.tag}")
+        self._did(f"tagged {release.tag}")
 
     def _open(self, state: State) -> None:
         """Gate, then show: the repo is never public without the gate that was asked for."""
         gated, public = self.options.gated, self.options.public
         if gated and state.gated != gated:
+            self.begun = True
             self.remote.gate(gated)
+            self._check_access(gated=True)
             self._did(f"access has to be asked for: {gated}")
         if public and state.private:
+            self.begun = True
             self.remote.make_public()
+            self._check_access(public=True)
             self._did("made public")
-        now = self.remote.state() if gated or public else state
-        if now is None or (gated and now.gated != gated) or (public and now.private):
+
+    def _check_access(self, gated: bool = False, public: bool = False) -> None:
+        now = self.remote.state()
+        if now is None or (gated and now.gated != self.options.gated) or (public and now.private):
             raise EmollmsError("the Hub took the settings and did not apply them; look at them on its page")
 
     def _did(self, step: str) -> None:
@@ -188,4 +204,24 @@ class _Push:
         try:
             yield
         except EmollmsError as error:
-            raise EmollmsError(f"{error} ({self.standing})") from error
+            known = standing(self.plan, self.remote, self.options, self.made) if self.begun else "nothing was changed"
+            raise EmollmsError(f"{error} ({known})") from error
+
+
+@contextmanager
+def _scratch(doing: str) -> Iterator[Path]:
+    """A folder that goes away again.
+
+    Raises:
+        EmollmsError: the disk is full; the message says which folder is on it.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="emollms-") as name:
+            yield Path(name)
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        raise EmollmsError(
+            f"the disk of {tempfile.gettempdir()} is full while {doing}; make room there, or point TMPDIR to another "
+            f"disk, and run the command again"
+        ) from error

@@ -1,13 +1,17 @@
 """What is to be published: files of one folder, under one version. The way to the Hub knows nothing else."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from emollms.errors import EmollmsError
+
 Kind = Literal["dataset", "model", "space"]
 CHUNK = 1 << 20  # bytes
+CHANGED = "changed while it was published; see that nothing writes to it, and run the command again"
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class LocalFile:
         size: in bytes.
         sha256: hash of its content; the Hub knows large and binary files by it.
         git_sha1: what git calls it; the Hub knows all other files by it.
+        modified: when it was changed last, in nanoseconds; 0 for content in memory.
     """
 
     path: str
@@ -27,10 +32,43 @@ class LocalFile:
     size: int
     sha256: str
     git_sha1: str
+    modified: int = 0
 
     def read(self) -> bytes:
         """All of its content; for small files."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def refuse_changed(self, content: bool = False) -> None:
+        """Refuse a file that is no longer what was hashed.
+
+        Args:
+            content: hash it again; else only its size and its time of change are looked at.
+
+        Raises:
+            EmollmsError: it was changed, replaced or removed.
+        """
+        if isinstance(self.source, bytes):
+            return
+        try:
+            now = self.source.stat()
+            same = (now.st_size, now.st_mtime_ns) == (self.size, self.modified)
+            same = same and (not content or local_file(self.source, self.path).sha256 == self.sha256)
+        except OSError:
+            same = False
+        if not same:
+            raise EmollmsError(f"{self.source} {CHANGED}")
+
+    def read_unchanged(self) -> bytes:
+        """All of its content, which is what was hashed; for small files.
+
+        Raises:
+            EmollmsError: it is not.
+        """
+        self.refuse_changed()
+        content = self.read()
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise EmollmsError(f"{self.source!s} {CHANGED}")
+        return content
 
 
 @dataclass(frozen=True)
@@ -42,8 +80,8 @@ class Release:
         name: its name.
         version: semantic version.
         files: all its files, by path.
-        load: loads what was downloaded into a folder, and raises EmollmsError if that is not what was published; its
-            second argument is an empty folder for caches.
+        load: loads the release from a folder, before it is sent and after it was downloaded, and raises EmollmsError
+            if it does not load; its second argument is an empty folder for caches.
         notes: what whoever publishes it should know, a line each.
     """
 
@@ -60,6 +98,17 @@ class Release:
         return f"v{self.version}"
 
 
+def lay_out(files: Iterable[LocalFile], folder: Path) -> None:
+    """Put files into a folder as they will lie in the repo: links to those on this machine, and the made ones."""
+    for file in files:
+        place = folder / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(file.source, bytes):
+            place.write_bytes(file.source)
+        else:
+            place.symlink_to(file.source.resolve())
+
+
 def made_file(path: str, content: bytes) -> LocalFile:
     """A file that is nowhere on this machine."""
     git_sha1 = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
@@ -67,15 +116,22 @@ def made_file(path: str, content: bytes) -> LocalFile:
 
 
 def local_file(source: Path, path: str) -> LocalFile:
-    """A file on this machine, under its path in the repo; it is read once, in portions."""
-    size = source.stat().st_size
-    sha256 = hashlib.sha256()
-    git_sha1 = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    """A file on this machine, under its path in the repo; it is read once, in portions.
+
+    Raises:
+        EmollmsError: it changes while it is read.
+    """
+    sha256, read = hashlib.sha256(), 0
     with source.open("rb") as stream:
+        before = os.fstat(stream.fileno())
+        git_sha1 = hashlib.sha1(b"blob %d\0" % before.st_size, usedforsecurity=False)
         while chunk := stream.read(CHUNK):
+            read += len(chunk)
             sha256.update(chunk)
             git_sha1.update(chunk)
-    return LocalFile(path, source, size, sha256.hexdigest(), git_sha1.hexdigest())
+    if read != before.st_size:
+        raise EmollmsError(f"{source} {CHANGED}")
+    return LocalFile(path, source, read, sha256.hexdigest(), git_sha1.hexdigest(), before.st_mtime_ns)
 
 
 def local_files(folder: Path, paths: Iterable[str]) -> dict[str, LocalFile]:

@@ -12,9 +12,10 @@ from emollms.network import require_hub
 from emollms.publishing.card_reading import metadata_in
 from emollms.publishing.cards import README
 from emollms.publishing.model_files import ADAPTER
-from emollms.publishing.remote import Remote, RemoteFile, State
+from emollms.publishing.remote import Remote
 from emollms.publishing.space_card import render_space_card
 from emollms.publishing.spaces import APP, NAME, REQUIREMENTS, SpaceManifest
+from emollms.publishing.state import RemoteFile, State
 from emollms.publishing.versions import published_versions
 from emollms.repository.draft import bring_back, draft, move_in
 from emollms.repository.manifest import entry

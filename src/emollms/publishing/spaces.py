@@ -15,6 +15,7 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.publishing.checks import check_sensitive, checked_files, refuse_others
 from emollms.publishing.release import LocalFile, Release
 from emollms.publishing.remote import Remote
+from emollms.publishing.rights import refuse_bound_rows
 from emollms.repository.manifest import FileEntry
 
 NAME, APP, REQUIREMENTS = "space.json", "app.py", "requirements.txt"
@@ -100,6 +101,7 @@ def space_releases(folder: Path) -> Callable[[str], Release]:
         raise UsageError(f"there is no model {model.repo} on the Hub that this account may see; publish it first")
     model.files(space.manifest.revision)
     notes = check_sensitive(space.files)
+    refuse_bound_rows(space.files)
     if state.private:
         notes = (*notes, f"{model.repo} is private: the Space needs the secret HF_TOKEN in its settings to read it")
     return lambda version: Release("space", space.manifest.title, version, space.files, load_space_back, notes)

@@ -8,11 +8,13 @@ from pathlib import Path
 from emollms.errors import EmollmsError
 from emollms.publishing.cards import README, merged_files
 from emollms.publishing.datasets import local_release_files
+from emollms.publishing.foreign import foreign_files
 from emollms.publishing.idonly import ORIGINAL, is_id_only, write_ids
 from emollms.publishing.models import local_model
 from emollms.publishing.release import Kind, LocalFile
-from emollms.publishing.remote import OF_THE_HUB, Remote, differences
+from emollms.publishing.remote import Remote
 from emollms.publishing.spaces import local_space
+from emollms.publishing.state import differences
 from emollms.publishing.versions import published_versions
 
 
@@ -26,7 +28,9 @@ class Status:
         missing: the tag that the repo should have and has not; None if it has it.
         revision: what was looked at: the tag, or `main`.
         commit: its commit.
-        differing: paths by how they differ: `differs`, `only here`, `only there`.
+        differing: paths by how they differ: `differs`, `only here`, `only there`; of the last those that would be
+            loaded together with what is here, as `emollms publish` judges.
+        left: other paths that are only there, and make no difference.
     """
 
     repo: str
@@ -35,6 +39,7 @@ class Status:
     revision: str
     commit: str
     differing: Mapping[str, list[str]]
+    left: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -91,10 +96,6 @@ def space_status(repo: str, folder: Path) -> Status:
     return compare(repo, "space", local_space(folder).files, f"the Space in {folder}")
 
 
-MADE_THERE = {"dataset": (), "model": (README, "calibration.json", ".gguf"), "space": ()}
-"""Ends of names of files that a folder does not have, and its release has."""
-
-
 def compare(repo: str, kind: Kind, files: Mapping[str, LocalFile], here: str, version: str | None = None) -> Status:
     """Compare the files here with those of a tag, or of `main` if there is no such tag.
 
@@ -120,10 +121,10 @@ def compare(repo: str, kind: Kind, files: Mapping[str, LocalFile], here: str, ve
     if README in files and README in there:
         files = merged_files(files, kind, remote.read(README, commit))
     wrong = differences(files, there)
-    others = set(there) - set(files) - OF_THE_HUB
+    others = foreign_files(kind, files, there, tagged)
     differing = {
         "differs": [path for path in wrong if path in there],
         "only here": [path for path in wrong if path not in there],
-        "only there": sorted(path for path in others if not path.endswith(MADE_THERE[kind])),
+        "only there": list(others.loaded),
     }
-    return Status(repo, here, None if tagged else tag, tag if tagged else "main", commit, differing)
+    return Status(repo, here, None if tagged else tag, tag if tagged else "main", commit, differing, others.harmless)

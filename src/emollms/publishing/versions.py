@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 from emollms.publishing.cards import README, with_sections_of
 from emollms.publishing.release import Release
-from emollms.publishing.remote import Remote, differences
-from emollms.repository.manifest import VERSION, parse_version
+from emollms.publishing.remote import Remote
+from emollms.publishing.state import differences
+from emollms.repository.manifest import parse_version, sorted_versions
 
 FIRST = "1.0.0"
 
@@ -42,7 +43,7 @@ def versioned(make: Callable[[str], Release], remote: Remote) -> Release:
 
 def published_versions(tags: Iterable[str]) -> list[str]:
     """The versions among the tags of a repo, the newest last."""
-    return sorted((tag[1:] for tag in tags if tag[:1] == "v" and VERSION.fullmatch(tag[1:])), key=parse_version)
+    return sorted_versions(tag[1:] for tag in tags if tag[:1] == "v")
 
 
 def _changed(release: Release, remote: Remote, commit: str) -> list[str]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from emollms.errors import UsageError
 from emollms.repository.manifest import Manifest, read_manifest
 from emollms.repository.schema import ROW_SCHEMA
 
@@ -74,9 +75,13 @@ def diff(old: Path, new: Path) -> Diff:
     """Compare two dataset repos row by row, one task and split at a time.
 
     Raises:
-        UsageError: one of them is no dataset repo.
+        UsageError: one of them is no dataset repo, or they are different data sets.
     """
     manifests = read_manifest(old), read_manifest(new)
+    if manifests[0].data_set != manifests[1].data_set:
+        held = zip((old, new), manifests, strict=True)
+        names = " and ".join(f"{folder} holds {one.data_set}" for folder, one in held)
+        raise UsageError(f"{names}; compare two versions of one data set")
     groups = sorted({(count.task, count.split) for manifest in manifests for count in manifest.counts})
     changes = []
     columns_changed = False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
 
 LOCK = ".lock"
 
@@ -16,7 +16,8 @@ LOCK = ".lock"
 def draft(out: Path) -> Iterator[Path]:
     """A folder beside `out` to write into; the caller moves it in with `move_in`.
 
-    What an earlier run left there, killed or failed, is removed first. A failed draft is kept for a look.
+    What an earlier run left there, killed or failed, is removed first. A failed draft is kept for a look, and the error
+    names it; one that nothing was written to is removed.
 
     Raises:
         UsageError: another run is writing the same thing.
@@ -26,9 +27,25 @@ def draft(out: Path) -> Iterator[Path]:
     try:
         with FileLock(folder / LOCK, timeout=0):
             _empty(folder)
-            yield folder
+            try:
+                yield folder
+            except Exception as error:
+                _name_draft(error, folder)
+                raise
     except Timeout:
         raise UsageError(f"another run is writing {out}; wait for it, or choose another --out") from None
+
+
+def _name_draft(error: Exception, folder: Path) -> None:
+    """Tell in an error where the draft is that it leaves."""
+    if not folder.is_dir():  # it was put elsewhere, or is in its place already
+        return
+    if not any(path.is_file() and path.name != LOCK for path in folder.rglob("*")):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif isinstance(error, EmollmsError):
+        error.args = (f"{error} (what was written until then is kept in {folder})",)
+    elif isinstance(error, OSError) and error.filename is None:
+        error.filename = str(folder)
 
 
 def move_in(folder: Path, out: Path) -> None:

@@ -12,6 +12,8 @@ from emollms.repository.schema import EXAMPLE_SCHEMA
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, get_task
 
 BATCH = 500
+DECIMALS = 12
+"""Of scores: more than any corpus has, and few enough to leave out float noise, as in 0.30000000000000004."""
 Group = tuple[str, str]
 """A task and a split."""
 
@@ -79,6 +81,7 @@ def to_arrow(task_name: str, rows: list[tuple[str, Example]]) -> pa.RecordBatch:
         "label": [label for _, _, label, _ in graded],
         "labels": [labels for _, _, _, labels in graded],
         "emotion": [example.emotion for _, example in rows],
+        "target": [example.target for _, example in rows],
         "language": [example.language for _, example in rows],
         "corpus": [corpus for corpus, _ in rows],
     }
@@ -90,7 +93,7 @@ def _grade(task_name: str, value: Value, emotion: str | None) -> tuple[str, floa
     """Completion, score, label and labels of a value; few values differ, so each is worked out once."""
     task = get_task(task_name)
     if isinstance(task, RegressionTask) and isinstance(value, float):
-        score = task.to_unit(value)
+        score = round(task.to_unit(value), DECIMALS)
         return answer(task, score, emotion), score, None, []
     if isinstance(task, OrdinalTask) and isinstance(value, int):
         return answer(task, value, emotion), float(value), list(task.classes).index(value), []

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emollms.corpora.catalogue import get_corpus
 from emollms.quality.duplicates.screening import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Screening
 from emollms.repository.examples import ExampleStore, Group
 from emollms.repository.manifest import ScreeningEntry
 from emollms.repository.schema import REJECTED_SCHEMA
+from emollms.repository.specs import Settings
 from emollms.repository.wording import stems
 
 BATCH = 10_000
@@ -66,6 +68,17 @@ class Filters:
 def no_filters() -> Filters:
     """Keeps everything: the profile `paper`."""
     return Filters(None, {}, None)
+
+
+def without_bound(pairs: pa.Table, settings: Settings) -> pa.Table:
+    """Pairs of a data set that may be passed on, without those texts of a benchmark that may not."""
+    if any(corpus.meta.redistribution != "text" for corpus in settings.sources()):
+        return pairs
+    names = pc.list_element(pc.split_pattern(pairs["id_b"], "/", max_splits=1), 0)
+    bound = [name for name in pc.unique(names).to_pylist() if get_corpus(name).meta.redistribution != "text"]
+    there = pc.invert(pc.is_in(names, pa.array(bound, pa.string())))
+    texts = pc.if_else(there, pairs["text_b"], pa.scalar(None, pa.string()))
+    return pairs.set_column(pairs.schema.get_field_index("text_b"), "text_b", texts)
 
 
 def rejected_rows(filters: Filters, store: ExampleStore) -> Iterator[pa.RecordBatch]:

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from emollms.corpora.metadata import CorpusMetadata, Redistribution
+from emollms.corpora.metadata import CorpusMetadata, Redistribution, Unannotated
 from emollms.errors import EmollmsError, UsageError
 
 NAME = "manifest.json"
@@ -38,6 +41,7 @@ class SourceEntry(_Strict):
         files: the raw files that were read.
         defects: how often each known defect was met and handled.
         left_out: how many raw rows were left out, by reason.
+        unannotated: the labels that it did not annotate, which rows do not ask for and scores leave out.
     """
 
     corpus: str
@@ -48,6 +52,13 @@ class SourceEntry(_Strict):
     files: list[FileEntry]
     defects: dict[str, int]
     left_out: dict[str, int]
+    unannotated: list[Unannotated] = []
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests of corpora that annotated all labels stay as they were before there was `unannotated`."""
+        found: dict[str, object] = plain(self)
+        return found if self.unannotated else {name: found[name] for name in found if name != "unannotated"}
 
 
 class CountEntry(_Strict):
@@ -124,6 +135,21 @@ class SensitiveCount(_Strict):
     finds: int
 
 
+@dataclass(frozen=True)
+class LeftOutCount:
+    """How many rows were left out for one reason.
+
+    Args:
+        count: their number.
+        what: what they are: texts of a task and split, or raw rows of a corpus.
+        reason: why.
+    """
+
+    count: int
+    what: str
+    reason: str
+
+
 class Superseded(_Strict):
     """The version that this one takes the place of, as its manifest has it.
 
@@ -175,6 +201,25 @@ class Manifest(_Strict):
     files: list[FileEntry]
     made_with: str
 
+    def left_out(self) -> list[LeftOutCount]:
+        """What was left out, by reason, the serious first.
+
+        Texts that stand in another split or in the benchmark come before raw rows, and of these the rare reasons, which
+        are mostly defects, before the common ones, which are mostly rows that carry no data.
+        """
+        texts: Counter[str] = Counter()
+        for count in self.counts:
+            texts.update(count.dropped)
+        found = [LeftOutCount(number, "texts", reason) for reason, number in texts.most_common()]
+        raw = [(number, source.corpus, reason) for source in self.sources for reason, number in source.left_out.items()]
+        return found + [LeftOutCount(number, f"raw rows of {corpus}", reason) for number, corpus, reason in sorted(raw)]
+
+    def unannotated(self, corpus: str, task: str, split: str, language: str) -> tuple[str, ...]:
+        """The labels of a task that a corpus did not annotate in a split and language."""
+        entries = [entry for source in self.sources if source.corpus == corpus for entry in source.unannotated]
+        labels = (label for entry in entries if entry.concerns(task, split, language) for label in entry.labels)
+        return tuple(dict.fromkeys(labels))
+
     def write(self, folder: Path) -> None:
         """Write it into a repo."""
         text = json.dumps(self.model_dump(), ensure_ascii=False, indent=2)
@@ -211,6 +256,11 @@ def parse_version(version: str) -> tuple[int, int, int]:
         raise UsageError(f"{version!r} is no version; versions look like 1.0.0")
     major, minor, patch = (int(part) for part in found.groups())
     return major, minor, patch
+
+
+def sorted_versions(names: Iterable[str]) -> list[str]:
+    """The semantic versions among some names, the newest last."""
+    return sorted((name for name in names if VERSION.fullmatch(name)), key=parse_version)
 
 
 def entry(folder: Path, path: Path) -> FileEntry:

@@ -7,7 +7,7 @@ time (`TableWriter`), described (statistics, README, Croissant), and signed with
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -26,7 +26,7 @@ from emollms.quality.sensitive.find import KINDS, count_sensitive, mask_column
 from emollms.repository.croissant import croissant
 from emollms.repository.draft import LOCK
 from emollms.repository.examples import ExampleStore, Group
-from emollms.repository.filters import no_filters, rejected_rows
+from emollms.repository.filters import no_filters, rejected_rows, without_bound
 from emollms.repository.manifest import (
     CountEntry,
     FileEntry,
@@ -141,11 +141,12 @@ class Pipeline:
         for batch in rejected_rows(self.filters, self.store):
             rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
-            for batch in self.filters.pairs().to_batches():
+            for batch in without_bound(self.filters.pairs(), self.settings).to_batches():
                 table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
         """The rows of each task and split into its table."""
+        self._check_something_is_left()
         written = 0
         for group in self.store.groups():
             task = get_task(group[0])
@@ -153,7 +154,7 @@ class Pipeline:
             with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
-                        rows = word(task, examples, self.settings.data_set.wordings)
+                        rows = word(task, examples, self.settings.data_set.wordings, self._unannotated(group))
                     with self._timed("writing"):
                         table.write(rows)
                     with self._timed("describing"):
@@ -161,6 +162,24 @@ class Pipeline:
                     written += examples.num_rows
                     self.on_progress(f"writing {'/'.join(group)}", written, self.texts)
             self.tables[group] = table
+
+    def _check_something_is_left(self) -> None:
+        """Stop where the screening took all texts of a task in a split.
+
+        Raises:
+            EmollmsError: it did.
+        """
+        for task, split in self.store.groups():
+            dropped = self.filters.dropped((task, split))
+            if dropped and sum(dropped.values()) == len(self.filters.offsets[task, split]):
+                why = "; ".join(f"{count:,}: {reason}" for reason, count in dropped.items())
+                lost = f"nothing is left of {task}, {split}: all texts were dropped ({why})"
+                raise EmollmsError(f"{lost}; leave the task out with --tasks")
+
+    def _unannotated(self, group: Group) -> Callable[[str, str], Collection[str]]:
+        """What says, by corpus and language, which labels were not annotated in a task and split."""
+        metas = {corpus.meta.name: corpus.meta for corpus in self.settings.sources()}
+        return lambda corpus, language: metas[corpus].left_out(*group, language)
 
     def _counted(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         """Count what is sensitive in the texts, and mask it where that is asked for."""
@@ -249,6 +268,7 @@ def _source_entry(source: Source, left_out: Counter[str]) -> SourceEntry:
         files=[FileEntry(path=path, sha256=sha, bytes=source.size(path)) for path, sha in source.hashes.items()],
         defects={name: count for name, count in sorted(source.defects.items()) if count},
         left_out=dict(sorted(left_out.items())),
+        unannotated=list(meta.unannotated),
     )
 
 

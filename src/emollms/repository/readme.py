@@ -1,5 +1,6 @@
 """The README of a dataset repo: YAML metadata that `load_dataset` reads, and a text, both made from the data."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,14 +9,15 @@ from typing import Any
 
 from emollms.corpora.catalogue import get_corpus
 from emollms.prompts.instructions import wordings
-from emollms.repository.card import render_card
+from emollms.repository.baselines import baselines, metric_title
+from emollms.repository.card import cell, code, render_card
 from emollms.repository.card_metadata import Tables, card_metadata, languages
 from emollms.repository.card_rows import card_rows, may_show, rejected_examples
 from emollms.repository.card_statistics import Statistics, statistics_tables
 from emollms.repository.manifest import Manifest
 from emollms.repository.schema import COLUMNS
 from emollms.repository.specs import get_data_set
-from emollms.tasks import MultiLabelTask, RegressionTask, Task, get_task
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
 PAIRS = 3
 """How many pairs of a kind the card shows."""
@@ -74,6 +76,10 @@ def card_values(manifest: Manifest, statistics: Statistics) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "metrics": {name: metric_title(name) for name in tasks},
+        "baselines": baselines(manifest),
+        "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
+        "several": json.dumps(sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2]),
         "real": any(not meta.bundled for meta in corpora.values()),
         "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
         "wordings": {name: len(wordings(name)) for name in tasks},
@@ -131,24 +137,25 @@ def changes(manifest: Manifest) -> Iterator[str]:
     old = {f"{count.task}, {count.split}": count.rows for count in before.counts}
     new = {f"{count.task}, {count.split}": count.rows for count in manifest.counts}
     for group in dict.fromkeys([*old, *new]) if old else ():
+        name = cell(group)
         if group not in old:
-            yield f"{group}: new, with {new[group]:,} rows"
+            yield f"{name}: new, with {new[group]:,} rows"
         elif group not in new:
-            yield f"{group}: gone, with its {old[group]:,} rows"
+            yield f"{name}: gone, with its {old[group]:,} rows"
         elif old[group] != new[group]:
-            yield f"{group}: {old[group]:,} rows became {new[group]:,}"
+            yield f"{name}: {old[group]:,} rows became {new[group]:,}"
     for name in manifest.settings if before.settings else ():
         was, now = before.settings.get(name), manifest.settings[name]
         if was != now:
-            yield f"setting `{name}`: {_words(was)} became {_words(now)}"
+            yield f"setting {code(name)}: {_words(was)} became {_words(now)}"
     if before.made_with not in ("", manifest.made_with):
-        yield f"built by emollms {before.made_with} then, {manifest.made_with} now"
+        yield f"built by emollms {cell(before.made_with)} then, {cell(manifest.made_with)} now"
 
 
 def _words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+    return cell(", ".join(map(str, value)) or "none") if isinstance(value, list) else cell(value)
 
 
 def _texts_of(statistics: Statistics) -> dict[str, int]:

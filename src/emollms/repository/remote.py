@@ -20,7 +20,7 @@ def local_copy(target: str) -> Path:
     if Path(target).is_dir():
         return Path(target)
     if Path(target).exists():
-        raise UsageError(f"{target} is a file; name the folder of a data set")
+        raise UsageError(f"{target} is a file; a data set is a folder that `emollms build` wrote, or a repo on the Hub")
     return _download(hub_repo(target, "a folder, nor a corpus,"))
 
 

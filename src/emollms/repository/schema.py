@@ -14,6 +14,7 @@ EXAMPLE_SCHEMA = pa.schema(
         pa.field("label", pa.int64()),
         pa.field("labels", pa.list_(pa.string()), nullable=False),
         pa.field("emotion", pa.string()),
+        pa.field("target", pa.string()),
         pa.field("language", pa.string(), nullable=False),
         pa.field("corpus", pa.string(), nullable=False),
     ]
@@ -32,6 +33,7 @@ ROW_SCHEMA = pa.schema(
         pa.field("labels", pa.list_(pa.string())),
         pa.field("task", pa.string()),
         pa.field("emotion", pa.string()),
+        pa.field("target", pa.string()),
         pa.field("perspective", pa.string()),
         pa.field("language", pa.string()),
         pa.field("corpus", pa.string()),
@@ -70,6 +72,7 @@ COLUMNS = {
     "labels": "the labels (multi-label), else empty",
     "task": "name of the task",
     "emotion": "the emotion or dimension asked for, or null",
+    "target": "what the question is about, where the text mentions it (TDT), or null",
     "perspective": "whose feeling it is where the corpus tells readers from writers: combined, reader or writer",
     "language": "code of the text's language",
     "corpus": "name of the source corpus",

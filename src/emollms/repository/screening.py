@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.corpora.catalogue import folder, get_corpus, is_here
+from emollms.corpora.catalogue import corpora, folder, get_corpus, is_here
 from emollms.corpora.corpus import Example, Selection
 from emollms.corpora.metadata import Split
 from emollms.corpora.source import Source
@@ -33,7 +33,7 @@ def screen_store(store: ExampleStore, settings: Settings, root: Path | None, pol
     """
     texts, offsets = texts_of(store)
     names = _benchmark_corpora(settings) if "train" in settings.data_set.splits else []
-    here = [name for name in names if is_here(get_corpus(name), root)]
+    here = [name for name in names if name in corpora() and is_here(get_corpus(name), root)]
     benchmark = _benchmark(here, settings, root)
     search = Search(memory=MEMORY)
     found = screen(texts, benchmark, policy, search)

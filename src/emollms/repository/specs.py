@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from emollms.corpora.catalogue import get_corpus
+from emollms.corpora.catalogue import corpora, get_corpus
 from emollms.corpora.corpus import Corpus, Profile, Selection
 from emollms.corpora.metadata import Split
 from emollms.errors import UsageError, unknown
+from emollms.prompts.instructions import wordings
 from emollms.tasks import benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
@@ -129,19 +130,27 @@ class Settings:
         """Hold the settings against each other.
 
         Raises:
-            UsageError: a name is unknown, or `paper` is asked for something that was not published.
+            UsageError: a name is unknown, `paper` is asked for something that was not published, or the wordings of a
+                task cannot be used.
         """
         sources = self.sources()
         if self.profile == "paper" and tuple(self.languages) != ("en",):
             raise UsageError("the published data sets are English; --profile paper goes with --languages en")
         if self.profile == "paper" and self.mask:
             raise UsageError("the published data sets are not masked; --mask goes with --profile release")
-        known = {language for corpus in sources for language in corpus.meta.languages} | {ALL_LANGUAGES}
+        spoken = {language for corpus in sources for language in corpus.meta.languages}
+        everywhere = {language for corpus in corpora().values() for language in corpus.meta.languages}
         for language in self.languages:
-            if language not in known:
-                raise unknown("language", language, known)
+            if language not in spoken | everywhere | {ALL_LANGUAGES}:
+                raise unknown("language", language, spoken | {ALL_LANGUAGES})
+        if ALL_LANGUAGES not in self.languages and not spoken & set(self.languages):
+            missing = "English" if tuple(self.languages) == ("en",) else ", ".join(self.languages)
+            names = ", ".join(corpus.meta.name for corpus in sources)
+            raise UsageError(f"{names}: no {missing} rows; add --languages {','.join(sorted(spoken))}")
         if not any(self.selection(corpus).tasks for corpus in sources):
             raise UsageError(f"none of the corpora has a task of {self.data_set.name}; see `emollms corpora`")
+        for task in dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks):
+            wordings(task)
 
 
 def as_names(values: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Literal
 Wordings = Literal["per_epoch", "all"]
 Objective = Literal["cross_entropy", "expected_value"]
 Selection = Literal["metric", "loss"]
+PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 @dataclass(kw_only=True)
@@ -21,6 +22,10 @@ class TuningArguments:
         accelerate: how it is distributed: a name of the settings that TRL ships (`single_gpu`, `multi_gpu`, `fsdp1`,
             `fsdp2`, `zero1`, `zero2`, `zero3`), a file of accelerate, or None for one process.
         processes: how many processes those settings are for.
+        precision: what the model is computed in: `auto` (bfloat16 where it is faster than float32, else float32; see
+            `emollms.hardware`), `float32`, `bfloat16` or `float16`. `bf16` and `fp16` count where they are set.
+        minutes: how long training takes, in place of `num_train_epochs` or `max_steps`: as many steps as fit into so
+            many minutes of the machine, up to three epochs; see `emollms.training.pace`. None for no such limit.
         template: how prompts are framed: `auto` (the model's chat template, where it has one), `frame` or `chat`.
         tasks: names of the tasks to train; None for all of the data set.
         languages: codes of the languages to train; None for all of the data set.
@@ -34,7 +39,10 @@ class TuningArguments:
         objective_weight: the weight of a row's squared error against the cross entropy of one token.
         selection: what early stopping and the best checkpoint go by: `metric`, the mean over tasks of Pearson's r and
             of macro-F1 on a sample of validation rows, or `loss`, on the same rows.
-        selection_rows: validation rows of a task that are looked at each time.
+        selection_rows: the most validation rows of a task that are evaluated each time.
+        selection_share: the most validation rows that are evaluated in the whole run, all tasks together, as a fraction
+            of the rows that are trained; at least four of a task are each time. It keeps short runs from being mostly
+            evaluation. None for no such limit.
         early_stopping_patience: evaluations without a better one after which training stops; None for never.
     """
 
@@ -44,6 +52,8 @@ class TuningArguments:
     about: str = ""
     accelerate: str | None = None
     processes: int = 1
+    precision: PrecisionName = "auto"
+    minutes: float | None = None
     template: Literal["auto", "frame", "chat"] = "auto"
     tasks: list[str] | None = None
     languages: list[str] | None = None
@@ -54,4 +64,5 @@ class TuningArguments:
     objective_weight: float = 1.0
     selection: Selection = "metric"
     selection_rows: int = 64
+    selection_share: float | None = None
     early_stopping_patience: int | None = None

@@ -6,14 +6,10 @@ from typing import Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from emollms.training.checkpoints import MarkComplete
-from emollms.training.disk import CheckSpace, checkpoint_size
 from emollms.training.parsing import Parsed
 from emollms.training.sampler import TellEpoch
 from emollms.training.stop import StopOnSignal
 from emollms.training.usage import MeasureUsage
-
-KEEP = 2
-"""Checkpoints that stay: the newest, and the best where that is another."""
 
 
 def callbacks_for(
@@ -32,9 +28,8 @@ def callbacks_for(
         *early,
         Progress(tell, note),
         stop,
-        CheckSpace(checkpoint_size(trainer.model, str(trainer.args.optim))),
         usage,
-        MarkComplete(KEEP),
+        MarkComplete(parsed.keep),
     ]
 
 

@@ -5,6 +5,7 @@ The constants say where they come from; `tests/training/test_estimate.py` holds 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from emollms.training.families import architecture
@@ -119,6 +120,7 @@ class Estimate:
         operations: floating-point operations of the whole run.
         layers: layers that are gone through forward and back, over all batches and devices; those with an adapter,
             which has as many kernels again, count double.
+        minutes: how long the recipe lets training take, if it does; tokens, operations and layers are then the most.
     """
 
     method: str
@@ -129,10 +131,17 @@ class Estimate:
     tokens: float
     operations: float
     layers: float
+    minutes: float | None = None
 
-    def seconds(self, hardware: Hardware) -> float:
-        """Time of the training, without loading and looks at the validation rows, on so many of these."""
-        return max(self.operations / hardware.rate, self.layers * hardware.launch) / self.devices
+    def seconds(self, hardware: Hardware, devices: int | None = None) -> float:
+        """Time of the training, without loading and evaluations of the validation rows; `minutes` are the most.
+
+        Args:
+            hardware: what it is trained on.
+            devices: on how many of these; None for as many as the recipe names.
+        """
+        alone = max(self.operations / hardware.rate, self.layers * hardware.launch)
+        return min(alone / (devices or self.devices), 60 * self.minutes if self.minutes else inf)
 
 
 def estimate(recipe: Recipe) -> Estimate:
@@ -154,9 +163,18 @@ class _Sizes:
         self.devices = int(values.get("processes") or 1)
         self.adapter = bool(values.get("use_peft"))
         self.four_bit = bool(values.get("load_in_4bit"))
-        self.half = values.get("dtype", "float32") in ("bfloat16", "float16")
+        self.half = self._is_half(values)
         self.sharding = _sharding(values.get("accelerate"))
         self.fewer = FRAME if values.get("template") == "frame" else 0
+
+    @staticmethod
+    def _is_half(values: Mapping[str, Any]) -> bool:
+        """Whether the weights take two bytes; on the hardware of the list, which is fast in bfloat16."""
+        dtype = values.get("dtype") or "auto"
+        if dtype != "auto":
+            return dtype in ("bfloat16", "float16")
+        single = values.get("precision") == "float32" or values.get("bf16") is False
+        return bool(values.get("use_peft")) and not single
 
     @property
     def trainable(self) -> float:
@@ -174,7 +192,8 @@ class _Sizes:
         operations = tokens * self._operations_a_token()
         method = "full" if not self.adapter else "qlora" if self.four_bit else "lora"
         return Estimate(
-            method, self.parameters, self.trainable, self.devices, self._memory(), tokens, operations, layers
+            method, self.parameters, self.trainable, self.devices, self._memory(), tokens, operations, layers,
+            float(self.values.get("minutes") or 0) or None,
         )  # fmt: skip
 
     def _memory(self) -> Memory:
@@ -204,7 +223,7 @@ class _Sizes:
     def _activations(self) -> float:
         batch = int(self.values.get("per_device_train_batch_size", 8))
         tokens = batch * (max(task.longest for task in self._tasks().values()) - self.fewer)
-        plain = self.values.get("attn_implementation") == "eager"
+        plain = self.values.get("attn_implementation") in ("eager", "auto")  # what `auto` may come to on a CPU
         kinds = (PLAIN_ACTIVATIONS if plain else FUSED_ACTIVATIONS) + (ADAPTER_ACTIVATIONS if self.adapter else 0)
         a_token = kinds * self.width
         layers = self.layers / 2 if self.seq2seq else self.layers  # the decoder reads the short answer

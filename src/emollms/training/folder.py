@@ -4,16 +4,19 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
 from emollms.training.manifest import CHECKPOINTS, NAME
+from emollms.training.precision import Resolved
 
 SETTINGS = "settings.json"
+_RESOLVED = "resolved"
 
 
-def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
+def begin(out: Path, settings: Mapping[str, Any], resolved: Resolved, resume: bool) -> None:
     """Write the settings of a run, or make sure that they are those of the run that is there.
 
     A run that has saved nothing yet, as one whose settings were refused, may be begun with others.
@@ -21,24 +24,55 @@ def begin(out: Path, settings: Mapping[str, Any], resume: bool) -> None:
     Args:
         out: the folder.
         settings: all that its weights follow from.
+        resolved: what was decided on this machine; it is written, and never compared.
         resume: whether there must be a run.
 
     Raises:
         UsageError: there is none, or it has other settings; the message names those that differ.
+        EmollmsError: the file with its settings is damaged.
     """
-    path = out / SETTINGS
-    if resume and not path.is_file():
+    if resume and not (out / SETTINGS).is_file():
         raise UsageError(f"{out} holds no run to go on with; leave --resume out to begin one")
     if not (is_finished(out) or any(out.glob(f"{CHECKPOINTS}/*/"))):
-        draft = out / f"{SETTINGS}.draft"
-        draft.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        draft.replace(path)
+        write_settings(out, settings, resolved)
         return
-    before, now = _flat(json.loads(path.read_text(encoding="utf-8"))), _flat(json.loads(json.dumps(settings)))
-    differing = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    before, now = _flat(_read_settings(out)), _flat(_plain(settings))
+    differing = sorted(name for name in {*before, *now} - {_RESOLVED} if before.get(name) != now.get(name))
     if differing:
         shown = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in differing[:3])
         raise UsageError(f"{out} holds a run with other settings ({shown}); choose another --out")
+
+
+def write_settings(out: Path, settings: Mapping[str, Any], resolved: Resolved) -> None:
+    """Write the settings of a run, whole or not at all."""
+    draft = out / f"{SETTINGS}.draft"
+    content = {**settings, _RESOLVED: resolved.model_dump()}
+    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(out / SETTINGS)
+
+
+def kept_resolved(out: Path, settings: Mapping[str, Any]) -> Resolved | None:
+    """What was decided when the run in a folder began; None where there is none with these settings."""
+    with suppress(OSError, EmollmsError, ValueError):  # `begin` tells what is damaged
+        before = _read_settings(out)
+        resolved = before.pop(_RESOLVED, None)
+        if before == _plain(settings):
+            return Resolved.model_validate(resolved)
+    return None
+
+
+def _read_settings(out: Path) -> dict[str, Any]:
+    with suppress(ValueError):
+        found = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+        if isinstance(found, dict) and isinstance(found.get("recipe"), dict):
+            return found
+    raise EmollmsError(f"{out / SETTINGS} is damaged; choose another --out, or remove the folder")
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are read back."""
+    found: dict[str, Any] = json.loads(json.dumps(settings))
+    return found
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def run_until_asked(command: Sequence[str]) -> int:
     The launcher does not see the signals: it would end its processes half a minute later, saved or not.
 
     Returns:
-        Its exit code, or `EXIT_CODE` where the processes stopped because they were asked to.
+        Its exit code, or what its processes left with `tell_launcher`: `EXIT_CODE` where they were asked to stop.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stop"
@@ -74,12 +74,12 @@ def run_until_asked(command: Sequence[str]) -> int:
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
-        stopped = code == 0 and file.exists() and file.read_text() == str(EXIT_CODE)
-        return EXIT_CODE if stopped else code
+        left = file.read_text() if code == 0 and file.exists() else ""
+        return int(left) if left.isdigit() else code
 
 
 def tell_launcher(code: int) -> bool:
-    """Leave the exit code of a stopped run to `run_until_asked`, where that is above this process.
+    """Leave the exit code of a run that all processes ended to `run_until_asked`, where that is above this process.
 
     A process of a launcher that does not end with 0 makes it print pages about an error.
     """

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.hardware import Hardware
 
 NAME = "run.json"
 MODEL = "model"
@@ -86,34 +87,6 @@ class ModelRecord(_Strict):
     trainable: int
 
 
-class Hardware(_Strict):
-    """What it ran on.
-
-    Args:
-        device: name of the accelerator, or of the processor.
-        accelerators: how many; 0 on a processor alone.
-        accelerator_memory: bytes of one; 0 without.
-        cpu: name of the processor.
-        cores: how many cores the run could use.
-        memory: bytes of main memory.
-        processes: processes that trained together.
-        precision: type of the numbers in which the model was computed.
-        attention: implementation of attention.
-        kernels: further kernels that were used, such as `liger` or `compact-head`.
-    """
-
-    device: str
-    accelerators: int
-    accelerator_memory: int
-    cpu: str
-    cores: int
-    memory: int
-    processes: int
-    precision: str
-    attention: str
-    kernels: list[str]
-
-
 class RowsRecord(_Strict):
     """Rows of a task: examples for training, of validation that are looked at, and rows that are longer than the limit.
 
@@ -182,11 +155,12 @@ class RunManifest(_Strict):
         seconds: of training, over all resumptions, evaluations included.
         resumed: how often it was taken up again.
         steps: optimiser steps.
+        max_steps: optimizer steps that were planned: fewer are made where training stops early; None in records of
+            older versions.
         epochs: passes over the data.
         tokens: tokens read in training, padding left out.
         answer_tokens: those of them with a loss.
-        energy_joules: energy used; None where it cannot be read.
-        energy_source: what it was read from; None likewise.
+        energy_joules: energy that the GPUs took, by NVML's counter; None where they do not count it.
         peak_memory: bytes, of the accelerator where there is one.
         selection: what the best step was chosen by: `metric`, `loss` or `last`.
         best_step: the step whose weights are kept.
@@ -212,11 +186,11 @@ class RunManifest(_Strict):
     seconds: float
     resumed: int
     steps: int
+    max_steps: int | None = None
     epochs: float
     tokens: int
     answer_tokens: int
     energy_joules: float | None
-    energy_source: str | None
     peak_memory: int
     selection: Literal["metric", "loss", "last"]
     best_step: int

@@ -25,6 +25,7 @@ _TEXTS = (
 )
 
 Answers = list[torch.Tensor]
+Framing = Literal["frame", "chat"]
 
 
 def prompts() -> list[str]:
@@ -33,15 +34,27 @@ def prompts() -> list[str]:
 
 
 @torch.no_grad()
-def answers(model: Any, tokenizer: Any, template: Literal["frame", "chat"]) -> Answers:
-    """The logits at the end of each prompt; of an encoder-decoder those of the first places of an answer."""
-    found = []
+def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
+    """The logits at the end of each prompt; of an encoder-decoder those of the first places of an answer.
+
+    Raises:
+        EmollmsError: the tokenizer has tokens that the model does not know, or a logit is no number.
+    """
+    found, length = [], int(model.get_input_embeddings().weight.shape[0])
     for text in prompts():
-        inputs = {"input_ids": torch.tensor([tokenizer(model_input(tokenizer, text, template)).input_ids])}
+        ids = tokenizer(model_input(tokenizer, text, template)).input_ids
+        if max(ids) >= length:
+            raise EmollmsError(
+                f"the tokenizer gives token {max(ids)}, and the model knows {length}; name the base with --base that "
+                "the adapter was made for"
+            )
+        inputs = {"input_ids": torch.tensor([ids])}
         if model.config.is_encoder_decoder:
             start = model.config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start, *tokenizer("0.514").input_ids]])
         found.append(model(**inputs, use_cache=False).logits[0, -_KEPT:].float().clone())
+        if not torch.isfinite(found[-1]).all():
+            raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
     return found
 
 
@@ -67,7 +80,7 @@ def check_same(wanted: Answers, found: Answers, dtype: str) -> float:
     return share
 
 
-def check_tokenizer(folder: Path, tokenizer: Any, template: Literal["frame", "chat"]) -> Any:
+def check_tokenizer(folder: Path, tokenizer: Any, template: Framing) -> Any:
     """Read the tokenizer that was written, and make sure that it is the one that was trained with.
 
     Raises:

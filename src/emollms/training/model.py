@@ -5,18 +5,16 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    Seq2SeqTrainingArguments,
-)
+from peft import LoraConfig
+from transformers import AutoConfig, AutoTokenizer, Seq2SeqTrainingArguments
 from trl.trainer.utils import get_quantization_config
 
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.inference.loading import in_a_line
 from emollms.inference.model_names import check_model
 from emollms.inference.smollm2 import resolve
+from emollms.inference.weights import load_whole
+from emollms.training.generation import drop_unused
 from emollms.training.parsing import Parsed
 
 
@@ -27,14 +25,12 @@ class Loaded:
     Args:
         model: the model.
         tokenizer: its tokenizer.
-        attention: the implementation of attention that was chosen.
-        precision: type of the numbers in which it is computed.
+        attention: the implementation of attention that is used.
     """
 
     model: Any
     tokenizer: Any
     attention: str
-    precision: str
 
 
 def load_model(parsed: Parsed) -> Loaded:
@@ -42,27 +38,52 @@ def load_model(parsed: Parsed) -> Loaded:
 
     Raises:
         UsageError: it cannot be loaded, or is of another kind than the recipe says.
+        EmollmsError: its weights do not fill it exactly, or are not finite.
     """
     name = resolve(str(parsed.model.model_name_or_path))
     revision = None if parsed.model.model_revision == "main" else parsed.model.model_revision
     check_model(name, revision)
-    precision = _precision(parsed)
-    attention = parsed.model.attn_implementation or best_attention(parsed.training.device, precision)
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
         _check_kind(parsed, config)
-        kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-        model: Any = kind.from_pretrained(
+        model: Any = load_whole(
             name,
-            revision=revision,
+            revision,
+            # with FSDP the other processes hold no weights yet
+            check_numbers=parsed.training.local_process_index == 0,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
-            attn_implementation=attention,
+            attn_implementation=parsed.model.attn_implementation,
             quantization_config=get_quantization_config(parsed.model),
         )
-    except (OSError, ValueError, ImportError) as error:
-        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {' '.join(str(error).split())}") from error
-    return Loaded(model, tokenizer, str(model.config._attn_implementation), precision)
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {in_a_line(error)}") from error
+    drop_unused(model, name)
+    if parsed.peft is not None:
+        _check_names(parsed.peft, model)
+    return Loaded(model, tokenizer, str(model.config._attn_implementation))
+
+
+def _check_names(peft: LoraConfig, model: Any) -> None:
+    """Make sure that each name an adapter is made for is one of the model's: PEFT is content with any that fits.
+
+    Raises:
+        UsageError: one is not.
+    """
+    modules = [name for name, _ in model.named_modules()]
+    parameters = [name for name, _ in model.named_parameters()]
+    for key, names, known in (
+        ("lora_target_modules", peft.target_modules, modules),
+        ("lora_modules_to_save", peft.modules_to_save, modules),
+        ("lora_target_parameters", peft.target_parameters, parameters),
+    ):
+        for name in () if names is None or isinstance(names, str) else sorted(names):
+            if not any(one == name or one.endswith(f".{name}") for one in known):
+                parts = 2 if key == "lora_target_parameters" else 1
+                ends = {".".join(one.split(".")[-parts:]) for one in known if not one.split(".")[-1].isdigit()}
+                raise UsageError(f"{key}: {unknown('name', name, ends - {''})}")
 
 
 def _check_kind(parsed: Parsed, config: Any) -> None:
@@ -76,32 +97,12 @@ def _check_kind(parsed: Parsed, config: Any) -> None:
                          f"{found} is listed as the other kind")  # fmt: skip
 
 
-def _precision(parsed: Parsed) -> str:
-    if parsed.training.bf16:
-        return "bfloat16"
-    return "float16" if parsed.training.fp16 else str(parsed.model.dtype or "float32")
-
-
-def best_attention(device: torch.device, precision: str) -> str | None:
-    """The fastest implementation of attention that is installed; None leaves it to transformers: torch's own, mostly.
-
-    On a processor in bfloat16 the plain one is faster than torch's own: see `benchmarks/training.py`.
-    """
-    if device.type == "cuda":
-        half = precision in ("bfloat16", "float16")
-        hopper = torch.cuda.get_device_capability(device)[0] >= 9
-        if half and hopper and find_spec("flash_attn_interface"):
-            return "flash_attention_3"
-        return "flash_attention_2" if half and find_spec("flash_attn") else None
-    return "eager" if precision == "bfloat16" else None
-
-
 def use_liger(training: Any, device: torch.device) -> bool:
-    """Turn Liger's layer kernels on where they are installed and there is a GPU for them.
+    """Turn Liger's layer kernels on where they are installed, there is a GPU for them, and the recipe does not say no.
 
     Its fused heads stay off: they give a loss in place of logits.
     """
-    if device.type != "cuda" or not find_spec("liger_kernel"):
+    if device.type != "cuda" or not find_spec("liger_kernel") or not training.use_liger_kernel:
         training.use_liger_kernel = False
         return False
     training.use_liger_kernel = True

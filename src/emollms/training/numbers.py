@@ -50,8 +50,13 @@ class NumberTrees:
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
-        self._first: dict[tries.Node, int] = {}
         self._nodes: dict[tries.Node, int] = {}
+
+    def copy(self) -> "NumberTrees":
+        """Trees with the nodes met so far, to which more can be added apart."""
+        other = NumberTrees(self.codec)
+        other._nodes = dict(self._nodes)
+        return other
 
     def path(self, prompt: str, labels: Sequence[int]) -> list[int]:
         """For each label the number of the node at which it is chosen, `NO_NODE` where there is no choice.

@@ -1,7 +1,9 @@
 """A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
 
+import os
+import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -18,38 +20,21 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.utils import get_peft_config
 
 from emollms.errors import UsageError, shorten, unknown
+from emollms.hardware import default_device
 from emollms.training.arguments import TuningArguments
+from emollms.training.blame import settings_errors
 from emollms.training.families import architecture
 from emollms.training.fields import family_of, unknown_key
+from emollms.training.limits import check_size, check_steps
 from emollms.training.manifest import Method
+from emollms.training.precision import Resolved, applied, resolve
 from emollms.training.recipe import Recipe
+from emollms.training.refused import REFUSED, check_key, check_model, check_optimizer, check_uploads
 
 Device = Literal["auto", "cpu"]
 
-_OWN_WAY = (
-    "rows are prepared by this package: completion-only loss, no packing, one template for training and inference"
-)
-_REFUSED = {
-    "output_dir": "the folder of a run is named by --out",
-    "resume_from_checkpoint": "a run goes on with --resume",
-    "trust_remote_code": "code that comes with a model is never run",
-    "label_smoothing_factor": "the loss is that of `objective`",
-    "loss_type": "the loss is that of `objective`",
-    "metric_for_best_model": "the best checkpoint is chosen by `selection`",
-    **dict.fromkeys(
-        (
-            "packing", "packing_strategy", "padding_free", "eval_packing", "assistant_only_loss", "dataset_text_field",
-            "dataset_kwargs", "dataset_num_proc", "chat_template_path", "eos_token", "pad_token", "truncation_mode",
-        ),
-        _OWN_WAY,
-    ),
-}  # fmt: skip
-"""Settings of the libraries that would have no effect here; setting one to anything but false or null is an error."""
-_COUNTS = (
-    "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
-    "processes", "train_limit", "selection_rows", "early_stopping_patience",
-)  # fmt: skip
-_ABOVE_ZERO = ("num_train_epochs", "learning_rate")
+KEEP = 2
+"""Checkpoints that stay where `save_total_limit` does not say so: the newest, and the best where that is another."""
 
 
 @dataclass
@@ -72,6 +57,8 @@ class Parsed:
         training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
         model: those of the model.
         peft: those of the adapter; None where all weights are trained.
+        keep: how many checkpoints stay, the newest and the best always among them; None for all.
+        resolved: what was decided on this machine, or on the one on which the run began.
         notes: what was changed for a machine without an accelerator, one line each.
     """
 
@@ -79,6 +66,8 @@ class Parsed:
     training: SFTConfig | Seq2SeqConfig
     model: ModelConfig
     peft: LoraConfig | None
+    resolved: Resolved
+    keep: int | None = KEEP
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,16 +83,21 @@ class _Parser(TrlParser):
         raise ValueError(message)
 
 
-def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
+def parse(
+    recipe: Recipe, output_dir: Path, device: Device = "auto", kept: Callable[[], Resolved | None] = lambda: None
+) -> Parsed:
     """Give a recipe its meaning.
 
-    Without an accelerator a run is made to fit the processor: TF32, fused kernels, flash attention and optimisers of
-    eight bits are left out, which changes speed and memory alone, and half precision is bfloat16. The `notes` say so.
+    Without an accelerator a run is made to fit the CPU: TF32, fused kernels, flash attention, offloading and optimisers
+    of eight bits are left out, which changes speed and memory alone, and float16 is left to the machine. The `notes`
+    say so.
 
     Args:
         recipe: the recipe.
         output_dir: where the trainer puts its checkpoints.
         device: `auto` for the accelerator, where there is one, or `cpu`.
+        kept: gives what was decided where the run began; None where it begins here. It is called once the values of
+            the recipe are checked.
 
     Raises:
         UsageError: a key is unknown, a value is wrong, or settings do not go together.
@@ -112,15 +106,36 @@ def parse(recipe: Recipe, output_dir: Path, device: Device = "auto") -> Parsed:
     types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
     values = _checked(recipe, types)
     values, notes = _fitted(values, device)
+    place = torch.device("cpu") if values.get("use_cpu") else default_device()
+    resolved = kept() or resolve(recipe, values, place)
+    values = applied(values, resolved)
+    _tell_accelerate(resolved.precision if values["bf16"] or values["fp16"] else "float32")
     parser = _Parser(cast(Any, types))
     parser.set_defaults_with_config(**values, output_dir=str(output_dir))
-    with _one_line(recipe):
+    with settings_errors(recipe), _without_old_names():
         tuning, training, model = parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)
         if (model.load_in_4bit or model.load_in_8bit) and not model.use_peft:
             raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
         if architecture(tuning.family) == "seq2seq":
             model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
-        return Parsed(tuning, training, model, cast(LoraConfig | None, get_peft_config(model)), notes)
+        peft = _adapter(model)
+    check_steps(recipe, training)
+    keep = cast(int | None, values.get("save_total_limit", KEEP))
+    return Parsed(tuning, training, model, peft, resolved, keep, notes)
+
+
+def _adapter(model: ModelConfig) -> LoraConfig | None:
+    """The adapter; a single name of modules is a name, where TRL makes a pattern of it that matches no module."""
+    peft = cast(LoraConfig | None, get_peft_config(model))
+    if peft is not None and isinstance(peft.target_modules, str) and re.fullmatch(r"[\w.]+", peft.target_modules):
+        cast(Any, peft).target_modules = {peft.target_modules}  # a set, as PEFT keeps names
+    return peft
+
+
+def _tell_accelerate(precision: str) -> None:
+    """Settings of accelerate name a precision of their own, in a variable that would count where there is neither."""
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        os.environ["ACCELERATE_MIXED_PRECISION"] = {"bfloat16": "bf16", "float16": "fp16"}.get(precision, "no")
 
 
 def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
@@ -128,6 +143,9 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
     hints = {
         name: hint for one in types for name, hint in get_type_hints(one).items() if name in one.__dataclass_fields__
     }
+    check_uploads(recipe)
+    check_model(recipe)
+    check_optimizer(recipe)
     metadata = {name: one.__dataclass_fields__[name].metadata for one in types for name in one.__dataclass_fields__}
     checked = {}
     for key, value in recipe.values.items():
@@ -135,22 +153,15 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
             kinds = {"causal": SFTConfig.__dataclass_fields__, "seq2seq": Seq2SeqConfig.__dataclass_fields__}
             problem = unknown_key(key, hints, kinds, str(recipe.values["family"]))
             raise UsageError(f"{recipe.where(key)}: {problem}")
-        if key in _REFUSED and value not in (None, False):
-            raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_REFUSED[key]}")
+        check_key(recipe, key, value)
+        if key in REFUSED:
+            continue  # it says what is done anyway
         try:
             checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
-            _check_size(key, checked[key])
+            check_size(key, checked[key])
         except (ValueError, UsageError) as error:
             raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
     return checked
-
-
-def _check_size(key: str, value: Any) -> None:
-    """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
-    if key in _COUNTS and value is not None and value < 1:
-        raise ValueError(f"give 1 or more, not {value}")
-    if key in _ABOVE_ZERO and not value > 0:
-        raise ValueError(f"give a number above 0, not {value}")
 
 
 def _as_type(value: object, hint: Any, choices: list[str] | None) -> Any:
@@ -176,21 +187,24 @@ def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], 
     """The values for this machine, and what was changed for it."""
     has_accelerator = torch.accelerator.is_available() and device == "auto" and not values.get("use_cpu")
     if has_accelerator:
-        return dict(values), ()
+        return {"use_liger_kernel": True, **values}, ()  # see `model.use_liger`: where it is installed
     changes: dict[str, Any] = {}
     if values.get("tf32"):
         changes["tf32"] = None
     if str(values.get("attn_implementation") or "").startswith(("flash", "kernels")):
         changes["attn_implementation"] = None
-    if values.get("use_liger_kernel"):
-        changes["use_liger_kernel"] = False
+    for key in ("use_liger_kernel", "activation_offloading"):
+        if values.get(key):
+            changes[key] = False
     if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
         changes["optim"] = "adamw_torch_fused"
     if values.get("fp16"):
-        changes["fp16"] = False
+        changes["fp16"] = None
+    for key in ("precision", "dtype"):
+        if values.get(key) == "float16":
+            changes[key] = "auto"
     notes = tuple(f"{key}: {_shown(values.get(key))} → {_shown(new)}, without a GPU" for key, new in changes.items())
-    half = {"bf16": True} if values.get("fp16") else {}
-    return {**values, **changes, **half, "use_cpu": True}, notes
+    return {**values, **changes, "use_cpu": True}, notes
 
 
 def _shown(value: object) -> str:
@@ -198,13 +212,8 @@ def _shown(value: object) -> str:
 
 
 @contextmanager
-def _one_line(recipe: Recipe) -> Iterator[None]:
-    """What the libraries say of settings that do not go together, as one line."""
-    try:
-        with warnings.catch_warnings():
-            # TRL's default still goes by the old name of the setting
-            warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
-            yield
-    except (ValueError, TypeError, ImportError, OSError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{recipe.path}: {reason}") from error
+def _without_old_names() -> Iterator[None]:
+    """TRL's default still goes by the old name of a setting, and transformers warns of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
+        yield

@@ -7,15 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
 import yaml
 
 from emollms.errors import Place, UsageError, shorten, unknown
+from emollms.quality.sensitive.find import find_sensitive
 
 SUFFIXES = (".yaml", ".yml")
 ACCELERATE = "accelerate"
 """Folder below `recipes/` with settings of accelerate that TRL does not ship."""
+_MINUTES, _EPOCHS, _STEPS = "minutes", "num_train_epochs", "max_steps"
+
+
+PUBLISHING = ("hub_", "push_to_hub")
+"""How keys of the libraries begin that upload, whatever their version."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -54,10 +61,11 @@ class Recipe:
     lines: Mapping[str, int]
 
     def where(self, key: str) -> str:
-        """Where a key was set, for errors: `--set key=…`, or file and line."""
+        """Where a key was set, for errors: `--set key=…`, or file and line; what may be a secret is left out."""
         for override in reversed(self.overrides):
             if override.partition("=")[0].strip() == key:
-                return f"--set {shorten(override)}"
+                is_secret = key.startswith(PUBLISHING) or any(one.kind == "secret" for one in find_sensitive(override))
+                return f"--set {key}=…" if is_secret else f"--set {shorten(override)}"
         return str(Place(str(self.path), self.lines.get(key, 0)))
 
 
@@ -73,15 +81,19 @@ def find_recipes() -> dict[str, Path]:
     return dict(sorted(named.items()))
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(name_or_path: str, overrides: Sequence[str] = (), minutes: float | None = None) -> Recipe:
     """Read a recipe.
+
+    How long to train is said once: `minutes`, `num_train_epochs` or `max_steps` of an override take the place of
+    whatever of the three the file has.
 
     Args:
         name_or_path: name, or path below `recipes/`, of one that comes with the package; or a YAML file.
         overrides: `key=value`, the value as YAML; the last one of a key counts.
+        minutes: how many minutes to train, as the override `minutes=…`; None leaves it to the recipe.
 
     Raises:
-        UsageError: there is no such recipe, or it or an override is broken.
+        UsageError: there is no such recipe, it or an override is broken, or how long to train is said twice.
     """
     name, path = find_recipe(name_or_path)
     try:
@@ -90,11 +102,47 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the recipe {path}: {error}") from error
     values, lines = _read(text, path)
-    for override in overrides:
-        key, value = _override(override)
-        values[key] = value
+    changed = dict(map(_override, overrides))
+    if minutes is not None:
+        _check_minutes(minutes, changed)
+        changed["minutes"], overrides = minutes, (*overrides, f"minutes={minutes:g}")
+    values = _changed(values, changed, lines, path)
     about = str(values.get("about") or "")
     return Recipe(name, path, about, values, hashlib.sha256(raw).hexdigest(), tuple(overrides), lines)
+
+
+def _check_minutes(minutes: float, changed: Mapping[str, object]) -> None:
+    if not 0 < minutes < inf:
+        raise UsageError(f"--minutes {minutes:g}: give a number above 0")
+    for key in (_EPOCHS, _STEPS, _MINUTES):
+        if _says(changed, key):
+            raise UsageError(
+                f"--minutes {minutes:g} and --set {key}={changed[key]} both say how long to train; keep one"
+            )
+
+
+def _changed(
+    values: Mapping[str, object], changed: Mapping[str, object], lines: Mapping[str, int], path: Path
+) -> dict[str, object]:
+    """The values with what is changed; where that says how long to train, the file's word for it goes."""
+    said = [key for key in (_MINUTES, _EPOCHS, _STEPS) if _says(changed, key)]
+    if _MINUTES in said and len(said) > 1:
+        raise UsageError(f"--set {_MINUTES} and --set {said[1]} both say how long to train; keep one")
+    if said:
+        dropped = {_EPOCHS, _STEPS} if _MINUTES in said else {_MINUTES}
+        return {key: value for key, value in values.items() if key not in dropped - {*changed}} | dict(changed)
+    both = [key for key in (_MINUTES, _EPOCHS, _STEPS) if _says({**values, **changed}, key)]
+    if _MINUTES in both and len(both) > 1:
+        place = Place(str(path), lines.get(both[1], 0))
+        raise UsageError(f"{place}: {both[1]} and {_MINUTES} (line {lines[_MINUTES]}) both say how long to train; "
+                         "keep one")  # fmt: skip
+    return {**values, **changed}
+
+
+def _says(values: Mapping[str, object], key: str) -> bool:
+    """Whether a key is set, and to more than the libraries' word for nothing."""
+    value = values.get(key)
+    return value is not None and not (key == _STEPS and isinstance(value, int) and value <= 0)
 
 
 def accelerate_settings() -> dict[str, Path]:

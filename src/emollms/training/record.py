@@ -1,5 +1,6 @@
 """What a finished run was: `run.json` from what the trainer knows."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from peft import PeftModel
 
 from emollms import __version__
 from emollms.evaluation.data import EvaluationData, Row
+from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.hashing import weights_hash
 from emollms.inference.smollm2 import resolve
 from emollms.training.data import TrainingRows
-from emollms.training.hardware import describe_hardware
 from emollms.training.manifest import (
     DataRecord,
     DataSource,
@@ -67,7 +68,8 @@ def make_manifest(
         data=_data(data),
         model=_model(parsed, trainer.accelerator.unwrap_model(trainer.model)),
         hardware=describe_hardware(
-            precision=loaded.precision,
+            precision=parsed.resolved.precision,
+            precision_reason=parsed.resolved.precision_reason,
             attention=loaded.attention,
             kernels=["liger"] if args.use_liger_kernel else [],
             processes=args.world_size,
@@ -82,11 +84,11 @@ def make_manifest(
         seconds=round(usage.seconds, 1),
         resumed=usage.resumed,
         steps=state.global_step,
+        max_steps=state.max_steps,
         epochs=round(state.epoch or 0.0, 4),
         tokens=tokens,
         answer_tokens=answers,
         energy_joules=usage.joules,
-        energy_source=usage.source,
         peak_memory=usage.peak_memory,
         selection=parsed.tuning.selection if chosen else "last",
         best_step=state.best_global_step if chosen else state.global_step,
@@ -96,14 +98,15 @@ def make_manifest(
     )
 
 
-def settings_of(recipe: Recipe, data: EvaluationData, parsed: Parsed) -> dict[str, object]:
+def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
     """All that the weights of a run follow from, as far as it is known before anything is loaded."""
-    folder = Path(resolve(str(parsed.model.model_name_or_path)))
+    name = str(recipe.values["model_name_or_path"])
+    folder = Path(resolve(name))
     return {
         "recipe": dict(recipe.values),
         "data": data.manifest.content_hash,
-        "model": weights_hash(folder) if folder.is_dir() else str(parsed.model.model_name_or_path),
-        "processes": parsed.training.world_size,
+        "model": weights_hash(folder) if folder.is_dir() else name,
+        "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
 
 

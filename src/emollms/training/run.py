@@ -4,36 +4,44 @@ A folder of a run holds `settings.json` (what must be the same to go on, written
 came out) and `run.json` with its picture `curves.png` (written last).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from transformers import PrinterCallback
+from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from emollms.evaluation.data import EvaluationData, Row
+from emollms.evaluation.data import EvaluationData
 from emollms.evaluation.manifest import locked
-from emollms.inference.tokens import Codec
 from emollms.prompts.framing import framing_chat_template
-from emollms.training.callbacks import KEEP, callbacks_for
+from emollms.training.blame import settings_errors
+from emollms.training.callbacks import callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
-from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.curves import draw_curves
-from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
-from emollms.training.disk import check_space, checkpoint_size, model_size, needed_for
-from emollms.training.folder import SETTINGS, begin, clear_draft, draft_of, is_finished, move_in
+from emollms.training.data import TrainingRows
+from emollms.training.disk import check_space, checkpoint_size, model_size
+from emollms.training.folder import (
+    SETTINGS,
+    begin,
+    clear_draft,
+    draft_of,
+    is_finished,
+    kept_resolved,
+    move_in,
+    write_settings,
+)
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
-from emollms.training.model import Loaded, load_model, use_liger
-from emollms.training.parsing import Parsed, parse
+from emollms.training.pace import time_steps
+from emollms.training.parsing import KEEP, Parsed, parse
+from emollms.training.prepare import Prepared, prepare
 from emollms.training.recipe import Recipe
 from emollms.training.record import make_manifest, settings_of
-from emollms.training.sampler import EpochSampler
-from emollms.training.selection import look
 from emollms.training.stop import StopOnSignal
-from emollms.training.trainers import make_trainer
 from emollms.training.usage import MeasureUsage, Usage, read_usage
 
 Tell = Callable[[str, int, int], None]
@@ -60,37 +68,48 @@ def train(
     *,
     resume: bool = False,
     command: Sequence[str] = (),
+    begun: float | None = None,
     tell: Tell = lambda what, done, total: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Finished:
     """Train what a recipe says, or go on with it.
 
     Args:
-        recipe: the recipe.
+        recipe: the recipe; see `load_recipe` for one that trains so many minutes.
         data: a data set with training and validation rows.
         out: the folder of the run.
         resume: whether there must be a run to go on with.
         command: the command line, for the record.
+        begun: `time.monotonic()` when the `minutes` of the recipe began; None for now.
         tell: is told of progress.
         note: is told, once, what should be known.
 
     Raises:
         UsageError: recipe, model and data do not fit together, or `out` holds something else.
         Interrupted: the run was asked to stop; the same call goes on.
+        DivergedError: its loss, gradient or weights stopped being finite.
     """
-    parsed = parse(recipe, out / CHECKPOINTS)
+    begun = time.monotonic() if begun is None else begun
+    settings = cache(lambda: settings_of(recipe, data))
+    parsed = parse(recipe, out / CHECKPOINTS, kept=lambda: kept_resolved(out, settings()))
+    parsed = _as_the_first(recipe, out, parsed)
     first = parsed.training.process_index == 0
     with locked(out, SETTINGS) if first else nullcontext():
         if is_finished(out):
-            _check_settings(recipe, data, parsed, out, resume)
+            begin(out, settings(), parsed.resolved, resume)
             return Finished(read_run(out), already=True)
         if first:
-            _check_settings(recipe, data, parsed, out, resume)
-        return Finished(_Run(recipe, data, out, parsed, tuple(command), tell, note).train(), already=False)
+            begin(out, settings(), parsed.resolved, resume)
+        return Finished(_Run(recipe, data, out, parsed, settings, tuple(command), begun, tell, note).train(), False)
 
 
-def _check_settings(recipe: Recipe, data: EvaluationData, parsed: Parsed, out: Path, resume: bool) -> None:
-    begin(out, settings_of(recipe, data, parsed), resume)
+def _as_the_first(recipe: Recipe, out: Path, parsed: Parsed) -> Parsed:
+    """The settings as the first process has them: others may have measured another speed, or read another folder."""
+    shared = [parsed.resolved]
+    broadcast_object_list(shared)
+    if shared[0] == parsed.resolved:
+        return parsed
+    return parse(recipe, out / CHECKPOINTS, kept=lambda: shared[0])
 
 
 @dataclass
@@ -99,90 +118,49 @@ class _Run:
     data: EvaluationData
     out: Path
     parsed: Parsed
+    settings: Callable[[], dict[str, object]]
     command: tuple[str, ...]
+    begun: float
     tell: Tell
     note: Callable[[str], None]
 
     def train(self) -> RunManifest:
+        with settings_errors(self.recipe):
+            drawn = self._fix_steps() if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
         checkpoints = self.out / CHECKPOINTS
-        loaded = load_model(self.parsed)
-        codec = Codec(loaded.tokenizer, loaded.model, self.parsed.tuning.template)
-        rows, validation = self._rows(codec)
+        with settings_errors(self.recipe):
+            ready = prepare(self.parsed, self.data, self.note, drawn)
         newest = self._newest(checkpoints)
         usage = MeasureUsage(self._usage(newest))
         stop = StopOnSignal()
-        trainer = self._trainer(loaded, codec, rows, validation)
-        trainer.remove_callback(PrinterCallback)
-        self._check_disk(trainer)
-        for callback in callbacks_for(self.parsed, trainer, usage, stop, self.tell, self.note):
-            trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        self._check_disk(ready.trainer)
+        for callback in callbacks_for(self.parsed, ready.trainer, usage, stop, self.tell, self.note):
+            ready.trainer.add_callback(callback)
+        begun = int(newest.name.rpartition("-")[2]) if newest else 0
+        try:
+            with settings_errors(self.recipe, lambda: ready.trainer.state.global_step > begun):
+                ready.trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        finally:
+            stop.restore()
         stop.raise_if_stopped()
-        return self._finish(loaded, codec, trainer, rows, validation, usage.so_far())
+        ready.trainer.check_weights()
+        return self._finish(ready, usage.so_far())
 
-    def _rows(self, codec: Codec) -> tuple[TrainingRows, Mapping[str, Sequence[Row]]]:
-        training, tuning = self.parsed.training, self.parsed.tuning
-        limit = getattr(training, "max_length", None) or codec.tokenizer.model_max_length
-        with training.main_process_first(local=True, desc="reading the data"):
-            rows = training_rows(
-                self.data,
-                codec,
-                tuning,
-                epochs=self._epochs,
-                max_length=limit,
-                seed=training.seed,
-            )
-        for name, count in rows.counts.items():
-            for number, why in ((count.cut_off, f"longer than {limit} tokens"), (count.shared, "stand in validation")):
-                if number:
-                    self.note(f"{name}: {number:,} of {number + count.train:,} training texts are left out: {why}")
-        return rows, validation_rows(self.data, tuning, training.seed)
-
-    def _epochs(self, rows: int) -> float:
-        """Passes over the data, when one has so many rows; `max_steps` has the last word, as it has for the trainer."""
-        training = self.parsed.training
-        if training.max_steps > 0:
-            return training.max_steps * training.gradient_accumulation_steps * self._batch / rows + 1
-        return float(training.num_train_epochs)
-
-    @property
-    def _batch(self) -> int:
-        """Rows that go through together, over all processes."""
-        return int(self.parsed.training.train_batch_size * self.parsed.training.world_size)
-
-    def _trainer(
-        self, loaded: Loaded, codec: Codec, rows: TrainingRows, validation: Mapping[str, Sequence[Row]]
-    ) -> Any:
-        training, tuning = self.parsed.training, self.parsed.tuning
-        evaluates = training.eval_strategy != "no" and bool(validation)
-        use_liger(training, training.device)
-        sampler = EpochSampler(
-            rows.draws,
-            rows.lengths,
-            batch=self._batch,
-            group=training.train_sampling_strategy == "group_by_length",
-            seed=training.seed,
-        )
-        by_metric = evaluates and tuning.selection == "metric"
-        looked_at = validation_tokens(self.data, codec, validation, rows.trees) if evaluates else None
-        return make_trainer(
-            self.parsed,
-            model=loaded.model,
-            tokenizer=loaded.tokenizer,
-            collator=Seq2SeqCollator(codec.pad, codec.decoder_start[0]) if codec.seq2seq else CausalCollator(codec.pad),
-            rows=rows.tokens,
-            validation=looked_at,
-            sampler=sampler,
-            table=rows.trees.table(),
-            look=look(validation, loaded.tokenizer, tuning.template) if by_metric else None,
-        )
+    def _fix_steps(self) -> TrainingRows:
+        """Time a few steps, and write down how many fit into the minutes; gives the rows that were drawn for it."""
+        trial = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.note)
+        resolved = self.parsed.resolved.model_copy(update={"max_steps": trial.max_steps})
+        if self.parsed.training.process_index == 0:
+            write_settings(self.out, self.settings(), resolved)
+        self.parsed = parse(self.recipe, self.out / CHECKPOINTS, kept=lambda: resolved)
+        return trial.rows
 
     def _check_disk(self, trainer: Any) -> None:
         """Tell at once if what the run is going to write does not fit."""
         if trainer.args.should_save:
-            one = checkpoint_size(trainer.model, str(trainer.args.optim))
-            saves = 0 if trainer.args.save_strategy == "no" else KEEP + 1
-            check_space(self.out, needed_for(self.out / CHECKPOINTS, one, model_size(trainer.model), KEEP, saves))
+            # The oldest goes when the next is whole.
+            saves = 0 if trainer.args.save_strategy == "no" else (self.parsed.keep or KEEP) + 1
+            check_space(self.out, saves * checkpoint_size(trainer.model) + model_size(trainer.model))
 
     def _newest(self, checkpoints: Path) -> Path | None:
         """The checkpoint to go on from; those that were not written to their end are passed over, and removed."""
@@ -202,19 +180,12 @@ class _Run:
         before = read_usage(newest)
         return before.model_copy(update={"resumed": before.resumed + 1})
 
-    def _finish(
-        self,
-        loaded: Loaded,
-        codec: Codec,
-        trainer: Any,
-        rows: TrainingRows,
-        validation: Mapping[str, Sequence[Row]],
-        usage: Usage,
-    ) -> RunManifest:
+    def _finish(self, ready: Prepared, usage: Usage) -> RunManifest:
         """Write what came out; every process takes part, since weights may be spread over all of them."""
+        loaded, codec, trainer = ready.loaded, ready.codec, ready.trainer
         run = make_manifest(
-            self.recipe, self.parsed, self.data, loaded, trainer, rows, validation, usage, codec.template, self.command,
-            self.out.resolve().name,
+            self.recipe, self.parsed, self.data, loaded, trainer, ready.rows, ready.validation, usage, codec.template,
+            self.command, self.out.resolve().name,
         )  # fmt: skip
         draft = draft_of(self.out / MODEL)
         if trainer.args.should_save:

@@ -11,7 +11,7 @@ from accelerate.utils import broadcast_object_list
 from emollms.evaluation.data import Row
 from emollms.evaluation.readings import read_all
 from emollms.evaluation.schemes import MACRO_F1, PEARSON, scheme_of
-from emollms.evaluation.scoring import gold_of, score
+from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.inference.decoding import decode
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.framing import Template
@@ -60,15 +60,14 @@ def _task_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> 
     """Pearson's r, or macro-F1 for labels and for classes that are not scored by Pearson's r; the mean of languages."""
     in_order = sorted(rows, key=lambda row: str(row["language"]))
     return mean(
-        _language_score(engine, task, list(own), language)
-        for language, own in groupby(in_order, key=lambda row: str(row["language"]))
+        _language_score(engine, task, list(own)) for _, own in groupby(in_order, key=lambda row: str(row["language"]))
     )
 
 
-def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row], language: str) -> float:
+def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
     predictions = {prediction.id: prediction for prediction in decode(engine, task, rows)}
-    readings = read_all(task, rows, predictions, language=language).readings
+    readings = read_all(task, rows, predictions).readings
     golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-    scored = score(task, golds, readings, emotions, language=language, resamples=1)
+    scored = score(task, golds, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
     metric = PEARSON if scheme_of(task).main is PEARSON else MACRO_F1
     return float(scored.metrics[metric.name].value)

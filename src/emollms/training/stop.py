@@ -61,7 +61,7 @@ class StopOnSignal(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop, unless the run is at its end anyway."""
         asked = self._asked is not None or _is_file_there()
-        if state.global_step >= state.max_steps or not _any_process(asked, args.device):
+        if state.global_step >= state.max_steps or not any_process(asked, args.device):
             return
         self._stopped_at = state.global_step
         control.should_training_stop = True
@@ -78,16 +78,17 @@ class StopOnSignal(TrainerCallback):
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Give the signals back."""
-        self._restore()
+        self.restore()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         one = signal.Signals(number)
         if one is signal.SIGINT and self._asked is signal.SIGINT:
-            self._restore()
+            self.restore()
             raise KeyboardInterrupt
         self.ask(one)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Give the signals back; also for a run that does not come to its end."""
         for one, handler in self._before.items():
             signal.signal(one, handler)
         self._before = {}
@@ -108,7 +109,7 @@ def _belongs_to_epoch_end(args: TrainingArguments, state: TrainerState) -> bool:
     return by_epoch and _is_epoch_end(state)
 
 
-def _any_process(flag: bool, device: torch.device) -> bool:
+def any_process(flag: bool, device: torch.device) -> bool:
     """Whether it is so for any of the processes that train together; each of them must ask."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return flag

@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from peft import get_peft_model
 from torch.nn import functional
+from torch.utils.data import Sampler
 from transformers import IntervalStrategy, Seq2SeqTrainer, set_seed
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
@@ -19,15 +20,19 @@ from trl.trainer.sft_trainer import SFTTrainer
 from emollms.errors import UsageError
 from emollms.training.collate import Batch
 from emollms.training.encode import IGNORED
+from emollms.training.finite import FiniteSteps
 from emollms.training.numbers import NumberTable, squared_error
 from emollms.training.parsing import Parsed
-from emollms.training.sampler import EpochSampler
+from emollms.training.refused import check_trackers
+
+_PACKAGES = {"azure_ml": "azureml", "flyte": "flytekit"}
+"""Packages of trackers that have another name."""
 
 Look = Callable[[Any], Mapping[str, float]]
 """Scores of the model on validation rows, `metric` among them."""
 
 
-class AnswerLoss:
+class AnswerLoss(FiniteSteps):
     """What both trainers do in another way than the libraries' own.
 
     Args:
@@ -40,14 +45,14 @@ class AnswerLoss:
     loss_is_scaled_for_ga = True
 
     def __init__(
-        self, *, sampler: EpochSampler, table: NumberTable, error_weight: float, look: Look | None, **options: Any
+        self, *, sampler: Sampler[int], table: NumberTable, error_weight: float, look: Look | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.sampler, self._error_weight, self._look = sampler, error_weight, look
+        self.sampler, self.look, self._error_weight = sampler, look, error_weight
         self._table = table.to(cast(Any, self).args.device)
         self.model_accepts_loss_kwargs = True  # so that the answers' tokens of all processes and sub-steps are counted
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> EpochSampler:
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.sampler
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -94,9 +99,10 @@ class AnswerLoss:
         """The loss on the validation rows, and with `look` their scores, the mean of which is `eval_metric`."""
         trainer = cast(Any, self)
         output = cast(Any, super()).evaluation_loop(*arguments, **options)
-        if self._look is not None:
+        self.check_loss(output.metrics["eval_loss"])
+        if self.look is not None:
             with trainer.compute_loss_context_manager():
-                output.metrics.update({f"eval_{name}": value for name, value in self._look(trainer).items()})
+                output.metrics.update({f"eval_{name}": value for name, value in self.look(trainer).items()})
         return output
 
 
@@ -125,7 +131,7 @@ def make_trainer(
     collator: Any,
     rows: Any,
     validation: Any,
-    sampler: EpochSampler,
+    sampler: Sampler[int],
     table: NumberTable,
     look: Look | None,
 ) -> Any:
@@ -157,28 +163,41 @@ def make_trainer(
         "look": look,
     }
     if not model.config.is_encoder_decoder:
-        return CausalTrainer(model=model, peft_config=parsed.peft, **options)
+        trainer = CausalTrainer(model=model, peft_config=parsed.peft, **options)
+        if parsed.method == "qlora" and not training.bf16:
+            _in_single_precision(trainer.model)
+        return trainer
     if parsed.peft is not None:
         set_seed(training.seed)  # adapters begin at random
         model = get_peft_model(model, parsed.peft)
     return Seq2SeqTuner(model=model, **options)
 
 
+def _in_single_precision(model: Any) -> None:
+    """TRL puts adapters of a quantised model into bfloat16, which is slow here, and float16's loss scaling refuses."""
+    for weights in model.parameters():
+        if weights.requires_grad:
+            weights.data = weights.data.float()
+
+
 def _check_trackers(names: Sequence[str]) -> None:
-    """Make sure that what a recipe reports to is installed: trackio, wandb, tensorboard.
+    """Make sure that what a recipe reports to is installed (trackio, wandb, tensorboard), and uploads no checkpoints.
 
     Raises:
-        UsageError: it is not; the message tells how to install it.
+        UsageError: it is not, or does; the message tells what to do.
     """
     for name in names:
-        if name not in ("none", "all") and find_spec(name) is None:
-            raise UsageError(f"report_to {name} needs the package {name}; install it with: pip install {name}")
+        if name not in ("none", "all") and find_spec(_PACKAGES.get(name, name)) is None:
+            package = _PACKAGES.get(name, name)
+            raise UsageError(f"report_to {name} needs the package {package}; install it with: pip install {package}")
+    check_trackers(names)
 
 
 def _complete(parsed: Parsed, evaluates: bool) -> None:
     """What training arguments must be for a run to be what this package promises."""
     training = parsed.training
     training.save_total_limit = None  # `MarkComplete` removes checkpoints
+    training.logging_nan_inf_filter = False  # it would count NaN as the mean of the losses before
     training.restore_callback_states_from_checkpoint = True
     training.remove_unused_columns = True
     training.disable_tqdm = True  # `Progress` has a bar of its own

@@ -68,6 +68,11 @@ def normalise(texts: Any, threads: int = 0) -> Any:
         return pa.concat_arrays(list(pool.map(_normalise_part, parts)))
 
 
+def has_text(normalised: Any) -> Any:
+    """Which rows of a normalised column have a text; nulls, empty texts and white space are none."""
+    return pc.greater(pc.binary_length(normalised), 0)
+
+
 def _normalise_part(column: Any) -> Any:
     form = column
     for step in (_unescape, _compose, _fold, _blank):

@@ -1,7 +1,8 @@
 """Which texts of a data set may stay: duplicates within and between its splits, and with a benchmark.
 
-Inside a split near-duplicates are flagged, for their labels often disagree: of 1,098 pairs in the training split of E-c
-only 183 have the same labels. Between splits the training side is dropped: test wins over validation over training.
+Rows without a text go first: they are no duplicates of each other. Inside a split near-duplicates are flagged, for
+their labels often disagree: of 1,098 pairs in the training split of E-c only 183 have the same labels. Between splits
+the training side is dropped: test wins over validation over training.
 """
 
 from collections.abc import Iterable
@@ -13,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.quality.duplicates.contamination import ReferenceIndex
-from emollms.quality.duplicates.normalise import normalise
+from emollms.quality.duplicates.normalise import has_text, normalise
 from emollms.quality.duplicates.pairs import Duplicates, Pairs, Search, find_duplicates
 from emollms.quality.duplicates.screening import PAIR_SCHEMA, Mask, Policy, Screening
 
 Rows = npt.NDArray[np.int64]
 PRECEDENCE = ("test", "validation", "train")
+NO_TEXT = "no text"
 
 
 def screen(
@@ -47,6 +49,8 @@ class _Screen:
         self.tables: list[pa.Table] = []
 
     def run(self, benchmark: pa.Table | None, policy: Policy) -> Screening:
+        for row in np.flatnonzero(~np.asarray(has_text(self.normal))):
+            self.found.reason[row] = NO_TEXT
         if benchmark is not None and benchmark.num_rows:
             self._against_benchmark(benchmark)
         self._between_splits()
@@ -56,7 +60,7 @@ class _Screen:
         return self.found
 
     def _against_benchmark(self, benchmark: pa.Table) -> None:
-        rows = np.flatnonzero(self.split != "test")
+        rows = np.flatnonzero((self.split != "test") & self.found.kept())
         index = ReferenceIndex(normalise(benchmark["text"], self.search.threads), search=self.index_search)
         self._drop(rows, index, benchmark, "benchmark", "near-duplicate of a text of the benchmark")
 

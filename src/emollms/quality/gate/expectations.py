@@ -10,6 +10,7 @@ makes them known to GX, and takes the seconds that GX takes.
 import html
 import re
 from collections.abc import Hashable
+from functools import cache
 from typing import Any, Literal
 
 import pandas as pd
@@ -33,7 +34,9 @@ from great_expectations.expectations.metrics.map_metric_provider import (
     multicolumn_condition_partial,
 )
 
+from emollms.corpora.catalogue import corpora
 from emollms.prompts.answers import read_answer
+from emollms.prompts.cleaning import cut_surroundings
 from emollms.quality.duplicates.mojibake import repair
 from emollms.quality.duplicates.normalise import normalise
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -194,7 +197,7 @@ class _AnswersMetric(MulticolumnMapMetricProvider):
 
 
 class CompletionsParseBack(_AnswersMetric):
-    """Whether reading an answer gives the score, label and labels beside it."""
+    """Whether reading an answer gives the score, label and labels beside it, and nothing surrounds it."""
 
     condition_metric_name = "multicolumn_values.completions_parse_back"
 
@@ -209,7 +212,7 @@ class CompletionsParseBack(_AnswersMetric):
             return False
         value = read_answer(task, row["completion"], emotion).value
         score, label, labels = _or_none(row["score"]), _or_none(row["label"]), tuple(row["labels"])
-        if value is None:
+        if value is None or cut_surroundings(row["completion"], task, emotion) != row["completion"]:
             return False
         if isinstance(task, RegressionTask):
             return score is not None and abs(value - score) <= ROUNDING and label is None and not labels
@@ -226,7 +229,7 @@ class ExpectCompletionsToParseBack(MulticolumnMapExpectation):
 
 
 class GoldsOfTheirTask(_AnswersMetric):
-    """Whether task, emotion, score, class and labels are ones that the task knows in this language."""
+    """Whether task, emotion, score, class and labels are ones that the task knows and the corpus annotated."""
 
     condition_metric_name = "multicolumn_values.golds_of_their_task"
 
@@ -244,12 +247,19 @@ class GoldsOfTheirTask(_AnswersMetric):
             return score is not None and 0 <= score <= 1
         if isinstance(task, OrdinalTask):
             return score in task.classes and label in range(len(task.classes))
-        known = task.labels_in(row["language"]) if isinstance(task, MultiLabelTask) else ()
+        left_out = _left_out(row["corpus"], task.name, row["split"], row["language"])
+        known = task.labels_asked({"unannotated": left_out}) if isinstance(task, MultiLabelTask) else ()
         return set(labels) <= set(known) and len(set(labels)) == len(labels)
 
 
+@cache
+def _left_out(corpus: str, task: str, split: str, language: str) -> tuple[str, ...]:
+    """The labels that a corpus did not annotate."""
+    return corpora()[corpus].meta.left_out(task, split, language) if corpus in corpora() else ()
+
+
 class ExpectGoldsToBeOfTheirTask(MulticolumnMapExpectation):
-    """Golds are known to their task; columns task, emotion, language, score, label and labels."""
+    """Golds are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
 
     map_metric = "multicolumn_values.golds_of_their_task"
     ignore_row_if: Literal["never"] = "never"

@@ -154,7 +154,13 @@ def _stems(folder: Traversable) -> list[str]:
 
 def _parse(model: type[Model], path: Traversable) -> Model:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise EmollmsError(f"{path}{f':{mark.line + 1}' if mark else ''}: no YAML in UTF-8 ({problem})") from None
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

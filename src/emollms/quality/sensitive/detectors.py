@@ -12,18 +12,15 @@ What is found, and what is not:
 * phone: see `phones`.
 * link: what has a scheme or `www.`, or a host and a path (`bit.ly/x1`). Not a bare name such as `Amazon.com`, which
   people write for the company, nor `http://url_removed`.
-* secret: keys and tokens by their known forms, private keys, addresses with a password, and long random values after
-  words such as `api_key=`.
+* secret: see `secrets`.
 """
 
-import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from emollms.quality.sensitive import phones
+from emollms.quality.sensitive import phones, secrets
 
 Kind = Literal["secret", "email", "link", "phone", "user"]
 
@@ -91,71 +88,9 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 
-_KNOWN_KEYS = (
-    r"hf_[A-Za-z0-9]{20,}+",  # Hugging Face
-    r"sk-(?:[a-z]{2,8}\d*-)*[A-Za-z0-9_]{20,}[A-Za-z0-9_-]*+",  # OpenAI, Anthropic, OpenRouter
-    r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}+",  # Stripe
-    r"gh[opsur]_[A-Za-z0-9]{30,}+",
-    r"github_pat_\w{22,}+",
-    r"gl(?:pat|dt|rt)-[\w-]{20,}+",  # GitLab
-    r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}(?![A-Za-z0-9])",  # AWS
-    r"AIza[\w-]{35}",
-    r"ya29\.[\w-]{20,}+",  # Google
-    r"xox[abeoprs]-[\w-]{10,}+",  # Slack
-    r"SG\.[\w-]{16,}+\.[\w-]{16,}+",  # SendGrid
-    r"npm_[A-Za-z0-9]{36}",
-    r"pypi-[\w-]{50,}+",
-    r"\d{8,10}:AA[\w-]{33}",  # Telegram
-    r"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*+",  # JSON Web Tokens
-)
-_KNOWN_SECRET_MARKS = (
-    "-----begin", "://", "hf_", "sk-", "k_live_", "k_test_", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_",
-    "glpat-", "gldt-", "glrt-", "akia", "asia", "abia", "acca", "aiza", "ya29.", "xox", "sg.",
-    "npm_", "pypi-", ":aa", "eyj",
-)  # fmt: skip
-_KNOWN_SECRET = re.compile(
-    r"(?P<find>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
-    r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
-    rf"|(?<![A-Za-z0-9_-])(?:{'|'.join(_KNOWN_KEYS)})"
-    r"|(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}+://[^\s/:@\[\]]++:[^\s/:@\[\]]++@[\w.-]++)",
-    re.DOTALL,
-)
-_ASSIGNED_SECRET = re.compile(
-    r"(?:(?:key|token|secret|passwd|password|pwd)[\"']?\s{0,3}(?::|=>?|is\b)\s{0,3}[\"']?|\bbearer\s{1,3})"
-    r"(?P<find>[A-Za-z0-9_+/=.~-]{16,}+)",
-    re.IGNORECASE,
-)
-
-
-def _has_digit(match: re.Match[str]) -> bool:
-    return any(sign.isdigit() for sign in match["find"]) or "PRIVATE KEY" in match["find"] or "://" in match["find"]
-
-
-def _is_random(match: re.Match[str]) -> bool:
-    """Whether a value looks drawn by chance: a long part of it mixes letters and digits, few of them repeated."""
-    value = max(re.split(r"[^A-Za-z0-9]", match["find"]), key=len)
-    if len(value) < 10 or value.isalpha() or value.isdigit():
-        return False
-    shares = [count / len(value) for count in Counter(value).values()]
-    return -sum(share * math.log2(share) for share in shares) >= 2.8
-
-
 DETECTORS = (
-    Detector(
-        "secret",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|://[^\s/:@]+:[^\s/:@]+@|hf_|sk-|[sr]k_(?:live|test)_|gh[opsur]_|github_pat_"
-        r"|gl(?:pat|dt|rt)-|A(?:KIA|SIA|BIA|CCA|Iza)[\w-]{16}|ya29\.|xox[a-z]-|SG\.[\w-]{16}|npm_|pypi-|:AA[\w-]{33}|eyJ",
-        _KNOWN_SECRET_MARKS,
-        _KNOWN_SECRET,
-        _has_digit,
-    ),
-    Detector(
-        "secret",
-        r"(?i)(?:key|token|secret|passwd|password|pwd|bearer)[\"']?\s{0,3}(?::|=|is|\s).{0,6}[a-z0-9_+/=.~-]{16}",
-        ("key", "token", "secret", "passw", "pwd", "bearer"),
-        _ASSIGNED_SECRET,
-        _is_random,
-    ),
+    Detector("secret", secrets.KNOWN_HINT, secrets.KNOWN_MARKS, secrets.KNOWN, secrets.is_known),
+    Detector("secret", secrets.ASSIGNED_HINT, secrets.ASSIGNED_MARKS, secrets.ASSIGNED, secrets.is_assigned),
     Detector(
         "email",
         rf"(?i)@[^@]*\.[a-z]{{2}}|[(\[]at[)\]]| {_PROVIDER}",

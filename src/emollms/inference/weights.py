@@ -1,0 +1,139 @@
+"""Weights that are whole: a checkpoint that fills its model exactly, and holds finite numbers alone.
+
+transformers and PEFT draw weights at random that a checkpoint lacks, leave out what has no place in the model, and only
+warn. A model that is scored, tuned, merged or published is loaded here, its adapter by `adapters`: that is an error.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+from emollms.errors import EmollmsError
+
+WORDS = "It is a sunny day."
+PREFIX = "base_model.model."
+"""What PEFT puts before the names of a model's weights."""
+
+
+def load_whole(name: str, revision: str | None = None, *, check_numbers: bool = True, **options: Any) -> Any:
+    """A model whose checkpoint fills it exactly; code that comes with a model is never run.
+
+    Tied weights, which are stored once, are no gap, nor is what transformers ignores by design
+    (`_keys_to_ignore_on_load_missing` and `_keys_to_ignore_on_load_unexpected` of the model's class).
+
+    Args:
+        name: folder or repository.
+        revision: branch, tag or commit of a repository.
+        check_numbers: whether all weights must be finite.
+        options: further arguments of `from_pretrained`.
+
+    Raises:
+        EmollmsError: tensors are missing, left over, of another shape, or hold NaN or infinite values.
+        Exception: as transformers raises it, where the model cannot be read at all.
+    """
+    config = AutoConfig.from_pretrained(name, revision=revision)
+    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    with _quiet_report():
+        model, report = kind.from_pretrained(
+            name, revision=revision, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    check_filled(name, report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"])
+    if check_numbers:
+        check_finite(model, name)
+    return model
+
+
+def check_finite(model: Any, name: str) -> None:
+    """Make sure that all weights of a model are numbers.
+
+    Raises:
+        EmollmsError: some are not; the message names the first tensor.
+    """
+    if (tensor := first_not_finite(model)) is not None:
+        raise EmollmsError(
+            f"the model gives no numbers (NaN or infinite weights, such as {tensor} of {name}); tune it again"
+        )
+
+
+@torch.no_grad()
+def first_not_finite(model: Any) -> str | None:
+    """The name of the first weight, or buffer, that holds NaN or infinite values; None where all are finite."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        local = getattr(tensor, "ds_tensor", tensor)  # of ZeRO-3: what this process holds
+        local = local.to_local() if hasattr(local, "to_local") else local  # of FSDP2: likewise
+        if not local.is_floating_point() or not local.numel() or local.is_meta:
+            continue
+        # a sum could overflow, and isfinite() would take memory as large as the tensor
+        smallest, largest = torch.aminmax(local.detach().float() if local.itemsize == 1 else local.detach())
+        if not (torch.isfinite(smallest) and torch.isfinite(largest)):
+            return str(name).removeprefix(PREFIX)
+    return None
+
+
+@torch.inference_mode()
+def check_reads(model: Any, tokenizer: Any, name: str) -> None:
+    """Let a model read a sentence.
+
+    Raises:
+        EmollmsError: its tokenizer has tokens that it does not know, or it gives NaN or infinite logits.
+    """
+    ids = tokenizer(WORDS, return_tensors="pt").input_ids.to(model.device)
+    length = int(model.get_input_embeddings().weight.shape[0])
+    if int(ids.max()) >= length:
+        raise EmollmsError(
+            f"the tokenizer of {name} gives token {int(ids.max())}, and the model knows {length}; it is the tokenizer "
+            "of another model"
+        )
+    given = {"decoder_input_ids": ids[:, :1]} if model.config.is_encoder_decoder else {}
+    if not torch.isfinite(model(input_ids=ids, **given).logits).all():
+        raise EmollmsError("the model gives no numbers (NaN or infinite logits); tune it again")
+
+
+def check_filled(
+    name: str, missing: Iterable[str], unexpected: Iterable[str], mismatched: Iterable[tuple[str, Any, Any]]
+) -> None:
+    """Refuse a checkpoint that does not fill its model exactly.
+
+    Args:
+        name: folder or repository.
+        missing: names of tensors that the model has and the checkpoint lacks.
+        unexpected: names of tensors that the model has no place for.
+        mismatched: names of tensors of another shape, with the shape that is stored and the one that is needed.
+
+    Raises:
+        EmollmsError: it does not; the message names a tensor of each kind of fault.
+    """
+    shapes = sorted(f"{key} ({_shape(stored)}, not {_shape(wanted)})" for key, stored, wanted in mismatched)
+    faults = (("missing", sorted(missing)), ("left over", sorted(unexpected)), ("of another shape", shapes))
+    told = [
+        f"{len(keys)} tensor{'s are' if len(keys) > 1 else ' is'} {what}, such as {keys[0].removeprefix(PREFIX)}"
+        for what, keys in faults if keys
+    ]  # fmt: skip
+    if told:
+        raise EmollmsError(
+            f"the weights in {name} do not fill their model: {'; '.join(told)}; save or download them again, with the "
+            "configuration that belongs to them"
+        )
+
+
+def _shape(size: Iterable[int]) -> str:
+    return "×".join(map(str, size))
+
+
+@contextmanager
+def _quiet_report() -> Iterator[None]:
+    """Keep the table away that transformers logs of weights that do not fit: the error says it in a line."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return "LOAD REPORT" not in record.getMessage()
+
+    logger = logging.getLogger("transformers.modeling_utils")
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)

@@ -1,0 +1,1 @@
+"""Tables that users bring: CSV, TSV, JSON Lines, JSON, Parquet, texts; read exactly, or refused with the line."""
