@@ -35,6 +35,7 @@ def check_model(model: str, revision: str | None = None, note: Callable[[str], N
         check_folder(model)
         base = base_of(Path(model))
         if base is not None:
+            _check_base(model, base[0])
             check_model(*base, note)
         return
     repo, _, named = model.partition("@")
@@ -79,14 +80,22 @@ def base_of(folder: Path) -> tuple[str, str | None] | None:
     """
     if (folder / "config.json").is_file() or not (folder / "adapter_config.json").is_file():
         return None
+    file = folder / "adapter_config.json"
     try:
-        found = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        base = found["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"{folder / 'adapter_config.json'} does not name its base model; save the adapter again"
-        ) from None
+        found = json.loads(file.read_text(encoding="utf-8"))
+        base = found.get("base_model_name_or_path")
+    except (ValueError, AttributeError):
+        raise UsageError(f"{file} is damaged; save the adapter again") from None
+    if not base:
+        raise UsageError(f"{file} names no base_model_name_or_path; name the model that the adapter was made for")
     return str(base), found.get("revision")
+
+
+def _check_base(adapter: str, base: str) -> None:
+    if is_local(base) and not Path(base).exists():
+        raise UsageError(
+            f"the base model {base} of the adapter {adapter} is not there; name where it is: emollms merge --base"
+        )
 
 
 def _is_cached(repo: str, revision: str | None) -> bool:
