@@ -53,7 +53,7 @@ CALLS = {
     f"{EVALUATE} --predictions nope.jsonl": "there is no file nope.jsonl",
     f"{EVALUATE} --model tiny --endpoint localhost:8000": "'localhost:8000' is no address of a server",
     f"{EVALUATE} --model tiny --workers 0": "--workers 0",
-    f"{EVALUATE}": "give one of --model, --endpoint with --model, --predictions and --baseline",
+    f"{EVALUATE}": "give one of --model, --endpoint, --predictions and --baseline, not none of them",
     "evaluate --data out/nope --out scores --model tiny": "there is no folder out/nope",
     "evaluate --data aeb/README.md --out scores --model tiny": "README.md is a file",
     "evaluate --data aeb --out out --model tiny": "out is there and holds no run of ours",

@@ -121,6 +121,7 @@ def test_a_killed_run_goes_on_and_answers_the_same(
     scores = run(ModelSource(str(talkative)), sample_aeb, out, note=notes.append)
     assert any("the last line was torn" in note for note in notes)
     assert any("9 of 18 rows are answered; going on" in note for note in notes)
+    assert not any("last digits" in note for note in notes), "it is the same machine"
     assert (out / "predictions.jsonl").read_bytes().startswith(before)
     assert answers(out) == answers(expected)
     assert scores["tasks"] == json.loads((expected / "scores.json").read_text(encoding="utf-8"))["tasks"]
@@ -272,6 +273,8 @@ def test_a_resumed_run_keeps_the_precision_with_which_it_began(
 def test_a_run_without_an_answer_begins_anew(talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown dtype"):
         run(ModelSource(str(talkative), dtype="float7"), sample_aeb, tmp_path / "run")
+    assert not (tmp_path / "run").exists(), "a run that was refused leaves nothing behind"
+    (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}", encoding="utf-8")
     scores = run(ModelSource(str(talkative), mode="greedy"), sample_aeb, tmp_path / "run", replace(FEW, mode="greedy"))
     task = scores["tasks"]["E-c"]

@@ -31,13 +31,16 @@ def test_an_adapter_needs_its_base(tmp_path: Path, away: list[str]) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "config.json").write_text("{}")
     check_model(adapter(tmp_path / "local", base_model_name_or_path=str(tmp_path / "base")))
-    with pytest.raises(UsageError, match=r"base model .*gone of the adapter .*lost is not there; name where it is"):
+    with pytest.raises(UsageError, match=r"the base model .*gone of the adapter .*lost is not there"):
         check_model(adapter(tmp_path / "lost", base_model_name_or_path=str(tmp_path / "gone")))
     with pytest.raises(EmollmsError, match=f"^me/base is neither here nor in the local cache, and {PROBLEM}$"):
         check_model(adapter(tmp_path / "remote", base_model_name_or_path="me/base"))
-    for number, content in enumerate(({}, {"base": "me/base"})):
+    for number, content in enumerate(({}, {"base_model_name_or_path": None})):
         with pytest.raises(UsageError, match=r"adapter_config\.json names no base_model_name_or_path"):
-            check_model(adapter(tmp_path / f"broken{number}", **content))
+            check_model(adapter(tmp_path / f"nameless{number}", **content))
+    (Path(adapter(tmp_path / "broken")) / "adapter_config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"adapter_config\.json is damaged"):
+        check_model(str(tmp_path / "broken"))
     assert away == []
 
 

@@ -153,7 +153,9 @@ def machine_note(out: Path, before: Mapping[str, Any] | None, now: Mapping[str, 
     """What differs in the machine a run is resumed on, where that can change the last digits of answers."""
     if before is None or now is None or now["engine"] == "endpoint":
         return None
+    # Why a type of numbers was chosen is another thing when a run is resumed: its record asks for the same type.
     old, new = ({"device": one.get("device")} | dict(one.get("settings", {})) for one in (before, now))
+    old, new = ({name: value for name, value in one.items() if name != "dtype_reason"} for one in (old, new))
     differing = [f"{name} {_shown(one)}, now {_shown(other)}" for name, one, other in _differences(old, new)]
     if not differing:
         return None
