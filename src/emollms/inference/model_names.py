@@ -35,7 +35,6 @@ def check_model(model: str, revision: str | None = None, note: Callable[[str], N
         check_folder(model)
         base = base_of(Path(model))
         if base is not None:
-            _check_base(model, base[0])
             check_model(*base, note)
         return
     repo, _, named = model.partition("@")
@@ -96,17 +95,10 @@ def base_in(adapter: Path) -> tuple[str, str | None]:
     base = found.get("base_model_name_or_path")
     if not base:
         raise UsageError(f"{adapter} names no base_model_name_or_path; name the model that the adapter was made for")
-    if Path(base).is_absolute() and not Path(base).is_dir():
+    if is_local(base) and not Path(base).exists():
         lost = f"the base model {base} of the adapter {adapter.parent} is not there"
         raise UsageError(f"{lost}; name where it is: emollms merge --base")
     return str(base), found.get("revision")
-
-
-def _check_base(adapter: str, base: str) -> None:
-    if is_local(base) and not Path(base).exists():
-        raise UsageError(
-            f"the base model {base} of the adapter {adapter} is not there; name where it is: emollms merge --base"
-        )
 
 
 def _is_cached(repo: str, revision: str | None) -> bool:
