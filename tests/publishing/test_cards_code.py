@@ -96,12 +96,15 @@ def test_a_data_set(hub: TestHub, aeb: Path) -> None:
     """The blocks of the card, from the Hub at the tag; polars, which knows no Hub but the real one, is left out."""
     push(hub, aeb)
     card = (aeb / "README.md").read_text(encoding="utf-8").replace("OWNER/NAME", hub.repo)
-    first, second = blocks(card)
+    first, second, together = blocks(card)
     second = "\n".join(line for line in second.splitlines() if "polars" not in line and "pl." not in line)
-    script = f"{first}\n{second}\nprint(len(everything['test']), len(one_task), len(one_version['test']), len(frame))"
+    shown = "len(everything['test']), len(one_task), len(one_version['test']), len(frame), len(table)"
+    script = f"{first}\n{second}\n{together}\nprint({shown})"
     counts = {count.task: count.rows for count in read_manifest(aeb).counts}
-    expected = [sum(counts.values()), *[next(iter(counts.values()))] * 3]
-    assert hub.run(script).out.splitlines()[-1] == " ".join(map(str, expected))
+    first_task = next(iter(counts.values()))
+    *expected, joined = map(int, hub.run(script).out.splitlines()[-1].split())
+    assert expected == [sum(counts.values()), *[first_task] * 3]
+    assert first_task < joined < sum(counts.values())
 
 
 def test_the_hf_command_of_the_card(hub: TestHub, aeb: Path) -> None:

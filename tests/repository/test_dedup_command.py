@@ -101,8 +101,8 @@ def test_files_that_are_here_are_read_or_refused_at_once(emollms: Run) -> None:
     for words, message in (
         (("dedup", "data/x.xml", "--out", "out"), "data/x.xml is a file here, but its suffix is none that is read"),
         (("overlap", "data/tab.tsv", "data/x.xml"), "data/x.xml is a file here, but"),
-        (("dedup", "data/tab.csv", "--out", "out"), "there is no file data/tab.csv, and no folder"),
-        (("dedup", "./data/tab", "--out", "out"), "there is no file ./data/tab, and no folder"),
+        (("dedup", "data/tab.csv", "--out", "out"), "there is no file data/tab.csv"),
+        (("dedup", "./data/tab", "--out", "out"), "there is no folder ./data/tab"),
         (("validate", "data/tab.tsv"), "data/tab.tsv is a file; a data set is a folder that `emollms build` wrote"),
         (("dedup", "data/tab.tsv", "--out", "out", "--text-column", "words"), "has no column 'words'; it has text"),
         (("dedup", "data/tab.tsv", "--out", "out", "--encoding", "utf9"), "--encoding 'utf9' is no text encoding"),
