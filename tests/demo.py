@@ -161,7 +161,7 @@ NEXT = """What to type next (in .venv/bin, or after `source .venv/bin/activate`)
   emollms corpora fetch --accept-terms                        the real ones
   emollms build aaid --out out/aaid && emollms build aeb --out out/aeb
   emollms recipes                                             what can be tuned, on what, in what time
-  emollms train emosmol-135m --data out/aaid --out out/run    all five tasks: most of an hour on two cores
+  emollms train emosmol-135m --data out/aaid --out out/run    all five tasks: an hour
   hf auth login                                               an account on the real Hub, then
   emollms publish model {out}/emosmol --repo YOU/emosmol --scores {out}/scores/emosmol --licence apache-2.0
 """
