@@ -62,7 +62,7 @@ def test_tasks_that_no_corpus_or_only_others_have(install: Install) -> None:
 
 def test_what_the_metadata_promise_and_the_files_lack(install: Install, tmp_path: Path) -> None:
     root = install(TESTS)
-    told = r"^corpus tiny: no text for aaid \(splits train, validation; languages en\); see `emollms corpora`$"
+    told = r"^corpus tiny: no text for aaid \(splits train, validation; languages en\); see `emollms corpora`"
     with pytest.raises(EmollmsError, match=told):
         build(settings("aaid", "sample", "tiny", tasks=("V-reg",)), tmp_path / "out", root=both(root))
     with pytest.raises(EmollmsError, match=r"^task SST: no text for aaid \(splits train, validation; languages ar\)"):

@@ -74,7 +74,7 @@ def test_a_data_set_without_one_of_its_tasks_has_an_id_only_form_and_a_diff(two_
 def test_a_task_that_was_named_is_an_error(two_tasks: Path, tmp_path: Path) -> None:
     told = (
         r"^nothing is left of E-c train, E-c validation: all 2 texts were dropped "
-        rf"\(2: {BENCHMARK}\); leave E-c out of --tasks, or choose other corpora$"
+        rf"\(2: {BENCHMARK}\); leave E-c out of --tasks, or choose other corpora"
     )
     with pytest.raises(EmollmsError, match=told):
         build(settings("aaid", "tiny", tasks=("V-reg", "E-c")), tmp_path / "out", root=two_tasks)
