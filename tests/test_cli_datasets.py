@@ -62,7 +62,7 @@ def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
             "the published data sets are English",
         ),
         (("build", "aeb", "--out", "x"), "emollms corpora show semeval2018_task1"),
-        (("diff", "x", "y"), "x holds no finished data set"),
+        (("diff", "x", "y"), "there is no folder x"),
         (("overlap", "x.parquet", "y.parquet"), "there is no file x.parquet"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from datasets import Value, concatenate_datasets, load_dataset
-from tiny_corpus import Tiny, settings, write_corpus
+from tiny_corpus import Install, Tiny, settings
 
 from emollms.builders.sample import Sample
 from emollms.builders.tdt import TDT
@@ -28,10 +28,10 @@ TEXTS = ("the tram was late again and nobody told us why", "my sister baked a ca
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny(install: Install, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Training rows that stand in the validation split."""
     rows = [(f"r{n}", text, "0.5") for n, text in enumerate(TEXTS)]
-    root = write_corpus(tmp_path / "corpora", {"train": rows, "validation": [("v" + i, *rest) for i, *rest in rows]})
+    root = install({"train": rows, "validation": [("v" + i, *rest) for i, *rest in rows]})
     monkeypatch.setattr("emollms.repository.screening._benchmark_corpora", lambda settings: [])
     return root
 
