@@ -153,7 +153,7 @@ class TestPin:
         for path in ("train.tsv", "validation.tsv", "test.tsv"):
             (tmp_path / "sample" / path).write_bytes((folder / path).read_bytes())
         with (tmp_path / "sample/test.tsv").open("ab") as stream:
-            stream.write(b"new\ten\tV-reg\t\t0.5\tso so\n")
+            stream.write(b"new\ten\tV-reg\t\t\t0.5\tso so\n")
         before = {row["path"]: row["rows"] for _, row in read_table(table, "sample")}
         pinned = pin("sample", tmp_path, builder=Sample)
         after = {row["path"]: row["rows"] for _, row in read_table(pinned.table.encode(), "sample")}
