@@ -56,7 +56,7 @@ def test_a_data_set_that_falls_short(aeb: Path, tmp_path: Path, capsys: pytest.C
 
 def test_a_source_corpus(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("validate", "sample") == 0
-    assert "corpora/sample 1.0 (release): " in capsys.readouterr().err
+    assert "corpora/sample 1.1 (release): " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
