@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,22 +9,8 @@ from pathlib import Path
 import pytest
 from inference.fake_server import Faults, serving
 
-from emollms.cli import main
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def emollms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emollms", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        said = capsys.readouterr()
-        return int(done.value.code or 0), said.out, said.err
-
-    return call
 
 
 def test_evaluate_prints_a_table_and_is_done_once(emollms: Run, sample_aeb: Path, tmp_path: Path) -> None:

@@ -1,14 +1,12 @@
 """`--parse` and `--scale` from the command to the report: both figures, one run."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from emollms.cli import main
 from emollms.evaluation.data import TEST, open_data
 from emollms.evaluation.remarks import remarks
 from emollms.evaluation.report import make_report, write_report
@@ -18,18 +16,6 @@ from emollms.prompts.answers import answer
 from emollms.tasks import RegressionTask, get_task
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def emollms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emollms", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        said = capsys.readouterr()
-        return int(done.value.code or 0), said.out, said.err
-
-    return call
 
 
 @pytest.fixture
