@@ -7,13 +7,13 @@ import json
 import tempfile
 from pathlib import Path
 
-from emollms.evaluation.data import open_data
+from emollms.dataset.baselines import rows_hash
+from emollms.dataset.build import build
+from emollms.dataset.reader import open_data
+from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.evaluation.predictors import BaselineSource
 from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.schemes import SCHEMES
-from emollms.evaluation.sources import BaselineSource
-from emollms.repository.baselines import rows_hash
-from emollms.repository.build import build
-from emollms.repository.specs import DATA_SETS, Settings
+from emollms.evaluation.task_metrics import SCHEMES
 
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
 """The baselines, and the columns that they are in: the first two answer different tasks."""

@@ -64,8 +64,8 @@ def peak_mb() -> float:
 
 
 def with_emollms(out: Path) -> dict[str, float]:
-    from emollms.repository.build import build
-    from emollms.repository.specs import DATA_SETS, Settings
+    from emollms.dataset.build import build
+    from emollms.dataset.specs import DATA_SETS, Settings
 
     done = build(Settings(DATA_SETS["aaid"], "paper"), out, validate=False)
     rows = sum(count.rows for count in done.manifest.counts)
@@ -88,7 +88,7 @@ def raw_rows() -> dict[tuple[str, str], list[dict[str, object]]]:
     """A dict a row and wording, by task and split, read with the csv module."""
     import csv
 
-    from emollms.corpora.catalogue import folder, get_corpus
+    from emollms.corpora.registry import folder, get_corpus
     from emollms.prompts.instructions import wordings
 
     corpus = get_corpus("semeval2018_task1")

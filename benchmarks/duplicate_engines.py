@@ -37,7 +37,7 @@ def verified(texts: list[str], candidates: Iterable[tuple[int, int]]) -> np.ndar
 def emollms(path: str) -> np.ndarray:
     import pyarrow.parquet as pq
 
-    from emollms.quality.duplicates.pairs import find_duplicates
+    from emollms.dedup.pairs import find_duplicates
 
     near = find_duplicates(pq.read_table(path)["text"]).near
     return near.left.astype(np.uint64) << np.uint64(32) | near.right.astype(np.uint64)

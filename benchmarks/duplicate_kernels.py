@@ -8,12 +8,11 @@ import numpy as np
 import pyarrow as pa
 from duplicate_texts import make_texts
 
-from emollms.quality.duplicates.contamination import ReferenceIndex
-from emollms.quality.duplicates.grams import Scratch, Texts, pack_grams
-from emollms.quality.duplicates.jaccard import similarities
-from emollms.quality.duplicates.kernels import kernel, usable_cores
-from emollms.quality.duplicates.minhash import permutations, permute, signatures
-from emollms.quality.duplicates.pairs import Search
+from emollms.dedup.jaccard import similarities
+from emollms.dedup.minhash import permutations, permute, signatures
+from emollms.dedup.pairs import Search
+from emollms.dedup.reference import ReferenceIndex
+from emollms.dedup.shingles import Scratch, Texts, kernel, pack_grams, usable_cores
 
 THRESHOLD = 0.7
 

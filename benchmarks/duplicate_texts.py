@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emollms.dedup.equal import token_counts
+from emollms.dedup.normalize import normalise
+from emollms.dedup.shingles import Texts
 from emollms.errors import UsageError
-from emollms.quality.duplicates.equal import token_counts
-from emollms.quality.duplicates.grams import Texts
-from emollms.quality.duplicates.normalise import normalise
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "quality"))
 import raw_corpora

@@ -79,8 +79,8 @@ def sample(count: int) -> list[dict[str, Any]]:
     """Rows of the AEB, as many of each task, in file order."""
     import pyarrow.parquet as pq
 
-    from emollms.repository.build import build
-    from emollms.repository.specs import DATA_SETS, Settings
+    from emollms.dataset.build import build
+    from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
     with tempfile.TemporaryDirectory() as folder:

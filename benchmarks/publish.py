@@ -121,8 +121,8 @@ def declare_free() -> None:
 def build_version(out: str, version: str, profile: str, where: str) -> None:
     """AAID, of texts that may be passed on; 1.0.0 lacks one in a hundred."""
     from emollms.builders.semeval2018_task1 import SemEval2018Task1
-    from emollms.repository.build import build
-    from emollms.repository.specs import DATA_SETS, Settings
+    from emollms.dataset.build import build
+    from emollms.dataset.specs import DATA_SETS, Settings
 
     declare_free()
     if version == "1.0.0":

@@ -13,12 +13,12 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from emollms.corpora.catalogue import folder, get_corpus
-from emollms.corpora.corpus import Selection
-from emollms.corpora.source import Source
-from emollms.quality.duplicates.contamination import ReferenceIndex
-from emollms.quality.duplicates.normalise import normalise
-from emollms.quality.duplicates.pairs import Search
+from emollms.corpora.base import Selection
+from emollms.corpora.reader import Source
+from emollms.corpora.registry import folder, get_corpus
+from emollms.dedup.normalize import normalise
+from emollms.dedup.pairs import Search
+from emollms.dedup.reference import ReferenceIndex
 
 
 def main() -> None:

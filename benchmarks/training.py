@@ -68,8 +68,8 @@ def parse() -> argparse.Namespace:
 
 
 def build_data(out: Path) -> Path:
-    from emollms.repository.build import build
-    from emollms.repository.specs import DATA_SETS, Settings
+    from emollms.dataset.build import build
+    from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
     build(Settings(DATA_SETS["aaid"], corpora=corpora), out)
@@ -134,12 +134,12 @@ class Work:
     """The rows that all sides train on, and those that they are checked on."""
 
     def __init__(self, data: Path, rows: int, more: list[str]) -> None:
-        from emollms.evaluation.data import open_data
+        from emollms.dataset.reader import open_data
+        from emollms.inference.encoding import Codec
         from emollms.inference.smollm2 import cache_folder, ensure
-        from emollms.inference.tokens import Codec
         from emollms.training.data import training_rows, validation_rows, validation_tokens
-        from emollms.training.parsing import parse
         from emollms.training.recipe import load_recipe
+        from emollms.training.recipe_args import parse
 
         settings = {
             "train_limit": -(-rows // TASKS), "objective": "cross_entropy", "logging_steps": 1, "eval_strategy": "no",

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from emollms.corpora.corpus import Corpus, Example, Selection
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated, pinned_files
+from emollms.corpora.reader import CellError, Record, Source
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
-from emollms.corpora.source import CellError, Record, Source
 from emollms.tasks import NO_EMOTION
 
 INTENSITIES = ("0", "1", "2", "3")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from emollms.corpora.corpus import Corpus, Example, Selection, Value
+from emollms.corpora.base import Corpus, Example, Selection, Value
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
-from emollms.corpora.source import CellError, Record, Source
+from emollms.corpora.reader import CellError, Record, Source
 from emollms.tasks import TASKS, OrdinalTask, RegressionTask
 
 COLUMNS = ("id", "language", "task", "emotion", "target", "gold", "text")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from emollms.corpora.corpus import Corpus, Example, Selection
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split, pinned_files
 from emollms.corpora.published import published_number
+from emollms.corpora.reader import CellError, Record, Source
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE, SLASHES, repair_brackets, repair_utf8
-from emollms.corpora.source import CellError, Record, Source
 from emollms.tasks import OrdinalTask, get_task
 
 SENTENCES = "stanfordSentimentTreebank/datasetSentences.txt"

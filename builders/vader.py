@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 
-from emollms.corpora.corpus import Corpus, Example, Selection
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, Split, pinned_files
 from emollms.corpora.published import published_number
+from emollms.corpora.reader import Record, Source
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
-from emollms.corpora.source import Record, Source
 
 COLUMNS = ("id", "rating", "text")
 

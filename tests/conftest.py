@@ -1,9 +1,25 @@
 """Fixtures that several tests share."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from emollms.cli import main
+from emollms.dataset.build import build
+from emollms.dataset.specs import DATA_SETS, Settings
+
+settings.register_profile("compiled", deadline=None)  # the first call of a kernel compiles it
+settings.load_profile("compiled")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "corpora_dir" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.corpora)
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +38,41 @@ def reference_dir(corpora_dir: Path) -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def paper_aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The AEB with the published rows."""
+    out = tmp_path_factory.mktemp("evaluation") / "aeb"
+    build(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
+    return out
+
+
+@pytest.fixture(scope="session")
+def sample_aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The AEB of the corpus that comes with the package, in English and Spanish."""
+    out = tmp_path_factory.mktemp("evaluation") / "aeb"
+    build(Settings(DATA_SETS["aeb"], corpora=("sample",), languages=("en", "es")), out, validate=False)
+    return out
+
+
+@pytest.fixture(scope="session")
+def sample_aaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The training data of the same corpus."""
+    out = tmp_path_factory.mktemp("evaluation") / "aaid"
+    build(Settings(DATA_SETS["aaid"], corpora=("sample",)), out, validate=False)
+    return out
+
+
+@pytest.fixture
+def emollms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """The command in this process: its exit code and what it wrote to stdout and stderr."""
+
+    def call(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emollms", *map(str, words)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        said = capsys.readouterr()
+        return int(done.value.code or 0), said.out, said.err
+
+    return call

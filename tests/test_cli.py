@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 import emollms.cli
 from emollms import __version__
 from emollms.cli import app
-from emollms.corpora import catalogue
-from emollms.corpora.corpus import Corpus
+from emollms.corpora import registry
+from emollms.corpora.base import Corpus
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
 from emollms.errors import EmollmsError, UsageError
 
@@ -51,7 +51,7 @@ def toys(monkeypatch, tmp_path):
         "plain": made("plain", pinned("a.txt", b"a")),
         "strict": made("strict", pinned("b.txt", b"b"), terms="Do not pass it on.", by_hand="Ask [the] authors."),
     }
-    monkeypatch.setattr(catalogue, "corpora", lambda: catalogue.Catalogue(found))
+    monkeypatch.setattr(registry, "corpora", lambda: registry.Catalogue(found))
     monkeypatch.setenv("EMOLLMS_CORPORA", str(tmp_path / "home"))
     for name, path, body in (("plain", "a.txt", b"a"), ("strict", "b.txt", b"b")):
         (tmp_path / "from" / name).mkdir(parents=True)
@@ -107,7 +107,7 @@ assert not loaded, loaded
         def fail():
             raise error
 
-        monkeypatch.setattr(catalogue, "corpora", fail)
+        monkeypatch.setattr(registry, "corpora", fail)
         assert run_main(monkeypatch, "corpora") == code
         assert capsys.readouterr() == ("", "error: it failed\n")
 
@@ -115,7 +115,7 @@ assert not loaded, loaded
         def interrupt():
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(catalogue, "corpora", interrupt)
+        monkeypatch.setattr(registry, "corpora", interrupt)
         assert run_main(monkeypatch, "corpora") == 130
         assert capsys.readouterr().err.strip() == ""
 
@@ -288,9 +288,9 @@ class TestPin:
         assert result.stderr == "changed: train.raw\ngone: test.raw\n"
 
     def test_the_table_of_the_bundled_corpus_comes_out_as_it_is(self):
-        sample = catalogue.get_corpus("sample")
-        result = run("corpora", "pin", "sample", "--from", catalogue.folder(sample).parent)
-        table = Path(catalogue.__file__).parents[3] / "builders/files/sample.csv"
+        sample = registry.get_corpus("sample")
+        result = run("corpora", "pin", "sample", "--from", registry.folder(sample).parent)
+        table = Path(registry.__file__).parents[3] / "builders/files/sample.csv"
         assert result.stdout == table.read_text()
 
     @pytest.mark.parametrize("name", ["../x", "Upper", ""])
@@ -325,7 +325,7 @@ class TestPin:
 
 @pytest.mark.skipif(not os.environ.get("EMOLLMS_CORPORA"), reason="EMOLLMS_CORPORA names no folder")
 @pytest.mark.corpora
-@pytest.mark.parametrize("name", [name for name, corpus in catalogue.corpora().items() if not corpus.meta.bundled])
+@pytest.mark.parametrize("name", [name for name, corpus in registry.corpora().items() if not corpus.meta.bundled])
 def test_the_real_files_are_the_pinned_ones(name, tmp_path):
     source = Path(os.environ["EMOLLMS_CORPORA"])
     result = run("corpora", "fetch", name, "--from", source, "--to", tmp_path, "--accept-terms")

@@ -9,12 +9,13 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "emollms"
 ORDER = (
-    "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "bfloat16",
-    "hardware", "prompts", "corpora", "quality", "repository", "inference", "evaluation", "training", "annotation",
-    "publishing", "cli",
+    "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "text_repair",
+    "templates", "charts", "bfloat16", "hardware", "prompts", "corpora", "dedup", "pii", "expectations", "dataset",
+    "inference", "evaluation", "report", "training", "annotation", "hub", "cli",
 )  # fmt: skip
 DATA_SIDE = (
-    "locations", "network", "progress", "tables", "tasks", "prompts", "corpora", "quality", "repository", "publishing",
+    "locations", "network", "progress", "tables", "tasks", "text_repair", "templates", "charts", "prompts", "corpora",
+    "dedup", "pii", "expectations", "dataset", "hub",
 )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ from command_lines import run_calls
 from hub.client import Server
 
 from emollms import network
-from emollms.repository.build import build
-from emollms.repository.specs import DATA_SETS, Settings
+from emollms.dataset.build import build
+from emollms.dataset.specs import DATA_SETS, Settings
 
 FROM_CACHE = {
     "evaluate --data me/data --model tiny --out s": "me/data",

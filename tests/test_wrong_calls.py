@@ -8,8 +8,8 @@ import pytest
 import wrong_calls
 from command_lines import run_calls
 
-from emollms.repository.build import build
-from emollms.repository.specs import DATA_SETS, Settings
+from emollms.dataset.build import build
+from emollms.dataset.specs import DATA_SETS, Settings
 
 TRAIN = "train emosmol-135m --data aaid --out run"
 EVALUATE = "evaluate --data aeb --out scores"

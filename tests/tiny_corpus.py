@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from emollms.corpora import catalogue
-from emollms.corpora.corpus import Corpus, Example, Selection
+from emollms.corpora import registry
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
-from emollms.corpora.source import Record, Source
-from emollms.repository.specs import DATA_SETS, Settings
+from emollms.corpora.reader import Record, Source
+from emollms.dataset.specs import DATA_SETS, Settings
 
 Install = Callable[[Mapping[str, Sequence[Sequence[str]]]], Path]
 """Writes the corpus with these rows by split, and gives the folder of corpora."""
@@ -47,8 +47,8 @@ def write_corpus(root: Path, rows: Mapping[str, Sequence[Sequence[str]]]) -> Pat
         citation="@misc{tiny}",
         files=tuple(_write_table(root / "tiny", split, cells) for split, cells in rows.items()),
     )
-    catalogue.corpora.cache_clear()
-    catalogue._from_other_packages = lambda: [Tiny]
+    registry.corpora.cache_clear()
+    registry._from_other_packages = lambda: [Tiny]
     return root
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from emollms.corpora.catalogue import corpora, folder, get_corpus
-from emollms.corpora.corpus import Example, Selection
-from emollms.corpora.source import Source
+from emollms.corpora.base import Example, Selection
+from emollms.corpora.reader import Source
+from emollms.corpora.registry import corpora, folder, get_corpus
 from emollms.tasks import TASKS
 
 SPLITS = ("train", "validation", "test")

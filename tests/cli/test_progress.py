@@ -152,9 +152,9 @@ def test_bars_of_libraries_stay_away(early: bool, tmp_path: Path) -> None:
 
 
 def test_a_build_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from emollms.repository import pipeline
-    from emollms.repository.build import build
-    from emollms.repository.specs import DATA_SETS, Settings
+    from emollms.dataset import pipeline
+    from emollms.dataset.build import build
+    from emollms.dataset.specs import DATA_SETS, Settings
 
     monkeypatch.setattr(pipeline, "TEXTS_PER_UPDATE", 10)
     told: list[tuple[str, int, int | None]] = []

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MODULE = """
-from emollms.corpora.corpus import Corpus, Example
+from emollms.corpora.base import Corpus, Example
 from emollms.corpora.metadata import CorpusMetadata, Unannotated, pinned_files
 from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
-from emollms.corpora.source import CellError, Record
+from emollms.corpora.reader import CellError, Record
 
 
 class Mine(Corpus):

@@ -16,7 +16,7 @@ import damaged_files
 import damaged_rows
 
 from emollms.builders.sample import Sample
-from emollms.corpora.catalogue import folder
+from emollms.corpora.registry import folder
 
 SPLITS = ("train", "validation", "test")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from contributed import TABLE, Newcomer
 
-from emollms.corpora import catalogue
-from emollms.corpora.corpus import Selection
-from emollms.corpora.source import Source
+from emollms.corpora import registry
+from emollms.corpora.base import Selection
+from emollms.corpora.reader import Source
 from emollms.errors import EmollmsError
 
 Say = Callable[[Newcomer], str]
@@ -175,18 +175,18 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Newcom
     """The package, which is found once it is written."""
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    catalogue.corpora.cache_clear()
+    registry.corpora.cache_clear()
     yield Newcomer(tmp_path)
-    catalogue.corpora.cache_clear()
+    registry.corpora.cache_clear()
     sys.modules.pop("newcomer", None)
 
 
 def refused(newcomer: Newcomer) -> str:
     """The error for the corpus, while every other one can be used."""
     importlib.invalidate_caches()
-    assert set(catalogue.corpora()) >= {"sample", "vader"}
+    assert set(registry.corpora()) >= {"sample", "vader"}
     with pytest.raises(EmollmsError) as caught:
-        catalogue.get_corpus("mine")
+        registry.get_corpus("mine")
     told = str(caught.value)
     assert told.startswith("builder mine ('newcomer:Mine' of newcomer) cannot be used: ")
     assert len(told.splitlines()) == 1
@@ -195,7 +195,7 @@ def refused(newcomer: Newcomer) -> str:
 
 def read(newcomer: Newcomer, quarantine: bool = False) -> tuple[list[object], Source]:
     importlib.invalidate_caches()
-    corpus = catalogue.get_corpus("mine")
+    corpus = registry.get_corpus("mine")
     source = Source(corpus.meta, newcomer.root / "raw/mine", quarantine)
     return list(corpus().examples(source, Selection(corpus.meta.tasks, corpus.meta.splits))), source
 
@@ -211,7 +211,7 @@ def stopped(newcomer: Newcomer) -> str:
 def test_without_a_mistake(newcomer: Newcomer) -> None:
     examples, _ = read(newcomer.write())
     assert [example.value for example in examples] == [0.5, 0.2]
-    assert catalogue.broken() == ()
+    assert registry.broken() == ()
 
 
 @pytest.mark.parametrize(("old", "new", "told"), FIELDS.values(), ids=FIELDS)
@@ -318,14 +318,14 @@ def test_all_examples_of_a_row_are_left_out_with_one(newcomer: Newcomer) -> None
 
 def test_a_folder_too_deep_names_the_right_one(newcomer: Newcomer) -> None:
     newcomer.write()
-    corpus = catalogue.get_corpus("mine")
+    corpus = registry.get_corpus("mine")
     source = Source(corpus.meta, newcomer.root / "raw/mine/mine")
     with pytest.raises(EmollmsError, match=f"the one that holds mine/: give {newcomer.root / 'raw'}$"):
         list(corpus().examples(source, Selection(corpus.meta.tasks, corpus.meta.splits)))
 
 
 def test_words_for_flags() -> None:
-    from emollms.corpora.records import CellError, Record
+    from emollms.corpora.lines import CellError, Record
     from emollms.corpora.source_file import SourceFile
 
     file = SourceFile(path="a", sha256="0" * 64, bytes=0)

@@ -19,15 +19,15 @@ from damaged_files import zipped
 from damaged_rows import TRAINED, cells
 
 from emollms.builders.sample import Sample
-from emollms.corpora import catalogue
+from emollms.corpora import registry
 from emollms.corpora.fetch import sha256_of
+from emollms.dataset import pipeline
+from emollms.dataset.build import build
+from emollms.dataset.manifest import SourceEntry
+from emollms.dataset.schema import REJECTED_SCHEMA
+from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.dataset.writer import one_table
 from emollms.errors import EmollmsError, SourceError, UsageError
-from emollms.repository import pipeline
-from emollms.repository.build import build
-from emollms.repository.manifest import SourceEntry
-from emollms.repository.schema import REJECTED_SCHEMA
-from emollms.repository.specs import DATA_SETS, Settings
-from emollms.repository.writer import one_table
 
 CASES = {case.name: case for case in damage.cases()}
 Key = tuple[str, str, str | None]
@@ -256,7 +256,7 @@ def test_a_damaged_archive_is_not_fetched(
 ) -> None:
     meta = toys.corpus(toys.pinned("a.txt", address="https://example.org/toy.zip!data/a.txt"))
     toy = type("Toy", (Sample,), {"meta": meta})
-    monkeypatch.setattr(catalogue, "corpora", lambda: catalogue.Catalogue(toy=toy))
+    monkeypatch.setattr(registry, "corpora", lambda: registry.Catalogue(toy=toy))
     (tmp_path / "from").mkdir()
     (tmp_path / "from" / "toy.zip").write_bytes(data)
     command = ["emollms", "corpora", "fetch", "toy", "--from", str(tmp_path / "from"), "--to", str(tmp_path / "to")]

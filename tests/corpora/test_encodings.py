@@ -8,7 +8,7 @@ import pytest
 import toys
 
 from emollms.corpora.encodings import check_encoding
-from emollms.corpora.source import Source
+from emollms.corpora.reader import Source
 from emollms.errors import SourceError
 
 Read = Callable[..., Source]

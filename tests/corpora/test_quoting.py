@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.source import Source
+from emollms.corpora.reader import Source
 from emollms.errors import SourceError
 
 Read = Callable[..., Source]

@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from emollms.evaluation.data import open_data
+from emollms.dataset.reader import open_data
 from emollms.evaluation.model_source import ModelSource
 from emollms.evaluation.run import Options, evaluate
 from emollms.inference import batching, engines

@@ -4,10 +4,10 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from emollms.evaluation.data import TEST, EvaluationData, Row, open_data
+from emollms.dataset.reader import TEST, EvaluationData, Row, open_data
+from emollms.evaluation.predictors import FileSource
 from emollms.evaluation.run import Options, evaluate
 from emollms.evaluation.scoring import gold_of
-from emollms.evaluation.sources import FileSource
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from reference_rows import BLOOM, CHAT_13B, Answers, answers
+from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 
-from emollms.evaluation.data import TEST, open_data
+from emollms.dataset.reader import TEST, open_data
+from emollms.evaluation.predictors import FileSource
 from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.sources import FileSource
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.tasks import benchmark_tasks

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference_rows import BLOOM, CHAT_13B, Answers, answers
+from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 from scipy.special import softmax
 
 from emollms.errors import UsageError

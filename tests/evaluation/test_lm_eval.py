@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import yaml
 
+from emollms.dataset.reader import EvaluationData, open_data
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
-from emollms.evaluation.data import EvaluationData, open_data
 from emollms.evaluation.lm_eval import export
 from emollms.evaluation.model_source import ModelSource
+from emollms.evaluation.predictors import FileSource
 from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.sources import FileSource
 from emollms.tasks import benchmark_tasks
 
 pytestmark = pytest.mark.usefixtures("one_thread")

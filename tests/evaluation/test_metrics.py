@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from emollms.evaluation import metrics
 from emollms.evaluation.metrics import Flags, Floats
-from emollms.evaluation.schemes import SCHEMES, Metric
+from emollms.evaluation.task_metrics import SCHEMES, Metric
 
 relaxed = settings(deadline=None)  # the first call imports scikit-learn; machines are shared
 ROWS = st.shared(st.integers(0, 30), key="rows")

@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from emollms.cli import app, main
+from emollms.dataset.reader import EvaluationData, open_data
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
-from emollms.evaluation.data import EvaluationData, open_data
 from emollms.evaluation.prediction_files import read_answers
+from emollms.evaluation.predictors import FileSource
 from emollms.evaluation.scoring import gold_of
-from emollms.evaluation.sources import FileSource
 from emollms.prompts.answers import answer
 from emollms.tasks import PLUTCHIK_PLUS, OrdinalTask, get_task
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emollms.evaluation.published import COLUMNS, published, published_scores, source
-from emollms.evaluation.schemes import SCHEMES
+from emollms.evaluation.task_metrics import SCHEMES
 from emollms.tasks import benchmark_tasks, get_task
 
 SAME_MODEL = {"GPT4": "GPT-4", "LLaMA2-chat-13B": "LLaMA2-13B-chat"}

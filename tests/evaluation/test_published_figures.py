@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reference_rows import BLOOM, CHAT_13B, SCALES, Answers, answers
+from evaluation.reference_rows import BLOOM, CHAT_13B, SCALES, Answers, answers
 
 from emollms.evaluation.scales import choose_scale
 from emollms.evaluation.scoring import TaskScore, score

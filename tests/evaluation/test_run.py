@@ -12,16 +12,16 @@ import pytest
 from evaluation import interrupted
 from filelock import FileLock
 
+from emollms.dataset.reader import open_data, sample
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.data import open_data, sample
 from emollms.evaluation.fit import calibrate
 from emollms.evaluation.fitted import Calibration, TaskCalibration
-from emollms.evaluation.manifest import LOCK
 from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.readings import read_all
+from emollms.evaluation.parsing import read_all
+from emollms.evaluation.predictors import BaselineSource, FileSource
 from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.run_folder import LOCK
 from emollms.evaluation.scoring import score
-from emollms.evaluation.sources import BaselineSource, FileSource
 from emollms.hardware import Precision
 from emollms.inference import engines
 from emollms.inference.batching import WINDOW
@@ -38,7 +38,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from emollms.evaluation import model_source
-from emollms.evaluation.data import open_data
+from emollms.dataset.reader import open_data
 from emollms.evaluation.run import Options, evaluate
 from emollms.hardware import Precision
 from emollms.inference.predictions import PredictionFile

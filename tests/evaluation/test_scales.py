@@ -3,7 +3,7 @@
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.readings import read_all
+from emollms.evaluation.parsing import read_all
 from emollms.evaluation.scales import Scale, choose_scale
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Reading

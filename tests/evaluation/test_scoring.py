@@ -12,8 +12,8 @@ import pytest
 
 from emollms.errors import UsageError
 from emollms.evaluation.results import TaskScore
-from emollms.evaluation.schemes import SCHEMES
 from emollms.evaluation.scoring import compare, gold_of, score
+from emollms.evaluation.task_metrics import SCHEMES
 from emollms.prompts.answers import Reading
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
 

@@ -36,19 +36,19 @@ def main() -> None:
     with suppress(ImportError):
         import scipy.io  # noqa: F401 - `datasets` imports it with the first data set, which takes long
     import emollms.cli
-    import emollms.publishing.collections
-    import emollms.publishing.datasets
-    import emollms.publishing.gguf
-    import emollms.publishing.hydrate
-    import emollms.publishing.publish
-    import emollms.publishing.retry
-    import emollms.publishing.space_writer
-    import emollms.publishing.status
+    import emollms.hub.collection
+    import emollms.hub.dataset
+    import emollms.hub.gguf
+    import emollms.hub.hydrate
+    import emollms.hub.publish
+    import emollms.hub.retry
+    import emollms.hub.space_writer
+    import emollms.hub.status
 
     if "models" in sys.argv[1:]:
         _import_models()
     clock = Clock()
-    for module in (file_download, _http, emollms.publishing.retry):
+    for module in (file_download, _http, emollms.hub.retry):
         module.time = clock
     print("ready", flush=True)
     for line in sys.stdin:

@@ -6,9 +6,16 @@ import pytest
 from inference.tiny_models import TEXTS, model, tokenizer
 
 from emollms.errors import UsageError
-from emollms.inference.decoding import SCORES, decode, expected_class, softmax
+from emollms.inference.decoding import (
+    SCORES,
+    decode,
+    expected_class,
+    label_continuations,
+    label_probabilities,
+    likely_labels,
+    softmax,
+)
 from emollms.inference.engine import Result, Sampling
-from emollms.inference.labels import label_continuations, label_probabilities, likely_labels
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import read_answer
 from emollms.prompts.template import prompt

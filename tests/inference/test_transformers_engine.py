@@ -114,7 +114,7 @@ def _worded(texts: tuple[str, ...], wording: int) -> list[str]:
 def test_a_repetition_penalty_is_that_of_transformers():
     from transformers import RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-    from emollms.inference.sampling import choose, dice
+    from emollms.inference.transformers_engine import choose, dice
 
     torch.manual_seed(0)
     logits, seen = torch.randn(1, 700), [[5, 9, 9, 300]]

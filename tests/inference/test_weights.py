@@ -14,13 +14,13 @@ from tiny_corpus import settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from emollms.cli import main
+from emollms.dataset.build import build
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.engine import EngineError
 from emollms.inference.load_back import load_and_read
 from emollms.inference.loading import load
 from emollms.inference.weights import load_whole
-from emollms.repository.build import build
 from emollms.tasks import get_task
 from emollms.training.tiny import KINDS, make_tiny
 

@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
-from emollms.training.tiny import tiny_model
-from emollms.training.tiny_tokenizers import TEXTS, prompts
-from emollms.training.tiny_tokenizers import tiny_tokenizer as tokenizer
+from emollms.training.tiny import TEXTS, prompts, tiny_model
+from emollms.training.tiny import tiny_tokenizer as tokenizer
 
 __all__ = ["CAUSAL", "CHATML", "FAMILIES", "TEXTS", "model", "prompts", "tokenizer"]
 

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.prompts.answers import answer, read_answer
-from emollms.prompts.cleaning import cut_surroundings, without_thinking
-from emollms.prompts.cues import after_cues
+from emollms.prompts.cleaning import after_cues, cut_surroundings, without_thinking
 from emollms.prompts.framing import frame
 from emollms.prompts.reasons import CONTRADICTION, CUT_OFF, EMPTY, TWO_NUMBERS, UNKNOWN_LABEL, UNREADABLE
 from emollms.prompts.template import prompt

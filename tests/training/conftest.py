@@ -6,8 +6,8 @@ import pytest
 import yaml
 from tiny_corpus import settings
 
-from emollms.evaluation.data import EvaluationData, open_data
-from emollms.repository.build import build
+from emollms.dataset.build import build
+from emollms.dataset.reader import EvaluationData, open_data
 from emollms.training.tiny import make_tiny
 
 

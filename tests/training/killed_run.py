@@ -5,8 +5,8 @@ import signal
 import sys
 from pathlib import Path
 
+from emollms.dataset.reader import open_data
 from emollms.errors import EmollmsError
-from emollms.evaluation.data import open_data
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
 

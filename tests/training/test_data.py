@@ -5,15 +5,14 @@ import pyarrow as pa
 import pytest
 from tiny_corpus import settings, write_corpus
 
-from emollms.corpora import catalogue
+from emollms.corpora import registry
+from emollms.dataset.build import build
+from emollms.dataset.reader import open_data
 from emollms.errors import UsageError
-from emollms.evaluation.data import open_data
-from emollms.inference.tokens import Codec
-from emollms.repository.build import build
+from emollms.inference.encoding import Codec
 from emollms.training.arguments import TuningArguments
 from emollms.training.data import training_rows, validation_rows, validation_tokens
-from emollms.training.tiny import tiny_model
-from emollms.training.tiny_tokenizers import tiny_tokenizer
+from emollms.training.tiny import tiny_model, tiny_tokenizer
 
 WORDINGS = 10
 
@@ -93,7 +92,7 @@ def test_what_is_not_there_is_named(aaid, codec):
 
 
 def test_a_text_of_validation_is_no_training_text(tmp_path, codec, monkeypatch):
-    monkeypatch.setattr(catalogue, "_from_other_packages", catalogue._from_other_packages)
+    monkeypatch.setattr(registry, "_from_other_packages", registry._from_other_packages)
     same = "the tram came two minutes early and I saw it go"
     cells = {
         "train": [("1", "a plum for everyone at the table", "0.700"), ("2", f"{same.upper()} !!", "0.200")],
@@ -102,7 +101,7 @@ def test_a_text_of_validation_is_no_training_text(tmp_path, codec, monkeypatch):
     }
     root = write_corpus(tmp_path / "corpora", cells)
     build(settings("aaid", "tiny", profile="paper"), tmp_path / "aaid", root=root, validate=False)
-    catalogue.corpora.cache_clear()
+    registry.corpora.cache_clear()
     rows = drawn(open_data(str(tmp_path / "aaid")), codec)
     assert (rows.counts["V-reg"].train, rows.counts["V-reg"].shared) == (1, 1)
     assert all("plum" in text for epoch in range(3) for text in texts(rows, codec, epoch))

@@ -9,8 +9,8 @@ from trl.trainer.sft_config import SFTConfig
 from emollms.errors import UsageError
 from emollms.training import fields as module
 from emollms.training.fields import check_keys, library_fields
-from emollms.training.parsing import Seq2SeqConfig
 from emollms.training.recipe import find_recipes, load_recipe
+from emollms.training.recipe_args import Seq2SeqConfig
 
 
 @pytest.mark.parametrize(("kind", "config"), [("causal", SFTConfig), ("seq2seq", Seq2SeqConfig)])

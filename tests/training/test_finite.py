@@ -13,7 +13,7 @@ from emollms.training.checkpoints import newest_checkpoint
 from emollms.training.finite import MOST_SKIPPED, DivergedError, FiniteSteps
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
-from emollms.training.trainers import AnswerLoss
+from emollms.training.trainer import AnswerLoss
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2, "selection": "loss"}
 

@@ -2,13 +2,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from emollms.inference.tokens import Codec
+from emollms.inference.encoding import Codec
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
-from emollms.training.encode import encode
-from emollms.training.numbers import NumberTrees
-from emollms.training.tiny import KINDS, tiny_model
-from emollms.training.tiny_tokenizers import prompts, tiny_tokenizer
-from emollms.training.trainers import AnswerLoss
+from emollms.training.expected_value_loss import NumberTrees
+from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
+from emollms.training.tokenize import encode
+from emollms.training.trainer import AnswerLoss
 
 ANSWERS = ("0.437", "0.9", "1.000", "0.051")
 

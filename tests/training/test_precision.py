@@ -9,9 +9,9 @@ import torch
 from emollms.errors import EmollmsError, UsageError
 from emollms.hardware import Precision
 from emollms.training import precision as rules
-from emollms.training.parsing import parse
 from emollms.training.precision import Resolved
 from emollms.training.recipe import find_recipes, load_recipe
+from emollms.training.recipe_args import parse
 from emollms.training.run import train
 
 LEAST = "family: llama\nmodel_name_or_path: base\n"
@@ -112,7 +112,7 @@ def test_what_a_recipe_sets_counts_and_nothing_is_measured(machine, settle, text
 def test_settings_that_contradict_each_other_are_one_line(machine, settle, monkeypatch, text, message):
     machine("float32")
     # a GPU that takes float16: what concerns CPUs alone is not looked at
-    monkeypatch.setattr("emollms.training.parsing._fitted", lambda values, device: (dict(values), ()))
+    monkeypatch.setattr("emollms.training.recipe_args._fitted", lambda values, device: (dict(values), ()))
     with pytest.raises(UsageError, match=message) as caught:
         settle(text)
     assert "\n" not in str(caught.value)
@@ -228,7 +228,7 @@ def test_what_was_kept_is_taken_as_it_is(machine, settle):
 
 
 def test_adapters_of_a_quantised_model_are_in_float32_where_bfloat16_is_slow(machine, settle):
-    from emollms.training.trainers import _in_single_precision
+    from emollms.training.trainer import _in_single_precision
 
     model = torch.nn.Linear(2, 2).to(torch.bfloat16)
     model.bias.requires_grad = False

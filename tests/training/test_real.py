@@ -3,16 +3,16 @@
 import pytest
 from tiny_corpus import settings
 
-from emollms.evaluation.data import open_data
+from emollms.dataset.build import build
+from emollms.dataset.reader import open_data
 from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
 from emollms.prompts.answers import read_answer
-from emollms.repository.build import build
 from emollms.tasks import get_task
 from emollms.training.data import validation_rows
-from emollms.training.parsing import parse
 from emollms.training.recipe import load_recipe
+from emollms.training.recipe_args import parse
 from emollms.training.run import train
 
 SHORT = ["tasks=V-reg", "max_steps=8", "per_device_train_batch_size=8", "learning_rate=3e-4", "eval_strategy=no",

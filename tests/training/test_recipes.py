@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from emollms.cli import app
 from emollms.errors import UsageError
-from emollms.training.check import check
-from emollms.training.families import FAMILIES
+from emollms.training.arguments import FAMILIES
+from emollms.training.dry_run import check
 from emollms.training.recipe import accelerate_settings, find_recipes, load_recipe
 
 ROOT = Path(__file__).parents[2] / "recipes"

@@ -9,10 +9,10 @@ from transformers import Seq2SeqTrainingArguments
 from trl import ModelConfig, SFTConfig
 
 from emollms.errors import UsageError
-from emollms.training.parsing import Parsed, parse
 from emollms.training.recipe import find_recipes, load_recipe
+from emollms.training.recipe_args import Parsed, parse
 from emollms.training.refused import REFUSED, check_trackers
-from emollms.training.trainers import _check_trackers
+from emollms.training.trainer import _check_trackers
 
 EFFECTIVE = set(
     re.findall(

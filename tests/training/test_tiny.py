@@ -4,11 +4,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from emollms.errors import UsageError
 from emollms.prompts.framing import model_input
-from emollms.training.check import kind_of
-from emollms.training.families import FAMILIES, architecture
+from emollms.training.arguments import FAMILIES, architecture
+from emollms.training.dry_run import kind_of
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.tiny import KINDS, family_of, make_tiny
-from emollms.training.tiny_tokenizers import prompts, tiny_tokenizer
+from emollms.training.tiny import KINDS, family_of, make_tiny, prompts, tiny_tokenizer
 
 # What stands around "Hi" as a model of the kind reads it, in its own template; digits of 0.5; pad and end.
 HABITS = {

@@ -12,7 +12,7 @@ from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.corpora.corpus import Corpus
+    from emollms.corpora.base import Corpus
     from emollms.corpora.fetch import LocalFolder, Outcome
     from emollms.corpora.metadata import CorpusMetadata
 
@@ -37,22 +37,22 @@ def corpora(context: typer.Context) -> None:
     """List the corpora: what they hold, what may be done with them, where they are on this machine."""
     if context.invoked_subcommand is not None:
         return
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
 
     columns = ("name", "languages", "tasks", "rows", "licence", "redistribution", "where")
-    print_table(columns, [_listed(corpus) for corpus in catalogue.corpora().values()])
-    for one in catalogue.broken():
+    print_table(columns, [_listed(corpus) for corpus in registry.corpora().values()])
+    for one in registry.broken():
         print_note(f"warning: {one}")
 
 
 @app.command(epilog=_SHOW)
 def show(name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME")]) -> None:
     """Show all that is known of a corpus, and the state of its files: ok, missing, or differs from the pinned one."""
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
     from emollms.corpora.fetch import state_of
 
-    corpus = catalogue.get_corpus(name)
-    folder = catalogue.folder(corpus)
+    corpus = registry.get_corpus(name)
+    folder = registry.folder(corpus)
     print_fields({**_fields(corpus.meta), "folder": folder})
     print()
     columns = ("file", "state", "bytes", "rows", "sha256", "address")
@@ -121,14 +121,14 @@ def pin(
 
     What the table there says of rows, split, language, task, emotion, address and more is kept when it is made again.
     """
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
     from emollms.corpora.pin import pin as make_table
     from emollms.corpora.pin import write_table
 
     if out is None and goes_into_a_file(sys.stdout):
         table = f"builders/files/{name}.csv"
         raise UsageError(f"a redirection empties the table before it is read; give --out FILE, such as {table}")
-    pinned = make_table(name, source, out=out, builder=catalogue.get_corpus(name) if count_rows else None)
+    pinned = make_table(name, source, out=out, builder=registry.get_corpus(name) if count_rows else None)
     if out:
         write_table(pinned.table, out)
     else:
@@ -139,9 +139,9 @@ def pin(
 
 
 def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
 
-    meta, folder = corpus.meta, catalogue.folder(corpus)
+    meta, folder = corpus.meta, registry.folder(corpus)
     languages = " ".join(meta.languages) if len(meta.languages) <= 4 else f"{len(meta.languages)} languages"
     here = sum((folder / file.path).is_file() for file in meta.files)
     where = f"{folder}" if here else "not here"
@@ -160,11 +160,11 @@ def _fields(meta: "CorpusMetadata") -> dict[str, object]:
 
 
 def _chosen(names: Sequence[str] | None, local: "LocalFolder | None") -> "list[type[Corpus]]":
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
 
     if names:
-        return [catalogue.get_corpus(name) for name in dict.fromkeys(names)]
-    others = [corpus for corpus in catalogue.corpora().values() if not corpus.meta.bundled]
+        return [registry.get_corpus(name) for name in dict.fromkeys(names)]
+    others = [corpus for corpus in registry.corpora().values() if not corpus.meta.bundled]
     if local is None:
         return [corpus for corpus in others if any(file.address for file in corpus.meta.files)]
     found = [corpus for corpus in others if local.has_any(corpus.meta)]
@@ -175,13 +175,13 @@ def _chosen(names: Sequence[str] | None, local: "LocalFolder | None") -> "list[t
 
 def _agreed(corpora: "Sequence[type[Corpus]]", to: Path | None, accept: bool) -> "list[type[Corpus]]":
     """Those corpora whose terms are accepted, or that have none, or of which nothing is to be fetched."""
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
     from emollms.corpora.fetch import is_complete
 
     with_terms = [
         corpus
         for corpus in corpora
-        if corpus.meta.terms and not corpus.meta.bundled and not is_complete(corpus.meta, catalogue.folder(corpus, to))
+        if corpus.meta.terms and not corpus.meta.bundled and not is_complete(corpus.meta, registry.folder(corpus, to))
     ]
     for corpus in with_terms:
         print_note(f"Terms of {corpus.meta.title} ({corpus.meta.homepage}):\n  {corpus.meta.terms}")
@@ -202,7 +202,7 @@ def _says_yes(name: str) -> bool:
 
 
 def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", to: Path | None) -> "list[Outcome]":
-    from emollms.corpora import catalogue
+    from emollms.corpora import registry
     from emollms.corpora.download import Downloader
     from emollms.corpora.fetch import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
@@ -210,6 +210,6 @@ def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", t
     with progress("bytes", "looking at what is here") as on_progress:
         supplier = local or Network(Downloader(progress=on_progress))
         return [
-            fetch_corpus(corpus.meta, catalogue.folder(corpus, None if corpus.meta.bundled else to), supplier)
+            fetch_corpus(corpus.meta, registry.folder(corpus, None if corpus.meta.bundled else to), supplier)
             for corpus in corpora
         ]

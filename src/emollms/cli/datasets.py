@@ -10,7 +10,7 @@ from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
-    from emollms.repository.build import Build
+    from emollms.dataset.build import Build
 
 app = typer.Typer()
 
@@ -67,9 +67,9 @@ def build(
     ] = False,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
+    from emollms.dataset.build import build as run
+    from emollms.dataset.specs import Settings, as_names, get_data_set
     from emollms.locations import check_folder
-    from emollms.repository.build import build as run
-    from emollms.repository.specs import Settings, as_names, get_data_set
 
     check_folder(source)
     settings = Settings(
@@ -112,8 +112,8 @@ def diff(
     ids: Annotated[bool, typer.Option("--ids", help="List the rows, not only their numbers.")] = False,
 ) -> None:
     """Show the rows added, removed and changed, and the version step that the change asks for."""
+    from emollms.dataset.diff import diff as compare
     from emollms.locations import check_folder
-    from emollms.repository.diff import diff as compare
 
     check_folder(old)
     check_folder(new)

@@ -53,8 +53,8 @@ def dedup(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.quality.duplicates.pairs import Search
-    from emollms.repository.dedup import deduplicate
+    from emollms.dedup.pairs import Search
+    from emollms.dedup.standalone import deduplicate
     from emollms.tables.files import Dialect
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
@@ -83,8 +83,8 @@ def overlap(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Count the texts of A that stand in B, equal or nearly, split by split."""
-    from emollms.quality.duplicates.pairs import Search
-    from emollms.repository.dedup import overlap as compare
+    from emollms.dedup.pairs import Search
+    from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect
 
     dialect = Dialect(delimiter, encoding, not no_quotes)

@@ -15,7 +15,7 @@ from emollms.errors import UsageError
 
 if TYPE_CHECKING:
     from emollms.evaluation.model_source import ModelSource
-    from emollms.evaluation.sources import Source
+    from emollms.evaluation.predictors import Source
 
 app = typer.Typer()
 
@@ -170,14 +170,14 @@ def evaluate(
 
     DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
     """
+    from emollms.dataset.reader import open_data
+    from emollms.dataset.specs import as_names
     from emollms.evaluation.answer_rows import BenchmarkRows
-    from emollms.evaluation.data import open_data
     from emollms.evaluation.fitted import Calibration
-    from emollms.evaluation.manifest import RUN
+    from emollms.evaluation.predictors import BaselineSource, FileSource
     from emollms.evaluation.run import Options
     from emollms.evaluation.run import evaluate as run
-    from emollms.evaluation.sources import BaselineSource, FileSource
-    from emollms.repository.specs import as_names
+    from emollms.evaluation.run_folder import RUN
     from emollms.tables.files import Dialect
 
     _check_one(model, endpoint, predictions, baseline, engine)
@@ -235,9 +235,9 @@ def calibrate(
     per_minute: Rate = None,
 ) -> None:
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
-    from emollms.evaluation.data import open_data
+    from emollms.dataset.reader import open_data
+    from emollms.dataset.specs import as_names
     from emollms.evaluation.fit import calibrate as run
-    from emollms.repository.specs import as_names
 
     _check_one(model, endpoint, None, None, engine)
     if out.is_dir():
@@ -278,7 +278,7 @@ def _check_one(
 
 def _check_here(out: Path, marker: str, predictions: Path | None, calibration: Path | None) -> None:
     """Make sure that what is to be read is there, and that the place of the run is free."""
-    from emollms.evaluation.manifest import check_place
+    from emollms.evaluation.run_folder import check_place
     from emollms.locations import check_file
 
     if not (predictions and predictions.is_dir()):  # logs, and submissions of one file an emotion, are folders
@@ -346,7 +346,7 @@ def _print_scores(scores: Mapping[str, Any]) -> None:
 
 def _print_missing(scores: Mapping[str, Any]) -> None:
     """The tasks of which rows have no answer, or no answer can be read."""
-    from emollms.evaluation.readings import NO_ANSWER
+    from emollms.evaluation.parsing import NO_ANSWER
 
     for name, task in scores["tasks"].items():
         reasons = dict(task["invalid"]["reasons"])

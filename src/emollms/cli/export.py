@@ -34,7 +34,7 @@ def lm_eval(
     language: Language = None,
 ) -> None:
     """Write the benchmark as tasks for lm-evaluation-harness, with our prompts and metrics."""
-    from emollms.evaluation.data import open_data
+    from emollms.dataset.reader import open_data
     from emollms.evaluation.lm_eval import export
 
     done = export(open_data(data), out, template.value, language)

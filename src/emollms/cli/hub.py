@@ -41,10 +41,10 @@ def hydrate(
     ] = None,
 ) -> None:
     """Build a data set from its ids and your own copy of the corpora; the hash of every row is checked."""
+    from emollms.hub.hydrate import hydrate as run
+    from emollms.hub.repo import Remote
     from emollms.locations import check_folder, check_free, hub_repo
     from emollms.network import require_hub
-    from emollms.publishing.hydrate import hydrate as run
-    from emollms.publishing.remote import Remote
 
     named = None if Path(source).is_dir() else hub_repo(source)
     check_folder(corpora)
@@ -72,9 +72,9 @@ def status(
     Of a data set, the tag of the version that is here is looked at; of a model or a Space, which have no version here,
     the newest one; or `main` if there is no such tag.
     """
+    from emollms.hub.status import data_status, model_status, space_status
     from emollms.locations import check_folder
     from emollms.network import require_hub
-    from emollms.publishing.status import data_status, model_status, space_status
 
     given = [(name, one) for name, one in (("data", data), ("model", model), ("space", space)) if one]
     if len(given) != 1:
@@ -106,8 +106,8 @@ def collection(
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")] = False,
 ) -> None:
     """Group data sets, models and Spaces in a collection of the Hub; what is in it already stays."""
+    from emollms.hub.collection import Collections, check_texts
     from emollms.network import require_hub
-    from emollms.publishing.collections import Collections, check_texts
 
     check_texts(title, about)
     for repo in repos:

@@ -14,9 +14,9 @@ from emollms.cli.progress import progress
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.publishing.plan import Options, Plan
-    from emollms.publishing.release import Kind, Release
-    from emollms.publishing.remote import Remote
+    from emollms.hub.plan import Options, Plan
+    from emollms.hub.release import Kind, Release
+    from emollms.hub.repo import Remote
 
 _EXAMPLES = examples(
     "emollms publish dataset out/aeb --repo me/aeb            # shows what would be done",
@@ -82,9 +82,9 @@ def dataset(
     What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or
     HF_TOKEN.
     """
+    from emollms.hub.dataset import dataset_release
+    from emollms.hub.ids import is_id_only, write_ids
     from emollms.locations import check_folder
-    from emollms.publishing.datasets import dataset_release
-    from emollms.publishing.idonly import is_id_only, write_ids
 
     if out and not ids_only:
         raise UsageError("--out goes with --ids-only")
@@ -114,7 +114,7 @@ def check_repo(repo: str | None) -> str:
     Raises:
         UsageError: there is none, or it is no name.
     """
-    from emollms.publishing.remote import Remote
+    from emollms.hub.repo import Remote
 
     if not repo:
         raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
@@ -125,7 +125,7 @@ def make_options(
     expect_head: str | None, delete: bool, public: bool, gated: Gate | None, allow_older: bool
 ) -> "Options":
     """What was allowed on the command line."""
-    from emollms.publishing.plan import Options
+    from emollms.hub.plan import Options
 
     return Options(expect_head, delete, public, gated.value if gated else None, allow_older)
 
@@ -140,10 +140,10 @@ def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: 
         options: what is allowed.
         yes: whether to do it.
     """
+    from emollms.hub.plan import make_plan
+    from emollms.hub.publish import publish
+    from emollms.hub.repo import Remote
     from emollms.network import require_hub
-    from emollms.publishing.plan import make_plan
-    from emollms.publishing.publish import publish
-    from emollms.publishing.remote import Remote
 
     remote = Remote(repo, kind)
     require_hub()

@@ -81,12 +81,12 @@ def publish_model(
     already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else the one
     before. The token is that of `hf auth login`, or HF_TOKEN.
     """
+    from emollms.dataset.manifest import parse_version
+    from emollms.hub.card_release import versioned
+    from emollms.hub.gguf import convert
+    from emollms.hub.model import ModelOptions, model_releases
     from emollms.locations import check_file, check_folder
     from emollms.network import require_hub
-    from emollms.publishing.gguf import convert
-    from emollms.publishing.models import ModelOptions, model_releases
-    from emollms.publishing.versions import versioned
-    from emollms.repository.manifest import parse_version
 
     repo = check_repo(repo)
     if version:

@@ -53,8 +53,8 @@ def space(
 
     It runs on a Space of the Hub, or here with `python DIR/app.py`, on a CPU.
     """
-    from emollms.publishing.space_writer import write_space
-    from emollms.repository.specs import as_names
+    from emollms.dataset.specs import as_names
+    from emollms.hub.space_writer import write_space
 
     if Path(model).is_dir():
         raise UsageError(f"{model} is a folder; a demo is of a model on the Hub, OWNER/NAME: publish it first")
@@ -79,10 +79,10 @@ def publish_space(
     Without --version, what is published already keeps its version, and the first is 1.0.0. The token is that of
     `hf auth login`, or HF_TOKEN.
     """
+    from emollms.dataset.manifest import parse_version
+    from emollms.hub.card_release import versioned
+    from emollms.hub.space import space_releases
     from emollms.locations import check_folder
-    from emollms.publishing.spaces import space_releases
-    from emollms.publishing.versions import versioned
-    from emollms.repository.manifest import parse_version
 
     repo = check_repo(repo)
     check_folder(folder)

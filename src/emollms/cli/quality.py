@@ -10,7 +10,7 @@ from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
-    from emollms.quality.gate.report import GateReport
+    from emollms.expectations.report import GateReport
 
 app = typer.Typer()
 
@@ -36,12 +36,12 @@ def validate(
     ] = None,
 ) -> None:
     """Hold a data set, or a source corpus, against its suite of expectations; exit 1 if it falls short."""
-    from emollms.quality.gate.report import GateFailed
+    from emollms.expectations.report import GateFailed
 
     report = _report(target, against)
     _print(report)
     if html:
-        from emollms.quality.gate.page import write_page
+        from emollms.expectations.page import write_page
 
         write_page(report, html)
         print_note(f"wrote {html}")
@@ -61,8 +61,8 @@ def statistics(
     ] = None,
 ) -> None:
     """Count what source corpora hold: texts, classes, labels, scores, lengths; `validation/statistics` is made so."""
-    from emollms.corpora.catalogue import get_corpus
-    from emollms.repository.corpus_tables import corpus_statistics, statistics_json
+    from emollms.corpora.registry import get_corpus
+    from emollms.dataset.validation import corpus_statistics, statistics_json
 
     for corpus in [get_corpus(name) for name in dict.fromkeys(names)]:
         text = statistics_json(corpus_statistics(corpus, None if corpus.meta.bundled else source))
@@ -75,9 +75,9 @@ def statistics(
 
 def _report(target: str, against: str | None) -> "GateReport":
     """The check of a folder, a corpus or a repo on the Hub, whichever has this name."""
-    from emollms.corpora.catalogue import corpora
-    from emollms.repository.remote import local_copy
-    from emollms.repository.validation import check, check_corpus
+    from emollms.corpora.registry import corpora
+    from emollms.dataset.reader import local_copy
+    from emollms.dataset.validation import check, check_corpus
 
     is_corpus = target in corpora() and not Path(target).is_dir()
     folder, benchmark = (None if is_corpus else local_copy(target)), (local_copy(against) if against else None)

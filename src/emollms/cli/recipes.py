@@ -56,7 +56,7 @@ def check(
         find_recipe(name)
     calm_libraries()
     try:
-        from emollms.training.check import check as run
+        from emollms.training.dry_run import check as run
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     checked = []

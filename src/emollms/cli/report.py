@@ -39,7 +39,7 @@ def report(
     ] = False,
 ) -> None:
     """Make a page of evaluations: scores with intervals, pictures, the worst rows, and how to do it again."""
-    from emollms.evaluation.report import check_form, make_report, write_report
+    from emollms.report.write import check_form, make_report, write_report
 
     check_form(out)
     made = make_report(

@@ -51,8 +51,8 @@ def train(
     """
     begun = time.monotonic()
     calm_libraries()
-    from emollms.evaluation.data import choose_tasks, open_data
-    from emollms.evaluation.manifest import check_place
+    from emollms.dataset.reader import choose_tasks, open_data
+    from emollms.evaluation.run_folder import check_place
     from emollms.hardware import limit_threads
     from emollms.training.fields import check_keys
     from emollms.training.folder import SETTINGS, is_finished

@@ -4,12 +4,12 @@ import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
+from emollms.corpora.lines import CellError
 from emollms.corpora.metadata import CorpusMetadata
-from emollms.corpora.records import CellError
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 if TYPE_CHECKING:
-    from emollms.corpora.corpus import Example, Value
+    from emollms.corpora.base import Example, Value
 
 IN_ROWS = "correct what rows() gives"
 TEXTS = ("task", "split", "source_id", "text", "gold", "language")

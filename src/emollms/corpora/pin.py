@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emollms.corpora.corpus import Corpus, Selection
+from emollms.corpora.base import Corpus, Selection
 from emollms.corpora.fetch import sha256_of
 from emollms.corpora.file_table import COLUMNS, Row, as_csv, read_table, table_of
 from emollms.corpora.metadata import CorpusMetadata
-from emollms.corpora.source import Source
+from emollms.corpora.reader import Source
 from emollms.errors import UsageError
 
 

@@ -9,9 +9,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from emollms.corpora.encodings import UTF_8, check_encoding
-from emollms.corpora.lines import MEND, Line, read_lines
+from emollms.corpora.lines import MEND, LeftOut, Line, read_lines
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
-from emollms.corpora.records import LeftOut
 from emollms.errors import Place, SourceError, UsageError
 
 

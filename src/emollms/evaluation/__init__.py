@@ -1,1 +1,1 @@
-"""How good are answers: metrics, intervals, calibration, baselines and the published scores."""
+"""How good answers are: metrics, intervals, calibration, baselines and the published scores."""

@@ -7,8 +7,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks
 from emollms.errors import Place, SourceError, UsageError
-from emollms.evaluation.data import TEST, EvaluationData, Row, choose_language, choose_tasks
 from emollms.inference.predictions import Prediction, probabilities_of
 from emollms.tasks import MultiLabelTask, get_task
 

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any, Literal, Protocol
 
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.extras import needed
+from emollms.evaluation.metrics import needed
 from emollms.prompts.answers import Value
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 

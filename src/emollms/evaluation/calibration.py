@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emollms.errors import UsageError
-from emollms.evaluation.extras import needed
-from emollms.evaluation.metrics import Flags, Floats, Integers
+from emollms.evaluation.metrics import Flags, Floats, Integers, needed
 
 FLOOR = 1e-7
 """What a probability of 0 counts as: those of files with six decimals were below 5e-7."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from emollms.dataset.reader import EvaluationData, Row, choose_language, choose_tasks, one_wording, sample
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.data import EvaluationData, Row, choose_language, choose_tasks, one_wording, sample
 from emollms.evaluation.fitted import VALIDATION, Calibration, TaskCalibration, fit_task
 from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.readings import columns, probabilities
+from emollms.evaluation.parsing import columns, probabilities
 from emollms.inference.predictions import Prediction
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 

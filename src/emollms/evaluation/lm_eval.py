@@ -8,12 +8,12 @@ from typing import Any, Literal
 import yaml
 
 from emollms import __version__
-from emollms.evaluation.data import TEST, EvaluationData, choose_language, choose_tasks
+from emollms.dataset.draft import draft, move_in
+from emollms.dataset.reader import TEST, EvaluationData, choose_language, choose_tasks
 from emollms.evaluation.lm_eval_hooks import INVALID_RATE
-from emollms.evaluation.schemes import scheme_of
+from emollms.evaluation.task_metrics import scheme_of
 from emollms.inference.decoding import answer_limit
 from emollms.locations import check_free
-from emollms.repository.draft import draft, move_in
 from emollms.tasks import Task, get_task
 
 UTILS = '''"""What the tasks in this folder call; written by emollms {version}, which must be installed to run them."""

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emollms.dataset.reader import Row
 from emollms.errors import UsageError
-from emollms.evaluation.data import Row
-from emollms.evaluation.sources import Kind
+from emollms.evaluation.predictors import Kind
 from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo

@@ -12,14 +12,103 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import EmollmsError, SourceError, UsageError
-from emollms.evaluation.answer_rows import Answered, BenchmarkRows, answered, by_place
-from emollms.evaluation.lm_eval_logs import LOGS, is_log, logged
-from emollms.evaluation.manifest import PREDICTIONS
-from emollms.evaluation.semeval_submissions import is_submission, submitted
+from emollms.evaluation.answer_rows import Answered, BenchmarkRows, answer_text, answered, by_place
+from emollms.evaluation.run_folder import PREDICTIONS
+from emollms.inference.engine import first_line
 from emollms.inference.predictions import Prediction
 from emollms.tables.files import Dialect, TableFile, Warn, lines, no_warning, table_file
 from emollms.tables.json_values import Values, json_values
 from emollms.tables.read import TEXT, TableRow, table_rows
+from emollms.tasks import PLUTCHIK_PLUS
+
+ID, DIMENSION, SCORE, CLASS = "ID", "Affect Dimension", "Intensity Score", "Intensity Class"
+VALENCE = "valence"
+MYSTERY = "-mystery-"
+"""Part of the ids of the sentences that were sent along to measure bias, and have no gold."""
+
+
+def is_submission(values: Mapping[str, Any]) -> bool:
+    """Whether the columns are those of a submission."""
+    return ID in values and (DIMENSION in values or values.keys() >= set(PLUTCHIK_PLUS))
+
+
+def submitted(file: TableFile, table: Iterable[TableRow], rows: BenchmarkRows, warn: Warn) -> Iterator[Answered]:
+    """The answers of a submission.
+
+    Raises:
+        SourceError: a column is missing, an emotion or a flag is none, or the task is not in the data set.
+    """
+    mystery = 0
+    for row in table:
+        if MYSTERY in row.values[ID]:
+            mystery += 1
+            continue
+        place = file.place(row.line)
+        task, emotion, said = _answer(file, row)
+        if task not in rows.tasks:
+            raise SourceError(place, f"an answer to {task}, which the data set does not have", None, "give one with it")
+        for row_id in rows.by_source.get((task, row.values[ID], emotion), [_unknown(row.values[ID], emotion)]):
+            text = answer_text(said, task, place) or ""
+            yield Answered(row_id, Prediction(row_id, text), place)
+    if mystery:
+        warn(f"{file.name}: {mystery:,} rows of the mystery set, which has no gold, are left out")
+
+
+def _answer(file: TableFile, row: TableRow) -> tuple[str, str | None, object]:
+    """Task, emotion and answer of a row."""
+    values, place = row.values, file.place(row.line)
+    if DIMENSION not in values:
+        flags = {label: values[label] for label in PLUTCHIK_PLUS}
+        for label, flag in flags.items():
+            if flag not in ("0", "1"):
+                raise SourceError(place, f"{label} is neither 0 nor 1", flag, "give 1 where the tweet shows it, else 0")
+        return "E-c", None, [label for label, flag in flags.items() if flag == "1"]
+    kinds = [name for name in (SCORE, CLASS) if name in values]
+    if len(kinds) != 1:
+        raise SourceError(place, f"no column {SCORE} or {CLASS}", ", ".join(values), "give one of them")
+    kind = "reg" if kinds == [SCORE] else "oc"
+    emotion = None if values[DIMENSION] == VALENCE else values[DIMENSION]
+    return f"{'EI' if emotion else 'V'}-{kind}", emotion, values[kinds[0]]
+
+
+def _unknown(tweet: str, emotion: str | None) -> str:
+    return f"{tweet} ({emotion})" if emotion else tweet
+
+
+LOGS = "samples_*.jsonl"
+
+
+def is_log(values: Mapping[str, Any]) -> bool:
+    """Whether a row is a sample of a log."""
+    return "doc" in values and ("resps" in values or "filtered_resps" in values)
+
+
+def logged(file: TableFile, table: Iterable[TableRow], rows: BenchmarkRows, warn: Warn) -> Iterator[Answered]:
+    """The answers of a log; as the harness scores them, by their first line.
+
+    Raises:
+        SourceError: a sample without a row of ours, or without a generated answer.
+    """
+    for row in table:
+        place, doc = file.place(row.line), row.values.get("doc")
+        row_id = doc.get("id") if isinstance(doc, dict) else None
+        if not isinstance(row_id, str):
+            remedy = "log tasks that `emollms export lm-eval` wrote"
+            raise SourceError(place, "a sample whose doc has no id", None, remedy)
+        said = _generated(row.values.get("filtered_resps"))
+        said = _generated(row.values.get("resps")) if said is None else said
+        if said is None:
+            remedy = "log a task of output_type generate_until"
+            raise SourceError(place, "a sample without a generated answer", None, remedy)
+        yield Answered(row_id, Prediction(row_id, first_line(said)), place)
+
+
+def _generated(value: object) -> str | None:
+    """The text in lists of one; None where there are several, as the log-probabilities of choices are."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else None
+
 
 SUBMISSION_HEADER = "ID\tTweet\t"
 Reader = Callable[[TableFile, Iterable[TableRow], BenchmarkRows, Warn], Iterator[Answered]]

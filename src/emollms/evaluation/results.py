@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from emollms.evaluation.intervals import Interval
+from emollms.evaluation.bootstrap import Interval
+from emollms.evaluation.gold_vs_predicted import Sheet
 from emollms.evaluation.metrics import Flags
-from emollms.evaluation.schemes import Policy
-from emollms.evaluation.sheet import Sheet
+from emollms.evaluation.task_metrics import Policy
 
 
 @dataclass(frozen=True)

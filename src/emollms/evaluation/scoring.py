@@ -3,17 +3,20 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.intervals import interval, resample
+from emollms.evaluation.bootstrap import interval, resample
+from emollms.evaluation.gold_vs_predicted import Sheet, as_sheet
 from emollms.evaluation.metrics import Floats
+from emollms.evaluation.parsing import Read
 from emollms.evaluation.results import Comparison, Figure, MetricScore, TaskScore
-from emollms.evaluation.schemes import Metric, Policy, scheme_of
-from emollms.evaluation.sheet import Sheet, as_sheet
-from emollms.prompts.answers import Reading
+from emollms.evaluation.task_metrics import Metric, Policy, scheme_of
+from emollms.prompts.answers import Parse, Reading
 from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
@@ -167,3 +170,30 @@ def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts:
     samples = np.mean([samples for _, samples in strata], axis=0)
     found = interval(samples) if any(figure.interval for figure, _ in strata) else None
     return MetricScore(value, found, sum(figure.n for figure, _ in strata), metric.name, metric.title, parts)
+
+
+def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy) -> dict[str, Any]:
+    """The entry of a task.
+
+    Args:
+        task: the task.
+        rows: its rows.
+        read: what the answers to them say, by both rules.
+        policy: what an answer that cannot be read counts as.
+    """
+
+    def by(parse: Parse, resamples: int) -> TaskScore:
+        golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+        return score(
+            task, golds, read.by_parse[parse], emotions, policy, unannotated=unannotated_of(rows), resamples=resamples
+        )
+
+    scored = by(read.parse, RESAMPLES)
+    figures: dict[str, Any] = {}
+    for parse, readings in read.by_parse.items():
+        same = [one.value for one in readings] == [one.value for one in read.readings]
+        own = scored if same else by(parse, resamples=1)  # the other rule's figures have no intervals
+        metrics = {name: metric.value for name, metric in own.metrics.items()}
+        figures[parse] = {"metrics": metrics, "invalid": own.invalid_count}
+    scale = asdict(read.scale) if read.scale else None
+    return scored.as_json() | {"scored_by": read.rule, "parse": read.parse, "scale": scale, "by_parse": figures}

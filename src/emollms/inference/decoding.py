@@ -7,10 +7,63 @@ from typing import Literal, get_args
 
 from emollms.errors import unknown
 from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, Result, Sampling
-from emollms.inference.labels import label_continuations, label_probabilities, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
+
+
+def label_continuations(task: MultiLabelTask, labels: Sequence[str]) -> list[str]:
+    """What is scored: each label, the words for none (if any), then each two labels in order.
+
+    Args:
+        task: the task.
+        labels: those of its labels that are asked for.
+    """
+    nothing = [task.nothing] if task.nothing else []
+    pairs = [f"{first}, {second}" for number, first in enumerate(labels) for second in labels[number + 1 :]]
+    return [*labels, *nothing, *pairs]
+
+
+def label_probabilities(task: MultiLabelTask, labels: Sequence[str], scores: Sequence[float]) -> dict[str, float]:
+    """The probability that each label is named.
+
+    Args:
+        task: the task.
+        labels: those of its labels that are asked for.
+        scores: log-probabilities of the `label_continuations`.
+    """
+    singles = len(labels) + (1 if task.nothing else 0)
+    most = max(scores[:singles])
+    total = math.fsum(math.exp(score - most) for score in scores[:singles])
+    reached = [math.exp(score - most) / total for score in scores[: len(labels)]]
+    pair = singles
+    for number in range(len(labels)):
+        count = len(labels) - number - 1
+        # Rounding may make the steps from a label a little more than certain.
+        steps = [math.exp(min(0.0, score - scores[number])) for score in scores[pair : pair + count]]
+        certain = max(1.0, math.fsum(steps))
+        for offset, step in enumerate(steps, number + 1):
+            reached[offset] += reached[number] * step / certain
+        pair += count
+    return {label: min(1.0, share) for label, share in zip(labels, reached, strict=True)}
+
+
+def likely_labels(
+    task: MultiLabelTask, probabilities: Mapping[str, float], thresholds: Mapping[str, float] | None = None
+) -> list[str]:
+    """The labels to answer with: those at or above their threshold; where one is needed, at least the likeliest.
+
+    Args:
+        task: the task.
+        probabilities: of each label.
+        thresholds: of labels; .5 for those that have none.
+    """
+    limits = thresholds or {}
+    chosen = [label for label, share in probabilities.items() if share >= limits.get(label, 0.5)]
+    if not chosen and task.nothing is None:
+        return [max(probabilities, key=lambda label: probabilities[label])]
+    return chosen
+
 
 Mode = Literal["greedy", "sample", "expectation"]
 Row = Mapping[str, object]

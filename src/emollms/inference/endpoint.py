@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from emollms.errors import UsageError
-from emollms.inference import texttree
+from emollms.inference import endpoint_scoring
 from emollms.inference.engine import EngineError, EngineInfo, Result, Sampling, first_line, versions_of
 from emollms.inference.http_client import Client, ClientOptions, NonRetryableError
 from emollms.prompts.template import frame
@@ -113,7 +113,7 @@ class EndpointEngine:
                     return [self._echoed(text, candidate) for candidate in continuations[row]]
                 except NoLogProbabilitiesError:
                     self._echoes = False
-            return texttree.score(continuations[row], lambda begun: self._likeliest(text + begun), tolerance)
+            return endpoint_scoring.score(continuations[row], lambda begun: self._likeliest(text + begun), tolerance)
 
         yield from self._each((row for row in range(len(prompts)) if row not in skip), scores)
 

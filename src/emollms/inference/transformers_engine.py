@@ -1,6 +1,7 @@
 """Models of the transformers library, decoder-only and encoder-decoder, on CPU and GPU."""
 
 import gc
+import random
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
@@ -9,16 +10,58 @@ from typing import Any, TypeVar
 import torch
 
 from emollms.errors import UsageError
-from emollms.inference import tries
+from emollms.inference import token_trie
+from emollms.inference.batch_ops import Runner, State
 from emollms.inference.batching import Batch, Budget, plan
-from emollms.inference.causal import CausalRunner
+from emollms.inference.decoder import CausalRunner
+from emollms.inference.encoder_decoder import Seq2SeqRunner
+from emollms.inference.encoding import Candidates, Codec
 from emollms.inference.engine import NO_NUMBERS, EngineError, EngineInfo, Result, Sampling, versions_of
 from emollms.inference.hashing import weights_hash
-from emollms.inference.sampling import choose, dice
-from emollms.inference.seq2seq import Seq2SeqRunner
-from emollms.inference.states import Runner, State
-from emollms.inference.tokens import Candidates, Codec
 from emollms.prompts.framing import Template
+
+
+def dice(seed: int, prompt: str) -> random.Random:
+    """The random numbers of one row."""
+    return random.Random(f"{seed}\0{prompt}")
+
+
+def choose(
+    logits: torch.Tensor, sampling: Sampling, seen: Sequence[Sequence[int]], dices: Sequence[random.Random]
+) -> list[int]:
+    """The next token of each row.
+
+    Args:
+        logits: rows × vocabulary.
+        sampling: how to choose.
+        seen: the tokens of each row so far, its prompt included; used by the repetition penalty alone.
+        dices: the random numbers of each row; used where the temperature is not 0.
+    """
+    logits = logits.float()
+    if sampling.repetition_penalty != 1:
+        logits = _penalised(logits, seen, sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        return [int(token) for token in logits.argmax(-1).tolist()]
+    size = logits.shape[-1]
+    scores, tokens = logits.topk(min(sampling.top_k or size, size))  # sorted, the likeliest first
+    probabilities = torch.softmax(scores / sampling.temperature, -1)
+    # The token that crosses top_p is kept, as in transformers.
+    before = probabilities.cumsum(-1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    totals = probabilities.cumsum(-1)
+    drawn = torch.tensor([[one.random()] for one in dices], device=totals.device) * totals[:, -1:]
+    picked = (totals <= drawn).sum(-1, keepdim=True).clamp(max=totals.shape[-1] - 1)
+    return [int(token) for token in tokens.gather(-1, picked).squeeze(-1).tolist()]
+
+
+def _penalised(logits: torch.Tensor, seen: Sequence[Sequence[int]], penalty: float) -> torch.Tensor:
+    logits = logits.clone()
+    for row, tokens in enumerate(seen):
+        index = torch.tensor(sorted(set(tokens)), device=logits.device)
+        scores = logits[row, index]
+        logits[row, index] = torch.where(scores < 0, scores * penalty, scores / penalty)
+    return logits
+
 
 Found = TypeVar("Found")
 Ids = list[int]
@@ -95,7 +138,7 @@ class TransformersEngine:
         self._check(ids, max((some.longest for some in found), default=0))
 
         def run(state: State, batch: Batch) -> list[list[float]]:
-            return tries.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+            return token_trie.score([found[row].tree for row in batch.rows], state.expand, tolerance)
 
         yield from self._run(ids, run, skip, after=width, width=width)
 

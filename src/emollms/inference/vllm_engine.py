@@ -8,11 +8,11 @@ from typing import Any
 
 from emollms.errors import UsageError
 from emollms.hardware import Precision, default_device, inference_precision
-from emollms.inference import tries
+from emollms.inference import token_trie
+from emollms.inference.encoding import Candidates, Codec
+from emollms.inference.endpoint_scoring import UNSEEN
 from emollms.inference.engine import EngineInfo, Result, Sampling, versions_of
-from emollms.inference.texttree import UNSEEN
-from emollms.inference.tokens import Candidates, Codec
-from emollms.inference.tries import Node
+from emollms.inference.token_trie import Node
 from emollms.prompts.framing import Template
 
 FEW = 32
@@ -147,7 +147,7 @@ class VllmEngine:
             )
             return [[_children(node, next(outputs).outputs[0].logprobs[0]) for node in nodes] for nodes in wanted]
 
-        return tries.score([one.tree for one in found], expand, max(tolerance, 1e-6))
+        return token_trie.score([one.tree for one in found], expand, max(tolerance, 1e-6))
 
 
 def _children(node: Node, likeliest: Any) -> list[float]:

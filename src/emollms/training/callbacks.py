@@ -6,10 +6,10 @@ from typing import Any
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from emollms.training.checkpoints import MarkComplete
-from emollms.training.parsing import Parsed
+from emollms.training.recipe_args import Parsed
+from emollms.training.resources import MeasureUsage
 from emollms.training.sampler import TellEpoch
 from emollms.training.stop import StopOnSignal
-from emollms.training.usage import MeasureUsage
 
 
 def callbacks_for(

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from emollms.training.encode import IGNORED
-from emollms.training.numbers import NO_NODE
+from emollms.training.expected_value_loss import NO_NODE
+from emollms.training.tokenize import IGNORED
 
 Rows = Sequence[Mapping[str, Any]]
 Batch = dict[str, torch.Tensor]

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from emollms.charts import LOOK
 from emollms.errors import UsageError
-from emollms.quality.gate.vega import LOOK
 from emollms.training.manifest import RunManifest
 
 WIDTH, HEIGHT, SCALE = 430, 280, 2

@@ -13,15 +13,15 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 
+from emollms.dataset.reader import EvaluationData, Row, choose_tasks, one_wording, sample
+from emollms.dedup.normalize import normalise
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.data import EvaluationData, Row, choose_tasks, one_wording, sample
-from emollms.inference.tokens import Codec
-from emollms.quality.duplicates.normalise import normalise
+from emollms.inference.encoding import Codec
 from emollms.tasks import RegressionTask, get_task
 from emollms.training.arguments import TuningArguments, Wordings
-from emollms.training.encode import encode
+from emollms.training.expected_value_loss import NO_NODE, NumberTrees
 from emollms.training.manifest import RowsRecord
-from emollms.training.numbers import NO_NODE, NumberTrees
+from emollms.training.tokenize import encode
 
 TRAIN, VALIDATION = "train", "validation"
 COLUMNS = ("id", "text", "prompt", "completion", "score", "language")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from emollms.training.families import architecture
+from emollms.training.arguments import architecture
 from emollms.training.recipe import Recipe
 
 

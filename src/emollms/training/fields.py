@@ -13,8 +13,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from emollms.errors import UsageError, shorten
-from emollms.training.arguments import TuningArguments
-from emollms.training.families import architecture
+from emollms.training.arguments import TuningArguments, architecture
 from emollms.training.recipe import Recipe
 
 _FILES = (

@@ -15,7 +15,7 @@ from emollms.inference.model_names import check_model
 from emollms.inference.smollm2 import resolve
 from emollms.inference.weights import load_whole
 from emollms.training.generation import drop_unused
-from emollms.training.parsing import Parsed
+from emollms.training.recipe_args import Parsed
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from accelerate.utils import broadcast_object_list
 
-from emollms.evaluation.data import EvaluationData
+from emollms.dataset.reader import EvaluationData
 from emollms.training.data import TrainingRows
-from emollms.training.parsing import Parsed
 from emollms.training.recipe import Recipe
+from emollms.training.recipe_args import Parsed
 from emollms.training.schedule import Schedule, validation_limit
 from emollms.training.trial import Costs, steps_of, tokens_of, try_steps
 

@@ -8,16 +8,16 @@ from typing import Any
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
 
-from emollms.evaluation.data import EvaluationData, Row
-from emollms.inference.tokens import Codec
+from emollms.dataset.reader import EvaluationData, Row
+from emollms.inference.encoding import Codec
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.model import Loaded, load_model, use_liger
-from emollms.training.parsing import Parsed
+from emollms.training.recipe_args import Parsed
 from emollms.training.sampler import EpochSampler
 from emollms.training.schedule import Schedule, validation_limit
-from emollms.training.selection import look
-from emollms.training.trainers import make_trainer
+from emollms.training.trainer import make_trainer
+from emollms.training.validation_metric import look
 
 Note = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from emollms.errors import Place, UsageError, shorten, unknown
-from emollms.quality.sensitive.find import find_sensitive
+from emollms.pii.mask import find_sensitive
 
 SUFFIXES = (".yaml", ".yml")
 ACCELERATE = "accelerate"

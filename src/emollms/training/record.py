@@ -8,7 +8,7 @@ from typing import Any
 from peft import PeftModel
 
 from emollms import __version__
-from emollms.evaluation.data import EvaluationData, Row
+from emollms.dataset.reader import EvaluationData, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.hashing import weights_hash
@@ -26,9 +26,9 @@ from emollms.training.manifest import (
     RunManifest,
 )
 from emollms.training.model import Loaded
-from emollms.training.parsing import Parsed
 from emollms.training.recipe import Recipe
-from emollms.training.usage import Usage
+from emollms.training.recipe_args import Parsed
+from emollms.training.resources import Usage
 
 PACKAGES = (
     "emollms", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "deepspeed",

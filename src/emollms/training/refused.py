@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emollms.errors import UsageError, unknown
-from emollms.quality.sensitive.find import find_sensitive
+from emollms.pii.mask import find_sensitive
 from emollms.training.recipe import PUBLISHING, Recipe
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from emollms.evaluation.data import EvaluationData
-from emollms.evaluation.manifest import locked
+from emollms.dataset.reader import EvaluationData
+from emollms.evaluation.run_folder import locked
 from emollms.prompts.framing import framing_chat_template
 from emollms.training.blame import settings_errors
 from emollms.training.callbacks import callbacks_for
@@ -37,12 +37,12 @@ from emollms.training.folder import (
 )
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.pace import time_steps
-from emollms.training.parsing import KEEP, Parsed, parse
 from emollms.training.prepare import Prepared, prepare
 from emollms.training.recipe import Recipe
+from emollms.training.recipe_args import KEEP, Parsed, parse
 from emollms.training.record import make_manifest, settings_of
+from emollms.training.resources import MeasureUsage, Usage, read_usage
 from emollms.training.stop import StopOnSignal
-from emollms.training.usage import MeasureUsage, Usage, read_usage
 
 Tell = Callable[[str, int, int], None]
 """Is told what is done, how many steps are, and how many there will be."""

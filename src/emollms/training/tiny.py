@@ -1,14 +1,168 @@
 """Tiny random models of each family: what checks and tests take for the real ones."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers as hf
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
 
 from emollms.errors import unknown
-from emollms.training.tiny_tokenizers import HABITS, tiny_tokenizer
+from emollms.prompts.template import prompt
+from emollms.tasks import get_task
+
+TEXTS = (
+    "Rain again, and the last bus is gone",
+    "best day of my life!!",
+    "meh",
+    "So it goes, said the grocer, and closed his shop for good; nobody had come since the spring fair",
+    "Who let the dogs out?",
+    "I will never forgive them for this 😡",
+    "a quiet evening with tea",
+    "what a waste of a good umbrella",
+    "The choir sang, the roof leaked",
+    "cannot wait for Saturday",
+)
+VOCABULARY = 700
+
+# Qwen3 and SmolLM3 begin the answer with an empty thought where thinking is off.
+_EMPTY_THOUGHT = "{% if not enable_thinking | default(true) %}<think>\n\n</think>\n\n{% endif %}"
+_CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\nTHOUGHT{% endif %}"
+)
+_INST = (
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{{ bos_token }}[INST] {{ message['content'] | trim }} [/INST]{% else %} {{ message['content'] }} {{ eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+_HEADERS = (
+    "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
+    "{{ message['content'] | trim }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+_TURNS = (
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>"
+    "{{ 'model' if message['role'] == 'assistant' else message['role'] }}\n"
+    "{{ message['content'] | trim }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+_IM = ("<|im_start|>", "<|im_end|>")
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How the tokenizer of a kind of model is.
+
+    Args:
+        around: what it puts around a text, which stands as `$A`.
+        bos, pad: special tokens; None where there is none.
+        eos: the token that ends an answer.
+        more: further special tokens.
+        chat: chat template, where there is one.
+        digits: whether each digit is a token.
+        left: whether it pads on the left.
+    """
+
+    around: str = "$A"
+    bos: str | None = None
+    eos: str = "</s>"
+    pad: str | None = None
+    more: tuple[str, ...] = ()
+    chat: str | None = None
+    digits: bool = False
+    left: bool = False
+
+    @property
+    def specials(self) -> list[str]:
+        """All special tokens, by their ids."""
+        named = ("<pad>", "<s>", "</s>", self.bos, self.eos, self.pad, *self.more)
+        return list(dict.fromkeys(token for token in named if token is not None))
+
+
+HABITS = {
+    "bart": Habits("<s> $A </s>", bos="<s>", pad="<pad>"),
+    "bloom": Habits(bos="<s>", pad="<pad>", left=True),
+    "gemma3_text": Habits(
+        "<bos> $A", bos="<bos>", eos="<eos>", pad="<pad>", more=("<start_of_turn>", "<end_of_turn>"), chat=_TURNS,
+        digits=True,
+    ),
+    "gpt2": Habits(eos="<|endoftext|>"),
+    "gpt_neox": Habits(eos="<|endoftext|>"),
+    "llama": Habits("<s> $A", bos="<s>", digits=True),
+    "llama-chat": Habits("<s> $A", bos="<s>", chat=_INST, digits=True),
+    "llama3": Habits(
+        "<|begin_of_text|> $A", bos="<|begin_of_text|>", eos="<|eot_id|>",
+        more=("<|start_header_id|>", "<|end_header_id|>"), chat=_HEADERS,
+    ),
+    "mistral": Habits("<s> $A", bos="<s>", digits=True),
+    "mt5": Habits("$A </s>", pad="<pad>"),
+    "olmo2": Habits(eos="<|endoftext|>", pad="<|pad|>"),
+    "opt": Habits("</s> $A", bos="</s>", pad="<pad>"),
+    "qwen2": Habits(eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True),
+    "qwen3": Habits(
+        eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT), digits=True
+    ),
+    "smollm2": Habits(
+        bos="<|im_start|>", eos="<|im_end|>", pad="<|im_end|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""),
+        digits=True,
+    ),
+    "smollm3": Habits(
+        eos="<|im_end|>", pad="<|im_end|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT)
+    ),
+    "t5": Habits("$A </s>", pad="<pad>"),
+    "umt5": Habits("$A </s>", pad="<pad>"),
+}  # fmt: skip
+"""By kind: the family of a model, or a name for those of a family that differ from its first members."""
+
+
+def prompts(task_name: str = "EI-reg", texts: tuple[str, ...] = TEXTS) -> list[str]:
+    """A prompt of a task for each text, with emotions and wordings in turn."""
+    task = get_task(task_name)
+    emotions = task.emotions or (None,)
+    return [prompt(task, text, number % 5, emotions[number % len(emotions)]) for number, text in enumerate(texts)]
+
+
+@cache
+def tiny_tokenizer(kind: str) -> Any:
+    """A tokenizer of a kind, with some 700 tokens; the same object each time.
+
+    Raises:
+        UsageError: there is no such kind.
+    """
+    if kind not in HABITS:
+        raise unknown("tiny model", kind, HABITS)
+    habits = HABITS[kind]
+    bare = _trained(tuple(habits.specials), habits.digits)
+    if habits.around != "$A":
+        around = [(token, bare.token_to_id(token)) for token in habits.around.split() if token != "$A"]
+        template = processors.TemplateProcessing(single=habits.around, special_tokens=around)
+        bare.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
+    names = {"bos_token": habits.bos, "eos_token": habits.eos, "pad_token": habits.pad}
+    make: Any = PreTrainedTokenizerFast
+    made = make(tokenizer_object=bare, **{name: token for name, token in names.items() if token is not None})
+    made.chat_template = habits.chat
+    made.padding_side = "left" if habits.left else "right"
+    return made
+
+
+def _trained(specials: tuple[str, ...], digits: bool) -> Tokenizer:
+    bare = Tokenizer(models.BPE())
+    split = [pre_tokenizers.Digits(individual_digits=True)] if digits else []
+    bare.pre_tokenizer = pre_tokenizers.Sequence([*split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    bare.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=list(specials), show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    corpus = [text for name in ("EI-reg", "V-oc", "E-c") for text in prompts(name)]
+    bare.train_from_iterator([*corpus, *(f"0.{number:03}" for number in range(0, 1000, 7))], trainer)
+    return bare
+
 
 POSITIONS = 512
 """What the models take that have a limit of their own."""

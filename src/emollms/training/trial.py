@@ -22,16 +22,16 @@ from torch.utils.data import Sampler
 from transformers import IntervalStrategy, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-from emollms.evaluation.data import EvaluationData
+from emollms.dataset.reader import EvaluationData
 from emollms.hardware import default_device
 from emollms.training.data import TrainingRows, validation_tokens
 from emollms.training.disk import checkpoint_size
-from emollms.training.parsing import Parsed, parse
 from emollms.training.prepare import Prepared, prepare, sampler_for
 from emollms.training.recipe import Recipe
+from emollms.training.recipe_args import Parsed, parse
 from emollms.training.schedule import LEAST_ROWS, Schedule
-from emollms.training.selection import look
 from emollms.training.stop import any_process
+from emollms.training.validation_metric import look
 
 _WARM_UP = 2
 """The most steps that are not timed: kernels are compiled, and memory is taken. One is enough where it takes long."""

@@ -1,0 +1,1 @@
+"""A dataset repo on disk: built, read, described, versioned and compared."""

@@ -1,0 +1,94 @@
+"""A build: raw corpora in, a finished dataset repo out, under the rules of versions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+
+from emollms.dataset.draft import bring_back, draft, keep_failed, move_in
+from emollms.dataset.manifest import NAME as MANIFEST
+from emollms.dataset.manifest import Manifest, parse_version, read_manifest
+from emollms.dataset.pipeline import Pipeline
+from emollms.dataset.specs import Settings
+from emollms.errors import EmollmsError, UsageError
+from emollms.expectations.report import GateFailed
+from emollms.progress import OnProgress, silent
+
+
+@dataclass
+class Build:
+    """What a build did.
+
+    Args:
+        manifest: the manifest of the repo in its place.
+        changed: False if the same version with the same content was there already.
+        seconds: wall time by part: reading, screening, wording, writing, describing, validating.
+    """
+
+    manifest: Manifest
+    changed: bool
+    seconds: dict[str, float]
+
+
+def build(
+    settings: Settings,
+    out: Path,
+    version: str = "1.0.0",
+    root: Path | None = None,
+    validate: bool = True,
+    on_progress: OnProgress = silent,
+) -> Build:
+    """Build a data set.
+
+    Args:
+        settings: what to build.
+        out: the folder of the dataset repo; it appears when everything is written.
+        version: the semantic version.
+        root: the folder of the corpora; None for where they are on this machine.
+        validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
+            data; benchmarks of the other parts leave it out.
+        on_progress: called with what is done, and with the texts that are read, and then written.
+
+    Raises:
+        UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
+        SourceError: a raw file is not what its corpus says.
+        EmollmsError: `out` holds this version with other content.
+        GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
+    """
+    settings.check()
+    bring_back(out)
+    before = _standing(out, settings, version)
+    with draft(out) as folder:
+        pipeline = Pipeline(settings, folder, root, validate, on_progress)
+        try:
+            manifest = pipeline.run(version, before)
+        except GateFailed as failure:
+            raise GateFailed(failure.report, keep_failed(folder, out)) from None
+        if before and before.version == version:
+            _refuse_other_content(before, manifest, out)
+            rmtree(folder)
+            return Build(before, False, pipeline.seconds)
+        move_in(folder, out)
+    return Build(manifest, True, pipeline.seconds)
+
+
+def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
+    """The manifest of what stands in `out`, if anything does, when it may be replaced by this version."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        parse_version(version)
+        return None
+    if not (out / MANIFEST).is_file():
+        raise UsageError(f"{out} is there and holds no data set of ours; choose another --out")
+    before = read_manifest(out)
+    if before.data_set != settings.data_set.name:
+        raise UsageError(f"{out} holds {before.data_set}, not {settings.data_set.name}; choose another --out")
+    if parse_version(version) < parse_version(before.version):
+        raise UsageError(f"{out} holds version {before.version}; {version} is older")
+    return before
+
+
+def _refuse_other_content(before: Manifest, now: Manifest, out: Path) -> None:
+    if before.content_hash != now.content_hash:
+        raise EmollmsError(
+            f"{out} holds version {before.version} with other content, and a version never changes; "
+            f"give the new content a --version of its own (`emollms diff` tells which step it asks for)"
+        )

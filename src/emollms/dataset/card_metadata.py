@@ -1,0 +1,217 @@
+"""The YAML metadata of a dataset repo's README, which `load_dataset` and the Hub read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from emollms.corpora.metadata import CorpusMetadata
+from emollms.corpora.registry import get_corpus
+from emollms.dataset.manifest import FileEntry, Manifest
+from emollms.dataset.schema import COLUMNS, ROW_SCHEMA, features
+from emollms.dataset.writer import TableWriter
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
+
+CONTEXT: dict[str, object] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+TYPES = {pa.string(): "sc:Text", pa.float64(): "sc:Float", pa.int64(): "sc:Integer", pa.int32(): "sc:Integer"}
+
+
+def croissant(manifest: Manifest, data_files: Mapping[str, FileEntry]) -> dict[str, object]:
+    """The JSON-LD of a data set: a file object and a record set for each parquet file.
+
+    Args:
+        manifest: what the data set is.
+        data_files: the parquet files, by the name of their record set, such as `EI-reg/test`.
+    """
+    corpora = [get_corpus(source.corpus).meta for source in manifest.sources]
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": manifest.data_set,
+        "description": manifest.title,
+        "version": manifest.version,
+        "license": sorted({corpus.licence for corpus in corpora}),
+        "citeAs": "\n\n".join(corpus.citation for corpus in corpora),
+        "url": "https://github.com/emollms/emollms",
+        "distribution": [_file(name, file) for name, file in data_files.items()],
+        "recordSet": [_records(name, file) for name, file in data_files.items()],
+    }
+
+
+def _file(name: str, file: FileEntry) -> dict[str, object]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.path,
+        "name": Path(file.path).name,
+        "description": f"Rows of {name}.",
+        "contentUrl": file.path,
+        "contentSize": f"{file.bytes} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": file.sha256,
+    }
+
+
+def _records(name: str, file: FileEntry) -> dict[str, object]:
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "field": [_field(name, field, file) for field in ROW_SCHEMA],
+    }
+
+
+def _field(records: str, field: pa.Field, file: FileEntry) -> dict[str, object]:
+    many = pa.types.is_list(field.type)
+    return {
+        "@type": "cr:Field",
+        "@id": f"{records}/{field.name}",
+        "name": field.name,
+        "description": COLUMNS[field.name],
+        "dataType": TYPES[field.type.value_type if many else field.type],
+        **({"repeated": True} if many else {}),
+        "source": {"fileObject": {"@id": file.path}, "extract": {"column": field.name}},
+    }
+
+
+Tables = Mapping[tuple[str, str], TableWriter]
+"""The finished tables, by task and split."""
+
+SIZES = (
+    (10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"), (10**9, "100M<n<1B"),
+)  # fmt: skip
+"""The Hub's names for numbers of rows, and the number that each is below."""
+TAGS = ("emotion", "sentiment", "affective-computing")
+TRAINING_TAGS, TEST_TAGS = ("instruction-tuning", "emollms"), ("benchmark", "emollms")
+
+
+def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
+    """The metadata.
+
+    Args:
+        manifest: what the data set is, its files still missing.
+        tables: its tables.
+    """
+    corpora = [get_corpus(source.corpus).meta for source in manifest.sources]
+    tasks = [get_task(name) for name in dict.fromkeys(task for task, _ in tables)]
+    tags = languages(manifest)
+    codes = list(dict.fromkeys(tag.split("-")[0] for tag in tags))
+    regional = [tag for tag in tags if "-" in tag]
+    return {
+        "pretty_name": manifest.title,
+        **_licence(corpora),
+        "language": codes,
+        **({"language_bcp47": regional} if regional else {}),
+        "multilinguality": ["monolingual" if len(codes) == 1 else "multilingual"],
+        "task_categories": ["text-classification", "text-generation"],
+        "task_ids": list(dict.fromkeys(map(_task_id, tasks))),
+        "size_categories": [size_category(sum(table.rows for table in tables.values()))],
+        "source_datasets": [f"extended|other-{corpus.name}" for corpus in corpora],
+        "tags": [*TAGS, *(TRAINING_TAGS if any(split == "train" for _, split in tables) else TEST_TAGS)],
+        "configs": [_config(name, tables) for name in _config_names(tables)],
+        "dataset_info": [_info(name, tables) for name in _config_names(tables)],
+    }
+
+
+def languages(manifest: Manifest) -> list[str]:
+    """The languages of a data set: those that were asked for and that its corpora have."""
+    known = {tag for source in manifest.sources for tag in get_corpus(source.corpus).meta.languages}
+    chosen = manifest.settings["languages"]
+    assert isinstance(chosen, list)
+    return sorted(known) if "all" in chosen else [tag for tag in chosen if tag in known]
+
+
+def size_category(rows: int) -> str:
+    """The Hub's name for a number of rows."""
+    return next((name for limit, name in SIZES if rows < limit), "1B<n<10B")
+
+
+def _licence(corpora: Iterable[CorpusMetadata]) -> dict[str, object]:
+    """The licences of the sources; the Hub asks for name and address of one that it has no identifier for."""
+    own = {corpus.licence: corpus for corpus in sorted(corpora, key=lambda corpus: corpus.name, reverse=True)}
+    names = sorted(own)
+    licences: dict[str, object] = {"license": names[0] if len(names) == 1 else names}
+    if other := own.get("other"):
+        licences |= {"license_name": f"terms-of-{other.name.replace('_', '-')}", "license_link": other.homepage}
+    return licences
+
+
+def _task_id(task: Task) -> str:
+    """The Hub's id for what a task asks."""
+    if isinstance(task, RegressionTask):
+        return "sentiment-scoring" if "" in task.poles else "text-scoring"
+    if isinstance(task, MultiLabelTask):
+        return "multi-label-classification"
+    words = " ".join(task.classes.values()) if isinstance(task, OrdinalTask) else ""
+    return "sentiment-classification" if "positive" in words else "multi-class-classification"
+
+
+def _config_names(tables: Tables) -> list[str]:
+    return ["default", *dict.fromkeys(task for task, _ in tables)]
+
+
+def _of_config(name: str, tables: Tables) -> dict[str, list[TableWriter]]:
+    """The tables of a config, by split."""
+    chosen: dict[str, list[TableWriter]] = {}
+    for (task, split), table in tables.items():
+        if name in ("default", task):
+            chosen.setdefault(split, []).append(table)
+    return chosen
+
+
+def _config(name: str, tables: Tables) -> dict[str, object]:
+    folder = "*" if name == "default" else name
+    data_files = [{"split": split, "path": f"data/{folder}/{split}-*.parquet"} for split in _of_config(name, tables)]
+    return {"config_name": name, "data_files": data_files, **({"default": True} if name == "default" else {})}
+
+
+def _info(name: str, tables: Tables) -> dict[str, object]:
+    chosen = _of_config(name, tables)
+    splits = [_split(split, own) for split, own in chosen.items()]
+    paths = [path for own in chosen.values() for table in own for path in table.files]
+    return {
+        "config_name": name,
+        "features": features(ROW_SCHEMA, None if name == "default" else get_task(name)),
+        "splits": splits,
+        "download_size": sum(path.stat().st_size for path in paths),
+        "dataset_size": sum(table.bytes for own in chosen.values() for table in own),
+    }
+
+
+def _split(name: str, tables: Sequence[TableWriter]) -> dict[str, object]:
+    sizes = {"num_bytes": sum(table.bytes for table in tables), "num_examples": sum(table.rows for table in tables)}
+    return {"name": name, **sizes}

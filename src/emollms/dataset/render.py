@@ -1,0 +1,105 @@
+"""Examples to rows: each with its instruction, whole columns at a time."""
+
+import zlib
+from collections.abc import Callable, Collection
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from emollms.dataset.schema import ROW_SCHEMA
+from emollms.dataset.specs import Wordings
+from emollms.prompts.instructions import wordings
+from emollms.prompts.template import LINE_BREAKS, SENTENCE_ENDS, ends_sentences, prompt_parts
+from emollms.tasks import MultiLabelTask, Task
+
+Numbers = npt.NDArray[np.int32]
+
+
+def all_annotated(corpus: str, language: str) -> Collection[str]:
+    """No label was left out."""
+    return ()
+
+
+def word(
+    task: Task,
+    examples: pa.RecordBatch,
+    mode: Wordings,
+    unannotated: Callable[[str, str], Collection[str]] = all_annotated,
+    name_targets: bool = True,
+) -> pa.RecordBatch:
+    """The rows of a batch of examples.
+
+    Args:
+        task: the task of all of them.
+        examples: examples, with `EXAMPLE_SCHEMA`.
+        mode: `all` gives a row a wording, those of one example together; `one` gives a row an example, whose wording
+            follows from a checksum of its id, so that it is the same in every build.
+        unannotated: corpus and language to the labels that were not annotated there, and are not asked for.
+        name_targets: whether a prompt names the target of its text; the published ones name none.
+
+    Returns:
+        Rows, with `ROW_SCHEMA`.
+    """
+    names = stems(task.name, examples)
+    count = len(wordings(task.name))
+    if mode == "all":
+        rows = np.repeat(np.arange(len(names)), count)
+        numbers = np.tile(np.arange(count, dtype=np.int32), len(names))
+    else:
+        rows = np.arange(len(names))
+        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
+    shown = _shown(task, examples, name_targets)
+    table = examples.append_column("stem", names).append_column("shown", shown).take(rows)
+    columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
+    columns |= {
+        "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
+        "prompt": _prompts(task, table, numbers, unannotated),
+        "task": pa.repeat(task.name, len(rows)),
+        "perspective": pa.repeat(pa.scalar(task.perspective, pa.string()), len(rows)),
+        "wording": pa.array(numbers),
+    }
+    return pa.record_batch([columns[name] for name in ROW_SCHEMA.names], schema=ROW_SCHEMA)
+
+
+def stems(task_name: str, examples: pa.RecordBatch) -> pa.StringArray:
+    """The ids of rows without the wording number: `corpus/task/source id/emotion`."""
+    return _join("/", examples["corpus"], task_name, examples["source_id"], pc.fill_null(examples["emotion"], "-"))
+
+
+def _shown(task: Task, examples: pa.RecordBatch, name_targets: bool) -> pa.StringArray:
+    """The texts as they stand in their prompts: `prompts.template.shown` for a column."""
+    lines = pc.replace_substring_regex(examples["text"], LINE_BREAKS, " ")
+    if ends_sentences(task):
+        last = pc.utf8_slice_codeunits(lines, -1, None)
+        lines = _join("", lines, pc.if_else(pc.is_in(last, pa.array(SENTENCE_ENDS)), "", "."))
+    if not name_targets or examples["target"].null_count == len(lines):
+        return lines
+    targets = pc.replace_substring_regex(examples["target"], LINE_BREAKS, " ")
+    return _join("", lines, pc.fill_null(_join("", " Target: ", targets, "."), ""))
+
+
+def _prompts(
+    task: Task, rows: pa.RecordBatch, numbers: Numbers, unannotated: Callable[[str, str], Collection[str]]
+) -> pa.StringArray:
+    """The prompts of a column of texts; what stands around a text is filled in once for each of the few kinds."""
+    columns = [rows[name].dictionary_encode(null_encoding="encode") for name in ("emotion", "corpus", "language")]
+    shape = (*(len(column.dictionary) for column in columns), int(numbers.max()) + 1)
+    codes = np.ravel_multi_index((*(column.indices.to_numpy() for column in columns), numbers), shape)
+    kinds, which = np.unique(codes, return_inverse=True)
+    parts = []
+    for *places, number in zip(*np.unravel_index(kinds, shape), strict=True):
+        emotion, corpus, language = (
+            column.dictionary[place].as_py() for column, place in zip(columns, places, strict=True)
+        )
+        left_out = {"unannotated": unannotated(corpus, language)}
+        labels = task.labels_asked(left_out) if isinstance(task, MultiLabelTask) else None
+        parts.append(prompt_parts(task, int(number), emotion, labels))
+    before = pa.array([part.before for part in parts]).take(pa.array(which))
+    after = pa.array([part.after for part in parts]).take(pa.array(which))
+    return _join("", before, rows["shown"], after)
+
+
+def _join(separator: str, *columns: object) -> pa.StringArray:
+    return pc.binary_join_element_wise(*columns, separator)

@@ -1,0 +1,193 @@
+"""The two data sets: which tasks and splits they hold, and how their rows are worded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from emollms.corpora.base import Corpus, Profile, Selection
+from emollms.corpora.metadata import Split
+from emollms.corpora.registry import corpora, get_corpus
+from emollms.errors import UsageError, unknown
+from emollms.prompts.instructions import wordings
+from emollms.tasks import benchmark_tasks, get_task, training_tasks
+
+Wordings = Literal["all", "one"]
+ALL_LANGUAGES = "all"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that can be built.
+
+    Args:
+        name: its name on the command line.
+        title: its name for people.
+        about: what it is, in a sentence.
+        corpora: the corpora it is made of by default.
+        tasks: the tasks of those corpora that it holds.
+        splits: its splits.
+        wordings: whether a text comes once with each instruction wording, or once with one of them.
+    """
+
+    name: str
+    title: str
+    about: str
+    corpora: tuple[str, ...]
+    tasks: tuple[str, ...]
+    splits: tuple[Split, ...]
+    wordings: Wordings
+
+
+DATA_SETS = {
+    "aaid": DataSet(
+        name="aaid",
+        title="Affective Analysis Instruction Data (AAID)",
+        about="Instructions that train a language model to read affect in text: each text with every wording of a task",
+        corpora=("semeval2018_task1",),
+        tasks=tuple(task.name for task in training_tasks()),
+        splits=("train", "validation"),
+        wordings="all",
+    ),
+    "aeb": DataSet(
+        name="aeb",
+        title="Affect Evaluation Benchmark (AEB)",
+        about="Fourteen tasks that show how well a language model reads affect in text",
+        corpora=("semeval2018_task1", "emobank", "goemotions", "sst", "tdt", "vader"),
+        tasks=tuple(task.name for task in benchmark_tasks()),
+        splits=("test",),
+        wordings="one",
+    ),
+}
+
+
+def get_data_set(name: str) -> DataSet:
+    """The data set of this name.
+
+    Raises:
+        UsageError: nobody knows the name.
+    """
+    if name not in DATA_SETS:
+        raise unknown("data set", name, DATA_SETS)
+    return DATA_SETS[name]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a build is made from; it is written into the manifest.
+
+    Args:
+        data_set: the data set.
+        profile: `release`, or `paper` for what was published.
+        corpora: names of corpora; empty for those of the data set.
+        tasks: names of tasks; empty for those of the data set, and all of other corpora.
+        languages: codes of languages, or `all`.
+        quarantine: leave broken source rows out instead of stopping.
+        mask: put placeholders in place of user names, addresses, numbers, links and secrets in texts.
+    """
+
+    data_set: DataSet
+    profile: Profile = "release"
+    corpora: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    quarantine: bool = False
+    mask: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """The settings as the manifest has them."""
+        return {
+            "profile": self.profile,
+            "corpora": [corpus.meta.name for corpus in self.sources()],
+            "tasks": list(self.tasks),
+            "languages": list(self.languages),
+            "splits": list(self.data_set.splits),
+            "wordings": self.data_set.wordings,
+            "quarantine": self.quarantine,
+            "mask": self.mask,
+        }
+
+    def sources(self) -> list[type[Corpus]]:
+        """The corpora, in the order of their names as given.
+
+        Raises:
+            UsageError: one is unknown.
+        """
+        return [get_corpus(name) for name in dict.fromkeys(self.corpora or self.data_set.corpora)]
+
+    @property
+    def named_corpora(self) -> tuple[str, ...]:
+        """The corpora, each of which must give something; none where they are those of the data set."""
+        return () if self.corpora == self.data_set.corpora else self.corpora
+
+    def selection(self, corpus: type[Corpus]) -> Selection:
+        """What is taken from a corpus.
+
+        Raises:
+            UsageError: a task is unknown.
+        """
+        wanted = [get_task(name).name for name in self.tasks]
+        own = self.data_set.tasks if set(self.data_set.tasks) & set(corpus.meta.tasks) else corpus.meta.tasks
+        tasks = [task for task in corpus.meta.tasks if task in (wanted or own)]
+        languages = None if ALL_LANGUAGES in self.languages else self.languages
+        return Selection(tasks, self.data_set.splits, languages)
+
+    def check(self) -> None:
+        """Hold the settings against each other.
+
+        Raises:
+            UsageError: a name is unknown, `paper` is asked for something that was not published, or the wordings of a
+                task cannot be used.
+        """
+        sources = self.sources()
+        if self.profile == "paper" and tuple(self.languages) != ("en",):
+            raise UsageError("the published data sets are English; --profile paper goes with --languages en")
+        if self.profile == "paper" and self.mask:
+            raise UsageError("the published data sets are not masked; --mask goes with --profile release")
+        spoken = {language for corpus in sources for language in corpus.meta.languages}
+        everywhere = {language for corpus in corpora().values() for language in corpus.meta.languages}
+        for language in self.languages:
+            if language not in spoken | everywhere | {ALL_LANGUAGES}:
+                raise unknown("language", language, spoken | {ALL_LANGUAGES})
+        if ALL_LANGUAGES not in self.languages and not spoken & set(self.languages):
+            names = ", ".join(corpus.meta.name for corpus in sources)
+            raise UsageError(f"{names}: no {_rows_in(self.languages)}; add --languages {_listed(sorted(spoken))}")
+        if not any(self.selection(corpus).tasks for corpus in sources):
+            raise UsageError(f"none of the corpora has a task of {self.data_set.name}; see `emollms corpora`")
+        for name in self.named_corpora:
+            self._check_corpus(get_corpus(name))
+        for name in self.tasks:
+            if not any(name in corpus.meta.tasks for corpus in sources):
+                having = " or ".join(one for one, corpus in corpora().items() if name in corpus.meta.tasks)
+                names = ", ".join(corpus.meta.name for corpus in sources)
+                raise UsageError(f"{names}: no task {name}; add {having or 'a corpus that has it'} to --corpora")
+        for task in dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks):
+            wordings(task)
+
+    def _check_corpus(self, corpus: type[Corpus]) -> None:
+        """Make sure that a corpus that was named has what is asked for, as far as its metadata tells."""
+        meta = corpus.meta
+        if not self.selection(corpus).tasks:
+            raise UsageError(f"{meta.name}: none of the tasks {', '.join(self.tasks)}; it has {', '.join(meta.tasks)}")
+        if not set(meta.splits) & set(self.data_set.splits):
+            wanted, own = " or ".join(self.data_set.splits), ", ".join(meta.splits)
+            raise UsageError(f"{meta.name}: no {wanted} rows, of which {self.data_set.name} is made; it has {own}")
+        if ALL_LANGUAGES not in self.languages and not set(meta.languages) & set(self.languages):
+            both = [*self.languages, *sorted(meta.languages)]
+            raise UsageError(f"{meta.name}: no {_rows_in(self.languages)}; add --languages {_listed(both)}")
+
+
+MANY_LANGUAGES = 6
+"""As many are listed in an error; for more of them it says `all`."""
+
+
+def _rows_in(languages: Sequence[str]) -> str:
+    return "English rows" if tuple(languages) == ("en",) else f"rows in {' or '.join(languages)}"
+
+
+def _listed(languages: Sequence[str]) -> str:
+    return ",".join(languages) if len(languages) <= MANY_LANGUAGES else ALL_LANGUAGES
+
+
+def as_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Names from options that are given more than once, or once with commas."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

@@ -1,0 +1,167 @@
+"""Suites of expectations as data: what `validation/` says has to hold, and the failures that are known."""
+
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emollms.corpora.base import Profile
+from emollms.corpora.metadata import Split
+from emollms.errors import EmollmsError, unknown
+from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
+
+Kind = Literal["regression", "ordinal", "multi-label"]
+KINDS = {"regression": RegressionTask, "ordinal": OrdinalTask, "multi-label": MultiLabelTask}
+Model = TypeVar("Model", bound=BaseModel)
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Case(_Strict):
+    """Arguments for one task and split.
+
+    Args:
+        task: the task.
+        split: the split.
+        kwargs: arguments that are added to those of the expectation.
+    """
+
+    task: str
+    split: Split
+    kwargs: dict[str, object]
+
+
+class Expectation(_Strict):
+    """One expectation, and where it applies.
+
+    Args:
+        name: what it is called in reports; once in a suite and profile.
+        holds: what holds, in a sentence.
+        type: the expectation, as GX names it: `expect_column_values_to_be_unique`.
+        kwargs: its arguments; `$languages`, `$corpora`, `$rows` and `$texts` stand for what the manifest says,
+            `$tasks` for the tasks that are looked at.
+        table: what it looks at: `files` (the columns of each file), `rows` (all rows: id, task, split, wording),
+            `prompts` (all rows: id, prompt), `texts` (each text once: all columns but prompt and wording) or
+            `benchmark` (the texts, and those of a benchmark they must not touch, as its split `test`).
+        each: whether it is checked once over all it looks at, or once for each task and split (`part`).
+        kind: the kind of tasks, where it concerns one kind.
+        tasks: the tasks; empty for all.
+        splits: the splits; empty for all.
+        profiles: the profiles.
+        complete: whether it concerns only the whole data set, built with the default settings.
+        cases: where arguments differ by task and split; it is then checked for these alone.
+    """
+
+    name: Slug
+    holds: str
+    type: str = Field(pattern=r"^expect_[a-z_]+$")
+    kwargs: dict[str, object] = {}
+    table: Literal["files", "rows", "prompts", "texts", "benchmark"] = "texts"
+    each: Literal["all", "part"] = "all"
+    kind: Kind | None = None
+    tasks: tuple[str, ...] = ()
+    splits: tuple[Split, ...] = ()
+    profiles: tuple[Profile, ...] = ("release", "paper")
+    complete: bool = False
+    cases: tuple[Case, ...] = ()
+
+    def concerns(self, task: str, split: str) -> bool:
+        """Whether it looks at the rows of a task and split."""
+        return (
+            (not self.tasks or task in self.tasks)
+            and (not self.splits or split in self.splits)
+            and (self.kind is None or isinstance(TASKS.get(task), KINDS[self.kind]))
+        )
+
+
+class Suite(_Strict):
+    """What has to hold of a data set or a source corpus.
+
+    Args:
+        about: what it is for.
+        include: names of suites whose expectations come first.
+        expectations: the expectations.
+    """
+
+    about: str
+    include: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...]
+
+
+class KnownIssue(_Strict):
+    """A failure that is known, and goes on until somebody repairs it.
+
+    Args:
+        suite: the suite.
+        profile: the profile.
+        expectation: name of the expectation.
+        count: how many rows fail, no more and no fewer; of a part of the data set, no more.
+        why: the reason, and what would end it.
+    """
+
+    suite: str
+    profile: Profile
+    expectation: Slug
+    count: int = Field(gt=0)
+    why: str
+
+
+class _KnownIssues(_Strict):
+    issues: tuple[KnownIssue, ...]
+
+
+def suite_names() -> list[str]:
+    """The suites that something can be checked with: data sets, and `corpora/NAME`."""
+    return [*_stems(_folder()), *(f"corpora/{name}" for name in _stems(_folder() / "corpora"))]
+
+
+@cache
+def load_suite(name: str) -> Suite:
+    """A suite, with the expectations that it includes.
+
+    Raises:
+        UsageError: there is none of this name.
+        EmollmsError: the file is not a suite.
+    """
+    path = _folder() / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("suite", name, suite_names())
+    suite = _parse(Suite, path)
+    included = [expectation for other in suite.include for expectation in load_suite(other).expectations]
+    return suite.model_copy(update={"expectations": (*included, *suite.expectations)})
+
+
+@cache
+def known_issues() -> tuple[KnownIssue, ...]:
+    """The failures that are known, from `validation/known_issues.yaml`."""
+    return _parse(_KnownIssues, _folder() / "known_issues.yaml").issues
+
+
+def _folder() -> Traversable:
+    return files("emollms.validation")
+
+
+def _stems(folder: Traversable) -> list[str]:
+    names = [path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")]
+    return sorted(name for name in names if name not in ("known_issues", "rows", "texts"))
+
+
+def _parse(model: type[Model], path: Traversable) -> Model:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise EmollmsError(f"{path}{f':{mark.line + 1}' if mark else ''}: no YAML in UTF-8 ({problem})") from None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise EmollmsError(f"{path} is not what it should be: {where}: {first['msg']}") from None

@@ -1,0 +1,183 @@
+"""The id-only form of a data set: what may be passed on where its texts may not.
+
+It has the tables of the data set with the ids, tasks, splits and wording numbers of their rows, and a hash of each
+row; and the manifest of the data set, so that whoever has the corpora can build it again (`hydrate`).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copyfile
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emollms.dataset.card import card_values
+from emollms.dataset.draft import bring_back, draft, move_in
+from emollms.dataset.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, entry, read_manifest
+from emollms.dataset.schema import features
+from emollms.dataset.writer import TableWriter
+from emollms.errors import EmollmsError, UsageError
+from emollms.hub.checks import read_metadata
+from emollms.templates import render_card
+
+ORIGINAL = "original.json"
+"""The manifest of the data set, byte for byte."""
+
+IDS_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("task", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("wording", pa.int32()),
+        pa.field("sha256", pa.string()),
+    ]
+)
+IDS_COLUMNS = {
+    "id": "the row's id: corpus/task/source id/emotion/wording number",
+    "task": "name of the task",
+    "split": "its split",
+    "wording": "number of the instruction wording, from 0",
+    "sha256": "SHA-256 of the row as JSON: keys sorted, no spaces, UTF-8",
+}
+
+
+class IdsManifest(BaseModel):
+    """What an id-only form is.
+
+    Args:
+        form: `ids`; the manifest of a data set has no such field.
+        data_set: name of the data set.
+        title: its name for people.
+        version: its version.
+        content_hash: its content hash.
+        sources: its corpora.
+        counts: its rows by task and split.
+        files: all files of the form but this one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    form: Literal["ids"] = "ids"
+    data_set: str
+    title: str
+    version: str
+    content_hash: str
+    sources: list[SourceEntry]
+    counts: list[CountEntry]
+    files: list[FileEntry]
+
+
+def is_id_only(folder: Path) -> bool:
+    """Whether a folder holds the id-only form of a data set."""
+    return (folder / NAME).is_file() and (folder / ORIGINAL).is_file()
+
+
+def read_ids_manifest(folder: Path) -> IdsManifest:
+    """The manifest of an id-only form.
+
+    Raises:
+        UsageError: there is none.
+        EmollmsError: it is damaged.
+    """
+    if not is_id_only(folder):
+        raise UsageError(f"{folder} holds no id-only data set; make one with `emollms publish dataset DIR --ids-only`")
+    try:
+        return IdsManifest.model_validate_json((folder / NAME).read_bytes())
+    except ValidationError as error:
+        raise EmollmsError(f"{folder / NAME} is damaged ({str(error).splitlines()[0]})") from None
+
+
+def read_original(folder: Path) -> Manifest:
+    """The manifest of the data set that an id-only form stands for.
+
+    Raises:
+        EmollmsError: it is damaged.
+    """
+    try:
+        return Manifest.model_validate_json((folder / ORIGINAL).read_bytes())
+    except ValidationError as error:
+        raise EmollmsError(f"{folder / ORIGINAL} is damaged ({str(error).splitlines()[0]})") from None
+
+
+def write_ids(folder: Path, out: Path) -> IdsManifest:
+    """Write the id-only form of a data set; it appears when everything is written.
+
+    Args:
+        folder: the dataset repo.
+        out: the folder of the form; an id-only form that is there is replaced.
+
+    Raises:
+        UsageError: `folder` holds no data set, or `out` something else.
+    """
+    manifest = read_manifest(folder)
+    bring_back(out)
+    if out.exists() and any(out.iterdir()) and not is_id_only(out):
+        raise UsageError(f"{out} is there and holds no id-only data set; choose another folder")
+    with draft(out) as unfinished:
+        written = _write(folder, manifest, unfinished)
+        move_in(unfinished, out)
+    return written
+
+
+def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
+    tables = {}
+    for count in (count for count in manifest.counts if count.rows):
+        with TableWriter(out / "data" / count.task / count.split, IDS_SCHEMA) as table:
+            for batch in ids_of(folder, count):
+                table.write(batch)
+        tables[count.task, count.split] = table
+    copyfile(folder / NAME, out / ORIGINAL)
+    (out / "README.md").write_text(_readme(folder, manifest, tables), encoding="utf-8")
+    paths = [path for table in tables.values() for path in table.files] + [out / "README.md", out / ORIGINAL]
+    ids = IdsManifest(
+        data_set=manifest.data_set,
+        title=manifest.title,
+        version=manifest.version,
+        content_hash=manifest.content_hash,
+        sources=manifest.sources,
+        counts=manifest.counts,
+        files=[entry(out, path) for path in paths],
+    )
+    (out / NAME).write_text(json.dumps(ids.model_dump(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return ids
+
+
+def ids_of(folder: Path, count: CountEntry) -> Iterator[pa.RecordBatch]:
+    """Ids and hashes of the rows of a task and split of a data set, in their order."""
+    for path in sorted((folder / "data" / count.task).glob(f"{count.split}-*.parquet")):
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches():
+                columns = {"id": batch["id"], "task": batch["task"], "wording": batch["wording"]}
+                columns["split"] = pa.repeat(count.split, batch.num_rows)
+                columns["sha256"] = pa.array([row_hash(row) for row in batch.to_pylist()], pa.string())
+                yield pa.record_batch([columns[name] for name in IDS_SCHEMA.names], schema=IDS_SCHEMA)
+
+
+def row_hash(row: dict[str, object]) -> str:
+    """SHA-256 of a row as JSON: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], TableWriter]) -> str:
+    """The card of the form: the metadata of the data set, with the form's own columns and sizes."""
+    metadata = read_metadata(folder / "README.md")
+    metadata["pretty_name"] = f"{metadata['pretty_name']}: ids"
+    infos = metadata["dataset_info"]
+    assert isinstance(infos, list)
+    for info in infos:
+        chosen = {key: table for key, table in tables.items() if info["config_name"] in ("default", key[0])}
+        info["features"] = features(IDS_SCHEMA)
+        for split in info["splits"]:
+            split["num_bytes"] = sum(table.bytes for key, table in chosen.items() if key[1] == split["name"])
+        info["download_size"] = sum(path.stat().st_size for table in chosen.values() for path in table.files)
+        info["dataset_size"] = sum(table.bytes for table in chosen.values())
+    statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    values = card_values(manifest, statistics) | {"hashes_in": ORIGINAL}
+    first = next(iter(tables.values()))
+    row = next(pq.ParquetFile(first.files[0]).iter_batches(1)).to_pylist() if first.rows else [{}]
+    return render_card("dataset_ids.md.j2", metadata, **values, columns=IDS_COLUMNS, row=json.dumps(row[0], indent=2))

@@ -1,0 +1,188 @@
+"""A demo of a published model, written into a folder: the app, the part of this package that it needs, and its card."""
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from emollms import __version__
+from emollms.dataset.draft import bring_back, draft, move_in
+from emollms.dataset.manifest import entry
+from emollms.errors import EmollmsError, UsageError
+from emollms.hub.card_checks import check_licence
+from emollms.hub.card_merge import metadata_in
+from emollms.hub.card_release import README, published_versions
+from emollms.hub.model_files import ADAPTER
+from emollms.hub.repo import Remote
+from emollms.hub.space import APP, NAME, REQUIREMENTS, SpaceManifest
+from emollms.hub.state import RemoteFile, State
+from emollms.network import require_hub
+from emollms.tasks import TASKS, get_task, training_tasks
+from emollms.templates import render_card
+from emollms.training.manifest import NAME as RUN
+
+SDK_VERSION = "6.31.0"
+"""The gradio of a Space where none is installed here; else it is that one, with which the demo was tried."""
+LONGEST_ABOUT = 60
+"""Characters that the Hub shows of `short_description`."""
+
+
+def render_space_card(model_repo: str, revision: str, title: str, licence: str) -> str:
+    """The README of a Space.
+
+    Args:
+        model_repo: the model that it asks, `OWNER/NAME`.
+        revision: its tag or commit.
+        title: the name of the Space for people.
+        licence: the licence of the Space, as the Hub names it.
+
+    Raises:
+        UsageError: the Hub knows no such licence.
+    """
+    check_licence(licence)
+    metadata = {
+        "title": title,
+        "emoji": "🎭",
+        "colorFrom": "indigo",
+        "colorTo": "pink",
+        "sdk": "gradio",
+        "sdk_version": _gradio(),
+        "python_version": "3.11",
+        "app_file": "app.py",
+        "pinned": False,
+        "models": [model_repo],
+        **({"license": licence} if licence != "other" else _own_terms(model_repo)),
+        "short_description": "What a text feels like, to a tuned language model"[:LONGEST_ABOUT],
+        "tags": ["emotion", "sentiment", "affective-computing", "emollms"],
+    }
+    values = {"model_repo": model_repo, "revision": revision, "title": title, "sdk_version": metadata["sdk_version"]}
+    return render_card("space/README.md.j2", metadata, **values)
+
+
+def _gradio() -> str:
+    try:
+        return version("gradio")
+    except PackageNotFoundError:
+        return SDK_VERSION
+
+
+def _own_terms(model_repo: str) -> dict[str, object]:
+    """What the Hub asks for beside the licence `other`: here the model's."""
+    name = "terms-of-the-model"
+    return {"license": "other", "license_name": name, "license_link": f"https://huggingface.co/{model_repo}#licence"}
+
+
+CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "tasks.py", "py.typed", "prompts", "inference")
+"""What of the package a Space carries, besides the instructions in English."""
+PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
+"""What that part needs; the Hub adds gradio, in the version that the card names."""
+
+
+def write_space(
+    model: str,
+    out: Path,
+    title: str | None = None,
+    licence: str | None = None,
+    tasks: Sequence[str] = (),
+) -> SpaceManifest:
+    """Write a demo of a model; it appears when everything is written.
+
+    Args:
+        model: `OWNER/NAME`, for its newest version, or `OWNER/NAME@REVISION`.
+        out: the folder; a Space that is there is replaced.
+        title: its name for people.
+        licence: its licence, as the Hub names it; that of the model by default.
+        tasks: what can be asked; what the model was tuned for by default.
+
+    Raises:
+        UsageError: there is no such model, or it states no licence; or `out` holds something else.
+    """
+    bring_back(out)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
+        raise UsageError(f"{out} is there and holds no Space; choose another --out")
+    repo, _, revision = model.partition("@")
+    wanted = [get_task(name).name for name in tasks]
+    require_hub()
+    remote = Remote(repo, "model")
+    state = remote.state()
+    if state is None:
+        raise UsageError(f"there is no model {repo} on the Hub that this account may see; publish it first")
+    revision = revision or _newest(state)
+    there = remote.files(revision)
+    manifest = SpaceManifest(
+        model=repo,
+        revision=revision,
+        title=title or f"{repo.split('/')[1]}: a demo",
+        licence=licence or _licence(remote, revision, there),
+        tasks=wanted or _tasks(remote, revision, there),
+        files=[],
+        made_with=__version__,
+    )
+    with draft(out) as unfinished:
+        _write(manifest, unfinished, [*PACKAGES, "peft>=0.21"] if ADAPTER in there else PACKAGES)
+        move_in(unfinished, out)
+    return manifest
+
+
+def _newest(state: State) -> str:
+    versions = published_versions(state.tags)
+    return f"v{versions[-1]}" if versions else state.head
+
+
+def _licence(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> str:
+    stated = None
+    if README in there:
+        try:
+            stated = metadata_in(remote.read(README, revision), README).get("license")
+        except EmollmsError:
+            stated = None
+    if not isinstance(stated, str):
+        raise UsageError(f"{remote.repo} states no licence; give that of the Space with --licence ID")
+    return stated
+
+
+def _tasks(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> list[str]:
+    """What the model was tuned for, where it says so."""
+    named = []
+    if RUN in there:
+        try:
+            named = list(json.loads(remote.read(RUN, revision))["rows"])
+        except (ValueError, KeyError, TypeError):
+            named = []
+    known = [name for name in TASKS if name in named]
+    return known or [task.name for task in training_tasks()]
+
+
+def _write(manifest: SpaceManifest, folder: Path, packages: Sequence[str]) -> None:
+    card = render_space_card(manifest.model, manifest.revision, manifest.title, manifest.licence)
+    (folder / README).write_text(card, encoding="utf-8")
+    (folder / REQUIREMENTS).write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
+    (folder / APP).write_bytes((files("emollms.cards") / "space" / APP).read_bytes())
+    for path, source in _carried():
+        target = folder / "emollms" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    written = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    whole = manifest.model_copy(update={"files": [entry(folder, path) for path in written]})
+    text = json.dumps(whole.model_dump(), ensure_ascii=False, indent=2)
+    (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
+
+
+def _carried() -> Iterator[tuple[str, Traversable]]:
+    """The files of the package that go along, with their paths below `emollms/`."""
+    package, builders = files("emollms"), files("emollms.builders")
+    for name in CARRIED:
+        yield from _below(package / name, name)
+    yield "builders/__init__.py", builders / "__init__.py"
+    yield from _below(builders / "instructions" / "en", "builders/instructions/en")
+
+
+def _below(place: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    if place.is_file():
+        yield path, place
+        return
+    for inner in place.iterdir():
+        if inner.name != "__pycache__":
+            yield from _below(inner, f"{path}/{inner.name}")

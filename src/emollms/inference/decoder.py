@@ -1,0 +1,281 @@
+"""Decoder-only models: shared beginnings from a cache, and trees of candidates in one pass."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.nn.functional import pad
+from transformers import DynamicCache
+
+from emollms.inference import token_trie
+from emollms.inference.batch_ops import (
+    cache_name,
+    left_mask,
+    left_padded,
+    paths_of,
+    pick,
+    right_padded,
+    root_scores,
+    scores_along,
+)
+from emollms.inference.token_trie import Node, Path
+
+Tokens = tuple[int, ...]
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values of each layer, rows × heads × tokens × dimensions."""
+
+
+class Beginnings:
+    """Keys and values of beginnings; those of the last batch are kept for the next.
+
+    Args:
+        runner: the model.
+    """
+
+    def __init__(self, runner: "CausalRunner") -> None:
+        self.runner = runner
+        self._kept: dict[Tokens, Layers] = {}
+
+    def read(self, shared: Sequence[Sequence[int]]) -> None:
+        """Make sure of the keys and values of these, and forget all others."""
+        wanted = [one for one in dict.fromkeys(map(tuple, shared)) if one]
+        known = {one: self._kept[one] for one in wanted if one in self._kept}
+        self._kept = known | self._new([one for one in wanted if one not in known])
+
+    def cache(self, shared: Sequence[Sequence[int]]) -> Any:
+        """A cache with a row for each of `shared`, which were read, padded at the left; else an empty one."""
+        rows = [tuple(one) for one in shared]
+        wanted = list(dict.fromkeys(rows))
+        if not any(wanted):
+            return DynamicCache()
+        if len(wanted) == 1:
+            # Views: the first pass over the batch copies them beside its own keys.
+            pairs = self._kept[wanted[0]]
+            return DynamicCache([(_repeated(keys, len(rows)), _repeated(values, len(rows))) for keys, values in pairs])
+        places = torch.tensor([wanted.index(one) for one in rows], device=self.runner.model.device)
+        width = max(map(len, wanted))
+        kept = [self._kept[one] if one else _nothing(next(iter(self._kept.values()))) for one in wanted]
+        return DynamicCache(
+            [
+                (
+                    stacked([keys for keys, _ in pairs], width)[places],
+                    stacked([values for _, values in pairs], width)[places],
+                )
+                for pairs in zip(*kept, strict=True)
+            ]
+        )
+
+    def _new(self, wanted: Sequence[Tokens]) -> dict[Tokens, Layers]:
+        # Each by itself: read together, their last bits would depend on which of them the batch before had left here,
+        # and a resumed run skips batches.
+        return {one: self._read_alone(one) for one in wanted}
+
+    def _read_alone(self, tokens: Tokens) -> Layers:
+        runner, cache = self.runner, DynamicCache()
+        device = runner.model.device
+        ids, mask = left_padded([tokens], runner.pad, device), left_mask([tokens], device)
+        runner.forward(ids, mask, mask.cumsum(-1) - 1, cache, 1)
+        layers: Any = cache.layers
+        return [(layer.keys, layer.values) for layer in layers]
+
+
+def _repeated(tensor: torch.Tensor, rows: int) -> torch.Tensor:
+    return tensor.expand(rows, -1, -1, -1)
+
+
+def _nothing(layers: Layers) -> Layers:
+    return [(keys[:, :, :0], values[:, :, :0]) for keys, values in layers]
+
+
+def stacked(tensors: Sequence[torch.Tensor], width: int) -> torch.Tensor:
+    """Tensors of some rows each as one, filled up with zeros at the left of their tokens."""
+    return torch.cat([pad(one, (0, 0, width - one.shape[-2], 0)) for one in tensors])
+
+
+_CHUNK = 1 << 26
+"""How many numbers over the vocabulary are held at once where candidates go through as rows."""
+
+
+class CausalRunner:
+    """A decoder-only model.
+
+    Args:
+        model: the model, in its place.
+        pad: any token; padding is masked.
+        part: how many tokens of prompts are read at once, if they are not those of one row.
+    """
+
+    def __init__(self, model: Any, pad: int, part: int = 512) -> None:
+        self.model, self.pad, self.part = model, pad, part
+        self.takes = frozenset(inspect.signature(model.forward).parameters)
+        self.window: int | None = getattr(model.config.get_text_config(), "sliding_window", None)
+        self.beginnings = Beginnings(self)
+        self.packs = False
+        self.packs = self._can_pack()
+
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "CausalState":
+        """Read prompts, padded at the left, after what they share with others; longest rest first, to pad the least."""
+        self.beginnings.read(shared)
+        states = []
+        for part in _parts(rests, self.part):
+            begun = shared[part]
+            states.append(CausalState(self, self.beginnings.cache(begun), left_mask(begun, self.model.device)))
+            states[-1].read(rests[part])
+        return states[0] if len(states) == 1 else _together(states)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any, keep: int) -> Any:
+        """Logits of the last `keep` places (0: of all); the cache grows."""
+        options: dict[str, Any] = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            cache_name(self.takes): cache,
+            "use_cache": True,
+        }
+        if "position_ids" in self.takes:
+            options["position_ids"] = positions
+        if "logits_to_keep" in self.takes:
+            options["logits_to_keep"] = keep
+        return self.model(**options).logits[:, -keep:]
+
+    def _can_pack(self) -> bool:
+        """Whether trees can go through in one row, seen on a small one: not every model minds such masks."""
+        tokens = [token % self.model.config.get_text_config().vocab_size for token in range(3, 23)]
+        tree = token_trie.build([tokens[3:7], [*tokens[3:5], *tokens[8:10]], tokens[9:13]])
+        wanted = [list(tree.inner()), list(tree.inner())[:3]]
+        try:
+            state = self.start(((), ()), [tokens[:11], tokens[4:10]])
+            packed = state.expand_packed(wanted)
+            plain = self.start(((), ()), [tokens[:11], tokens[4:10]]).expand_rows(wanted)
+        except (RuntimeError, TypeError, ValueError, IndexError):
+            return False
+        single = self.model.dtype in (torch.float32, torch.float64)
+        pairs = zip(_flat(packed), _flat(plain), strict=True)
+        return all(abs(one - other) < (1e-3 if single else 0.1) for one, other in pairs)
+
+
+def _parts(rests: Sequence[Sequence[int]], tokens: int) -> Iterator[slice]:
+    """Rows that are read together, of which those after each other are of like length."""
+    first = 0
+    while first < len(rests):
+        end = first + max(1, tokens // len(rests[first]))
+        yield slice(first, end)
+        first = end
+
+
+def _together(states: Sequence["CausalState"]) -> "CausalState":
+    """Parts of a batch as one, filled up at their left."""
+    width = max(state.mask.shape[-1] for state in states)
+    sides = [[(layer.keys, layer.values) for layer in state.cache.layers] for state in states]
+    cache = DynamicCache(
+        [
+            (stacked([keys for keys, _ in pairs], width), stacked([values for _, values in pairs], width))
+            for pairs in zip(*sides, strict=True)
+        ]
+    )
+    mask = torch.cat([pad(state.mask, (width - state.mask.shape[-1], 0)) for state in states])
+    whole = CausalState(states[0].runner, cache, mask)
+    whole.logits = torch.cat([state.logits for state in states])
+    return whole
+
+
+def _flat(scores: list[list[list[float]]]) -> list[float]:
+    return [score for nodes in scores for children in nodes for score in children]
+
+
+class CausalState:
+    """A batch of prompts in the cache."""
+
+    def __init__(self, runner: CausalRunner, cache: Any, mask: torch.Tensor) -> None:
+        self.runner, self.cache, self.mask = runner, cache, mask
+        self.device = runner.model.device
+        self.lengths = mask.sum(-1)
+        self.columns: list[dict[Path, int]] = [{} for _ in mask]  # where in the cache a tree's nodes are
+        self.logits = torch.empty(0)
+
+    def read(self, rests: Sequence[Sequence[int]]) -> None:
+        """Take in the prompts."""
+        ids, real = left_padded(rests, self.runner.pad, self.device), left_mask(rests, self.device)
+        self.mask = torch.cat([self.mask, real], -1)
+        positions = (self.lengths[:, None] + real.cumsum(-1) - 1).clamp(min=0)
+        self.logits = self.runner.forward(ids, self.mask, positions, self.cache, 1)[:, -1]
+        self.lengths = self.lengths + real.sum(-1)
+
+    def step(self, tokens: Sequence[int]) -> None:
+        """Go on by one token in each row."""
+        ids = torch.tensor(tokens, device=self.device)[:, None]
+        self.mask = torch.cat([self.mask, torch.ones_like(ids)], -1)
+        self.logits = self.runner.forward(ids, self.mask, self.lengths[:, None], self.cache, 1)[:, -1]
+        self.lengths = self.lengths + 1
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keep these rows only."""
+        index = torch.tensor(rows, device=self.device)
+        self.cache.batch_select_indices(index)
+        self.mask, self.lengths, self.logits = self.mask[index], self.lengths[index], self.logits[index]
+
+    def expand(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+        """For each row and each of its nodes the log-probabilities of the node's children."""
+        window = self.runner.window
+        fits = window is None or self.mask.shape[-1] + sum(map(len, wanted)) <= window
+        return self.expand_packed(wanted) if self.runner.packs and fits else self.expand_rows(wanted)
+
+    def expand_packed(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+        """All nodes of a row one after the other in that row; each sees its own ancestors only."""
+        found = root_scores(self.logits, wanted)
+        nodes = [[node for node in some if node.path] for some in wanted]
+        if width := max(map(len, nodes)):
+            ids = [[node.path[-1] for node in some] for some in nodes]
+            depths = torch.tensor(
+                [[len(node.path) - 1 for node in some] + [0] * (width - len(some)) for some in nodes],
+                device=self.device,
+            )
+            mask = self._tree_mask(nodes, width)
+            logits = self.runner.forward(
+                right_padded(ids, self.runner.pad, self.device) if any(ids) else depths,
+                mask, self.lengths[:, None] + depths, self.cache, width,
+            )  # fmt: skip
+            places = [(row, place, node) for row, some in enumerate(nodes) for place, node in enumerate(some)]
+            scores = pick(logits, [(row, place, list(node.children)) for row, place, node in places])
+            found |= {(row, node.path): score for (row, _, node), score in zip(places, scores, strict=True)}
+        return [[found[row, node.path] for node in some] for row, some in enumerate(wanted)]
+
+    def _tree_mask(self, nodes: list[list[Node]], width: int) -> torch.Tensor:
+        """Rows × 1 × new tokens × all tokens: 0 where a token sees another, else the lowest number."""
+        before = self.cache.get_seq_length()
+        seen = torch.zeros((len(nodes), width, before + width), dtype=torch.bool)
+        for row, some in enumerate(nodes):
+            columns = self.columns[row]
+            for place, node in enumerate(some):
+                columns[node.path] = before + place
+                seen[row, place, [columns[node.path[:end]] for end in range(1, len(node.path) + 1)]] = True
+        seen = seen.to(self.device)
+        seen[:, :, : self.mask.shape[-1]] = self.mask[:, None].bool()
+        dtype = self.runner.model.dtype
+        lowest = torch.finfo(dtype).min
+        return torch.zeros(seen.shape, dtype=dtype, device=self.device).masked_fill(~seen, lowest)[:, None]
+
+    def expand_rows(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+        """Each path in a row of its own, with a copy of the cache: for models that mind no mask of trees."""
+        found = root_scores(self.logits, wanted)
+        paths = paths_of(wanted)
+        longest = max((len(path) for _, path in paths), default=1)
+        size = max(1, _CHUNK // (longest * self.runner.model.config.get_text_config().vocab_size))
+        for first in range(0, len(paths), size):
+            some = paths[first : first + size]
+            logits = self._along([row for row, _ in some], [path for _, path in some])
+            found |= scores_along(logits, some, wanted)
+        return [[found[row, node.path] for node in some] for row, some in enumerate(wanted)]
+
+    def _along(self, rows: list[int], paths: list[Path]) -> torch.Tensor:
+        """Logits at each token of each path, after the prompt of its row."""
+        index = torch.tensor(rows, device=self.device)
+        width = self.mask.shape[-1]  # a tree that went through in one row may stand behind the prompts
+        layers = self.cache.layers
+        cache = DynamicCache([(one.keys[index, :, :width], one.values[index, :, :width]) for one in layers])
+        ids = right_padded(paths, self.runner.pad, self.device)
+        real = right_padded([[1] * len(path) for path in paths], 0, self.device)
+        mask = torch.cat([self.mask[index], real], -1)
+        positions = self.lengths[index, None] + (real.cumsum(-1) - 1).clamp(min=0)
+        logits: torch.Tensor = self.runner.forward(ids, mask, positions, cache, 0)
+        return logits

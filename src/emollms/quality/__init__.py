@@ -1,1 +1,0 @@
-"""What may stay in a data set: near-duplicates, contamination, expectations, sensitive text."""

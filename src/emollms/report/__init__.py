@@ -1,0 +1,1 @@
+"""The report: scores and answers of several models on one page."""

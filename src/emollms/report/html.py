@@ -1,0 +1,146 @@
+"""The report as a page: one HTML file that needs nothing but itself. It holds no script, and every text is escaped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import get_args
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from emollms.report import charts as charts
+from emollms.report.model import Cell, Difference, MetricRow, Report, TaskReport, Verdict
+from emollms.report.scores import ROWS_FOR_A_VERDICT
+from emollms.tasks import TASKS, MultiLabelTask, Task
+
+TOO_FEW = f"too few rows for a verdict (below {ROWS_FOR_A_VERDICT})"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a task.
+
+    Args:
+        parts: emotions, dimensions, labels or classes; None where there are none.
+        parts_are: which of these they are.
+        hexagons: predicted against gold, by run.
+        reliability: None where there are no probabilities.
+    """
+
+    parts: Markup | None
+    parts_are: str
+    hexagons: Mapping[int, Markup]
+    reliability: Markup | None
+
+
+def environment(escape: bool) -> Environment:
+    """Where the templates of reports are rendered."""
+    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=escape)
+    made.filters |= {"thousands": lambda n: f"{n:,}", "number": charts.number, "signed": signed, "percent": percent}
+    return made
+
+
+def template(name: str) -> str:
+    """The text of a template of `cards/`."""
+    return (files("emollms.cards") / name).read_text(encoding="utf-8")
+
+
+def signed(value: float) -> str:
+    """A difference: `+.041`, `−.041`."""
+    return ("−" if value < 0 else "+") + charts.number(abs(value))
+
+
+def percent(share: float) -> str:
+    """A share: `0 %`, `0.07 %`, `3.1 %`."""
+    digits = (0 if not share else 2) if share < 0.01 else 1
+    return f"{100 * share:.{digits}f} %"
+
+
+def render_page(report: Report) -> str:
+    """The page of a report."""
+    names, tasks = [run.name for run in report.runs], [task.name for task in report.tasks]
+    differences = charts.differences(report.differences, tasks, names) if report.differences else None
+    return (
+        environment(escape=True)
+        .from_string(template("report.html.j2"))
+        .render(
+            report=report,
+            names=names,
+            colour=charts.colour,
+            panels=panels(report, names),
+            differences=Markup(differences) if differences else None,
+            verdicts=verdicts(report),
+            shared=shared,
+            best=best(report),
+            pictures={task.name: pictures(task, names) for task in report.tasks},
+            groups=groups(report),
+        )
+    )
+
+
+def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
+    """The main scores of all tasks, those that have training data apart from the others."""
+    found = {}
+    for title, trained in {"Tasks of AAID": True, "Further tasks": False}.items():
+        tasks = [task for task in report.tasks if TASKS[task.name].training is trained]
+        rows = [MetricRow(task.main, task.name, task.metrics[0].cells, task.metrics[0].published) for task in tasks]
+        if rows:
+            found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))
+    return found
+
+
+def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]:
+    """For each further run the tasks that it has in common with the first, by verdict."""
+    kinds = {verdict: verdict for verdict in get_args(Verdict)} | {None: TOO_FEW}
+    found: list[tuple[int, Mapping[str, list[Difference]]]] = []
+    for run in sorted({one.run for one in report.differences}):
+        own = [one for one in report.differences if one.run == run]
+        found.append((run, {name: [one for one in own if one.verdict == verdict] for verdict, name in kinds.items()}))
+    return found
+
+
+def shared(kinds: Mapping[str, list[Difference]]) -> str:
+    """How many tasks two runs have in common."""
+    count = sum(map(len, kinds.values()))
+    return f"{count} task{'s' * (count != 1)} that both have"
+
+
+def best(report: Report) -> dict[str, float]:
+    """The best score of each task, to three decimals."""
+    cells: dict[str, list[Cell]] = {}
+    for row in report.board:
+        for task, cell in ((task, cell) for task, cell in row.cells.items() if not cell.undefined):
+            cells.setdefault(task, []).append(cell)
+    return {task: round(max(cell.value for cell in own), 3) for task, own in cells.items()}
+
+
+def groups(report: Report) -> dict[str, list[int]]:
+    """Numbers of the lines of the table of models, by kind of model."""
+    found: dict[str, list[int]] = {}
+    for number, row in enumerate(report.board):
+        found.setdefault(row.group, []).append(number)
+    return found
+
+
+def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
+    """The pictures of a task."""
+    parts = charts.scores(task.parts, names, f"{task.name}: {task.parts_of} of each", bars=True) if task.parts else None
+    known = [run for run in task.runs if run.reliability]
+    shown = charts.reliability(known, names, f"{task.name}: how often what is said with a probability is right")
+    hexagons = {
+        run.run: Markup(
+            charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
+        )
+        for run in task.runs
+        if run.hexagons
+    }
+    return Pictures(
+        Markup(parts) if parts else None, parts_are(TASKS[task.name]), hexagons, Markup(shown) if known else None
+    )
+
+
+def parts_are(task: Task) -> str:
+    """What the parts of a task are called."""
+    if task.emotions:
+        return "emotion" if task.names_emotion else "dimension"
+    return "label" if isinstance(task, MultiLabelTask) else "class"

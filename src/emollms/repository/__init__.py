@@ -1,1 +1,0 @@
-"""A dataset repo on disk: parquet, metadata, manifest, versions, diff."""

@@ -1,0 +1,116 @@
+"""Recipes tried without a network: parsed, and one optimiser step on a tiny random model of the same family."""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from emollms.dataset.build import build
+from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.specs import Settings, get_data_set
+from emollms.errors import EmollmsError
+from emollms.training.launch import settings_file
+from emollms.training.recipe import Recipe, load_recipe
+from emollms.training.recipe_args import parse
+from emollms.training.run import train
+from emollms.training.tiny import POSITIONS, make_tiny
+
+# Members of a family whose tokenizers differ from those of its first.
+_KINDS = (("smollm2", "smollm2"), ("llama-2-.*chat", "llama-chat"), ("llama-3.*instruct", "llama3"))
+_SMALL = (
+    "model_revision=main", "max_steps=1", "per_device_train_batch_size=4", "gradient_accumulation_steps=1",
+    "load_in_4bit=false", "load_in_8bit=false", "accelerate=null", "processes=1", "eval_strategy=no",
+    "save_strategy=no", "warmup_steps=0", "tasks=null", "languages=null", "task_weights={}", "train_limit=8",
+    "report_to=none",
+)  # fmt: skip
+"""What makes a run of a recipe small enough, and free of what needs a GPU."""
+_EACH_STEP = ("logging_strategy=steps", "logging_steps=1")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A recipe that was tried.
+
+    Args:
+        name: its name or path.
+        method: what it trains; empty where it could not be told.
+        loss: of the one step; None where there was none.
+        problem: what is wrong; None where nothing is.
+    """
+
+    name: str
+    method: str
+    loss: float | None
+    problem: str | None
+
+
+def check(names: Sequence[str]) -> Iterator[Checked]:
+    """Try recipes, one after the other.
+
+    Args:
+        names: names or files.
+    """
+    with TemporaryDirectory(prefix="emollms-check-") as scratch:
+        root = Path(scratch)
+        settings = Settings(get_data_set("aaid"), corpora=("sample",))
+        build(settings, root / "data", validate=False)
+        data = open_data(str(root / "data"))
+        for name in names:
+            with TemporaryDirectory(dir=root) as folder:
+                yield _check(name, data, Path(folder))
+
+
+def kind_of(recipe: Recipe) -> str:
+    """The kind of tiny model that stands for the base model of a recipe."""
+    name = str(recipe.values.get("model_name_or_path")).lower()
+    return next((kind for pattern, kind in _KINDS if re.search(pattern, name)), str(recipe.values["family"]))
+
+
+def _check(name: str, data: EvaluationData, scratch: Path) -> Checked:
+    method = ""
+    try:
+        recipe = load_recipe(name)
+        parsed = parse(recipe, scratch / "checkpoints", device="cpu")
+        method = parsed.method
+        _complete(recipe)
+        if parsed.tuning.accelerate:
+            settings_file(parsed.tuning.accelerate)
+        with _quiet():
+            run = train(_small(recipe, parsed.training.max_length, scratch), data, scratch / "run").run
+        loss = run.losses[-1].loss if run.losses else math.nan
+        if run.steps != 1 or not math.isfinite(loss):
+            return Checked(name, method, loss, f"the step on a tiny model came to a loss of {loss}; try a smaller one")
+        return Checked(name, method, loss, None)
+    except EmollmsError as error:
+        return Checked(name, method, None, " ".join(str(error).split()))
+    except Exception as error:  # whatever a setting brings about in the libraries is what is looked for here
+        return Checked(
+            name, method, None, f"{type(error).__name__} in the step on a tiny model: {error}".split("\n")[0]
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep away what trainers print."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _complete(recipe: Recipe) -> None:
+    missing = [key for key in ("about", "parameters", "seed") if not recipe.values.get(key)]
+    if missing:
+        raise EmollmsError(f"{recipe.path}: {', '.join(missing)} is missing; estimates and lists need it")
+
+
+def _small(recipe: Recipe, longest: int | None, scratch: Path) -> Recipe:
+    """The recipe for a tiny model in `scratch`, one step long."""
+    model = make_tiny(kind_of(recipe), scratch / "model")
+    length = min(longest or POSITIONS, POSITIONS)
+    changes = (*_SMALL, f"model_name_or_path={model}", f"max_length={length}", *_EACH_STEP)
+    return load_recipe(str(recipe.path), changes)

@@ -1,0 +1,273 @@
+"""A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
+
+import torch
+from peft import LoraConfig
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from transformers import IntervalStrategy, Seq2SeqTrainingArguments
+from transformers.trainer_utils import SaveStrategy
+from trl.scripts.utils import TrlParser
+from trl.trainer.model_config import ModelConfig
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.utils import get_peft_config
+
+from emollms.errors import UsageError, shorten, unknown
+from emollms.hardware import default_device
+from emollms.training.arguments import TuningArguments, architecture
+from emollms.training.blame import settings_errors
+from emollms.training.fields import family_of, unknown_key
+from emollms.training.manifest import Method
+from emollms.training.precision import Resolved, applied, resolve
+from emollms.training.recipe import Recipe
+from emollms.training.refused import REFUSED, check_key, check_model, check_optimizer, check_uploads
+
+_COUNTS = (
+    "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
+    "processes", "train_limit", "selection_rows", "early_stopping_patience", "lora_r", "lora_alpha",
+    "save_total_limit",
+)  # fmt: skip
+_ABOVE_ZERO = (
+    "num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps", "neftune_noise_alpha", "minutes",
+    "selection_share",
+)  # fmt: skip
+_FROM_ZERO = ("weight_decay", "max_grad_norm", "eval_delay", "objective_weight", "seed")
+_MOST_SEED = 2**32 - 1
+
+
+def check_size(key: str, value: Any) -> None:
+    """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
+    if key in _COUNTS and value is not None and value < 1:
+        raise ValueError(f"give 1 or more, not {value}")
+    if key == "max_steps" and value != -1 and value < 1:
+        raise ValueError(f"give 1 or more, or -1 to go by num_train_epochs, not {value}")
+    if key in _ABOVE_ZERO and value is not None and not 0 < value < math.inf:
+        raise ValueError(f"give a number above 0, not {value}")
+    if key in _FROM_ZERO and not value >= 0:
+        raise ValueError(f"give 0 or more, not {value}")
+    if key == "seed" and value > _MOST_SEED:
+        raise ValueError(f"give at most {_MOST_SEED}, not {value}")
+    if key == "task_weights" and not all(0 <= weight < math.inf for weight in value.values()):
+        raise ValueError(f"give weights of 0 or more, not {value}")
+
+
+def check_steps(recipe: Recipe, training: Any) -> None:
+    """Make sure that the best checkpoint, which an evaluation chooses, is one that is saved.
+
+    The trainer looks only where `load_best_model_at_end` is set, which here follows from the data, later.
+    """
+    evaluated, saved = IntervalStrategy(training.eval_strategy).value, SaveStrategy(training.save_strategy).value
+    if saved == "best" and evaluated == "no":
+        raise UsageError(f"{recipe.where('save_strategy')}: save_strategy best has no effect without eval_strategy")
+    if evaluated == "no" or saved in ("no", "best"):
+        return
+    if evaluated != saved:
+        raise UsageError(
+            f"{recipe.where('save_strategy')}: save_strategy is {saved} and eval_strategy {evaluated}, so that "
+            "the best step may not be saved; let them be the same, or save_strategy be best or no"
+        )
+    every, at = training.eval_steps, training.save_steps
+    if evaluated != "steps" or every is None:
+        return
+    if (every < 1) != (at < 1) or abs(at / every - round(at / every)) > 1e-6:
+        raise UsageError(
+            f"{recipe.where('save_steps')}: save_steps is {at} and eval_steps {every}, so that the best step may not "
+            "be saved; let save_steps be eval_steps, or a multiple of it"
+        )
+
+
+Device = Literal["auto", "cpu"]
+
+KEEP = 2
+"""Checkpoints that stay where `save_total_limit` does not say so: the newest, and the best where that is another."""
+
+
+@dataclass
+class Seq2SeqConfig(Seq2SeqTrainingArguments):
+    """Settings of transformers for an encoder-decoder, and the longest row, which for decoders is one of TRL's.
+
+    Args:
+        max_length: the most tokens of a prompt; None for no limit.
+    """
+
+    max_length: int | None = field(default=1024, metadata={"help": "The most tokens of a prompt."})
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The settings of a run.
+
+    Args:
+        tuning: this project's own.
+        training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
+        model: those of the model.
+        peft: those of the adapter; None where all weights are trained.
+        keep: how many checkpoints stay, the newest and the best always among them; None for all.
+        resolved: what was decided on this machine, or on the one on which the run began.
+        notes: what was changed for a machine without an accelerator, one line each.
+    """
+
+    tuning: TuningArguments
+    training: SFTConfig | Seq2SeqConfig
+    model: ModelConfig
+    peft: LoraConfig | None
+    resolved: Resolved
+    keep: int | None = KEEP
+    notes: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> Method:
+        """What is trained: all weights, an adapter, or an adapter of a quantised model."""
+        if self.peft is None:
+            return "full"
+        return "qlora" if self.model.load_in_4bit or self.model.load_in_8bit else "lora"
+
+
+class _Parser(TrlParser):
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def parse(
+    recipe: Recipe, output_dir: Path, device: Device = "auto", kept: Callable[[], Resolved | None] = lambda: None
+) -> Parsed:
+    """Give a recipe its meaning.
+
+    Without an accelerator a run is made to fit the CPU: TF32, fused kernels, flash attention, offloading and optimisers
+    of eight bits are left out, which changes speed and memory alone, and float16 is left to the machine. The `notes`
+    say so.
+
+    Args:
+        recipe: the recipe.
+        output_dir: where the trainer puts its checkpoints.
+        device: `auto` for the accelerator, where there is one, or `cpu`.
+        kept: gives what was decided where the run began; None where it begins here. It is called once the values of
+            the recipe are checked.
+
+    Raises:
+        UsageError: a key is unknown, a value is wrong, or settings do not go together.
+    """
+    kind = SFTConfig if architecture(family_of(recipe)) == "causal" else Seq2SeqConfig
+    types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
+    values = _checked(recipe, types)
+    values, notes = _fitted(values, device)
+    place = torch.device("cpu") if values.get("use_cpu") else default_device()
+    resolved = kept() or resolve(recipe, values, place)
+    values = applied(values, resolved)
+    _tell_accelerate(resolved.precision if values["bf16"] or values["fp16"] else "float32")
+    parser = _Parser(cast(Any, types))
+    parser.set_defaults_with_config(**values, output_dir=str(output_dir))
+    with settings_errors(recipe), _without_old_names():
+        tuning, training, model = parser.parse_args_into_dataclasses(args=[], look_for_args_file=False)
+        if (model.load_in_4bit or model.load_in_8bit) and not model.use_peft:
+            raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
+        if architecture(tuning.family) == "seq2seq":
+            model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
+        peft = _adapter(model)
+    check_steps(recipe, training)
+    keep = cast(int | None, values.get("save_total_limit", KEEP))
+    return Parsed(tuning, training, model, peft, resolved, keep, notes)
+
+
+def _adapter(model: ModelConfig) -> LoraConfig | None:
+    """The adapter; a single name of modules is a name, where TRL makes a pattern of it that matches no module."""
+    peft = cast(LoraConfig | None, get_peft_config(model))
+    if peft is not None and isinstance(peft.target_modules, str) and re.fullmatch(r"[\w.]+", peft.target_modules):
+        cast(Any, peft).target_modules = {peft.target_modules}  # a set, as PEFT keeps names
+    return peft
+
+
+def _tell_accelerate(precision: str) -> None:
+    """Settings of accelerate name a precision of their own, in a variable that would count where there is neither."""
+    if "ACCELERATE_MIXED_PRECISION" in os.environ:
+        os.environ["ACCELERATE_MIXED_PRECISION"] = {"bfloat16": "bf16", "float16": "fp16"}.get(precision, "no")
+
+
+def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
+    """The values, each as the type of its field."""
+    hints = {
+        name: hint for one in types for name, hint in get_type_hints(one).items() if name in one.__dataclass_fields__
+    }
+    check_uploads(recipe)
+    check_model(recipe)
+    check_optimizer(recipe)
+    metadata = {name: one.__dataclass_fields__[name].metadata for one in types for name in one.__dataclass_fields__}
+    checked = {}
+    for key, value in recipe.values.items():
+        if key not in hints:
+            kinds = {"causal": SFTConfig.__dataclass_fields__, "seq2seq": Seq2SeqConfig.__dataclass_fields__}
+            problem = unknown_key(key, hints, kinds, str(recipe.values["family"]))
+            raise UsageError(f"{recipe.where(key)}: {problem}")
+        check_key(recipe, key, value)
+        if key in REFUSED:
+            continue  # it says what is done anyway
+        try:
+            checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
+            check_size(key, checked[key])
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
+    return checked
+
+
+def _as_type(value: object, hint: Any, choices: list[str] | None) -> Any:
+    """`value` as the type of a field: whole numbers from `8`, lists from a single word, and so on."""
+    options = get_args(hint) if get_origin(hint) is not Literal else ()
+    lists = [one for one in (hint, *options) if get_origin(one) is list]
+    if isinstance(value, str) and lists and str not in options:
+        value = [value]
+    enums = [one for one in options if isinstance(one, type) and issubclass(one, Enum)]
+    allowed = choices or [member.value for enum in enums for member in enum]
+    if allowed and value is not None and value not in allowed:
+        raise unknown("value", str(value), map(str, allowed))
+    if isinstance(value, bool) and bool not in (hint, *options) and Any not in (hint, *options):
+        raise ValueError(f"{str(value).lower()} is no value for it")
+    try:
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise ValueError(f"{problem[0].lower()}{problem[1:]}, not {shorten(repr(value))}") from None
+
+
+def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The values for this machine, and what was changed for it."""
+    has_accelerator = torch.accelerator.is_available() and device == "auto" and not values.get("use_cpu")
+    if has_accelerator:
+        return {"use_liger_kernel": True, **values}, ()  # see `model.use_liger`: where it is installed
+    changes: dict[str, Any] = {}
+    if values.get("tf32"):
+        changes["tf32"] = None
+    if str(values.get("attn_implementation") or "").startswith(("flash", "kernels")):
+        changes["attn_implementation"] = None
+    for key in ("use_liger_kernel", "activation_offloading"):
+        if values.get(key):
+            changes[key] = False
+    if any(word in str(values.get("optim", "")) for word in ("8bit", "4bit", "paged", "bnb", "apex")):
+        changes["optim"] = "adamw_torch_fused"
+    if values.get("fp16"):
+        changes["fp16"] = None
+    for key in ("precision", "dtype"):
+        if values.get(key) == "float16":
+            changes[key] = "auto"
+    notes = tuple(f"{key}: {_shown(values.get(key))} → {_shown(new)}, without a GPU" for key, new in changes.items())
+    return {**values, **changes, "use_cpu": True}, notes
+
+
+def _shown(value: object) -> str:
+    return "default" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@contextmanager
+def _without_old_names() -> Iterator[None]:
+    """TRL's default still goes by the old name of a setting, and transformers warns of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
+        yield

@@ -1,0 +1,73 @@
+"""How good a model is while it is trained: the published kind of score, on a sample of validation rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from statistics import mean
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
+
+from emollms.dataset.reader import Row
+from emollms.evaluation.parsing import read_all
+from emollms.evaluation.scoring import gold_of, score, unannotated_of
+from emollms.evaluation.task_metrics import MACRO_F1, PEARSON, scheme_of
+from emollms.inference.decoding import decode
+from emollms.inference.transformers_engine import TransformersEngine
+from emollms.prompts.framing import Template
+from emollms.tasks import Task, get_task
+
+BATCH_TOKENS = 1024
+"""Tokens that are looked at together: a few rows, since the memory is the training's."""
+
+
+def look(rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template) -> Callable[[Any], dict[str, float]]:
+    """What scores the model of a trainer on `rows`, by name of the task; the mean over tasks is `metric`.
+
+    Every process looks at all rows, since the weights may be spread over all of them; what the first one finds counts
+    for all, so that none stops alone.
+    """
+
+    def scores(trainer: Any) -> dict[str, float]:
+        model = _bare(trainer)
+        trained = model.training
+        engine = TransformersEngine(
+            model, tokenizer, "the model in training", template=template, batch_tokens=BATCH_TOKENS
+        )
+        try:
+            found = {name: _task_score(engine, get_task(name), own) for name, own in rows.items()}
+        finally:
+            engine.close()
+            model.train(trained)
+        shared = [{f"task_{name}": value for name, value in found.items()} | {"metric": mean(found.values())}]
+        broadcast_object_list(shared)
+        return shared[0]
+
+    return scores
+
+
+def _bare(trainer: Any) -> torch.nn.Module:
+    """The model whose `forward` tells what it takes: without what PEFT and data parallelism put around it.
+
+    One that is spread over processes stays as it is, since only the whole knows how to gather its weights.
+    """
+    model = trainer.model if trainer.is_fsdp_enabled else trainer.accelerator.unwrap_model(trainer.model)
+    bare: torch.nn.Module = model.get_base_model() if hasattr(model, "peft_config") else model
+    return bare
+
+
+def _task_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
+    """Pearson's r, or macro-F1 for labels and for classes that are not scored by Pearson's r; the mean of languages."""
+    in_order = sorted(rows, key=lambda row: str(row["language"]))
+    return mean(
+        _language_score(engine, task, list(own)) for _, own in groupby(in_order, key=lambda row: str(row["language"]))
+    )
+
+
+def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
+    predictions = {prediction.id: prediction for prediction in decode(engine, task, rows)}
+    readings = read_all(task, rows, predictions).readings
+    golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    scored = score(task, golds, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
+    metric = PEARSON if scheme_of(task).main is PEARSON else MACRO_F1
+    return float(scored.metrics[metric.name].value)

@@ -1,0 +1,116 @@
+"""The code in the cards is run as it stands."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from inference.tiny_models import CHATML, model, tokenizer
+from test_publish import push
+
+from emollms.dataset.manifest import read_manifest
+from emollms.hub.model_card import render_model_card
+from emollms.prompts.framing import model_input
+from hub.client import TestHub
+from hub.made_up_model import CARD, made_up_run
+
+CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BASE, REPO = "example/tiny-base", "me/emo-tiny"
+
+
+def blocks(card: str) -> list[str]:
+    return CODE.findall(card)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the names of the repositories lead to folders."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return tmp_path
+
+
+def save(folder: Path, family: str, chat: bool = False) -> Any:
+    own = tokenizer(family)
+    own.chat_template = CHATML if chat else None
+    model(family).save_pretrained(folder)
+    own.save_pretrained(folder)
+    return own
+
+
+def run(card: str, capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """The names that both blocks leave behind, and what they print."""
+    spaces: list[dict[str, Any]] = []
+    for code in blocks(card):
+        spaces.append({})
+        exec(compile(code, "<card>", "exec"), spaces[-1])
+    first, second = spaces
+    return first, second, capsys.readouterr().out
+
+
+CASES = {
+    "frame": ("llama", {"template": "frame"}),
+    "chat template": ("llama", {"template": "chat"}),
+    "encoder-decoder": ("t5", {"template": "frame", "model": {"architecture": "seq2seq", "family": "t5"}}),
+    "labels": ("gpt2", {"rows": {"E-c": {"train": 1, "validation": 1, "cut_off": 0, "shared": 0}}}),
+}
+
+
+@pytest.mark.parametrize(("family", "changes"), CASES.values(), ids=CASES)
+def test_a_model(family: str, changes: dict[str, Any], place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = save(place / REPO, family, chat=changes.get("template") == "chat")
+    rows = changes.pop("rows", None)
+    record = made_up_run(**changes)
+    record = record.model_copy(update={"rows": made_up_run(rows=rows).rows if rows else record.rows})
+    first, second, said = run(render_model_card(record, [], **CARD), capsys)
+    asked = own(model_input(own, second["question"], record.template), return_tensors="pt").input_ids
+    assert first["prompt"] == second["question"]
+    assert torch.equal(first["inputs"]["input_ids"], asked)
+    assert "{" in said.splitlines()[-1]
+
+
+def test_an_adapter(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The adapter is on: its answers are not those of its base model."""
+    from peft import LoraConfig, get_peft_model
+
+    own = save(place / BASE, "llama")
+    adapted = get_peft_model(
+        model("llama").from_pretrained(BASE), LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    )
+    adapted.peft_config["default"].base_model_name_or_path = BASE
+    adapted.save_pretrained(place / REPO)
+    own.save_pretrained(place / REPO)
+    record = made_up_run(method="lora")
+    first, _, said = run(render_model_card(record, [], **{**CARD, "relation": "adapter"}), capsys)
+    with torch.no_grad():
+        with_it = first["model"](**first["inputs"]).logits
+        with first["model"].disable_adapter():
+            without = first["model"](**first["inputs"]).logits
+    assert not torch.allclose(with_it, without)
+    assert "{" in said.splitlines()[-1]
+
+
+def test_a_data_set(hub: TestHub, aeb: Path) -> None:
+    """The blocks of the card, from the Hub at the tag; polars, which knows no Hub but the real one, is left out."""
+    push(hub, aeb)
+    card = (aeb / "README.md").read_text(encoding="utf-8").replace("OWNER/NAME", hub.repo)
+    first, second, together = blocks(card)
+    second = "\n".join(line for line in second.splitlines() if "polars" not in line and "pl." not in line)
+    shown = "len(everything['test']), len(one_task), len(one_version['test']), len(frame), len(table)"
+    script = f"{first}\n{second}\n{together}\nprint({shown})"
+    counts = {count.task: count.rows for count in read_manifest(aeb).counts}
+    first_task = next(iter(counts.values()))
+    *expected, joined = map(int, hub.run(script).out.splitlines()[-1].split())
+    assert expected == [sum(counts.values()), *[first_task] * 3]
+    assert first_task < joined < sum(counts.values())
+
+
+def test_the_hf_command_of_the_card(hub: TestHub, aeb: Path) -> None:
+    push(hub, aeb)
+    card = (aeb / "README.md").read_text(encoding="utf-8").replace("OWNER/NAME", hub.repo)
+    line = next(line for line in card.splitlines() if line.startswith("hf download"))
+    hub.command(*line.split())
+    assert (hub.folder / "aeb" / "README.md").read_bytes() == (aeb / "README.md").read_bytes()
+    shutil.rmtree(hub.folder / "aeb")
