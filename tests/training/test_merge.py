@@ -17,9 +17,10 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load as open_model
 from emollms.tasks import get_task
-from emollms.training import merge as merge_module
+from emollms.training import merge_checks
 from emollms.training.manifest import read_run
-from emollms.training.merge import BOUNDS, answers, merge, prompts
+from emollms.training.merge import merge
+from emollms.training.merge_checks import BOUNDS, answers, prompts
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
 from emollms.training.tiny import make_tiny
@@ -266,7 +267,7 @@ def test_a_merge_that_says_something_else_is_not_kept(tmp_path, monkeypatch):
 def test_numbers_that_are_none_are_no_agreement():
     nothing = [torch.full((1, 3), float("nan"))]
     with pytest.raises(EmollmsError, match="logits differ by nan"):
-        merge_module.check_same([torch.ones(1, 3)], nothing, "float32")
+        merge_checks.check_same([torch.ones(1, 3)], nothing, "float32")
 
 
 def test_a_tokenizer_that_changes_is_found(tmp_path):
@@ -275,10 +276,10 @@ def test_a_tokenizer_that_changes_is_found(tmp_path):
     other = load_tokenizer(finished(tmp_path / "other", "t5") / "model")
     other.save_pretrained(tmp_path / "written")
     with pytest.raises(EmollmsError, match="in another way when it is loaded again"):
-        merge_module.check_tokenizer(tmp_path / "written", tokenizer, "frame")
+        merge_checks.check_tokenizer(tmp_path / "written", tokenizer, "frame")
     tokenizer.save_pretrained(tmp_path / "bare")
     with pytest.raises(EmollmsError, match="with a chat template, and the tokenizer has none"):
-        merge_module.check_tokenizer(tmp_path / "bare", tokenizer, "chat")
+        merge_checks.check_tokenizer(tmp_path / "bare", tokenizer, "chat")
 
 
 SAVES = {"save_strategy": "steps", "save_steps": 2, "max_steps": 4}

@@ -13,7 +13,7 @@ from emollms.inference.hashing import weights_hash
 from emollms.inference.loading import in_a_line
 from emollms.inference.smollm2 import resolve
 from emollms.inference.weights import load_whole
-from emollms.training.merge import prompts
+from emollms.training.merge_checks import prompts
 from emollms.training.merge_source import MergeSource, adapter_settings
 
 
