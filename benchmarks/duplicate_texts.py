@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.dedup.equal import token_counts
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.shingles import Texts
 from emollms.errors import UsageError
 
@@ -99,5 +99,5 @@ def edited(text: str, draw: random.Random) -> str:
 
 def usable(raw: list[str]) -> pa.LargeStringArray:
     """Normalised, without repeats, six tokens or more."""
-    texts = pc.unique(normalise(raw))
+    texts = pc.unique(normalize(raw))
     return texts.filter(pa.array(token_counts(Texts.of(texts)) >= 6))

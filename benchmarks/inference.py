@@ -176,10 +176,10 @@ def compare(runs: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> dict
 
 def valid(answers: Answers, rows: list[dict[str, Any]]) -> int:
     """How many answers can be read."""
-    from emollms.prompts.answers import read_answer
+    from emollms.prompts.answers import parse_answer
     from emollms.tasks import get_task
 
-    read = (read_answer(get_task(row["task"]), answers[row["id"]], row["emotion"]) for row in rows)
+    read = (parse_answer(get_task(row["task"]), answers[row["id"]], row["emotion"]) for row in rows)
     return sum(reading.reason is None for reading in read)
 
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from emollms.corpora.base import Selection
 from emollms.corpora.reader import Source
 from emollms.corpora.registry import folder, get_corpus
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
 
@@ -42,7 +42,7 @@ def texts(name: str, split: str) -> list[str]:
     """The different normalised texts of a split."""
     corpus = get_corpus(name)
     examples = corpus().examples(Source(corpus.meta, folder(corpus)), Selection(("GoEmotions",), (split,)))
-    return list(dict.fromkeys(normalise(pa.array([example.text for example in examples])).to_pylist()))
+    return list(dict.fromkeys(normalize(pa.array([example.text for example in examples])).to_pylist()))
 
 
 def runs_in_common(train: list[list[str]], test: list[list[str]], length: int, share: float) -> int:

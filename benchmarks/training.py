@@ -135,7 +135,7 @@ class Work:
 
     def __init__(self, data: Path, rows: int, more: list[str]) -> None:
         from emollms.dataset.reader import open_data
-        from emollms.inference.encoding import Codec
+        from emollms.inference.encoding import PromptEncoder
         from emollms.inference.smollm2 import cache_folder, ensure
         from emollms.training.data import training_rows, validation_rows, validation_tokens
         from emollms.training.recipe import load_recipe
@@ -150,7 +150,7 @@ class Work:
         self.parsed = parse(self.recipe, Path("unused"))
         training, tuning = self.parsed.training, replace(self.parsed.tuning, selection_rows=LOOKED_AT)
         self.step = training.per_device_train_batch_size * training.gradient_accumulation_steps
-        codec = Codec(self.tokenizer(), self.model(), tuning.template)
+        codec = PromptEncoder(self.tokenizer(), self.model(), tuning.template)
         limit, seed = training.max_length, training.seed
         drawn = training_rows(self.data, codec, tuning, epochs=lambda _: 1.0, max_length=limit, seed=seed)
         self.rows = drawn.tokens.select(drawn.draws[0])

@@ -26,7 +26,7 @@ class Brighter(Corpus):
         tasks=("BRIGHTER-E-c", "BRIGHTER-EI-oc"),
         splits=("train", "validation", "test"),
         domain="social media, news, speeches, stories",
-        licence="cc-by-4.0",
+        license="cc-by-4.0",
         redistribution="text",
         homepage="https://github.com/emotion-analysis-project/SemEval2025-task11",
         citation="""@misc{muhammad2025brighter,

@@ -25,7 +25,7 @@ class EmoBank(Corpus):
         tasks=("EmoBank", "EmoBank-reader", "EmoBank-writer"),
         splits=("train", "validation", "test"),
         domain="news, blogs, essays, fiction, letters, travel guides",
-        licence="cc-by-sa-4.0",
+        license="cc-by-sa-4.0",
         redistribution="text",
         homepage="https://github.com/JULIELab/EmoBank",
         citation="""@inproceedings{buechel-hahn-2017-emobank,

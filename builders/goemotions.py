@@ -36,7 +36,7 @@ class GoEmotions(Corpus):
         tasks=("GoEmotions", "GoEmotions-28"),
         splits=("train", "validation", "test"),
         domain="Reddit comments",
-        licence="cc-by-4.0",
+        license="cc-by-4.0",
         redistribution="text",
         homepage="https://github.com/google-research/google-research/tree/master/goemotions",
         citation="""@inproceedings{demszky2020goemotions,

@@ -26,7 +26,7 @@ class Sample(Corpus):
         ),
         splits=("train", "validation", "test"),
         domain="made-up tweets, comments, reviews and news",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://github.com/emollms/emollms",
         citation="""@misc{emollms-sample,

@@ -26,7 +26,7 @@ class SemEval2018Task1(Corpus):
         tasks=("EI-reg", "EI-oc", "V-reg", "V-oc", "E-c"),
         splits=("train", "validation", "test"),
         domain="tweets",
-        licence="other",
+        license="other",
         redistribution="ids",
         homepage="https://competitions.codalab.org/competitions/17751",
         terms="Cite the task paper. Do not redistribute the data: direct others to the official page.",

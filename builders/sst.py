@@ -28,7 +28,7 @@ class SST(Corpus):
         tasks=("SST", "SST5"),
         splits=("train", "validation", "test"),
         domain="film reviews",
-        licence="unknown",
+        license="unknown",
         redistribution="ids",
         homepage="https://nlp.stanford.edu/sentiment/",
         terms="No licence is stated. The readme asks to cite the paper; treat as research use, do not redistribute.",

@@ -23,7 +23,7 @@ class TDT(Corpus):
         tasks=("TDT",),
         splits=("train", "test"),
         domain="tweets",
-        licence="unknown",
+        license="unknown",
         redistribution="ids",
         homepage="https://aclanthology.org/P14-2009/",
         terms="No licence is stated. The readme asks to cite the paper; treat as research use, do not redistribute.",

@@ -34,7 +34,7 @@ class Vader(Corpus):
         tasks=("V-A", "V-M", "V-NYT", "V-T"),
         splits=("train", "test"),
         domain="tweets, reviews, newspaper editorials",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://github.com/cjhutto/vaderSentiment",
         citation="""@inproceedings{hutto2014vader,

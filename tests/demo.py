@@ -85,7 +85,7 @@ def steps(out: Path) -> Iterator[tuple[str, list[str]]]:
     yield "what publishing would do", emollms("publish", "dataset", aaid, "--repo", "me/aaid")
     yield "AAID, card and all, to the Hub", emollms("publish", "dataset", aaid, "--repo", "me/aaid", "--yes")
     yield "AEB to the Hub", emollms("publish", "dataset", aeb, "--repo", "me/aeb", "--yes")
-    evidence = ("--scores", scores / "emosmol", "--data-repo", "me/aaid", "--licence", "apache-2.0")
+    evidence = ("--scores", scores / "emosmol", "--data-repo", "me/aaid", "--license", "apache-2.0")
     yield "the model to the Hub", emollms("publish", "model", model, "--repo", "me/emosmol", *evidence, "--yes")
     yield "is it what is here?", emollms("status", "me/emosmol", "--model", model)
     yield "the data back from the Hub", ["python", "-c", LOAD]
@@ -163,7 +163,7 @@ NEXT = """What to type next (in .venv/bin, or after `source .venv/bin/activate`)
   emollms recipes                                             what can be tuned, on what, in what time
   emollms train emosmol-135m --data out/aaid --out out/run    all five tasks: an hour
   hf auth login                                               an account on the real Hub, then
-  emollms publish model {out}/emosmol --repo YOU/emosmol --scores {out}/scores/emosmol --licence apache-2.0
+  emollms publish model {out}/emosmol --repo YOU/emosmol --scores {out}/scores/emosmol --license apache-2.0
 """
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def made(name, *files, **more):
         tasks=("V-reg",),
         splits=("train",),
         domain="none",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://example.org",
         citation="@misc{toy,\n  year = 2020\n}",
@@ -147,7 +147,7 @@ class TestCorpora:
         (tmp_path / "home/plain/a.txt").write_bytes(b"a")
         rows = [line.split("\t") for line in run("corpora").output.splitlines()]
         assert rows == [
-            ["name", "languages", "tasks", "rows", "licence", "redistribution", "where"],
+            ["name", "languages", "tasks", "rows", "license", "redistribution", "where"],
             ["plain", "en es", "V-reg", "3", "mit", "text", str(tmp_path / "home/plain")],
             ["strict", "en es", "V-reg", "3", "mit", "text", "not here"],
         ]

@@ -41,7 +41,7 @@ def write_corpus(root: Path, rows: Mapping[str, Sequence[Sequence[str]]]) -> Pat
         tasks=("V-reg",),
         splits=("train", "validation", "test"),
         domain="tests",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://example.org",
         citation="@misc{tiny}",

@@ -10,13 +10,14 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from emollms.storage import write_json
 
 if TYPE_CHECKING:
     import torch
@@ -144,15 +145,7 @@ def _read_cache() -> dict[str, Any]:
 def _write_cache(key: str, speed: float) -> None:
     """Keep an answer; where that cannot be, it is measured again the next time."""
     with suppress(OSError, RuntimeError):
-        file = _cache_file()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({**_read_cache(), key: speed}, indent=2, ensure_ascii=False)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as draft:
-            draft.write(content + "\n")
-        try:
-            Path(draft.name).replace(file)
-        except OSError:
-            Path(draft.name).unlink()
+        write_json(_cache_file(), {**_read_cache(), key: speed})
 
 
 if __name__ == "__main__":

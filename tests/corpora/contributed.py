@@ -27,7 +27,7 @@ class Mine(Corpus):
         tasks=("V-reg",),
         splits=("train",),
         domain="made up",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://example.org",
         citation="@misc{mine}",

@@ -20,7 +20,7 @@ Say = Callable[[Newcomer], str]
 FIELDS = {
     "no citation": ('        citation="@misc{mine}",\n', "", "citation is missing"),
     "an empty citation": ('citation="@misc{mine}"', 'citation=" "', "citation is empty"),
-    "license for licence": ('licence="mit"', 'license="mit"', "unknown field 'license'; did you mean licence?"),
+    "misspelt field": ('license="mit"', 'licens="mit"', "unknown field 'licens'; did you mean license?"),
     "an unknown field": ('domain="made up"', 'domain="x", url="y"', "unknown field 'url'; there are name, version"),
     "a split dev": ('splits=("train",)', 'splits=("train", "dev")', "splits[1] is 'dev'; allowed: 'train', 'valid"),
     "a split as a text": ('splits=("train",)', 'splits="train"', "splits is 'train' (str); give a tuple: ('train',)"),
@@ -234,7 +234,7 @@ def test_a_module_that_fails(old: str, new: str, told: str, newcomer: Newcomer) 
 
 
 def test_several_mistakes_are_told_at_once(newcomer: Newcomer) -> None:
-    newcomer.change('licence="mit"', 'license="mit"').change('name="mine"', 'name="Mine"')
+    newcomer.change('license="mit"', 'licens="mit"').change('name="mine"', 'name="Mine"')
     newcomer.change('splits=("train",)', 'splits=("dev",)').change('title="Mine",', "").change('="text"', '="no"')
     error = refused(newcomer.write())
     assert "name is 'Mine'; allowed: small letters, digits and _, a letter first; title is missing; " in error

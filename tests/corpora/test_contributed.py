@@ -159,9 +159,9 @@ def test_a_column_that_one_language_lacks(newcomer: Newcomer) -> None:
 
 
 def test_every_other_corpus_works_beside_a_broken_one(newcomer: Newcomer) -> None:
-    newcomer.change('licence="mit"', 'license="mit"').write()
+    newcomer.change('license="mit"', 'licens="mit"').write()
     told = (
-        "builder mine ('newcomer:Mine' of newcomer) cannot be used: unknown field 'license'; did you mean licence? "
+        "builder mine ('newcomer:Mine' of newcomer) cannot be used: unknown field 'licens'; did you mean license? "
         f"(line {newcomer.line('CorpusMetadata(')} of newcomer/__init__.py); mend, update or remove the package"
     )
     done = newcomer.run("corpora")

@@ -169,7 +169,7 @@ class TestFromTheNetwork:
         assert "toy" in outcome.summary
 
     def test_two_processes_do_not_write_into_one_part(self, server, network, tmp_path):
-        with locked(tmp_path / ".fetch"):
+        with locked(tmp_path / ".fetch.lock"):
             outcome = fetch(corpus(pinned("a.txt", address=server.url("a.txt"))), tmp_path, network)
         assert "another process is working on" in outcome.summary
         assert server.requests == []

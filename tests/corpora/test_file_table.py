@@ -25,7 +25,7 @@ MISTAKES = {
         "files/mine.csv:1: column 'path' is missing; the columns are path;",
     ),
     "another name of a column": (f"{HEADER.replace('sha256', 'sha')}\n{GOOD}", ":1: column 'sha256' is missing"),
-    "a column too many": (f"{HEADER},licence\n{GOOD},mit", ":1: unknown column 'licence'; known: address"),
+    "a column too many": (f"{HEADER},licens\n{GOOD},mit", ":1: unknown column 'licens'; known: address"),
     "a cell too few": (f"{HEADER}\n{GOOD[:-1]}", ":2: 8 cells instead of 9"),
     "a cell too many": (f"{HEADER}\n{GOOD}\n{GOOD.replace('a.tsv', 'b.tsv')},", ":3: 10 cells instead of 9"),
     "a hash that is none": (GOOD.replace(HASH, "abc"), ":2: sha256 is 'abc'; allowed: 64 hexadecimal digits"),

@@ -24,7 +24,7 @@ def corpus(*files, **more):
         tasks=("V-reg",),
         splits=("train",),
         domain="none",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://example.org",
         citation="@misc{toy}",

@@ -227,7 +227,7 @@ def test_a_changed_file_is_refused(install: Install, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("moment", ["read", "screen", "write_rows", "describe", "move_in"])
+@pytest.mark.parametrize("moment", ["read", "screen", "write_rows", "describe", "commit"])
 def test_a_kill_leaves_nothing_that_looks_finished(moment: str, tmp_path: Path) -> None:
     """The process kills itself with SIGKILL as it comes to a part of the build; the next run succeeds."""
     script = f"""
@@ -235,7 +235,7 @@ import os, signal, sys
 from emollms.dataset import build
 from emollms.dataset import pipeline
 def die(*args, **kwargs): os.kill(os.getpid(), signal.SIGKILL)
-setattr(build if {moment!r} == "move_in" else pipeline.Pipeline, {moment!r}, die)
+setattr(build if {moment!r} == "commit" else pipeline.Pipeline, {moment!r}, die)
 sys.argv = ["emollms", "build", "aeb", "--corpora", "sample", "--out", {str(tmp_path / "out")!r}]
 from emollms.cli import main
 main()
@@ -257,7 +257,7 @@ def test_a_kill_while_a_version_is_replaced_keeps_one_of_them(install: Install, 
 
 
 def test_two_builds_of_the_same_thing_do_not_mix(tmp_path: Path) -> None:
-    from emollms.dataset.draft import draft
+    from emollms.storage import draft
 
     with (
         draft(tmp_path / "out"),

@@ -47,7 +47,7 @@ def metadata(*files: SourceFile, name: str = "judged", unannotated: object = WIT
         tasks=("E-c",),
         splits=("train", "test"),
         domain="tests",
-        licence="mit",
+        license="mit",
         redistribution="text",
         homepage="https://example.org",
         citation="@misc{judged}",

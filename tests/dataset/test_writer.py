@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emollms.dataset import row_groups
+from emollms.dataset import writer
 from emollms.dataset.writer import ContentHash, RowGroups, TableWriter
 
 SCHEMA = pa.schema(
@@ -86,7 +86,7 @@ def test_row_groups_do_not_depend_on_batches() -> None:
     assert cut == groups(rows, 7) == groups(rows, 4_999)
     assert [name for group in cut for name in group] == rows["id"].to_pylist()
     sizes = [len(group) for group in cut]
-    assert all(row_groups.LEAST <= size <= row_groups.MOST for size in sizes[:-1])
+    assert all(writer.LEAST <= size <= writer.MOST for size in sizes[:-1])
     assert len(sizes) > 5
     assert len(set(sizes)) > 3
 

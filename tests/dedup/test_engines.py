@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Search, find_duplicates
 
 SEARCH = Search(threads=1)
@@ -23,7 +23,7 @@ def texts() -> list[str]:
 
 def expected(texts: list[str]) -> set[tuple[int, int]]:
     """Every pair of rows that one process finds: near pairs between all rows that have the two texts."""
-    found = find_duplicates(normalise(pa.array(texts)), search=SEARCH)
+    found = find_duplicates(normalize(pa.array(texts)), search=SEARCH)
     rows: dict[int, list[int]] = {}
     for row, first in enumerate(found.first.tolist()):
         rows.setdefault(first, []).append(row)

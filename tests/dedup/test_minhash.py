@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from emollms.dedup import shingles
 from emollms.dedup.lsh import Banding
 from emollms.dedup.minhash import permutations, sha1_head, signatures
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.shingles import Texts
 from emollms.errors import UsageError
 
@@ -46,7 +46,7 @@ def test_signatures_are_those_of_datasketch(texts: list[str], seed: int) -> None
 
 def test_signatures_on_the_real_corpora(corpora_dir: Path) -> None:
     texts = raw_corpora.brighter(corpora_dir)[::40] + raw_corpora.goemotions(corpora_dir, "test")[::4]
-    for column in (texts, normalise(texts).to_pylist()):
+    for column in (texts, normalize(texts).to_pylist()):
         ours = signatures(Texts.of(column), 196, threads=2)
         for text, row in zip(column, ours, strict=True):
             assert np.array_equal(oracle.sign(text, BANDING).hashvalues, row), text

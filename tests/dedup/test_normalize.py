@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emollms.dedup.mojibake import repair
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 
 CHARACTERS = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
@@ -23,7 +23,7 @@ WORDS = st.lists(
 
 
 def one(text: str) -> str:
-    return normalise([text]).to_pylist()[0]
+    return normalize([text]).to_pylist()[0]
 
 
 @pytest.mark.parametrize(
@@ -57,29 +57,29 @@ def test_known_texts(text: str, expected: str) -> None:
 
 def test_nulls_and_chunks_and_slices() -> None:
     column = pa.chunked_array([["Ä b", None], [], ["C"]], pa.string())
-    assert normalise(column).to_pylist() == ["ä b", "", "c"]
-    assert normalise(pa.array(["x", "Y!", "Z"]).slice(1)).to_pylist() == ["y", "z"]
-    assert normalise(pa.array([], pa.string())).to_pylist() == []
+    assert normalize(column).to_pylist() == ["ä b", "", "c"]
+    assert normalize(pa.array(["x", "Y!", "Z"]).slice(1)).to_pylist() == ["y", "z"]
+    assert normalize(pa.array([], pa.string())).to_pylist() == []
 
 
 def test_parts_are_put_together_in_order() -> None:
     texts = [f"Row {number}!" for number in range(70_000)]
-    assert normalise(texts, threads=2).to_pylist() == [f"row {number}" for number in range(70_000)]
+    assert normalize(texts, threads=2).to_pylist() == [f"row {number}" for number in range(70_000)]
 
 
 def test_every_character_is_stable() -> None:
-    once = normalise(CHARACTERS)
-    assert normalise(once).equals(once)
+    once = normalize(CHARACTERS)
+    assert normalize(once).equals(once)
 
 
 def test_every_character_compares_equal_to_its_upper_case() -> None:
-    lower, upper = normalise(CHARACTERS).to_pylist(), normalise([text.upper() for text in CHARACTERS]).to_pylist()
+    lower, upper = normalize(CHARACTERS).to_pylist(), normalize([text.upper() for text in CHARACTERS]).to_pylist()
     differ = [text for text, one_, other in zip(CHARACTERS, lower, upper, strict=True) if one_ != other]
     assert differ == ["ı"]  # the dotless i of Turkish has I as its upper case, which is that of i
 
 
 @given(ROUGH)
-def test_normalising_twice_changes_nothing(text: str) -> None:
+def test_normalizing_twice_changes_nothing(text: str) -> None:
     assert one(one(text)) == one(text)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from emollms.dedup import pairs as pairs_module
 from emollms.dedup.jaccard import similarities
 from emollms.dedup.lsh import Banding, Candidates
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Duplicates, Pairs, Search, connected, find_duplicates
 from emollms.dedup.shingles import Texts
 from emollms.errors import EmollmsError, UsageError
@@ -77,7 +77,7 @@ def test_the_pairs_are_those_of_the_exact_join() -> None:
 
 
 def test_the_pairs_on_real_texts(corpora_dir: Path) -> None:
-    texts = normalise(raw_corpora.tdt(corpora_dir, "train")[::2] + raw_corpora.brighter(corpora_dir)[::200])
+    texts = normalize(raw_corpora.tdt(corpora_dir, "train")[::2] + raw_corpora.brighter(corpora_dir)[::200])
     distinct = list(dict.fromkeys(texts.to_pylist()))
     found = as_dict(find_duplicates(distinct, None, Search(min_tokens=1)).near)
     exact = oracle.self_join(distinct, 0.7)

@@ -9,7 +9,7 @@ import raw_corpora
 
 from emollms.dedup import reference as reference_module
 from emollms.dedup.batches import band, verify
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Search, find_duplicates
 from emollms.dedup.reference import Matches, ReferenceIndex
 from emollms.errors import UsageError
@@ -131,8 +131,8 @@ def test_a_missing_column_is_named() -> None:
 
 def counts(train: list[str], test: list[str]) -> tuple[int, int, int]:
     """Distinct test texts after normalising, and how many stand in the training side, equal and at 0.7."""
-    index = ReferenceIndex(normalise(test))
-    matches = index.matches(normalise(train))
+    index = ReferenceIndex(normalize(test))
+    matches = index.matches(normalize(train))
     equal, near = np.unique(matches.reference[matches.equal]), np.unique(matches.reference)
     return len(np.unique(index.first)), len(equal), len(near)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emollms.prompts.answers import Parse, Reading, read_answer
+from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 
 CHAT_13B, BLOOM = "Emollama-chat-13b", "Emobloom-7b"
@@ -20,15 +20,15 @@ class Answers:
     """A model's answers to a task, with the probabilities of the classes and the words as the file has them."""
 
     task: Task
-    golds: Sequence[Any]
-    readings: Sequence[Reading]
+    gold_labels: Sequence[Any]
+    readings: Sequence[ParsedAnswer]
     emotions: Sequence[str | None]
     probabilities: Sequence[Sequence[float] | None]
     texts: Sequence[str]
 
     @property
-    def rows(self) -> tuple[Task, Sequence[Any], Sequence[Reading], Sequence[str | None]]:
-        return self.task, self.golds, self.readings, self.emotions
+    def rows(self) -> tuple[Task, Sequence[Any], Sequence[ParsedAnswer], Sequence[str | None]]:
+        return self.task, self.gold_labels, self.readings, self.emotions
 
 
 def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict") -> Answers:
@@ -40,9 +40,9 @@ def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict")
     emotions = [emotion(name, number, row["input"]) for number, row in enumerate(rows)]
     scale = SCALES.get(name, (0.0, 1.0))
     texts = [said(row["prediction"]) for row in rows]
-    readings = [read_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
-    golds = [gold(task, row["gold"]) for row in rows]
-    return Answers(task, golds, readings, emotions, [row["probs"] for row in rows], texts)
+    readings = [parse_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
+    gold_labels = [gold(task, row["gold"]) for row in rows]
+    return Answers(task, gold_labels, readings, emotions, [row["probs"] for row in rows], texts)
 
 
 def said(prediction: str | list[str]) -> str:

@@ -18,7 +18,7 @@ from emollms.evaluation import calibration
 from emollms.evaluation.fitted import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import OrdinalTask, get_task
 
 EI_OC = get_task("EI-oc")
@@ -30,11 +30,11 @@ def with_probabilities(read: Answers, order: Sequence[int]) -> tuple[Floats, Int
     rows = [number for number, row in enumerate(read.probabilities) if row]
     table = np.array([read.probabilities[number] for number in rows])
     assert table.shape[1] == len(order)
-    return table, np.array([read.golds[number] for number in rows]), [read.emotions[number] for number in rows]
+    return table, np.array([read.gold_labels[number] for number in rows]), [read.emotions[number] for number in rows]
 
 
 def mean_pearson(expected: Floats, gold: Integers, emotions: Sequence[str | None]) -> float:
-    return score(EI_OC, gold.tolist(), [Reading(float(e), None) for e in expected], emotions, resamples=1).value
+    return score(EI_OC, gold.tolist(), [ParsedAnswer(float(e), None) for e in expected], emotions, resamples=1).value
 
 
 @pytest.mark.corpora
@@ -127,7 +127,7 @@ def test_temper() -> None:
 def test_what_is_no_distribution() -> None:
     for row in ([0.0, 0.0], [float("nan"), 1.0], [-0.1, 1.1]):
         with pytest.raises(UsageError, match=r"row 1: .* is no distribution"):
-            calibration.normalised(np.array([[0.5, 0.5], row]))
+            calibration.normalized(np.array([[0.5, 0.5], row]))
 
 
 def test_thresholds_are_the_best_there_are() -> None:

@@ -28,7 +28,7 @@ from emollms.inference.batching import WINDOW
 from emollms.inference.decoding import expected_class
 from emollms.inference.engine import Result
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import get_task
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -318,7 +318,10 @@ def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: 
     rows = [row for row in open_data(str(sample_aeb)).rows("EI-oc", "test") if row["id"] in found]
     said = [expected_class(found[row["id"]].probabilities or {}) for row in rows]
     again = score(
-        task, [row["score"] for row in rows], [Reading(value, None) for value in said], [row["emotion"] for row in rows]
+        task,
+        [row["score"] for row in rows],
+        [ParsedAnswer(value, None) for value in said],
+        [row["emotion"] for row in rows],
     )
     assert scores["EI-oc"]["value"] == pytest.approx(again.value)
 
@@ -326,15 +329,15 @@ def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: 
 def test_the_likeliest_class_is_scored_where_accuracy_is_published() -> None:
     row = {"id": "a", "emotion": None, "score": 1.0, "labels": []}
     said = Prediction("a", "0: neutral", {"-1": 0.4, "0": 0.15, "1": 0.45})
-    assert read_all(get_task("TDT"), [row], {"a": said}).readings == [Reading(1, None)]
-    assert read_all(get_task("TDT"), [row], {"a": said}, "greedy").readings == [Reading(0, None)]
+    assert read_all(get_task("TDT"), [row], {"a": said}).readings == [ParsedAnswer(1, None)]
+    assert read_all(get_task("TDT"), [row], {"a": said}, "greedy").readings == [ParsedAnswer(0, None)]
     ordinal = Prediction("a", "3: very positive emotional state can be inferred", {"2": 0.5, "3": 0.5})
     read = read_all(get_task("V-oc"), [row], {"a": ordinal})
     assert (read.rule, read.readings[0].value) == ("expected class", pytest.approx(2.5))
     labels = Prediction("a", "anger", {"joy": 0.4, "love": 0.2})
     fitted = TaskCalibration(thresholds={"joy": 0.3}, rows=1, error_before=0.1, error_after=0.1)
-    assert read_all(get_task("E-c"), [row], {"a": labels}, fitted=fitted).readings == [Reading(("joy",), None)]
-    assert read_all(get_task("E-c"), [row], {"a": labels}).readings == [Reading((), None)]
+    assert read_all(get_task("E-c"), [row], {"a": labels}, fitted=fitted).readings == [ParsedAnswer(("joy",), None)]
+    assert read_all(get_task("E-c"), [row], {"a": labels}).readings == [ParsedAnswer((), None)]
 
 
 def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sample_aeb: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from emollms.errors import UsageError
 from emollms.evaluation.parsing import read_all
 from emollms.evaluation.scales import Scale, choose_scale
 from emollms.inference.predictions import Prediction
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import get_task
 
 
@@ -69,7 +69,7 @@ def test_native_answers_are_read_on_0_to_1_one_scale_for_all() -> None:
     read = read_all(get_task("V-A"), asked, said, scale="auto")
     assert [reading.value for reading in read.readings] == [0.0, 0.5, 0.5625, 1.0, None, None]
     assert read.readings[4].reason == "off the scale: '5'"
-    assert read.by_parse["lenient"][5] == Reading(0.1875, None)
+    assert read.by_parse["lenient"][5] == ParsedAnswer(0.1875, None)
     assert read.scale is not None
     assert (read.scale.name, read.scale.asked) == ("native", "auto")
     asked, said = rows("EmoBank", ["1", "3", "5", "0.5"], "arousal")

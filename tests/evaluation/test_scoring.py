@@ -14,14 +14,14 @@ from emollms.errors import UsageError
 from emollms.evaluation.results import TaskScore
 from emollms.evaluation.scoring import compare, gold_of, score
 from emollms.evaluation.task_metrics import SCHEMES
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
 
-INVALID = Reading(None, "no number: 'perhaps'")
+INVALID = ParsedAnswer(None, "no number: 'perhaps'")
 
 
-def readings(*values: Any) -> list[Reading]:
-    return [INVALID if value is None else Reading(value, None) for value in values]
+def readings(*values: Any) -> list[ParsedAnswer]:
+    return [INVALID if value is None else ParsedAnswer(value, None) for value in values]
 
 
 def made_up(task: Task, n: int, seed: int = 0) -> list[Any]:
@@ -37,8 +37,8 @@ def emotions(task: Task, n: int) -> list[str | None]:
     return [task.emotions[i * len(task.emotions) // n] if task.emotions else None for i in range(n)]
 
 
-def scored(name: str, golds: Sequence[Any], *values: Any, policy: Any = "official") -> TaskScore:
-    return score(get_task(name), golds, readings(*values), policy=policy, resamples=50)
+def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "official") -> TaskScore:
+    return score(get_task(name), gold_labels, readings(*values), policy=policy, resamples=50)
 
 
 def predicted(result: TaskScore) -> list[Any]:
@@ -54,8 +54,8 @@ def test_every_task_has_a_scheme() -> None:
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_right_answers_get_the_best_score(task: Task) -> None:
-    golds = made_up(task, 60)
-    result = score(task, golds, readings(*golds), emotions(task, 60), resamples=50)
+    gold_labels = made_up(task, 60)
+    result = score(task, gold_labels, readings(*gold_labels), emotions(task, 60), resamples=50)
     assert [round(metric.value, 9) for metric in result.metrics.values()] == [1.0] * len(result.metrics)
     assert (result.n, result.scored, result.invalid_count, result.invalid_rate) == (60, 60, 0, 0.0)
 
@@ -63,13 +63,13 @@ def test_right_answers_get_the_best_score(task: Task) -> None:
 @pytest.mark.parametrize("policy", ["official", "drop", "worst"])
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_never_nan_and_never_a_warning(task: Task, policy: Any) -> None:
-    golds = made_up(task, 8)
-    cases = [readings(*[None] * 8), readings(*[golds[0]] * 8), readings(*golds[:4], *[None] * 4)]
+    gold_labels = made_up(task, 8)
+    cases = [readings(*[None] * 8), readings(*[gold_labels[0]] * 8), readings(*gold_labels[:4], *[None] * 4)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for rows, answers in [(8, case) for case in cases] + [(1, cases[0][:1]), (1, cases[1][:1]), (0, [])]:
             about = emotions(task, 8)[:rows]
-            result = score(task, golds[:rows], answers, about, policy=policy, resamples=20)
+            result = score(task, gold_labels[:rows], answers, about, policy=policy, resamples=20)
             json.dumps(result.as_json(), allow_nan=False)
             assert compare(result, result, resamples=20).difference == 0
 
@@ -92,20 +92,20 @@ def test_the_middle_of_a_native_scale() -> None:
 
 @pytest.mark.parametrize(("task", "metrics"), [("V-reg", {"pearson", "pearson_upper_half"}), ("V-oc", {"pearson"})])
 def test_constant_answers_have_no_correlation(task: str, metrics: set[str]) -> None:
-    golds = [0.1, 0.6, 0.9, 0.7] if task == "V-reg" else [-3, 0, 1, 3]
-    constant = scored(task, golds, *[1] * 4)
+    gold_labels = [0.1, 0.6, 0.9, 0.7] if task == "V-reg" else [-3, 0, 1, 3]
+    constant = scored(task, gold_labels, *[1] * 4)
     undefined = {name for name, metric in constant.metrics.items() if metric.interval is None}
     assert metrics <= undefined
     assert all(constant.metrics[name].value == 0 for name in undefined)
     assert "kappa" not in undefined  # kappa of constant answers is 0 by its formula
-    varied = scored(task, golds, *golds)
+    varied = scored(task, gold_labels, *gold_labels)
     assert all(metric.interval for metric in varied.metrics.values())
     assert compare(varied, constant).interval is None
 
 
 def test_one_undefined_emotion_counts_as_0_in_the_mean() -> None:
-    golds, said = [0.1, 0.9, 0.2, 0.8], readings(0.1, 0.9, 0.5, 0.5)
-    result = score(get_task("EI-reg"), golds, said, ["anger", "anger", "joy", "joy"], resamples=5)
+    gold_labels, said = [0.1, 0.9, 0.2, 0.8], readings(0.1, 0.9, 0.5, 0.5)
+    result = score(get_task("EI-reg"), gold_labels, said, ["anger", "anger", "joy", "joy"], resamples=5)
     parts = result.metrics["pearson"].parts
     assert parts["joy"].interval is None
     assert parts["anger"].interval is not None
@@ -128,17 +128,22 @@ def test_worst_is_the_farthest_answer() -> None:
 
 
 def test_policies_are_ordered() -> None:
-    golds = made_up(get_task("V-reg"), 200)
-    answers = [INVALID if i % 10 == 0 else Reading(value, None) for i, value in enumerate(golds)]
+    gold_labels = made_up(get_task("V-reg"), 200)
+    answers = [INVALID if i % 10 == 0 else ParsedAnswer(value, None) for i, value in enumerate(gold_labels)]
     values = [
-        score(get_task("V-reg"), golds, answers, policy=p, resamples=5).value for p in ("drop", "official", "worst")
+        score(get_task("V-reg"), gold_labels, answers, policy=p, resamples=5).value
+        for p in ("drop", "official", "worst")
     ]
     assert values == sorted(values, reverse=True)
     assert values[0] == pytest.approx(1.0)
 
 
 def test_invalid_answers_are_counted_by_reason() -> None:
-    answers = [Reading(None, "off the scale: '5'"), Reading(None, "empty answer"), Reading(None, "off the scale: '7'")]
+    answers = [
+        ParsedAnswer(None, "off the scale: '5'"),
+        ParsedAnswer(None, "empty answer"),
+        ParsedAnswer(None, "off the scale: '7'"),
+    ]
     result = score(get_task("SST"), [0.1, 0.2, 0.3], answers, resamples=5)
     assert result.invalid == {"off the scale": 2, "empty answer": 1}
     assert (result.invalid_count, result.invalid_rate) == (3, 1.0)
@@ -154,8 +159,8 @@ def test_an_answer_that_is_no_finite_number_could_not_be_read() -> None:
 
 def test_parts() -> None:
     task = get_task("EI-reg")
-    golds = made_up(task, 40)
-    result = score(task, golds, readings(*made_up(task, 40, 1)), emotions(task, 40))
+    gold_labels = made_up(task, 40)
+    result = score(task, gold_labels, readings(*made_up(task, 40, 1)), emotions(task, 40))
     metric = result.metrics["pearson"]
     assert tuple(metric.parts) == task.emotions
     assert metric.value == pytest.approx(np.mean([part.value for part in metric.parts.values()]))
@@ -169,8 +174,8 @@ def test_parts() -> None:
 
 def test_only_the_emotions_that_are_there_count() -> None:
     task = get_task("EI-reg")
-    golds = [0.1, 0.5, 0.9]
-    result = score(task, golds, readings(*golds), ["joy"] * 3, resamples=5)
+    gold_labels = [0.1, 0.5, 0.9]
+    result = score(task, gold_labels, readings(*gold_labels), ["joy"] * 3, resamples=5)
     assert result.value == pytest.approx(1.0)
     assert tuple(result.metrics["pearson"].parts) == ("joy",)
 
@@ -206,10 +211,10 @@ def test_expected_classes() -> None:
 
 def test_intervals_hold_the_value_and_repeat() -> None:
     task = get_task("EI-oc")
-    golds, answers, about = made_up(task, 400), readings(*made_up(task, 400, 1)), emotions(task, 400)
-    first, second = (score(task, golds, answers, about) for _ in range(2))
+    gold_labels, answers, about = made_up(task, 400), readings(*made_up(task, 400, 1)), emotions(task, 400)
+    first, second = (score(task, gold_labels, answers, about) for _ in range(2))
     assert first.as_json() == second.as_json()
-    assert first.as_json() != score(task, golds, answers, about, seed=1).as_json()
+    assert first.as_json() != score(task, gold_labels, answers, about, seed=1).as_json()
     for metric in first.metrics.values():
         for figure in (metric, *metric.parts.values()):
             assert figure.interval
@@ -218,33 +223,35 @@ def test_intervals_hold_the_value_and_repeat() -> None:
 
 def test_a_large_task_takes_seconds() -> None:
     task = get_task("GoEmotions")
-    golds, answers = made_up(task, 5427), readings(*made_up(task, 5427, 1))
+    gold_labels, answers = made_up(task, 5427), readings(*made_up(task, 5427, 1))
     start = time.process_time()
-    score(task, golds, answers)
+    score(task, gold_labels, answers)
     assert time.process_time() - start < 30
 
 
-def noisy(golds: Sequence[float], noise: float, seed: int) -> list[Reading]:
+def noisy(gold_labels: Sequence[float], noise: float, seed: int) -> list[ParsedAnswer]:
     generator = np.random.default_rng(seed)
-    return readings(*[float(value) for value in np.array(golds) + noise * generator.normal(size=len(golds))])
+    return readings(
+        *[float(value) for value in np.array(gold_labels) + noise * generator.normal(size=len(gold_labels))]
+    )
 
 
 def test_a_model_and_itself() -> None:
     for task in TASKS.values():
-        golds = made_up(task, 60)
-        result = score(task, golds, readings(*made_up(task, 60, 1)), emotions(task, 60), resamples=20)
+        gold_labels = made_up(task, 60)
+        result = score(task, gold_labels, readings(*made_up(task, 60, 1)), emotions(task, 60), resamples=20)
         found = compare(result, result, resamples=100)
         assert (found.difference, found.interval.low, found.interval.high, found.above_noise) == (0, 0, 0, False)
 
 
 def test_pairing_finds_what_single_intervals_do_not() -> None:
     task = get_task("V-reg")
-    golds = made_up(task, 400)
-    worse = noisy(golds, 0.1, 1)
+    gold_labels = made_up(task, 400)
+    worse = noisy(gold_labels, 0.1, 1)
     better = readings(
-        *[0.9 * answer.value + 0.1 * gold for answer, gold in zip(worse, golds, strict=True)]  # type: ignore[operator]
+        *[0.9 * answer.value + 0.1 * gold for answer, gold in zip(worse, gold_labels, strict=True)]  # type: ignore[operator]
     )
-    a, b = score(task, golds, better), score(task, golds, worse)
+    a, b = score(task, gold_labels, better), score(task, gold_labels, worse)
     found = compare(a, b)
     assert a.metrics["pearson"].interval.low < b.metrics["pearson"].interval.high
     assert found.above_noise
@@ -256,15 +263,19 @@ def test_pairing_finds_what_single_intervals_do_not() -> None:
 
 def test_equally_good_models_are_within_noise() -> None:
     task = get_task("V-reg")
-    golds = made_up(task, 400)
-    found = compare(score(task, golds, noisy(golds, 0.3, 1)), score(task, golds, noisy(golds, 0.3, 2)), "pearson")
+    gold_labels = made_up(task, 400)
+    found = compare(
+        score(task, gold_labels, noisy(gold_labels, 0.3, 1)),
+        score(task, gold_labels, noisy(gold_labels, 0.3, 2)),
+        "pearson",
+    )
     assert not found.above_noise
 
 
 def test_a_row_dropped_for_one_is_dropped_for_both() -> None:
-    golds = [0.1, 0.5, 0.9, 0.3]
-    a = scored("V-reg", golds, 0.1, None, 0.9, 0.3, policy="drop")
-    b = scored("V-reg", golds, 0.1, 0.5, 0.9, None, policy="drop")
+    gold_labels = [0.1, 0.5, 0.9, 0.3]
+    a = scored("V-reg", gold_labels, 0.1, None, 0.9, 0.3, policy="drop")
+    b = scored("V-reg", gold_labels, 0.1, 0.5, 0.9, None, policy="drop")
     assert compare(a, b).n == 2
 
 

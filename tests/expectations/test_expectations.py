@@ -84,7 +84,7 @@ MAPS = {
     ),
     "one split, normalised": (
         "expect_column_pair_values_to_be_in_one_split",
-        {**PAIR, "compare": "normalised"},
+        {**PAIR, "compare": "normalized"},
         texts({"text": "one"}, {"text": "two", "split": "test"}, {"text": "!!"}, {"text": "??", "split": "test"}),
         texts({"text": "@me So TRUE!"}, {"text": "so true https://t.co/x", "split": "test"}),
         [("r0", "@me So TRUE!")],
@@ -98,14 +98,14 @@ MAPS = {
         [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high"), ("r5", "0.500</s>")],
     ),
     "golds": (
-        "expect_golds_to_be_of_their_task",
+        "expect_gold_labels_to_be_of_their_task",
         {"column_list": GOLD},
         texts({}, E_C, V_OC, EI),
         texts({"score": 1.2}, {**E_C, "labels": ("rage",)}, {**V_OC, "label": 7}, EI | {"emotion": "x"}, {"task": "X"}),
         [("r0", "1.2"), ("r1", "rage"), ("r2", "label 7"), ("r3", "score 0.5"), ("r4", "score 0.5")],
     ),
     "golds that were not annotated": (
-        "expect_golds_to_be_of_their_task",
+        "expect_gold_labels_to_be_of_their_task",
         {"column_list": GOLD},
         texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "nobody knows it"}),
         texts(DISGUST, {**DISGUST, "labels": ("joy",)}),

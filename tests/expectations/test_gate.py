@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from quality.gate_corpus import Row, edit, rewrite
+from expectations.gate_corpus import Row, edit, rewrite
 from tiny_corpus import settings
 
 from emollms.dataset.build import build
@@ -70,7 +70,7 @@ DAMAGE = {
     "long prompt": (edit(3, prompt="long " * 2_000), {"prompts-bounded all": 1}),
     "score off the scale": (
         edit(0, score=1.5, completion="1.500"),
-        {"scores-in-range all": 1, "golds-known all": 1, "answers-read-back all": 1},
+        {"scores-in-range all": 1, "gold-labels-known all": 1, "answers-read-back all": 1},
     ),
     "another answer": (edit(0, completion="0.123"), {"answers-read-back all": 1}),
     "other task": (edit(0, task="E-c"), {"tasks-in-place V-reg/train": 1, "answers-read-back all": 1}),

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from quality.gate_corpus import edit, rewrite
+from expectations.gate_corpus import edit, rewrite
 from tiny_corpus import settings
 
 from emollms.cli import main
-from emollms.dataset import repo
+from emollms.dataset import reader
 from emollms.dataset.build import build
 from emollms.errors import EmollmsError
 
@@ -77,7 +77,7 @@ def test_wrong_targets(
 @pytest.fixture
 def reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Hub that answers: what it says is made up here."""
-    monkeypatch.setattr(repo, "hub_problem", lambda: None)
+    monkeypatch.setattr(reader, "hub_problem", lambda: None)
 
 
 @pytest.mark.usefixtures("reachable")
@@ -105,7 +105,7 @@ def test_a_repo_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     with pytest.raises(
         EmollmsError, match=r"^owner/aeb@v9 cannot be had: Cannot find it; no folder of this name is here"
     ):
-        repo.local_copy("owner/aeb@v9")
+        reader.local_copy("owner/aeb@v9")
 
 
 def test_statistics_are_printed_or_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

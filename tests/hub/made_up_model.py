@@ -31,8 +31,8 @@ def made_up_run(**changes: Any) -> RunManifest:
             "profile": "release",
             "content_hash": HASH,
             "sources": [
-                {"corpus": "semeval2018_task1", "licence": "other", "redistribution": "ids"},
-                {"corpus": "sample", "licence": "mit", "redistribution": "text"},
+                {"corpus": "semeval2018_task1", "license": "other", "redistribution": "ids"},
+                {"corpus": "sample", "license": "mit", "redistribution": "text"},
             ],
         },
         "model": {
@@ -171,4 +171,4 @@ CALIBRATION = {
         },
     },
 }  # fmt: skip
-CARD = {"repo": "me/emo-tiny", "version": "1.0.0", "licence": "apache-2.0", "relation": "finetune"}
+CARD = {"repo": "me/emo-tiny", "version": "1.0.0", "license": "apache-2.0", "relation": "finetune"}

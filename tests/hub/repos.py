@@ -10,7 +10,7 @@ from hub.web import ORGANIZATION, Answer, Request, readable, route, writable
 if TYPE_CHECKING:
     from hub.server import Hub
 
-LICENCES = (
+LICENSES = (
     "mit",
     "apache-2.0",
     "cc-by-4.0",
@@ -71,10 +71,10 @@ def validate_yaml(hub: "Hub", request: Request) -> Answer:
         return Answer({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
     if not isinstance(found, dict):
         return _invalid("The YAML metadata is no mapping")
-    licences = found.get("license", "mit")
-    for licence in licences if isinstance(licences, list) else [licences]:
-        if licence not in LICENCES:
-            return _invalid(f'"license" must be one of [{", ".join(LICENCES)}]')
+    licenses = found.get("license", "mit")
+    for license in licenses if isinstance(licenses, list) else [licenses]:
+        if license not in LICENSES:
+            return _invalid(f'"license" must be one of [{", ".join(LICENSES)}]')
     return Answer({"errors": [], "warnings": []})
 
 

@@ -191,12 +191,12 @@ class TestModelCard:
         assert "[Affective Analysis Instruction Data (AAID)](https://huggingface.co/datasets/you/aaid)" in card
 
     def test_terms_of_its_own(self) -> None:
-        metadata = metadata_in(model_card(licence="other"), "README.md")
+        metadata = metadata_in(model_card(license="other"), "README.md")
         assert metadata["license_link"] == "https://huggingface.co/me/emo-tiny#licence"
 
-    def test_what_is_no_licence_or_repository(self) -> None:
+    def test_what_is_no_license_or_repository(self) -> None:
         with pytest.raises(UsageError, match=r"the Hub knows no licence 'apache2' \(did you mean apache-2.0"):
-            model_card(licence="apache2")
+            model_card(license="apache2")
         with pytest.raises(UsageError, match="'emo' is no repository; repositories are named OWNER/NAME"):
             model_card(repo="emo")
         with pytest.raises(UsageError, match="the Hub knows no licence 'Apache 2'"):

@@ -7,9 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData
-from test_checks import copy as copy  # a fixture
-from test_checks import sign
-from test_publish import push
 
 from emollms.corpora.registry import corpora
 from emollms.errors import EmollmsError
@@ -20,6 +17,9 @@ from emollms.hub.model_card import render_model_card
 from emollms.hub.space_writer import render_space_card
 from hub.client import TestHub
 from hub.made_up_model import CARD, made_up_run, made_up_scores
+from hub.test_checks import copy as copy  # a fixture
+from hub.test_checks import sign
+from hub.test_publish import push
 
 Metadata = dict[str, object]
 
@@ -197,7 +197,7 @@ class TestLists:
     def test_what_the_corpora_say_is_known(self) -> None:
         lists = hub_lists()
         for corpus in corpora().values():
-            assert corpus.meta.licence in lists.licences
+            assert corpus.meta.license in lists.licenses
             assert not {code.split("-")[0] for code in corpus.meta.languages} - lists.languages
 
     def test_languages_are_codes_of_both_parts_of_the_standard(self) -> None:

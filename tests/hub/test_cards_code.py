@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 from inference.tiny_models import CHATML, model, tokenizer
-from test_publish import push
 
 from emollms.dataset.manifest import read_manifest
 from emollms.hub.model_card import render_model_card
 from emollms.prompts.framing import model_input
 from hub.client import TestHub
 from hub.made_up_model import CARD, made_up_run
+from hub.test_publish import push
 
 CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BASE, REPO = "example/tiny-base", "me/emo-tiny"

@@ -98,7 +98,7 @@ def test_a_run_that_would_break_out_of_the_card() -> None:
         run = made_up_run(
             recipe={"name": said, "overrides": [f"learning_rate={said}"], "values": {"model_name_or_path": said}},
             data={"title": said, "version": said, "data_set": said, "profile": said,
-                  "sources": [{"corpus": said, "licence": said, "redistribution": "text"}]},
+                  "sources": [{"corpus": said, "license": said, "redistribution": "text"}]},
             model={"name": said, "repository": None, "revision": said, "family": said},
             hardware={"device": said, "precision": said, "attention": said, "kernels": [said]},
             versions={said: said},

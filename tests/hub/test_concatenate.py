@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from test_publish import push
-
 from hub.client import TestHub
+from hub.test_publish import push
 
 SCRIPT = """
 import sys

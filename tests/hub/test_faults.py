@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_publish import published, push, tree
 
 from hub.client import TestHub
+from hub.test_publish import published, push, tree
 
 BUSY = [
     (429, {"Retry-After": "3"}, 3.0),

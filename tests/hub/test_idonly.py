@@ -7,8 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_checks import sign
-from test_publish import published, push, tree
 from tiny_corpus import settings
 
 import emollms.builders.sample
@@ -21,6 +19,8 @@ from emollms.hub.dataset import dataset_release, load_dataset_back
 from emollms.hub.hydrate import hydrate
 from emollms.hub.ids import read_ids_manifest, row_hash, write_ids
 from hub.client import TestHub
+from hub.test_checks import sign
+from hub.test_publish import published, push, tree
 
 CORPORA = Path(emollms.builders.sample.__file__).parent / "data"
 RESTRICT = """

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from test_publish import changes, tree
 
 from emollms.hub.model import ModelOptions, local_model, model_releases
 from emollms.training.tiny import make_tiny
 from hub.client import TestHub
+from hub.test_publish import changes, tree
 from hub.tiny_release import LOGITS, adapter_run, change, merged
 
 
@@ -27,9 +27,9 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return merged(tmp_path_factory.mktemp("other") / "model", seed=8)
 
 
-def push(hub: TestHub, folder: Path, *options: object, licence: str = "apache-2.0", **how: object) -> str:
+def push(hub: TestHub, folder: Path, *options: object, license: str = "apache-2.0", **how: object) -> str:
     """Publish; what was printed on standard error."""
-    more = ("--licence", licence) if licence else ()
+    more = ("--license", license) if license else ()
     return hub.emollms(
         "publish", "model", folder, "--repo", hub.repo, "--yes", *more, *options, models=True, **how
     ).err  # fmt: skip
@@ -51,7 +51,7 @@ def released(folder: Path) -> dict[str, str]:
 
 
 def test_the_whole_way(hub: TestHub, model: Path) -> None:
-    plan = hub.emollms("publish", "model", model, "--repo", hub.repo, "--licence", "apache-2.0")
+    plan = hub.emollms("publish", "model", model, "--repo", hub.repo, "--license", "apache-2.0")
     assert state(hub) is None
     assert "add\tmodel-00001-of-" in plan.out
     assert f"{hub.repo} is not there: it will be created, private" in plan.err
@@ -150,20 +150,20 @@ def test_what_other_people_wrote_stays(hub: TestHub, model: Path, other: Path) -
     assert hub.emollms("status", hub.repo, "--model", other).code == 0
 
 
-def test_a_licence_follows_from_the_parts_or_is_asked_for(hub: TestHub, tmp_path: Path) -> None:
+def test_a_license_follows_from_the_parts_or_is_asked_for(hub: TestHub, tmp_path: Path) -> None:
     base = f"{hub.repo}-base"
     hub.run("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1], private=True)", base)
     tuned = merged(tmp_path / "tuned", model={"repository": base})
-    said = push(hub, tuned, licence="", code=2)
-    assert f"give the model's licence with --licence ID; it does not follow, because the licence of {base} is" in said
+    said = push(hub, tuned, license="", code=2)
+    assert f"give the model's licence with --license ID; it does not follow, because the licence of {base} is" in said
     hub.push({"README.md": "---\nlicense: apache-2.0\n---\n"}, kind="models", repo=base)
-    push(hub, tuned, licence="")
+    push(hub, tuned, license="")
     card = "import sys; from huggingface_hub import HfApi; print(HfApi().model_info(sys.argv[1]).card_data.license)"
     assert hub.run(card, hub.repo).out == "apache-2.0\n"
     record = json.loads((tuned / "run.json").read_text())
-    record["data"]["sources"].append({"corpus": "emobank", "licence": "cc-by-sa-4.0", "redistribution": "text"})
+    record["data"]["sources"].append({"corpus": "emobank", "license": "cc-by-sa-4.0", "redistribution": "text"})
     change(tuned / "run.json", **record)
-    said = push(hub, tuned, licence="", code=2)
+    said = push(hub, tuned, license="", code=2)
     assert f"because of the data emobank (cc-by-sa-4.0): base model {base} (apache-2.0); data sample (mit)" in said
 
 
@@ -217,7 +217,7 @@ def test_a_pickle_stops_it_before_anything_is_sent(hub: TestHub, model: Path, tm
     ],
 )
 def test_wrong_calls(options: tuple[str, ...], said: str, hub: TestHub, model: Path) -> None:
-    done = hub.emollms("publish", "model", model, "--licence", "mit", *options, code=2, models=True)
+    done = hub.emollms("publish", "model", model, "--license", "mit", *options, code=2, models=True)
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert hub.log() == []
@@ -232,12 +232,12 @@ class TestFaults:
         assert now["tags"] == {"v1.0.0": now["head"]}
 
     def test_a_kill_at_any_request_and_a_second_run(self, hub: TestHub, model: Path) -> None:
-        from test_faults import KILLED
+        from hub.test_faults import KILLED
 
         first, number, code = hub.repo, 0, -9
         while code == -9:
             hub.repo = f"{first}-{number}"
-            arguments = (number, "publish", "model", model, "--repo", hub.repo, "--yes", "--licence", "apache-2.0")
+            arguments = (number, "publish", "model", model, "--repo", hub.repo, "--yes", "--license", "apache-2.0")
             code = hub.run(KILLED, *arguments, code=None, models=True).code
             now = state(hub)
             assert now is None or files_of(hub) in ({}, released(model))
@@ -312,13 +312,13 @@ def broken(folder, *args, **options):
 AutoModelForCausalLM.from_pretrained = broken
 main()
 """
-    arguments = ("publish", "model", model, "--repo", hub.repo, "--yes", "--licence", "mit")
+    arguments = ("publish", "model", model, "--repo", hub.repo, "--yes", "--license", "mit")
     error = hub.run(script, *arguments, code=1, models=True).err.splitlines()[-1]
     now = state(hub)
     assert error.startswith("error: the model gives no numbers (NaN or infinite ")
     assert error.endswith(f"(commit {now['head']} holds this version, and is not tagged: run the command again)")
     assert now["tags"] == {}
-    push(hub, model, licence="mit")
+    push(hub, model, license="mit")
     assert state(hub)["tags"] == {"v1.0.0": now["head"]}
 
 
@@ -346,7 +346,7 @@ def test_a_record_with_a_token_never_leaves(
 def test_numbers_of_a_record_are_no_telephone_numbers(model: Path, tmp_path: Path) -> None:
     counted = shutil.copytree(model, tmp_path / "counted")
     change(counted / "run.json", tokens=2025550142, answer_tokens=2025550143)
-    notes = model_releases(counted, "me/model", ModelOptions(licence="mit"))("1.0.0").notes
+    notes = model_releases(counted, "me/model", ModelOptions(license="mit"))("1.0.0").notes
     assert not [note for note in notes if "phone" in note]
 
 

@@ -129,13 +129,13 @@ def test_secrets_are_refused_wherever_they_are(name: str, model: Path) -> None:
         place["hub_token"] = KEY
         path.write_text(json.dumps(found, indent=1))
     with pytest.raises(EmollmsError, match=rf"secrets, such as tokens or keys, in {name} \(1\)") as caught:
-        model_releases(model, "me/model", ModelOptions(licence="mit"))
+        model_releases(model, "me/model", ModelOptions(license="mit"))
     assert KEY not in str(caught.value)
 
 
-def test_a_licence_must_be_known(model: Path) -> None:
+def test_a_license_must_be_known(model: Path) -> None:
     with pytest.raises(UsageError, match="the Hub knows no licence 'mitt'"):
-        model_releases(model, "me/model", ModelOptions(licence="mitt"))("1.0.0")
+        model_releases(model, "me/model", ModelOptions(license="mitt"))("1.0.0")
 
 
 def test_files_that_nobody_can_look_into(model: Path) -> None:
@@ -147,7 +147,7 @@ def test_files_that_nobody_can_look_into(model: Path) -> None:
 def test_a_release_has_what_is_needed_and_no_more(model: Path) -> None:
     (model / "README.md").write_text("what some tool wrote")
     (model / "training_args.bin").write_bytes(b"1")
-    release = model_releases(model, "me/model", ModelOptions(licence="mit"))("1.2.3")
+    release = model_releases(model, "me/model", ModelOptions(license="mit"))("1.2.3")
     assert set(release.files) == {path.name for path in model.iterdir()} - {"training_args.bin"}
     assert "what some tool wrote" not in release.files["README.md"].read().decode()
     assert [note for note in release.notes if "is left out: the card is made from run.json" in note]
@@ -171,7 +171,7 @@ class TestAdapters:
     def test_the_base_is_named_as_the_hub_knows_it(self, tmp_path: Path) -> None:
         run = adapter_run(tmp_path / "run", tmp_path / "base", "example/tiny-base")
         for folder in (run, run / "model"):
-            release = model_releases(folder, "me/adapter", ModelOptions(licence="mit"))("1.0.0")
+            release = model_releases(folder, "me/adapter", ModelOptions(license="mit"))("1.0.0")
             config = json.loads(release.files["adapter_config.json"].read())
             assert config["base_model_name_or_path"] == "example/tiny-base"
             assert {"adapter_model.safetensors", "tokenizer.json", "generation_config.json"} < set(release.files)

@@ -140,7 +140,7 @@ def test_a_converter_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_it_is_published_with_the_model(converter: Path, hub: TestHub, model: Path) -> None:
-    options = ("--repo", hub.repo, "--licence", "mit", "--gguf", "q8_0", "--yes")
+    options = ("--repo", hub.repo, "--license", "mit", "--gguf", "q8_0", "--yes")
     hub.emollms("publish", "model", model, *options, models=True)
     state = hub.state(kind="models")
     assert state["files"]["model-q8_0.gguf"]["lfs"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from test_checks import sign
 
 from emollms.dataset.manifest import read_manifest
 from hub.client import TestHub
+from hub.test_checks import sign
 
 
 def tree(folder: Path) -> dict[str, str]:

@@ -8,8 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from test_checks import sign
-from test_publish import push
 
 from emollms.builders.sample import Sample
 from emollms.dataset.manifest import read_manifest
@@ -22,6 +20,8 @@ from emollms.hub.ids import write_ids
 from emollms.hub.release import made_file
 from emollms.hub.rights import allowed, refuse_bound_rows
 from hub.client import TestHub
+from hub.test_checks import sign
+from hub.test_publish import push
 
 Edit = Callable[[Path], object]
 

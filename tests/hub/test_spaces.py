@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from browser import browse
-from test_publish import changes, tree
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.space import load_space_back, local_space
 from hub.client import Server, TestHub
+from hub.test_publish import changes, tree
 from hub.tiny_release import merged
 
 
@@ -26,7 +26,7 @@ def model(hub_server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("space")
     hub = TestHub(hub_server, folder, xet=False)
     here = merged(folder / "model")
-    options = ("--repo", hub.repo, "--licence", "apache-2.0", "--yes")
+    options = ("--repo", hub.repo, "--license", "apache-2.0", "--yes")
     hub.emollms("publish", "model", here, *options, models=True)
     return hub.repo
 
@@ -157,7 +157,7 @@ def test_the_whole_way(hub: TestHub, space: Path, model: str) -> None:
     assert hub.emollms("status", hub.repo, "--space", space).err.endswith(f"is the same as the Space in {space}\n")
     look = "import sys; from huggingface_hub import HfApi; print(HfApi().space_info(sys.argv[1]).card_data.sdk)"
     assert hub.run(look, hub.repo).out == "gradio\n"
-    hub.emollms("space", model, "--out", "second", "--task", "SST", "--licence", "mit")
+    hub.emollms("space", model, "--out", "second", "--task", "SST", "--license", "mit")
     assert "differs\tspace.json" in hub.emollms("status", hub.repo, "--space", "second", code=1).out
     hub.emollms("publish", "space", "second", "--repo", hub.repo, "--yes", "--public")
     state = hub.state(kind="spaces")
@@ -182,7 +182,7 @@ def test_wrong_calls(hub: TestHub, model: str, space: Path) -> None:
     said = hub.emollms("space", model, "--out", "demo", "--task", "V-og", code=2).err
     assert "error: unknown task 'V-og'; did you mean V-oc" in said
     assert (
-        "the Hub knows no licence 'mitt'" in hub.emollms("space", model, "--out", "d", "--licence", "mitt", code=2).err
+        "the Hub knows no licence 'mitt'" in hub.emollms("space", model, "--out", "d", "--license", "mitt", code=2).err
     )
     (hub.folder / "thesis").mkdir()
     (hub.folder / "thesis" / "text").write_text("years of work")

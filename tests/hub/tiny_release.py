@@ -10,7 +10,7 @@ from peft import LoraConfig, get_peft_model
 from emollms.training.tiny import tiny_model, tiny_tokenizer
 from hub.made_up_model import made_up_run
 
-SOURCES = [{"corpus": "sample", "licence": "mit", "redistribution": "text"}]
+SOURCES = [{"corpus": "sample", "license": "mit", "redistribution": "text"}]
 LOGITS = """
 import json, sys
 import torch

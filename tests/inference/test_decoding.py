@@ -17,7 +17,7 @@ from emollms.inference.decoding import (
 )
 from emollms.inference.engine import Result, Sampling
 from emollms.inference.transformers_engine import TransformersEngine
-from emollms.prompts.answers import read_answer
+from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import prompt
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, get_task
 
@@ -43,7 +43,7 @@ def test_expectation_can_always_be_read(name: str, family: str):
     found = {one.id: one for one in decode(engine(family), task, rows)}
     for row in rows:
         one = found[str(row["id"])]
-        reading = read_answer(task, one.answer, row["emotion"])
+        reading = parse_answer(task, one.answer, row["emotion"])
         assert reading.reason is None
         assert one.probabilities
         assert all(0 <= share <= 1 for share in one.probabilities.values())

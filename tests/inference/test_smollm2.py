@@ -9,7 +9,7 @@ from emollms.inference.decoding import decode
 from emollms.inference.loading import load
 from emollms.inference.smollm2 import cache_folder, ensure, resolve
 from emollms.inference.transformers_engine import TransformersEngine
-from emollms.prompts.answers import read_answer
+from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 
@@ -27,7 +27,7 @@ def test_a_pretrained_model_answers(smollm2: TransformersEngine, name: str):
     task = get_task(name)
     rows = [{"id": text, "prompt": prompt(task, text)} for text in TEXTS[:4]]
     for found in decode(smollm2, task, rows):
-        assert read_answer(task, found.answer).reason is None
+        assert parse_answer(task, found.answer).reason is None
     greedy = {found.id: found.answer for found in decode(smollm2, task, rows, "greedy")}
     alone = {row["id"]: next(decode(smollm2, task, [row], "greedy")).answer for row in rows}
     assert greedy == alone

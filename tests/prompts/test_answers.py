@@ -19,7 +19,7 @@ from emollms.prompts.answers import (
     UNKNOWN_LABEL,
     AnswerError,
     answer,
-    read_answer,
+    parse_answer,
 )
 from emollms.prompts.numerals import CUT_OFF, TWO_NUMBERS, UNREADABLE
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
@@ -34,7 +34,7 @@ def of_kind(kind: type[Task]) -> pytest.MarkDecorator:
 
 
 def check(name: str, text: str, expected: object, emotion: str | None = None, scale: tuple[float, float] = (0, 1)):
-    reading = read_answer(get_task(name), text, emotion, scale)
+    reading = parse_answer(get_task(name), text, emotion, scale)
     if isinstance(expected, str):
         assert reading.value is None
         assert reading.reason is not None
@@ -49,7 +49,7 @@ def test_every_score_is_read_back(task: Task, emotion: str | None):
     for thousandths in range(1001):
         said = answer(task, thousandths / 1000, emotion)
         assert len(said) == 5
-        assert read_answer(task, said, emotion).value == thousandths / 1000
+        assert parse_answer(task, said, emotion).value == thousandths / 1000
 
 
 @of_kind(OrdinalTask)
@@ -65,7 +65,7 @@ def test_every_class_is_read_back(task: OrdinalTask, emotion: str | None):
             str(number),
             f"{number}.0",
         ):
-            reading = read_answer(task, form, emotion)
+            reading = parse_answer(task, form, emotion)
             assert (reading.value, reading.reason) == (number, None), form
             assert type(reading.value) is int
 
@@ -75,7 +75,7 @@ def test_another_number_before_the_words_of_a_class_is_a_contradiction(task: Ord
     for number in task.classes:
         for other in task.classes.keys() - {number}:
             said = f"{other}: {task.class_name(number, emotion)}"
-            assert read_answer(task, said, emotion).reason == f"{CONTRADICTION}: {said!r}"
+            assert parse_answer(task, said, emotion).reason == f"{CONTRADICTION}: {said!r}"
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_another_number_before_the_words_of_a_class_is_a_contradiction(task: Ord
 def test_every_set_of_labels_is_read_back(task: MultiLabelTask, data: st.DataObject):
     labels = data.draw(st.lists(st.sampled_from(task.labels), min_size=0 if task.nothing else 1))
     said = answer(task, labels)
-    assert read_answer(task, said).value == tuple(label for label in task.labels if label in labels)
-    assert read_answer(task, f"{said}.").value == read_answer(task, said).value
-    assert read_answer(task, ", ".join(labels) or said).value == read_answer(task, said).value
+    assert parse_answer(task, said).value == tuple(label for label in task.labels if label in labels)
+    assert parse_answer(task, f"{said}.").value == parse_answer(task, said).value
+    assert parse_answer(task, ", ".join(labels) or said).value == parse_answer(task, said).value
 
 
 @every_question
@@ -101,7 +101,7 @@ def test_every_set_of_labels_is_read_back(task: MultiLabelTask, data: st.DataObj
     )
 )
 def test_no_text_raises_and_a_reading_has_a_value_or_a_reason(task: Task, emotion: str | None, text: str):
-    reading = read_answer(task, text, emotion)
+    reading = parse_answer(task, text, emotion)
     assert (reading.value is None) == (reading.reason is not None)
     if isinstance(task, RegressionTask) and reading.value is not None:
         assert 0 <= reading.value <= 1
@@ -260,9 +260,9 @@ def test_labels(name: str, text: str, expected: tuple[str, ...] | str):
 
 
 def test_reasons_name_the_offending_part():
-    assert read_answer(get_task("E-c"), "joy, hope").reason == "unknown label: 'hope'"
-    assert read_answer(get_task("TDT"), "-2: very sad").reason == "unknown class: '-2'"
-    assert read_answer(get_task("SST"), "0.3 or 0.4").reason == "different numbers: '0.3 and 0.4'"
+    assert parse_answer(get_task("E-c"), "joy, hope").reason == "unknown label: 'hope'"
+    assert parse_answer(get_task("TDT"), "-2: very sad").reason == "unknown class: '-2'"
+    assert parse_answer(get_task("SST"), "0.3 or 0.4").reason == "different numbers: '0.3 and 0.4'"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_emotions_are_checked():
     with pytest.raises(UsageError, match="EI-oc asks for one emotion at a time"):
         answer(get_task("EI-oc"), 2)
     with pytest.raises(UsageError, match="unknown emotion of task EI-reg 'love'"):
-        read_answer(get_task("EI-reg"), "0.5", "love")
+        parse_answer(get_task("EI-reg"), "0.5", "love")
 
 
 @pytest.mark.parametrize("name", ["SST", "SST5", "V-oc", "E-c", "GoEmotions-28"])
@@ -300,7 +300,7 @@ def test_emotions_are_checked():
 )  # fmt: skip
 def test_time_is_linear_in_the_length(name: str, unit: str):
     started = time.process_time()
-    read_answer(get_task(name), unit * 100_000)
-    read_answer(get_task(name), f"0{unit * 100_000}x")
-    read_answer(get_task(name), unit * 100_000, parse="lenient")
+    parse_answer(get_task(name), unit * 100_000)
+    parse_answer(get_task(name), f"0{unit * 100_000}x")
+    parse_answer(get_task(name), unit * 100_000, parse="lenient")
     assert time.process_time() - started < 10

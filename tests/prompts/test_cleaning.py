@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emollms.prompts.answers import answer, read_answer
+from emollms.prompts.answers import answer, parse_answer
 from emollms.prompts.cleaning import after_cues, cut_surroundings, without_thinking
 from emollms.prompts.framing import frame
 from emollms.prompts.reasons import CONTRADICTION, CUT_OFF, EMPTY, TWO_NUMBERS, UNKNOWN_LABEL, UNREADABLE
@@ -46,11 +46,11 @@ def test_an_answer_is_found_in_what_surrounds_it(
     task: Task, emotion: str | None, data: st.DataObject, before: str, end: str, after: str
 ) -> None:
     said = answer(task, canonical(task, data), emotion)
-    expected = read_answer(task, said, emotion)
+    expected = parse_answer(task, said, emotion)
     assert expected.reason is None
     whole = f"{before}{said}{end}{after}"
-    assert read_answer(task, whole, emotion) == expected
-    assert read_answer(task, whole, emotion, parse="lenient") == expected
+    assert parse_answer(task, whole, emotion) == expected
+    assert parse_answer(task, whole, emotion, parse="lenient") == expected
 
 
 @every_task
@@ -69,7 +69,7 @@ def test_what_is_cut_is_cut_at_once(task: Task, emotion: str | None, text: str) 
     assert cut_surroundings(cut, task, emotion) == cut
     assert len(cut) <= len(text)
     for parse in ("strict", "lenient"):
-        assert read_answer(task, cut, emotion, parse=parse) == read_answer(task, text, emotion, parse=parse)
+        assert parse_answer(task, cut, emotion, parse=parse) == parse_answer(task, text, emotion, parse=parse)
 
 
 @every_task
@@ -79,7 +79,7 @@ def test_an_echo_of_the_prompt_is_cut(task: Task, emotion: str | None, data: st.
     value = canonical(task, data)
     asked = prompt(task, "Rated 1 of 5, so angry", emotion=emotion)
     whole = (frame(asked) if framed else asked) + answer(task, value, emotion)
-    assert read_answer(task, whole, emotion) == read_answer(task, answer(task, value, emotion), emotion)
+    assert parse_answer(task, whole, emotion) == parse_answer(task, answer(task, value, emotion), emotion)
 
 
 @every_task
@@ -112,7 +112,7 @@ def test_no_cue_swallows_a_word_of_an_answer(task: Task, emotion: str | None) ->
     ],
 )  # fmt: skip
 def test_list_numbers_and_bullets_are_told_from_numbers(name: str, text: str, expected: object) -> None:
-    reading = read_answer(get_task(name), text)
+    reading = parse_answer(get_task(name), text)
     if isinstance(expected, str):
         assert str(reading.reason).split(": ")[0] == expected
     elif expected is None:
@@ -136,7 +136,7 @@ def test_list_numbers_and_bullets_are_told_from_numbers(name: str, text: str, ex
     ],
 )
 def test_what_contradicts_an_answer_is_no_surrounding(name: str, text: str, reason: str) -> None:
-    assert str(read_answer(get_task(name), text).reason).split(": ")[0] == reason
+    assert str(parse_answer(get_task(name), text).reason).split(": ")[0] == reason
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_what_contradicts_an_answer_is_no_surrounding(name: str, text: str, reas
 def test_where_nothing_is_left_there_is_no_answer(text: str) -> None:
     task = get_task("SST")
     if text == "<|im_end|>0.5":  # an end token that leads is no end
-        assert read_answer(task, text).value == 0.5
+        assert parse_answer(task, text).value == 0.5
     else:
-        assert read_answer(task, text).reason == EMPTY
+        assert parse_answer(task, text).reason == EMPTY
 
 
 def test_thinking() -> None:

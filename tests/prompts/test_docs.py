@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emollms.prompts.answers import Parse, read_answer
+from emollms.prompts.answers import Parse, parse_answer
 from emollms.tasks import get_task
 
 PAGE = Path(__file__).parents[2] / "docs" / "answers.md"
@@ -25,7 +25,7 @@ def test_all_rows_of_the_tables_are_examples() -> None:
 @pytest.mark.parametrize(("task", "answer", "expected"), EXAMPLES)
 def test_example(task: str, answer: str, expected: dict[Parse, str]) -> None:
     for parse, shown in expected.items():
-        reading = read_answer(get_task(task), answer, parse=parse)
+        reading = parse_answer(get_task(task), answer, parse=parse)
         if isinstance(reading.value, tuple):
             said = ", ".join(reading.value)
         else:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.errors import UsageError
-from emollms.prompts.answers import answer, read_answer
+from emollms.prompts.answers import answer, parse_answer
 from emollms.prompts.reasons import EMPTY, NO_CLASS, NO_NUMBER, OFF_SCALE, UNKNOWN_CLASS, UNKNOWN_LABEL
 from emollms.tasks import TASKS, MultiLabelTask, RegressionTask, Task, get_task
 
@@ -23,8 +23,8 @@ some_text = st.text() | st.lists(st.sampled_from(WORDS), max_size=8).map(" ".joi
 @settings(deadline=None)  # machines are shared
 @given(text=some_text)
 def test_it_reads_more_than_the_strict_rule_and_nothing_otherwise(task: Task, emotion: str | None, text: str) -> None:
-    strict = read_answer(task, text, emotion)
-    lenient = read_answer(task, text, emotion, parse="lenient")
+    strict = parse_answer(task, text, emotion)
+    lenient = parse_answer(task, text, emotion, parse="lenient")
     assert (lenient.value is None) == (lenient.reason is not None)
     if strict.value is not None:
         assert lenient == strict
@@ -36,7 +36,7 @@ def test_it_reads_more_than_the_strict_rule_and_nothing_otherwise(task: Task, em
     said = lenient.value
     if said == () and isinstance(task, MultiLabelTask) and task.nothing is None:
         pytest.fail("an answer without a label, where one always applies")
-    assert read_answer(task, answer(task, said, emotion), emotion, parse="lenient").value == said
+    assert parse_answer(task, answer(task, said, emotion), emotion, parse="lenient").value == said
 
 
 CLASSES = [
@@ -146,7 +146,7 @@ def test_labels(name: str, text: str, expected: tuple[str, ...] | str) -> None:
 
 
 def check(name: str, text: str, expected: object, emotion: str | None = None, scale: tuple[float, float] = (0, 1)):
-    reading = read_answer(get_task(name), text, emotion, scale, "lenient")
+    reading = parse_answer(get_task(name), text, emotion, scale, "lenient")
     if isinstance(expected, str):
         assert (reading.value, str(reading.reason).split(": ")[0]) == (None, expected)
     else:
@@ -156,4 +156,4 @@ def check(name: str, text: str, expected: object, emotion: str | None = None, sc
 
 def test_an_unknown_rule_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown rule for reading answers 'lax'"):
-        read_answer(get_task("SST"), "0.5", parse="lax")  # type: ignore[arg-type]
+        parse_answer(get_task("SST"), "0.5", parse="lax")  # type: ignore[arg-type]

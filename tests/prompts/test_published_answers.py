@@ -16,7 +16,7 @@ from emollms.prompts.answers import (
     OFF_SCALE,
     OTHER_EMOTION,
     UNKNOWN_CLASS,
-    read_answer,
+    parse_answer,
 )
 from emollms.prompts.numerals import CUT_OFF, TWO_NUMBERS, UNREADABLE
 from emollms.tasks import get_task
@@ -72,7 +72,7 @@ def test_published_answers(reference_dir: Path, file: str):
             row = json.loads(line)
             said = row["prediction"]
             said = ", ".join(said) if isinstance(said, list) else said
-            reading = read_answer(task, said, emotion_of(name, number, row["input"]), scale)
+            reading = parse_answer(task, said, emotion_of(name, number, row["input"]), scale)
             kinds[VALID if reading.reason is None else reading.reason.split(": ")[0]] += 1
     assert kinds == {VALID: ROWS[name] - sum(INVALID[file].values()), **INVALID[file]}
 

@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from emollms.inference.hashing import weights_hash
+from emollms.storage import weights_hash
 from emollms.training.manifest import Evaluation, LossPoint, RunManifest
 from emollms.training.tiny import make_tiny
 

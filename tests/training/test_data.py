@@ -9,7 +9,7 @@ from emollms.corpora import registry
 from emollms.dataset.build import build
 from emollms.dataset.reader import open_data
 from emollms.errors import UsageError
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.training.arguments import TuningArguments
 from emollms.training.data import training_rows, validation_rows, validation_tokens
 from emollms.training.tiny import tiny_model, tiny_tokenizer
@@ -19,7 +19,7 @@ WORDINGS = 10
 
 @pytest.fixture(scope="module")
 def codec():
-    return Codec(tiny_tokenizer("smollm2"), tiny_model("smollm2"))
+    return PromptEncoder(tiny_tokenizer("smollm2"), tiny_model("smollm2"))
 
 
 def drawn(aaid, codec, *, epochs=3, max_length=None, seed=0, **tuning):

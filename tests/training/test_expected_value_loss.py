@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.inference.decoding import SCORES
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.training.expected_value_loss import NO_NODE, NumberTrees, expected_values, squared_error
 from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
 from emollms.training.tokenize import encode
@@ -17,7 +17,7 @@ class Rows:
     """Answers as rows of a batch, and logits for their tokens."""
 
     def __init__(self, kind, answers, seed=0):
-        codec = Codec(tiny_tokenizer(kind), tiny_model(kind))
+        codec = PromptEncoder(tiny_tokenizer(kind), tiny_model(kind))
         trees = NumberTrees(codec)
         encoded = encode(codec, [PROMPT] * len(answers), answers)
         width = max(len(row.labels) for row in encoded)

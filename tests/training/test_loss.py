@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.expected_value_loss import NumberTrees
 from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
@@ -21,7 +21,7 @@ class Bare(AnswerLoss):
 
 def batch_of(kind):
     model = tiny_model(kind)
-    codec = Codec(tiny_tokenizer(kind), model)
+    codec = PromptEncoder(tiny_tokenizer(kind), model)
     trees = NumberTrees(codec)
     asked = prompts("V-reg")[: len(ANSWERS)]
     rows = [

@@ -462,7 +462,7 @@ import os, signal, sys
 from pathlib import Path
 from emollms.training import merge as module
 
-for moment, place in (("writing", "_check"), ("checking", "move_in")):
+for moment, place in (("writing", "_check"), ("checking", "commit")):
     if (child := os.fork()) == 0:
         setattr(module, place, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
         module.merge(Path(sys.argv[1]), Path(sys.argv[2]) / moment)

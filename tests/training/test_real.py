@@ -8,7 +8,7 @@ from emollms.dataset.reader import open_data
 from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
-from emollms.prompts.answers import read_answer
+from emollms.prompts.answers import parse_answer
 from emollms.tasks import get_task
 from emollms.training.data import validation_rows
 from emollms.training.recipe import load_recipe
@@ -28,7 +28,7 @@ def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path
     task = get_task("V-reg")
     rows = validation_rows(aaid, parse(recipe, tmp_path).tuning, seed=0)["V-reg"][:6]
     answers = [found.answer for found in decode(load(str(tmp_path / "run" / "model")), task, rows, "greedy")]
-    unreadable = [answer for answer in answers if read_answer(task, answer).value is None]
+    unreadable = [answer for answer in answers if parse_answer(task, answer).value is None]
     assert not unreadable
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.prompts.framing import framing_chat_template, model_input
 from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
 from emollms.training.tokenize import encode, end_of_answer
@@ -10,7 +10,7 @@ CHATS = tuple(kind for kind in KINDS if tiny_tokenizer(kind).chat_template)
 
 
 def codec_of(kind, template="auto"):
-    return Codec(tiny_tokenizer(kind), tiny_model(kind), template)
+    return PromptEncoder(tiny_tokenizer(kind), tiny_model(kind), template)
 
 
 @pytest.mark.parametrize("task", ANSWERS)

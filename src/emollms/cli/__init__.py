@@ -42,7 +42,10 @@ _MODULES = (
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: {"licence": "license"}.get(name, name),  # its spelling until 0.1
+    },
     epilog=examples("emollms corpora", "emollms corpora fetch vader goemotions", "emollms corpora fetch --help"),
 )
 for _module in _MODULES:

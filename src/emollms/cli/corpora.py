@@ -39,7 +39,7 @@ def corpora(context: typer.Context) -> None:
         return
     from emollms.corpora import registry
 
-    columns = ("name", "languages", "tasks", "rows", "licence", "redistribution", "where")
+    columns = ("name", "languages", "tasks", "rows", "license", "redistribution", "where")
     print_table(columns, [_listed(corpus) for corpus in registry.corpora().values()])
     for one in registry.broken():
         print_note(f"warning: {one}")
@@ -123,14 +123,14 @@ def pin(
     """
     from emollms.corpora import registry
     from emollms.corpora.pin import pin as make_table
-    from emollms.corpora.pin import write_table
+    from emollms.storage import write_whole
 
     if out is None and goes_into_a_file(sys.stdout):
         table = f"builders/files/{name}.csv"
         raise UsageError(f"a redirection empties the table before it is read; give --out FILE, such as {table}")
     pinned = make_table(name, source, out=out, builder=registry.get_corpus(name) if count_rows else None)
     if out:
-        write_table(pinned.table, out)
+        write_whole(out, pinned.table)
     else:
         print(pinned.table, end="")
     for what, paths in (("new", pinned.new), ("changed", pinned.changed), ("gone", pinned.gone)):
@@ -147,7 +147,7 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
     where = f"{folder}" if here else "not here"
     if 0 < here < len(meta.files):
         where += f" ({here} of {len(meta.files)} files)"
-    return meta.name, languages, " ".join(meta.tasks), meta.rows, meta.licence, meta.redistribution, where
+    return meta.name, languages, " ".join(meta.tasks), meta.rows, meta.license, meta.redistribution, where
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:

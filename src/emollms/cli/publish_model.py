@@ -29,7 +29,7 @@ app = typer.Typer()
 _MODEL = examples(
     "emollms publish model out/merged --repo me/model                  # shows what would be done",
     "emollms publish model out/merged --repo me/model --scores out/scores/merged --data-repo me/aaid --yes",
-    "emollms publish model out/run --repo me/adapter --licence apache-2.0 --yes",
+    "emollms publish model out/run --repo me/adapter --license apache-2.0 --yes",
     "emollms publish model out/merged --repo me/model --gguf q8_0 --yes",
 )
 
@@ -56,7 +56,7 @@ def publish_model(
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,
-    licence: Annotated[
+    license: Annotated[
         str | None,
         typer.Option(metavar="ID", help="The licence, as the Hub names it, where it does not follow from the parts."),
     ] = None,
@@ -102,7 +102,7 @@ def publish_model(
         require_hub()  # before a conversion that takes minutes
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:
         extra = [convert(folder, gguf.value, Path(scratch), converter)] if gguf else []
-        known = ModelOptions(tuple(scores or ()), calibration, licence, data_repo, tuple(extra))
+        known = ModelOptions(tuple(scores or ()), calibration, license, data_repo, tuple(extra))
         make = model_releases(folder, repo, known)
         release = push(
             repo, "model", lambda remote: make(version) if version else versioned(make, remote), options, yes

@@ -41,7 +41,7 @@ def space(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder; a Space that is there is replaced.")],
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its name for people.")] = None,
-    licence: Annotated[
+    license: Annotated[
         str | None, typer.Option(metavar="ID", help="The licence, as the Hub names it; by default the model's.")
     ] = None,
     task: Annotated[
@@ -59,7 +59,7 @@ def space(
     if Path(model).is_dir():
         raise UsageError(f"{model} is a folder; a demo is of a model on the Hub, OWNER/NAME: publish it first")
     check_repo(model.partition("@")[0])
-    made = write_space(model, out, title, licence, as_names(task or []))
+    made = write_space(model, out, title, license, as_names(task or []))
     print_note(f"wrote {out}: {made.model} at {made.revision}, asked {', '.join(made.tasks)}")
 
 

@@ -63,14 +63,14 @@ def statistics(
     """Count what source corpora hold: texts, classes, labels, scores, lengths; `validation/statistics` is made so."""
     from emollms.corpora.registry import get_corpus
     from emollms.dataset.validation import corpus_statistics, statistics_json
+    from emollms.storage import write_whole
 
     for corpus in [get_corpus(name) for name in dict.fromkeys(names)]:
         text = statistics_json(corpus_statistics(corpus, None if corpus.meta.bundled else source))
         if out is None:
             sys.stdout.write(text)
         else:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / f"{corpus.meta.name}.json").write_text(text, encoding="utf-8")
+            write_whole(out / f"{corpus.meta.name}.json", text)
 
 
 def _report(target: str, against: str | None) -> "GateReport":

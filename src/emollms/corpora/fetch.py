@@ -81,13 +81,15 @@ def fetch(meta: CorpusMetadata, folder: Path, supplier: "Network | LocalFolder")
         return outcome
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / ".fetch"):  # two processes would write into one partial file
+        lock = folder / ".fetch.lock"  # two processes would write into one partial file
+        with locked(lock, f"another process is working on {folder}; wait for it, or choose another folder"):
             for file, error in supplier.supply(meta, list(wanted.values()), folder):
                 del wanted[file.path]
                 if error is None:
                     outcome.fetched.append(file.path)
                 else:
                     outcome.fail([file.path], str(error))
+            lock.unlink()
     except (OSError, EmollmsError) as error:
         outcome.fail(list(wanted), str(error))
         return outcome

@@ -4,7 +4,7 @@ from collections import Counter
 from functools import cached_property
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from emollms.corpora.file_table import pinned_files
 from emollms.corpora.source_file import Language, SourceFile, Split, Strict, Text, askable, check_names, known_task
@@ -52,7 +52,7 @@ class CorpusMetadata(Strict):
         tasks: names of the tasks it has rows for.
         splits: the splits it has.
         domain: kind of text.
-        licence: SPDX identifier, or `other` with the terms in `terms`.
+        license: SPDX identifier, or `other` with the terms in `terms`.
         redistribution: what of it may be passed on: the text, ids alone, or nothing.
         homepage: official address.
         terms: what the distributor asks of users. It is shown, and must be accepted, before a fetch.
@@ -71,7 +71,7 @@ class CorpusMetadata(Strict):
     tasks: tuple[str, ...] = Field(min_length=1)
     splits: tuple[Split, ...] = Field(min_length=1)
     domain: Text
-    licence: Text
+    license: Text = Field(validation_alias=AliasChoices("license", "licence"))  # once spelled the British way
     redistribution: Redistribution
     homepage: Text
     terms: str | None = None

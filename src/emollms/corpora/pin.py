@@ -1,8 +1,6 @@
 """The table of pinned files of a corpus, made from a folder: for those who add one."""
 
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,28 +117,3 @@ def _with_counts(rows: list[Row], builder: type[Corpus], folder: Path) -> list[R
     everything = Selection(meta.tasks, meta.splits)
     counts = Counter(path for path, _ in counting().read_lines(Source(meta, folder), everything))
     return [{**row, **({"rows": str(counts[row["path"]])} if counts[row["path"]] else {})} for row in rows]
-
-
-def write_table(table: str, out: Path) -> None:
-    """Write a table; the file appears whole, or stays as it was.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(table)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(part).chmod(out.stat().st_mode & 0o777 if out.exists() else 0o666 & ~_umask())
-        Path(part).replace(out.resolve())  # a link to the table stays one
-    finally:
-        Path(part).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 
-from emollms.dataset.draft import bring_back, draft, keep_failed, move_in
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
@@ -12,6 +11,7 @@ from emollms.dataset.specs import Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.expectations.report import GateFailed
 from emollms.progress import OnProgress, silent
+from emollms.storage import commit, draft, keep_failed, recover
 
 
 @dataclass
@@ -55,7 +55,7 @@ def build(
         GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
-    bring_back(out)
+    recover(out)
     before = _standing(out, settings, version)
     with draft(out) as folder:
         pipeline = Pipeline(settings, folder, root, validate, on_progress)
@@ -67,7 +67,7 @@ def build(
             _refuse_other_content(before, manifest, out)
             rmtree(folder)
             return Build(before, False, pipeline.seconds)
-        move_in(folder, out)
+        commit(folder, out)
     return Build(manifest, True, pipeline.seconds)
 
 

@@ -64,7 +64,7 @@ def croissant(manifest: Manifest, data_files: Mapping[str, FileEntry]) -> dict[s
         "name": manifest.data_set,
         "description": manifest.title,
         "version": manifest.version,
-        "license": sorted({corpus.licence for corpus in corpora}),
+        "license": sorted({corpus.license for corpus in corpora}),
         "citeAs": "\n\n".join(corpus.citation for corpus in corpora),
         "url": "https://github.com/emollms/emollms",
         "distribution": [_file(name, file) for name, file in data_files.items()],
@@ -133,7 +133,7 @@ def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
     regional = [tag for tag in tags if "-" in tag]
     return {
         "pretty_name": manifest.title,
-        **_licence(corpora),
+        **_license(corpora),
         "language": codes,
         **({"language_bcp47": regional} if regional else {}),
         "multilinguality": ["monolingual" if len(codes) == 1 else "multilingual"],
@@ -160,14 +160,14 @@ def size_category(rows: int) -> str:
     return next((name for limit, name in SIZES if rows < limit), "1B<n<10B")
 
 
-def _licence(corpora: Iterable[CorpusMetadata]) -> dict[str, object]:
+def _license(corpora: Iterable[CorpusMetadata]) -> dict[str, object]:
     """The licences of the sources; the Hub asks for name and address of one that it has no identifier for."""
-    own = {corpus.licence: corpus for corpus in sorted(corpora, key=lambda corpus: corpus.name, reverse=True)}
+    own = {corpus.license: corpus for corpus in sorted(corpora, key=lambda corpus: corpus.name, reverse=True)}
     names = sorted(own)
-    licences: dict[str, object] = {"license": names[0] if len(names) == 1 else names}
+    licenses: dict[str, object] = {"license": names[0] if len(names) == 1 else names}
     if other := own.get("other"):
-        licences |= {"license_name": f"terms-of-{other.name.replace('_', '-')}", "license_link": other.homepage}
-    return licences
+        licenses |= {"license_name": f"terms-of-{other.name.replace('_', '-')}", "license_link": other.homepage}
+    return licenses
 
 
 def _task_id(task: Task) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from emollms.corpora.metadata import CorpusMetadata, Redistribution, Unannotated
 from emollms.errors import EmollmsError, UsageError
+from emollms.storage import write_json
 
 NAME = "manifest.json"
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
@@ -35,7 +36,7 @@ class SourceEntry(_Strict):
     Args:
         corpus: its name.
         version: the version that is pinned.
-        licence: its licence.
+        license: its licence.
         redistribution: what of it may be passed on.
         homepage: its official address.
         files: the raw files that were read.
@@ -47,7 +48,7 @@ class SourceEntry(_Strict):
 
     corpus: str
     version: str
-    licence: str
+    license: str = Field(validation_alias=AliasChoices("license", "licence"))  # as manifests once spelled it
     redistribution: Redistribution
     homepage: str
     files: list[FileEntry]
@@ -242,8 +243,7 @@ class Manifest(_Strict):
 
     def write(self, folder: Path) -> None:
         """Write it into a repo."""
-        text = json.dumps(self.model_dump(), ensure_ascii=False, indent=2)
-        (folder / NAME).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / NAME, self.model_dump())
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -5,7 +5,6 @@ time (`TableWriter`), described (statistics, README, Croissant), and signed with
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from emollms.corpora.reader import LeftOut, Source
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.card import render_readme
 from emollms.dataset.card_metadata import croissant
-from emollms.dataset.draft import LOCK
 from emollms.dataset.examples import ExampleStore, Group, mask_texts
 from emollms.dataset.manifest import (
     CountEntry,
@@ -44,6 +42,7 @@ from emollms.dedup.schema import PAIR_SCHEMA
 from emollms.errors import EmollmsError
 from emollms.pii.mask import KINDS, count_sensitive, mask_column
 from emollms.progress import OnProgress, silent
+from emollms.storage import LOCK, write_json
 from emollms.tasks import get_task
 
 LEFT_OUT_AT_ONCE = 10_000
@@ -205,13 +204,13 @@ class Pipeline:
     def describe(self, manifest: Manifest) -> Manifest:
         """Statistics, Croissant metadata and README; gives the manifest with all files in it."""
         statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
-        _write_json(self.folder / "statistics.json", statistics)
+        write_json(self.folder / "statistics.json", statistics)
         data_files = {
             f"{task}/{split}" + (f"-{number}" if number else ""): entry(self.folder, path)
             for (task, split), table in self.tables.items()
             for number, path in enumerate(table.files)
         }
-        _write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
+        write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
         readme = render_readme(
             manifest, self.tables, statistics, self.filters.examples(PAIRS_TO_CHOOSE_FROM), self.folder
         )
@@ -273,7 +272,7 @@ def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
     return SourceEntry(
         corpus=meta.name,
         version=meta.version,
-        licence=meta.licence,
+        license=meta.license,
         redistribution=meta.redistribution,
         homepage=meta.homepage,
         files=[FileEntry(path=path, sha256=sha, bytes=source.size(path)) for path, sha in source.hashes.items()],
@@ -293,7 +292,3 @@ def _rejected(source: Source, row: LeftOut) -> dict[str, object]:
         "text": row.value,
         "reason": row.reason,
     }
-
-
-def _write_json(path: Path, content: object, indent: int | None = 2) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=indent) + "\n", encoding="utf-8")

@@ -49,7 +49,7 @@ _OTHER = r"[^\x00-\x7f\p{L}\p{M}\p{N}\p{So}]|[¦©®°\x{FFFC}\x{FFFD}]"
 _OPENING_RT = r"^(?:rt(?: |$))+"
 
 
-def normalise(texts: Any, threads: int = 0) -> Any:
+def normalize(texts: Any, threads: int = 0) -> Any:
     """Normalise a column of texts for comparison.
 
     Args:
@@ -62,17 +62,17 @@ def normalise(texts: Any, threads: int = 0) -> Any:
     column = string_array(texts)
     parts = [column.slice(start, _PART) for start in range(0, len(column), _PART)]
     if len(parts) < 2:
-        return _normalise_part(column)
+        return _normalize_part(column)
     with ThreadPoolExecutor(threads or usable_cores()) as pool:
-        return pa.concat_arrays(list(pool.map(_normalise_part, parts)))
+        return pa.concat_arrays(list(pool.map(_normalize_part, parts)))
 
 
-def has_text(normalised: Any) -> Any:
+def has_text(normalized: Any) -> Any:
     """Which rows of a normalised column have a text; nulls, empty texts and white space are none."""
-    return pc.greater(pc.binary_length(normalised), 0)
+    return pc.greater(pc.binary_length(normalized), 0)
 
 
-def _normalise_part(column: Any) -> Any:
+def _normalize_part(column: Any) -> Any:
     form = column
     for step in (_unescape, _compose, _fold, _blank):
         form = step(form)

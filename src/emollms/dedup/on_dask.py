@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emollms.dedup.batches import band, verify
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Search
 
 _TEXTS = pd.DataFrame({"id": pd.Series(dtype="int64"), "text": pd.Series(dtype="object")})
@@ -31,7 +31,7 @@ def near_duplicates(frame: Any, search: Search) -> Any:
     Returns:
         A Dask dataframe with `left`, `right` (ids, left the smaller) and `jaccard`, each pair once.
     """
-    texts = frame[["id", "text"]].map_partitions(_normalised, meta=_TEXTS)
+    texts = frame[["id", "text"]].map_partitions(_normalized, meta=_TEXTS)
     keys = texts.map_partitions(partial(_banded, search=search), meta=_KEYS)
     met = keys.rename(columns={"id": "left"}).merge(keys.rename(columns={"id": "right"}), on="key")
     pairs = met[met["left"] < met["right"]][["left", "right"]].drop_duplicates()
@@ -41,8 +41,8 @@ def near_duplicates(frame: Any, search: Search) -> Any:
     return pairs.map_partitions(partial(_verified, search=search), meta=_PAIRS)
 
 
-def _normalised(part: pd.DataFrame) -> pd.DataFrame:
-    return part.assign(text=normalise(pa.array(part["text"], pa.string())).to_pylist())
+def _normalized(part: pd.DataFrame) -> pd.DataFrame:
+    return part.assign(text=normalize(pa.array(part["text"], pa.string())).to_pylist())
 
 
 def _banded(part: pd.DataFrame, search: Search) -> pd.DataFrame:

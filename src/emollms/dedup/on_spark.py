@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from emollms.dedup.batches import band, verify
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.dedup.pairs import Search
 
 Step = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -26,7 +26,7 @@ def near_duplicates(frame: Any, search: Search) -> Any:
     Returns:
         A Spark dataframe with `left`, `right` (ids, left the smaller) and `jaccard`, each pair once.
     """
-    texts = frame.select("id", "text").mapInArrow(_normalised, "id long, text string").persist()
+    texts = frame.select("id", "text").mapInArrow(_normalized, "id long, text string").persist()
     keys = texts.mapInArrow(_each(_banded, search), "id long, key long")
     left, right = keys.withColumnRenamed("id", "left"), keys.withColumnRenamed("id", "right")
     pairs = left.join(right, "key").where("left < right").select("left", "right").distinct()
@@ -44,9 +44,9 @@ def _each(step: Callable[[pa.RecordBatch, Search], pa.RecordBatch], search: Sear
     return run
 
 
-def _normalised(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _normalized(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        texts = normalise(batch["text"]).cast(pa.string())
+        texts = normalize(batch["text"]).cast(pa.string())
         yield pa.record_batch({"id": batch["id"], "text": texts})
 
 

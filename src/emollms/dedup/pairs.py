@@ -153,11 +153,11 @@ class Duplicates:
         return connected(len(self.first), left, right)
 
 
-def find_duplicates(normalised: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> Duplicates:
+def find_duplicates(normalized: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> Duplicates:
     """Find equal and near-equal texts.
 
     Args:
-        normalised: the texts as `normalise.normalise` gives them: an Arrow string array, chunked array or list of str.
+        normalized: the texts as `normalize.normalize` gives them: an Arrow string array, chunked array or list of str.
         groups: an integer a row, such as a code for task and emotion; only rows with equal ones are compared. None:
             all rows are compared.
         search: how; None for the defaults.
@@ -167,7 +167,7 @@ def find_duplicates(normalised: Any, groups: npt.ArrayLike | None = None, search
         EmollmsError: the disk refuses the keys.
     """
     search = search or Search()
-    texts = Texts.of(normalised)
+    texts = Texts.of(normalized)
     keys = as_groups(groups, len(texts))
     same = first_equal(texts, search.threads)
     long = token_counts(texts, search.threads) >= search.min_tokens

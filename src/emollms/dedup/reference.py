@@ -47,7 +47,7 @@ class ReferenceIndex:
     """The reference side of a search for contamination.
 
     Args:
-        normalised: its texts, as `normalise.normalise` gives them.
+        normalized: its texts, as `normalize.normalize` gives them.
         groups: an integer a row; then `matches` needs groups too, and only rows with equal ones are compared.
         search: how; the memory limit does not apply. None for the defaults.
 
@@ -58,9 +58,9 @@ class ReferenceIndex:
         UsageError: a column that is no string column, groups that do not fit it.
     """
 
-    def __init__(self, normalised: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> None:
+    def __init__(self, normalized: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> None:
         self._search = search or Search()
-        self._texts = Texts.of(normalised)
+        self._texts = Texts.of(normalized)
         threads = self._search.threads
         same = first_equal(self._texts, threads)
         keys = as_groups(groups, len(same))
@@ -78,13 +78,13 @@ class ReferenceIndex:
             )
         )
 
-    def matches(self, normalised: Any, groups: npt.ArrayLike | None = None) -> Matches:
+    def matches(self, normalized: Any, groups: npt.ArrayLike | None = None) -> Matches:
         """Look a batch of normalised texts up.
 
         Raises:
             UsageError: a column that is no string column, groups that do not fit it, groups on one side only.
         """
-        texts = Texts.of(normalised)
+        texts = Texts.of(normalized)
         keys = as_groups(groups, len(texts))
         if (keys is None) != (self._units is None):
             raise UsageError("group keys are needed on both sides of a comparison, or on none")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.dedup.normalize import has_text, normalise
+from emollms.dedup.normalize import has_text, normalize
 from emollms.dedup.pairs import Duplicates, Pairs, Search, find_duplicates
 from emollms.dedup.reference import ReferenceIndex
 from emollms.dedup.schema import PAIR_SCHEMA, Mask, Policy, Screening
@@ -41,7 +41,7 @@ class _Screen:
     def __init__(self, texts: pa.Table, search: Search) -> None:
         self.texts, self.search = texts, search
         self.index_search = replace(search, sha1=False)
-        self.normal = normalise(texts["text"], search.threads)
+        self.normal = normalize(texts["text"], search.threads)
         self.split = np.array(texts["split"].to_pylist(), object)
         self.ids = texts["id"].to_pylist()
         count = texts.num_rows
@@ -61,7 +61,7 @@ class _Screen:
 
     def _against_benchmark(self, benchmark: pa.Table) -> None:
         rows = np.flatnonzero((self.split != "test") & self.found.kept())
-        index = ReferenceIndex(normalise(benchmark["text"], self.search.threads), search=self.index_search)
+        index = ReferenceIndex(normalize(benchmark["text"], self.search.threads), search=self.index_search)
         self._drop(rows, index, benchmark, "benchmark", "near-duplicate of a text of the benchmark")
 
     def _between_splits(self) -> None:

@@ -1,6 +1,5 @@
 """Near-duplicates in any data set: `emollms dedup` and `emollms overlap`."""
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from emollms.dataset.draft import draft, move_in
-from emollms.dedup.normalize import has_text, normalise
+from emollms.dedup.normalize import has_text, normalize
 from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
 from emollms.dedup.schema import Policy, Screening
@@ -20,6 +18,7 @@ from emollms.dedup.screen import screen
 from emollms.dedup.tables import REPORT, DataSet, as_texts, read_data_set
 from emollms.locations import check_free
 from emollms.progress import OnProgress, silent
+from emollms.storage import commit, draft, write_json
 from emollms.tables.files import Dialect, Warn, no_warning
 
 Rows = npt.NDArray[np.int64]
@@ -90,7 +89,7 @@ def deduplicate(
     on_progress("writing", 0, None)
     with draft(out) as folder:
         done = _write(folder, data, found, unit)
-        move_in(folder, out)
+        commit(folder, out)
     return done
 
 
@@ -132,7 +131,7 @@ def _write(folder: Path, data: DataSet, found: Screening, unit: Rows) -> Dedupli
         renamed={name: free for name, free in names.items() if name != free},
         built=data.built,
     )
-    (folder / REPORT).write_text(json.dumps(asdict(done), indent=2) + "\n", encoding="utf-8")
+    write_json(folder / REPORT, asdict(done))
     return done
 
 
@@ -221,7 +220,7 @@ def _normal_texts(data: DataSet, column: str, warn: Warn) -> dict[str, pa.Array]
     """The different normalised texts of each split."""
     texts = {}
     for split in data.splits:
-        normal = normalise(data.texts(split, column))
+        normal = normalize(data.texts(split, column))
         there = has_text(normal)
         texts[split] = pc.unique(normal.filter(there))
         if missing := len(normal) - (pc.sum(there).as_py() or 0):

@@ -115,10 +115,10 @@ class Constant:
         Raises:
             UsageError: the training rows have no row about an emotion.
         """
-        golds: dict[str | None, list[Any]] = {}
+        gold_labels: dict[str | None, list[Any]] = {}
         for row in self.train or rows:
-            golds.setdefault(row.get("emotion"), []).append(self._gold(row))
-        constants = {emotion: self._constant(own) for emotion, own in golds.items()}
+            gold_labels.setdefault(row.get("emotion"), []).append(self._gold(row))
+        constants = {emotion: self._constant(own) for emotion, own in gold_labels.items()}
         if missing := {row.get("emotion") for row in rows} - set(constants):
             raise UsageError(f"no training row of task {self.task.name} is about {min(map(str, missing))}; add some")
         return [constants[row.get("emotion")] for row in rows]
@@ -128,11 +128,11 @@ class Constant:
             return tuple(label for label in self.task.labels if label in row["labels"])
         return int(row["score"]) if isinstance(self.task, OrdinalTask) else float(row["score"])
 
-    def _constant(self, golds: Collection[Any]) -> Value:
+    def _constant(self, gold_labels: Collection[Any]) -> Value:
         """Of equally common ones, the smallest."""
         if isinstance(self.task, RegressionTask):
-            return fmean(golds)
-        counts = Counter(golds)
+            return fmean(gold_labels)
+        counts = Counter(gold_labels)
         common: Value = min(counts, key=lambda value: (-counts[value], value))
         return common
 

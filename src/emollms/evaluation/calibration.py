@@ -41,7 +41,7 @@ class Bin:
     accuracy: float
 
 
-def normalised(probabilities: Floats) -> Floats:
+def normalized(probabilities: Floats) -> Floats:
     """Class probabilities with rows that sum to 1.
 
     Raises:
@@ -63,7 +63,7 @@ def expected_value(probabilities: Floats, values: Sequence[float]) -> Floats:
         probabilities: of shape (rows, values).
         values: class numbers, or scores, in the order of the columns.
     """
-    return np.asarray(normalised(probabilities) @ np.asarray(values, dtype=np.float64), dtype=np.float64)
+    return np.asarray(normalized(probabilities) @ np.asarray(values, dtype=np.float64), dtype=np.float64)
 
 
 def temper(probabilities: Floats, temperature: float, floor: float = FLOOR) -> Floats:
@@ -74,7 +74,7 @@ def temper(probabilities: Floats, temperature: float, floor: float = FLOOR) -> F
         temperature: above 0.
         floor: what smaller probabilities count as.
     """
-    logits = np.log(np.maximum(normalised(probabilities), floor)) / temperature
+    logits = np.log(np.maximum(normalized(probabilities), floor)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
@@ -145,7 +145,7 @@ def class_reliability(probabilities: Floats, gold: Integers, bins: int = BINS) -
         gold: the column of the right class, for each row.
         bins: how many equally wide bins.
     """
-    table = normalised(probabilities)
+    table = normalized(probabilities)
     return reliability(table.max(axis=1), table.argmax(axis=1) == gold, bins)
 
 

@@ -64,7 +64,7 @@ def calibrate(
         settings={"engine": info.engine, "dtype": info.dtype, "template": info.template, "limit": limit},
         tasks=fitted,
     )
-    _write(calibration, out)
+    calibration.write(out)
     return calibration
 
 
@@ -95,10 +95,3 @@ def _fit(task: Task, rows: Sequence[Row], predictions: Sequence[Prediction]) -> 
     else:
         gold = np.array([int(row["score"]) for row in rows])
     return fit_task(task, np.array(table, dtype=np.float64), gold, VALIDATION, names)
-
-
-def _write(calibration: Calibration, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    calibration.write(part)
-    part.replace(out)

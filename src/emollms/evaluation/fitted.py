@@ -19,6 +19,7 @@ from emollms.evaluation.calibration import (
     temper,
 )
 from emollms.evaluation.metrics import Flags, Floats, Integers
+from emollms.storage import write_whole
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 VALIDATION = "validation"
@@ -93,8 +94,8 @@ class Calibration(BaseModel):
             )
 
     def write(self, path: Path) -> None:
-        """Write it to `path` as JSON."""
-        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        """Write it to `path` as JSON, whole or not at all."""
+        write_whole(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -9,7 +9,7 @@ import numpy as np
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.metrics import Flags, Integers, one_hot, to_classes
 from emollms.evaluation.task_metrics import POLICIES, Metric, Policy, Values, scheme_of
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 
@@ -44,7 +44,7 @@ class Stratum:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class GoldAndPredictions:
     """Gold and predictions, a row each.
 
     Args:
@@ -65,21 +65,21 @@ class Sheet:
     emotion: Integers
     labels: tuple[str, ...]
 
-    def take(self, rows: Flags) -> "Sheet":
+    def take(self, rows: Flags) -> "GoldAndPredictions":
         """These rows; emotions that have none of them stay."""
         return replace(
             self, gold=self.gold[rows], predicted=self.predicted[rows], valid=self.valid[rows],
             emotion=self.emotion[rows],
         )  # fmt: skip
 
-    def only(self, rows: Flags) -> "Sheet":
+    def only(self, rows: Flags) -> "GoldAndPredictions":
         """These rows, as if there were no others: emotions that have none of them go."""
         taken = self.take(rows)
         left, emotion = np.unique(taken.emotion, return_inverse=True)
         present = tuple(self.emotions[index] for index in left) if self.emotions else ()
         return replace(taken, emotions=present, emotion=emotion.astype(np.int64))
 
-    def same_rows(self, other: "Sheet") -> bool:
+    def same_rows(self, other: "GoldAndPredictions") -> bool:
         """Whether gold and emotions are the same, row by row."""
         return (
             self.emotions == other.emotions
@@ -99,13 +99,13 @@ class Sheet:
 
 def as_sheet(
     task: Task,
-    golds: Sequence[Any],
-    readings: Sequence[Reading],
+    gold_labels: Sequence[Any],
+    readings: Sequence[ParsedAnswer],
     emotions: Sequence[str | None] | None,
     policy: Policy,
     unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
-) -> Sheet:
+) -> GoldAndPredictions:
     """Gold and predictions as arrays; the arguments are those of `scoring.score`.
 
     Raises:
@@ -114,29 +114,31 @@ def as_sheet(
     """
     if policy not in POLICIES:
         raise unknown("policy for invalid answers", policy, POLICIES)
-    if len(golds) != len(readings) or (emotions is not None and len(emotions) != len(golds)):
+    if len(gold_labels) != len(readings) or (emotions is not None and len(emotions) != len(gold_labels)):
         asked = "no" if emotions is None else len(emotions)
-        raise UsageError(f"{task.name}: {len(golds)} golds, {len(readings)} answers, {asked} emotions; give one a row")
-    if missing := [number for number, gold in enumerate(golds) if gold is None]:
+        raise UsageError(
+            f"{task.name}: {len(gold_labels)} gold labels, {len(readings)} answers, {asked} emotions; give one a row"
+        )
+    if missing := [number for number, gold in enumerate(gold_labels) if gold is None]:
         raise UsageError(f"{task.name}: row {missing[0]} has no gold; leave out rows without")
     said = [reading.value for reading in readings]
     names: tuple[str, ...] = ()
     if isinstance(task, MultiLabelTask):
-        labels = [task.labels_asked({"unannotated": missing}) for missing in unannotated or [()] * len(golds)]
+        labels = [task.labels_asked({"unannotated": missing}) for missing in unannotated or [()] * len(gold_labels)]
         names = tuple(label for label in task.labels if any(label in some for some in set(labels)))
-        gold, predicted, worst = _label_columns(task, golds, said, names, labels)
+        gold, predicted, worst = _label_columns(task, gold_labels, said, names, labels)
     else:
-        gold, predicted, worst = _number_columns(task, golds, said, scale)
+        gold, predicted, worst = _number_columns(task, gold_labels, said, scale)
     valid = np.array([value is not None for value in said], dtype=np.bool_)
     if policy == "worst":
         predicted[~valid] = worst[~valid]
-    present, emotion = _emotions(task, emotions or [None] * len(golds))
-    return Sheet(task, gold, predicted, valid, present, emotion, names)
+    present, emotion = _emotions(task, emotions or [None] * len(gold_labels))
+    return GoldAndPredictions(task, gold, predicted, valid, present, emotion, names)
 
 
 def _label_columns(
     task: MultiLabelTask,
-    golds: Sequence[Any],
+    gold_labels: Sequence[Any],
     said: Sequence[Any],
     names: tuple[str, ...],
     asked: Sequence[tuple[str, ...]],
@@ -146,18 +148,18 @@ def _label_columns(
     A label that a row does not ask for is in none of the three: no metric of labels counts what is in neither.
     """
     counts = _flags(task, asked, names)
-    gold = _flags(task, golds, names) & counts
+    gold = _flags(task, gold_labels, names) & counts
     return gold, _flags(task, [() if labels is None else labels for labels in said], names) & counts, ~gold & counts
 
 
 def _number_columns(
-    task: Task, golds: Sequence[Any], said: Sequence[Any], scale: tuple[float, float]
+    task: Task, gold_labels: Sequence[Any], said: Sequence[Any], scale: tuple[float, float]
 ) -> tuple[Values, Values, Values]:
     """Gold, predictions, and the worst ones: the end of the scale that is farther from the gold, the lower if both."""
     low, high = (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale
     official = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
     fill = np.nan if official is None else official
-    gold = np.array(golds, dtype=np.float64)
+    gold = np.array(gold_labels, dtype=np.float64)
     predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)
     return gold, predicted, np.where(gold - low < high - gold, float(high), float(low))
 

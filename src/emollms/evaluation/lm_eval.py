@@ -8,12 +8,12 @@ from typing import Any, Literal
 import yaml
 
 from emollms import __version__
-from emollms.dataset.draft import draft, move_in
 from emollms.dataset.reader import TEST, EvaluationData, choose_language, choose_tasks
 from emollms.evaluation.lm_eval_hooks import INVALID_RATE
 from emollms.evaluation.task_metrics import scheme_of
 from emollms.inference.decoding import answer_limit
 from emollms.locations import check_free
+from emollms.storage import commit, draft
 from emollms.tasks import Task, get_task
 
 UTILS = '''"""What the tasks in this folder call; written by emollms {version}, which must be installed to run them."""
@@ -76,7 +76,7 @@ def export(
         asks = "plain" if template == "chat" else "framed"
         utils = UTILS.format(version=__version__, asks=asks, rows=_rows_in(data, tasks, chosen))
         (folder / "utils.py").write_text(utils + _functions(tasks), encoding="utf-8")
-        move_in(folder, out)
+        commit(folder, out)
     return Exported(group, names)
 
 

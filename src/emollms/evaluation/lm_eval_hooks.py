@@ -5,7 +5,7 @@ from typing import Any
 
 from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.inference.engine import first_line
-from emollms.prompts.answers import read_answer
+from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import frame
 from emollms.tasks import get_task
 
@@ -65,7 +65,7 @@ def metric(name: str) -> Callable[[Sequence[tuple[Doc, str]]], float]:
         found = score(
             task,
             [gold_of(task, doc) for doc in docs],
-            [read_answer(task, said, doc["emotion"]) for doc, said in items],
+            [parse_answer(task, said, doc["emotion"]) for doc, said in items],
             [doc["emotion"] for doc in docs],
             unannotated=unannotated_of(docs),
             resamples=1,

@@ -11,11 +11,11 @@ from emollms.evaluation.predictors import Kind
 from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode, decode
 from emollms.inference.engine import Engine, EngineInfo
-from emollms.inference.hashing import weights_hash
 from emollms.inference.http_client import base_url
 from emollms.inference.predictions import Prediction
 from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
+from emollms.storage import weights_hash
 from emollms.tasks import Task
 
 

@@ -16,7 +16,7 @@ from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
 from emollms.evaluation.task_metrics import PEARSON, scheme_of
 from emollms.inference.decoding import Mode, likely_labels
 from emollms.inference.predictions import Prediction
-from emollms.prompts.answers import Parse, Reading, read_answer
+from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 NO_ANSWER = "no answer"
@@ -38,13 +38,13 @@ class Read:
     """
 
     rule: Rule
-    by_parse: Mapping[Parse, list[Reading]]
+    by_parse: Mapping[Parse, list[ParsedAnswer]]
     parse: Parse
     scale: ScaleChoice | None
     calibration: dict[str, Any] | None
 
     @property
-    def readings(self) -> list[Reading]:
+    def readings(self) -> list[ParsedAnswer]:
         """For each row, by the rule that was asked for."""
         return self.by_parse[self.parse]
 
@@ -83,7 +83,7 @@ def read_all(
         reading if reading.value is not None else _read(task, row, one, chosen, "lenient")
         for row, one, reading in zip(rows, found, strict, strict=True)
     ]
-    by_parse: dict[Parse, list[Reading]] = {"strict": strict, "lenient": lenient}
+    by_parse: dict[Parse, list[ParsedAnswer]] = {"strict": strict, "lenient": lenient}
     names = columns(task, rows)
     table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
     places = [place for place, shares in enumerate(table) if shares is not None]
@@ -97,12 +97,12 @@ def read_all(
     return Read(rule, by_parse, parse, chosen, calibration)
 
 
-def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoice | None, parse: Parse) -> Reading:
+def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoice | None, parse: Parse) -> ParsedAnswer:
     if prediction is None:
-        return Reading(None, NO_ANSWER)
+        return ParsedAnswer(None, NO_ANSWER)
     if scale is None:
-        return read_answer(task, prediction.answer, row["emotion"], parse=parse)
-    return scale.to_unit(read_answer(task, prediction.answer, row["emotion"], (scale.low, scale.high), parse))
+        return parse_answer(task, prediction.answer, row["emotion"], parse=parse)
+    return scale.to_unit(parse_answer(task, prediction.answer, row["emotion"], (scale.low, scale.high), parse))
 
 
 def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
@@ -137,14 +137,14 @@ def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | N
 
 def _by_probability(
     task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row], fitted: TaskCalibration | None
-) -> tuple[Rule, list[Reading], dict[str, Any]]:
+) -> tuple[Rule, list[ParsedAnswer], dict[str, Any]]:
     if isinstance(task, MultiLabelTask):
         limits = fitted.thresholds if fitted else None
         said = [likely_labels(task, dict(zip(names, row, strict=True)), limits) for row in shares.tolist()]
         used: dict[str, Any] = {"thresholds": limits} if limits else {}
         return (
             "labels above thresholds",
-            [Reading(tuple(labels), None) for labels in said],
+            [ParsedAnswer(tuple(labels), None) for labels in said],
             used | _diagram(task, names, shares, rows),
         )
     assert isinstance(task, OrdinalTask)
@@ -152,7 +152,7 @@ def _by_probability(
     shares = temper(shares, temperature) if temperature else shares
     rule, values = _classes(task, shares)
     used = {"temperature": temperature} if temperature else {}
-    return rule, [Reading(value, None) for value in values], used | _diagram(task, names, shares, rows)
+    return rule, [ParsedAnswer(value, None) for value in values], used | _diagram(task, names, shares, rows)
 
 
 def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:

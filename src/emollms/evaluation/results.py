@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emollms.evaluation.bootstrap import Interval
-from emollms.evaluation.gold_vs_predicted import Sheet
+from emollms.evaluation.gold_vs_predicted import GoldAndPredictions
 from emollms.evaluation.metrics import Flags
 from emollms.evaluation.task_metrics import Policy
 
@@ -65,7 +65,7 @@ class TaskScore:
     scored: int
     invalid: Mapping[str, int]
     policy: Policy
-    sheet: Sheet = field(repr=False, compare=False)
+    sheet: GoldAndPredictions = field(repr=False, compare=False)
 
     @property
     def value(self) -> float:

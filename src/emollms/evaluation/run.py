@@ -16,18 +16,17 @@ from emollms.evaluation.fitted import Calibration
 from emollms.evaluation.parsing import read_all
 from emollms.evaluation.predictors import Source
 from emollms.evaluation.run_folder import (
-    LOCK,
+    FORMAT,
     PREDICTIONS,
     RUN,
     SCORES,
     check_engine,
     check_settings,
+    claimed,
     has_answers,
-    locked,
     machine_note,
     new_record,
     read_json,
-    write_json,
 )
 from emollms.evaluation.scales import Scale
 from emollms.evaluation.scoring import task_scores
@@ -36,6 +35,7 @@ from emollms.inference.decoding import Mode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
 from emollms.prompts.answers import Parse
+from emollms.storage import LOCK, write_json
 from emollms.tasks import Task, get_task
 
 DIFFERENCE = 0.005
@@ -196,7 +196,7 @@ def evaluate(
     """
     planned = plan(source, data, options)
     settings = settings_of(source, data, options, planned)
-    with locked(out), closing(source):
+    with claimed(out), closing(source):
         before = read_json(out / RUN) if has_answers(out) else None
         if before:
             check_settings(out, before["settings"], settings)
@@ -209,10 +209,10 @@ def evaluate(
             **new_record(settings, data.describe(), _start(source, options)),
         }
         if not before:
-            write_json(out / RUN, record)
+            write_json(out / RUN, {"format": FORMAT, **record})
         _answer(source, planned, out, record if before else None, tell, note)
         scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
-        write_json(out / SCORES, scores)
+        write_json(out / SCORES, {"format": FORMAT, **scores})
         (out / LOCK).unlink(missing_ok=True)
     return _finished(scores, False, note)
 

@@ -1,7 +1,6 @@
 """The record of a run: what was asked of whom with which settings, so that it can go on, and be told from others."""
 
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
@@ -10,24 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from emollms import hardware
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.engine import versions_of
+from emollms.storage import LOCK, locked
 
 FORMAT = 1
 RUN = "run.json"
 PREDICTIONS = "predictions.jsonl"
 SCORES = "scores.json"
-LOCK = ".lock"
 PACKAGES = ("emollms", "numpy", "scipy", "vaderSentiment", "textblob")
 IDENTITY = ("engine", "model", "revision", "dtype", "template")
 """What must be the same of an engine for a run to go on."""
 
 
 @contextmanager
-def locked(out: Path, marker: str = RUN) -> Iterator[None]:
+def claimed(out: Path, marker: str = RUN) -> Iterator[None]:
     """`out` for one run at a time; it is made if it is not there.
 
     Args:
@@ -40,20 +37,17 @@ def locked(out: Path, marker: str = RUN) -> Iterator[None]:
     check_place(out, marker)
     is_new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / LOCK, timeout=0):
-            try:
-                yield
-            except BaseException:
-                if is_new and [path.name for path in out.iterdir()] == [LOCK]:
-                    shutil.rmtree(out, ignore_errors=True)  # a run that was refused leaves nothing behind
-                raise
-    except Timeout:
-        raise UsageError(f"another run is writing into {out}; wait for it, or choose another --out") from None
+    with locked(out / LOCK, f"another run is writing into {out}; wait for it, or choose another --out"):
+        try:
+            yield
+        except BaseException:
+            if is_new and [path.name for path in out.iterdir()] == [LOCK]:
+                shutil.rmtree(out, ignore_errors=True)  # a run that was refused leaves nothing behind
+            raise
 
 
 def check_place(out: Path, marker: str) -> None:
-    """Make sure that a folder can take a run, or holds one already; arguments as for `locked`.
+    """Make sure that a folder can take a run, or holds one already; arguments as for `claimed`.
 
     Raises:
         UsageError: it is no folder, or holds something else.
@@ -96,7 +90,7 @@ def has_answers(out: Path) -> bool:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """An object that `write_json` wrote; None where the file is not there.
+    """An object of this format; None where the file is not there.
 
     Raises:
         EmollmsError: it is damaged, or of another version of this package.
@@ -110,17 +104,6 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise EmollmsError(f"{path} is not of format {FORMAT}; choose another --out, or remove the folder")
     return found
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object; the file appears whole or not at all. There is no NaN in it."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump({"format": FORMAT, **content}, stream, ensure_ascii=False, indent=2, allow_nan=False)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
 
 
 def check_settings(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from emollms.errors import unknown
-from emollms.prompts.answers import Reading, read_answer
+from emollms.prompts.answers import ParsedAnswer, parse_answer
 from emollms.tasks import RegressionTask, Task
 
 Scale = Literal["unit", "native", "auto"]
@@ -38,11 +38,11 @@ class ScaleChoice:
     numbers: int = 0
     asked: Scale = "unit"
 
-    def to_unit(self, reading: Reading) -> Reading:
+    def to_unit(self, reading: ParsedAnswer) -> ParsedAnswer:
         """A reading on this scale as one on 0..1."""
         if self.name == "unit" or not isinstance(reading.value, float):
             return reading
-        return Reading((reading.value - self.low) / (self.high - self.low), None)
+        return ParsedAnswer((reading.value - self.low) / (self.high - self.low), None)
 
 
 def choose_scale(task: Task, answers: Iterable[tuple[str, str | None]], asked: Scale = "auto") -> ScaleChoice | None:
@@ -67,7 +67,7 @@ def choose_scale(task: Task, answers: Iterable[tuple[str, str | None]], asked: S
     if asked == "native":
         return ScaleChoice("native", *native, asked=asked)
     either = (min(native[0], 0.0), max(native[1], 1.0))
-    read = (read_answer(task, answer, emotion, either, "lenient").value for answer, emotion in answers)
+    read = (parse_answer(task, answer, emotion, either, "lenient").value for answer, emotion in answers)
     numbers = [value for value in read if isinstance(value, float)]
     outside = sum(not 0 <= number <= 1 and native[0] <= number <= native[1] for number in numbers)
     clearly = outside >= max(FEWEST, NATIVE_FRACTION * len(numbers)) or 0 < len(numbers) <= 2 * outside

@@ -11,12 +11,12 @@ import numpy as np
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.bootstrap import interval, resample
-from emollms.evaluation.gold_vs_predicted import Sheet, as_sheet
+from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, as_sheet
 from emollms.evaluation.metrics import Floats
 from emollms.evaluation.parsing import Read
 from emollms.evaluation.results import Comparison, Figure, MetricScore, TaskScore
 from emollms.evaluation.task_metrics import Metric, Policy, scheme_of
-from emollms.prompts.answers import Parse, Reading
+from emollms.prompts.answers import Parse, ParsedAnswer
 from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
@@ -27,8 +27,8 @@ Gold = float | int | Collection[str]
 
 def score(
     task: Task,
-    golds: Sequence[Gold],
-    readings: Sequence[Reading],
+    gold_labels: Sequence[Gold],
+    readings: Sequence[ParsedAnswer],
     emotions: Sequence[str | None] | None = None,
     policy: Policy = "official",
     *,
@@ -41,7 +41,7 @@ def score(
 
     Args:
         task: the task.
-        golds: a row's score on `scale`, class or labels: `gold_of(task, row)`.
+        gold_labels: a row's score on `scale`, class or labels: `gold_of(task, row)`.
         readings: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
         policy: what an answer that cannot be read counts as.
@@ -55,7 +55,7 @@ def score(
             of the task's.
     """
     readings = [_finite(reading) for reading in readings]
-    sheet = as_sheet(task, golds, readings, emotions, policy, unannotated, scale)
+    sheet = as_sheet(task, gold_labels, readings, emotions, policy, unannotated, scale)
     scheme = scheme_of(task)
     kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
     reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
@@ -71,10 +71,10 @@ def score(
     )
 
 
-def _finite(reading: Reading) -> Reading:
+def _finite(reading: ParsedAnswer) -> ParsedAnswer:
     """`reading`; one that is no finite number counts as an answer that could not be read."""
     if isinstance(reading.value, float) and not math.isfinite(reading.value):
-        return Reading(None, NOT_A_NUMBER)
+        return ParsedAnswer(None, NOT_A_NUMBER)
     return reading
 
 
@@ -124,12 +124,14 @@ def compare(
     return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
 
 
-def _is_defined(sheet: Sheet, metric: Metric) -> bool:
+def _is_defined(sheet: GoldAndPredictions, metric: Metric) -> bool:
     """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
     return any(metric.sums(*stratum.of(metric)).is_defined for stratum in sheet.strata())
 
 
-def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) -> list[tuple[float, Floats]]:
+def _paired(
+    sheets: Sequence[GoldAndPredictions], metric: Metric, resamples: int, seed: int
+) -> list[tuple[float, Floats]]:
     """The whole-task value and samples of one metric for each sheet, on the same draws."""
     generator = np.random.default_rng(seed)
     values, samples = np.zeros(len(sheets)), np.zeros((len(sheets), resamples))
@@ -142,7 +144,7 @@ def _paired(sheets: Sequence[Sheet], metric: Metric, resamples: int, seed: int) 
     return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
 
 
-def _scores(sheet: Sheet, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
+def _scores(sheet: GoldAndPredictions, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
     """Every metric, with its parts."""
     generator = np.random.default_rng(seed)
     whole: dict[str, list[tuple[Figure, Floats]]] = {metric.name: [] for metric in wanted}
@@ -183,9 +185,15 @@ def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy) -> 
     """
 
     def by(parse: Parse, resamples: int) -> TaskScore:
-        golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+        gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
         return score(
-            task, golds, read.by_parse[parse], emotions, policy, unannotated=unannotated_of(rows), resamples=resamples
+            task,
+            gold_labels,
+            read.by_parse[parse],
+            emotions,
+            policy,
+            unannotated=unannotated_of(rows),
+            resamples=resamples,
         )
 
     scored = by(read.parse, RESAMPLES)

@@ -64,7 +64,7 @@ JACCARD_WEIGHTED = Metric(
 
 
 @dataclass(frozen=True)
-class Scheme:
+class TaskMetrics:
     """How a task is scored.
 
     Args:
@@ -87,14 +87,14 @@ class Scheme:
         return next((metric for metric in self.metrics if metric.name == name), None)
 
 
-_REGRESSION = Scheme(PEARSON)
-_INTENSITY = Scheme(PEARSON, (PEARSON_UPPER_HALF,))
-_ORDINAL = Scheme(PEARSON, (PEARSON_NONZERO, KAPPA, KAPPA_NONZERO, ACCURACY), invalid_class=0)
-_CLASSES = Scheme(ACCURACY, (MACRO_F1,))
-_LABELS = Scheme(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
-_OTHER_CLASSES = Scheme(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
-_OTHER_LABELS = Scheme(MACRO_F1, (JACCARD, MICRO_F1))
-SCHEMES: Mapping[str, Scheme] = {
+_REGRESSION = TaskMetrics(PEARSON)
+_INTENSITY = TaskMetrics(PEARSON, (PEARSON_UPPER_HALF,))
+_ORDINAL = TaskMetrics(PEARSON, (PEARSON_NONZERO, KAPPA, KAPPA_NONZERO, ACCURACY), invalid_class=0)
+_CLASSES = TaskMetrics(ACCURACY, (MACRO_F1,))
+_LABELS = TaskMetrics(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
+_OTHER_CLASSES = TaskMetrics(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
+_OTHER_LABELS = TaskMetrics(MACRO_F1, (JACCARD, MICRO_F1))
+SCHEMES: Mapping[str, TaskMetrics] = {
     "EI-reg": _INTENSITY,
     "EI-oc": _ORDINAL,
     "V-reg": _INTENSITY,
@@ -118,7 +118,7 @@ SCHEMES: Mapping[str, Scheme] = {
 """How each task is scored; `main` is the published metric."""
 
 
-def scheme_of(task: Task) -> Scheme:
+def scheme_of(task: Task) -> TaskMetrics:
     """How `task` is scored; a task of another package as its kind is."""
     if task.name in SCHEMES:
         return SCHEMES[task.name]

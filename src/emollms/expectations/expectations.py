@@ -36,8 +36,8 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 
 from emollms.corpora.registry import corpora
 from emollms.dedup.mojibake import repair
-from emollms.dedup.normalize import normalise
-from emollms.prompts.answers import read_answer
+from emollms.dedup.normalize import normalize
+from emollms.prompts.answers import parse_answer
 from emollms.prompts.cleaning import cut_surroundings
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
 
@@ -130,8 +130,8 @@ class ColumnPairValuesInOneSplit(ColumnPairMapMetricProvider):
         **_: object,
     ) -> "pd.Series[bool]":
         compared = column_A
-        if compare == "normalised":
-            bare = normalise(pa.array(column_A, pa.string())).to_pandas()
+        if compare == "normalized":
+            bare = normalize(pa.array(column_A, pa.string())).to_pandas()
             compared = bare.set_axis(column_A.index).where(lambda text: text != "", column_A)
         order = column_B.astype(str).map(SPLIT_ORDER)
         return order == order.groupby(compared).transform("max")
@@ -141,10 +141,10 @@ class ExpectColumnPairValuesToBeInOneSplit(ColumnPairMapExpectation):
     """No text (`column_A`) of train or validation is in a later split (`column_B`) as well; the earlier side fails.
 
     Args:
-        compare: `exact`, or `normalised` for texts without links, user names, case and punctuation.
+        compare: `exact`, or `normalized` for texts without links, user names, case and punctuation.
     """
 
-    compare: Literal["exact", "normalised"] = "exact"
+    compare: Literal["exact", "normalized"] = "exact"
     ignore_row_if: Literal["either_value_is_missing"] = "either_value_is_missing"
     domain_keys = _PAIR
     map_metric = "column_pair_values.in_one_split"
@@ -210,7 +210,7 @@ class CompletionsParseBack(_AnswersMetric):
         task, emotion = TASKS.get(row["task"]), _or_none(row["emotion"])
         if task is None or not _has_emotion(task, emotion):
             return False
-        value = read_answer(task, row["completion"], emotion).value
+        value = parse_answer(task, row["completion"], emotion).value
         score, label, labels = _or_none(row["score"]), _or_none(row["label"]), tuple(row["labels"])
         if value is None or cut_surroundings(row["completion"], task, emotion) != row["completion"]:
             return False
@@ -228,7 +228,7 @@ class ExpectCompletionsToParseBack(MulticolumnMapExpectation):
     ignore_row_if: Literal["never"] = "never"
 
 
-class GoldsOfTheirTask(_AnswersMetric):
+class GoldLabelsOfTheirTask(_AnswersMetric):
     """Whether task, emotion, score, class and labels are ones that the task knows and the corpus annotated."""
 
     condition_metric_name = "multicolumn_values.golds_of_their_task"
@@ -258,7 +258,7 @@ def _left_out(corpus: str, task: str, split: str, language: str) -> tuple[str, .
     return corpora()[corpus].meta.left_out(task, split, language) if corpus in corpora() else ()
 
 
-class ExpectGoldsToBeOfTheirTask(MulticolumnMapExpectation):
+class ExpectGoldLabelsToBeOfTheirTask(MulticolumnMapExpectation):
     """Golds are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
 
     map_metric = "multicolumn_values.golds_of_their_task"

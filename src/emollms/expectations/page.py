@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from emollms.charts import draw
 from emollms.expectations.report import Check, Distribution, GateReport, Status
+from emollms.storage import write_whole
 from emollms.tasks import TASKS
 
 WIDTH, HEIGHT, ROW = 330, 130, 18
@@ -100,8 +101,7 @@ _WORST: tuple[Status, ...] = ("failed", "known", "passed", "not applicable")
 
 def write_page(report: GateReport, path: Path) -> None:
     """Write the page of a report; see `render_page`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_page(report), encoding="utf-8")
+    write_whole(path, render_page(report))
 
 
 def render_page(report: GateReport) -> str:

@@ -27,14 +27,14 @@ class HubLists:
     """The identifiers that the Hub knows.
 
     Args:
-        licences: of licences.
+        licenses: of licences.
         tasks: of categories of tasks, each with those of the tasks in it.
         sizes: of numbers of rows, ascending.
         languages: ISO 639-1 and 639-3.
         multilinguality, relations, sdks, colours: what these keys may say.
     """
 
-    licences: frozenset[str]
+    licenses: frozenset[str]
     tasks: dict[str, frozenset[str]]
     sizes: tuple[str, ...]
     languages: frozenset[str]
@@ -80,7 +80,7 @@ NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "space": ("title", "emoji", "colorFrom", "colorTo", "sdk", "app_file", "license", "models"),
 }  # fmt: skip
 """What the metadata of each kind must have."""
-LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
+LICENSES = "https://huggingface.co/docs/hub/repositories-licenses"
 ROUNDING = 5e-5
 """How far a score of a card may be from the one that was measured: they have four decimals."""
 
@@ -151,15 +151,15 @@ def check_space_card(text: str, where: str) -> dict[str, Any]:
     return check_card(text, where, "space")
 
 
-def check_licence(licence: str) -> str:
+def check_license(license: str) -> str:
     """A licence that the Hub knows.
 
     Raises:
         UsageError: it is none; the message suggests the near ones.
     """
-    if licence not in hub_lists().licences:
-        raise UsageError(f"{_no_such('licence', licence, hub_lists().licences)}; the Hub's list is at {LICENCES}")
-    return licence
+    if license not in hub_lists().licenses:
+        raise UsageError(f"{_no_such('licence', license, hub_lists().licenses)}; the Hub's list is at {LICENSES}")
+    return license
 
 
 def _no_such(what: str, value: str, known: Iterable[str]) -> str:
@@ -196,7 +196,7 @@ def _unknown(metadata: Mapping[str, Any], kind: Kind) -> Iterator[str]:
     """Identifiers that are none of the Hub's."""
     lists = hub_lists()
     fields: list[tuple[str, str, Iterable[str]]] = [
-        ("license", "licence", lists.licences),
+        ("license", "licence", lists.licenses),
         ("language", "language", lists.languages),
         ("pipeline_tag", "task", lists.tasks),
         ("task_categories", "task category", lists.tasks),
@@ -206,17 +206,17 @@ def _unknown(metadata: Mapping[str, Any], kind: Kind) -> Iterator[str]:
         ("base_model_relation", "relation to the base model", lists.relations),
     ]
     if kind == "space":
-        fields = [("license", "licence", lists.licences), ("sdk", "SDK of Spaces", lists.sdks)]
+        fields = [("license", "licence", lists.licenses), ("sdk", "SDK of Spaces", lists.sdks)]
         fields += [(key, "colour of Spaces", lists.colours) for key in ("colorFrom", "colorTo")]
     for key, what, known in fields:
         for value in values(metadata.get(key)):
             if str(value) not in known:
                 yield f"{key}: {_no_such(what, str(value), known)}"
     if "other" in values(metadata.get("license")):
-        yield from _own_licence(metadata)
+        yield from _own_license(metadata)
 
 
-def _own_licence(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _own_license(metadata: Mapping[str, Any]) -> Iterator[str]:
     """What the Hub asks for beside the licence `other`."""
     link = str(metadata.get("license_link") or "")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", str(metadata.get("license_name") or "")):

@@ -10,7 +10,7 @@ from typing import Any
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.fitted import Calibration
 from emollms.evaluation.run_folder import SCORES, read_json
-from emollms.inference.hashing import weights_hash
+from emollms.storage import weights_hash
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from emollms.corpora.base import Corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus, is_here
 from emollms.dataset.build import build
-from emollms.dataset.draft import move_in
 from emollms.dataset.manifest import NAME, CountEntry, Manifest, entry
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
@@ -23,6 +22,7 @@ from emollms.hub.checks import checked_files
 from emollms.hub.ids import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
 from emollms.locations import check_free
 from emollms.progress import OnProgress, silent
+from emollms.storage import commit
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         build(_settings(original), folder, original.version, corpora, on_progress=on_progress)
         rows = sum(_check_rows(count, ids, folder) for count in original.counts if count.rows)
         differing = _check_files(original, ids, folder)
-        move_in(folder, out)
+        commit(folder, out)
     return Hydrated(original, rows, differing)
 
 

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emollms.dataset.card import card_values
-from emollms.dataset.draft import bring_back, draft, move_in
 from emollms.dataset.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, entry, read_manifest
 from emollms.dataset.schema import features
 from emollms.dataset.writer import TableWriter
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.checks import read_metadata
+from emollms.storage import commit, draft, recover, write_json
 from emollms.templates import render_card
 
 ORIGINAL = "original.json"
@@ -114,12 +114,12 @@ def write_ids(folder: Path, out: Path) -> IdsManifest:
         UsageError: `folder` holds no data set, or `out` something else.
     """
     manifest = read_manifest(folder)
-    bring_back(out)
+    recover(out)
     if out.exists() and any(out.iterdir()) and not is_id_only(out):
         raise UsageError(f"{out} is there and holds no id-only data set; choose another folder")
     with draft(out) as unfinished:
         written = _write(folder, manifest, unfinished)
-        move_in(unfinished, out)
+        commit(unfinished, out)
     return written
 
 
@@ -142,7 +142,7 @@ def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
         counts=manifest.counts,
         files=[entry(out, path) for path in paths],
     )
-    (out / NAME).write_text(json.dumps(ids.model_dump(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    write_json(out / NAME, ids.model_dump())
     return ids
 
 

@@ -25,7 +25,7 @@ OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4
 """Licences of data that ask for no more than to name whose it is."""
 
 
-def model_licence(run: RunManifest, given: str | None, api: HfApi | None = None) -> str:
+def model_license(run: RunManifest, given: str | None, api: HfApi | None = None) -> str:
     """The licence of a model, as the Hub names it.
 
     A model keeps the licence of the model that it was tuned from, where its data ask for nothing more than to be named.
@@ -40,9 +40,9 @@ def model_licence(run: RunManifest, given: str | None, api: HfApi | None = None)
     """
     if given:
         return given
-    base = _licence_of(run, api or HfApi(library_name="emollms"))
-    data = {source.corpus: source.licence for source in run.data.sources}
-    asking = [f"{corpus} ({licence})" for corpus, licence in data.items() if licence not in OPEN]
+    base = _license_of(run, api or HfApi(library_name="emollms"))
+    data = {source.corpus: source.license for source in run.data.sources}
+    asking = [f"{corpus} ({license})" for corpus, license in data.items() if license not in OPEN]
     if base and not asking:
         return base
     name = run.model.repository or run.model.name
@@ -50,10 +50,10 @@ def model_licence(run: RunManifest, given: str | None, api: HfApi | None = None)
     chain = (
         f"base model {name} ({base or 'unknown'}); data {', '.join(f'{name} ({one})' for name, one in data.items())}"
     )
-    raise UsageError(f"give the model's licence with --licence ID; it does not follow, because {reason}: {chain}")
+    raise UsageError(f"give the model's licence with --license ID; it does not follow, because {reason}: {chain}")
 
 
-def _licence_of(run: RunManifest, api: HfApi) -> str | None:
+def _license_of(run: RunManifest, api: HfApi) -> str | None:
     """The licence that the card of the base model states; None where that cannot be read."""
     if not run.model.repository:
         return None
@@ -80,14 +80,14 @@ class ModelOptions:
     Args:
         scores: folders of `emollms evaluate`.
         calibration: file of `emollms calibrate`.
-        licence: the model's licence, as the Hub names it; None where it follows from what the model was made of.
+        license: the model's licence, as the Hub names it; None where it follows from what the model was made of.
         data_repo: the repository of the data on the Hub.
         extra: further files, such as the model as GGUF.
     """
 
     scores: Sequence[Path] = ()
     calibration: Path | None = None
-    licence: str | None = None
+    license: str | None = None
     data_repo: str | None = None
     extra: Sequence[Path] = ()
 
@@ -131,7 +131,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     evidence = Evidence(model.folder, repo, options.scores, options.calibration)
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
-    licence = model_licence(model.run, options.licence)
+    license = model_license(model.run, options.license)
     data_repo = options.data_repo or _data_repo(model.run)
     files = dict(model.files)
     if options.calibration:
@@ -142,7 +142,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
 
     def make(version: str) -> Release:
         card = render_model_card(
-            model.run, scores, repo=repo, version=version, licence=licence, relation=model.relation,
+            model.run, scores, repo=repo, version=version, license=license, relation=model.relation,
             calibration=calibration, data_repo=data_repo,
         )  # fmt: skip
         readme = made_file(README, card.encode("utf-8"))

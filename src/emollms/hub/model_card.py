@@ -7,10 +7,10 @@ from typing import Any, Literal
 from emollms.corpora.registry import corpora
 from emollms.errors import UsageError
 from emollms.evaluation.published import source
-from emollms.hub.card_checks import check_licence, check_model_card
+from emollms.hub.card_checks import check_license, check_model_card
 from emollms.hub.model_facts import (
     facts,
-    licence_chain,
+    license_chain,
     looks,
     loss_bars,
     loss_near,
@@ -45,7 +45,7 @@ def render_model_card(
     *,
     repo: str,
     version: str,
-    licence: str,
+    license: str,
     relation: Relation,
     calibration: Mapping[str, Any] | None = None,
     data_repo: str | None = None,
@@ -57,7 +57,7 @@ def render_model_card(
         scores: what `scores.json` of each evaluation of it holds; none is fine.
         repo: the model's repository on the Hub, `OWNER/NAME`.
         version: its version, `X.Y.Z`; its tag is `vX.Y.Z`.
-        licence: its licence, as the Hub names it.
+        license: its licence, as the Hub names it.
         relation: what is published: all weights, or an adapter.
         calibration: what the calibration file holds, where there is one.
         data_repo: the repository of the data on the Hub, where it is there.
@@ -66,16 +66,16 @@ def render_model_card(
         UsageError: the licence is none of the Hub's, or a name is no repository.
         EmollmsError: the card would not be fit to go out.
     """
-    check_licence(licence)
+    check_license(license)
     for name in filter(None, (repo, data_repo)):
         if not REPO.fullmatch(name):
             raise UsageError(f"{name!r} is no repository; repositories are named OWNER/NAME")
     data_repo = data_repo or _on_the_hub(run)
-    chain, published = licence_chain(run, repo, licence), published_table(scores)
+    chain, published = license_chain(run, repo, license), published_table(scores)
     card = render_card(
         "model.md.j2",
-        _metadata(run, scores, repo, licence, relation, data_repo),
-        run=run, repo=repo, name=repo.partition("/")[2], tag=f"v{version}", version=version, licence=licence,
+        _metadata(run, scores, repo, license, relation, data_repo),
+        run=run, repo=repo, name=repo.partition("/")[2], tag=f"v{version}", version=version, license=license,
         relation=relation, data_repo=data_repo, calibration=calibration, languages=_languages(run, scores),
         facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), looks=looks(run),
         loss_at={one.step: loss_near(run.losses, one.step) for one in run.evaluations},
@@ -92,7 +92,7 @@ def _metadata(
     run: RunManifest,
     scores: Sequence[Mapping[str, Any]],
     repo: str,
-    licence: str,
+    license: str,
     relation: Relation,
     data_repo: str | None,
 ) -> dict[str, Any]:
@@ -102,8 +102,8 @@ def _metadata(
     own = {"license_name": "terms-of-base-model-and-data", "license_link": f"https://huggingface.co/{repo}#licence"}
     metrics = [metric["type"] for model in index for result in model["results"] for metric in result["metrics"]]
     return {
-        "license": licence,
-        **(own if licence == "other" else {}),
+        "license": license,
+        **(own if license == "other" else {}),
         "language": [code.partition("-")[0] for code in _languages(run, scores)],
         "library_name": "peft" if relation == "adapter" else "transformers",
         "pipeline_tag": "text-generation",

@@ -25,19 +25,19 @@ _UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 
 
 @dataclass(frozen=True)
-class LicenceLink:
+class LicenseLink:
     """A link of the chain of licences.
 
     Args:
         what: base model, data, or this model.
         name: its name, as Markdown.
-        licence: its licence.
+        license: its licence.
         asks: what follows from it; "" if there is nothing of note.
     """
 
     what: str
     name: str
-    licence: str
+    license: str
     asks: str
 
 
@@ -134,20 +134,20 @@ def loss_near(losses: Sequence[LossPoint], step: int) -> float | None:
     return known[-1] if known else None
 
 
-def licence_chain(run: RunManifest, repo: str, licence: str) -> list[LicenceLink]:
+def license_chain(run: RunManifest, repo: str, license: str) -> list[LicenseLink]:
     """Whose terms a model stands under: the base model's, each corpus's, and its own."""
     where = "as its card states it" if run.model.repository else "as it came with"
-    chain = [LicenceLink("base model", _model_link(run), where, "its terms go on for what is tuned from it")]
+    chain = [LicenseLink("base model", _model_link(run), where, "its terms go on for what is tuned from it")]
     chain += [
-        LicenceLink("data", cell(one.corpus), one.licence, listed(list(_asks(one.licence, one.redistribution))))
+        LicenseLink("data", cell(one.corpus), one.license, listed(list(_asks(one.license, one.redistribution))))
         for one in run.data.sources
     ]
-    return [*chain, LicenceLink("this model", repo, licence, listed(list(_asks(licence, "text"))))]
+    return [*chain, LicenseLink("this model", repo, license, listed(list(_asks(license, "text"))))]
 
 
-def _asks(licence: str, redistribution: str) -> Iterator[str]:
+def _asks(license: str, redistribution: str) -> Iterator[str]:
     """What a licence, or the terms of a corpus, ask for that is easily missed."""
-    parts = licence.lower().split("-")
+    parts = license.lower().split("-")
     if redistribution != "text":
         yield "its texts may not be passed on"
     if "nc" in parts or "noncommercial" in parts:
@@ -156,13 +156,13 @@ def _asks(licence: str, redistribution: str) -> Iterator[str]:
         yield "no derived works"
     if "sa" in parts or parts[0] in ("gpl", "agpl", "odbl"):
         yield "what is derived must be shared alike"
-    if licence == "unknown":
+    if license == "unknown":
         yield "no licence is stated: research use, with citation"
-    if licence == "other":
+    if license == "other":
         yield "terms of its own"
 
 
-def restrictive(chain: Sequence[LicenceLink]) -> list[LicenceLink]:
+def restrictive(chain: Sequence[LicenseLink]) -> list[LicenseLink]:
     """The parts of the data that ask for something."""
     return [link for link in chain if link.what == "data" and link.asks]
 

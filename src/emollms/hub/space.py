@@ -31,7 +31,7 @@ class SpaceManifest(BaseModel):
         model: repository of the model that it asks.
         revision: tag or commit of the model.
         title: its name for people.
-        licence: of the Space.
+        license: of the Space.
         tasks: what can be asked.
         files: all its files but this one.
         made_with: version of this package.
@@ -43,7 +43,7 @@ class SpaceManifest(BaseModel):
     model: str
     revision: str
     title: str
-    licence: str
+    license: str
     tasks: list[str]
     files: list[FileEntry]
     made_with: str

@@ -8,10 +8,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from emollms import __version__
-from emollms.dataset.draft import bring_back, draft, move_in
 from emollms.dataset.manifest import entry
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.card_checks import check_licence
+from emollms.hub.card_checks import check_license
 from emollms.hub.card_merge import metadata_in
 from emollms.hub.card_release import README, published_versions
 from emollms.hub.model_files import ADAPTER
@@ -19,6 +18,7 @@ from emollms.hub.repo import Remote
 from emollms.hub.space import APP, NAME, REQUIREMENTS, SpaceManifest
 from emollms.hub.state import RemoteFile, State
 from emollms.network import require_hub
+from emollms.storage import commit, draft, recover
 from emollms.tasks import TASKS, get_task, training_tasks
 from emollms.templates import render_card
 from emollms.training.manifest import NAME as RUN
@@ -29,19 +29,19 @@ LONGEST_ABOUT = 60
 """Characters that the Hub shows of `short_description`."""
 
 
-def render_space_card(model_repo: str, revision: str, title: str, licence: str) -> str:
+def render_space_card(model_repo: str, revision: str, title: str, license: str) -> str:
     """The README of a Space.
 
     Args:
         model_repo: the model that it asks, `OWNER/NAME`.
         revision: its tag or commit.
         title: the name of the Space for people.
-        licence: the licence of the Space, as the Hub names it.
+        license: the licence of the Space, as the Hub names it.
 
     Raises:
         UsageError: the Hub knows no such licence.
     """
-    check_licence(licence)
+    check_license(license)
     metadata = {
         "title": title,
         "emoji": "🎭",
@@ -53,7 +53,7 @@ def render_space_card(model_repo: str, revision: str, title: str, licence: str) 
         "app_file": "app.py",
         "pinned": False,
         "models": [model_repo],
-        **({"license": licence} if licence != "other" else _own_terms(model_repo)),
+        **({"license": license} if license != "other" else _own_terms(model_repo)),
         "short_description": "What a text feels like, to a tuned language model"[:LONGEST_ABOUT],
         "tags": ["emotion", "sentiment", "affective-computing", "emollms"],
     }
@@ -84,7 +84,7 @@ def write_space(
     model: str,
     out: Path,
     title: str | None = None,
-    licence: str | None = None,
+    license: str | None = None,
     tasks: Sequence[str] = (),
 ) -> SpaceManifest:
     """Write a demo of a model; it appears when everything is written.
@@ -93,13 +93,13 @@ def write_space(
         model: `OWNER/NAME`, for its newest version, or `OWNER/NAME@REVISION`.
         out: the folder; a Space that is there is replaced.
         title: its name for people.
-        licence: its licence, as the Hub names it; that of the model by default.
+        license: its licence, as the Hub names it; that of the model by default.
         tasks: what can be asked; what the model was tuned for by default.
 
     Raises:
         UsageError: there is no such model, or it states no licence; or `out` holds something else.
     """
-    bring_back(out)
+    recover(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
         raise UsageError(f"{out} is there and holds no Space; choose another --out")
     repo, _, revision = model.partition("@")
@@ -115,14 +115,14 @@ def write_space(
         model=repo,
         revision=revision,
         title=title or f"{repo.split('/')[1]}: a demo",
-        licence=licence or _licence(remote, revision, there),
+        license=license or _license(remote, revision, there),
         tasks=wanted or _tasks(remote, revision, there),
         files=[],
         made_with=__version__,
     )
     with draft(out) as unfinished:
         _write(manifest, unfinished, [*PACKAGES, "peft>=0.21"] if ADAPTER in there else PACKAGES)
-        move_in(unfinished, out)
+        commit(unfinished, out)
     return manifest
 
 
@@ -131,7 +131,7 @@ def _newest(state: State) -> str:
     return f"v{versions[-1]}" if versions else state.head
 
 
-def _licence(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> str:
+def _license(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> str:
     stated = None
     if README in there:
         try:
@@ -139,7 +139,7 @@ def _licence(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> str
         except EmollmsError:
             stated = None
     if not isinstance(stated, str):
-        raise UsageError(f"{remote.repo} states no licence; give that of the Space with --licence ID")
+        raise UsageError(f"{remote.repo} states no licence; give that of the Space with --license ID")
     return stated
 
 
@@ -156,7 +156,7 @@ def _tasks(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> list[
 
 
 def _write(manifest: SpaceManifest, folder: Path, packages: Sequence[str]) -> None:
-    card = render_space_card(manifest.model, manifest.revision, manifest.title, manifest.licence)
+    card = render_space_card(manifest.model, manifest.revision, manifest.title, manifest.license)
     (folder / README).write_text(card, encoding="utf-8")
     (folder / REQUIREMENTS).write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
     (folder / APP).write_bytes((files("emollms.cards") / "space" / APP).read_bytes())

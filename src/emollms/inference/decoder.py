@@ -26,7 +26,7 @@ Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """Keys and values of each layer, rows × heads × tokens × dimensions."""
 
 
-class Beginnings:
+class PrefixCache:
     """Keys and values of beginnings; those of the last batch are kept for the next.
 
     Args:
@@ -110,7 +110,7 @@ class CausalRunner:
         self.model, self.pad, self.part = model, pad, part
         self.takes = frozenset(inspect.signature(model.forward).parameters)
         self.window: int | None = getattr(model.config.get_text_config(), "sliding_window", None)
-        self.beginnings = Beginnings(self)
+        self.beginnings = PrefixCache(self)
         self.packs = False
         self.packs = self._can_pack()
 

@@ -29,7 +29,7 @@ class Candidates:
     longest: int
 
 
-class Codec:
+class PromptEncoder:
     """The tokenizer of one model.
 
     Args:
@@ -118,7 +118,7 @@ def _is_token(token: object) -> bool:
     return isinstance(token, int)
 
 
-def _ends_in_special(codec: Codec, text: str) -> bool:
+def _ends_in_special(codec: PromptEncoder, text: str) -> bool:
     """Whether the text itself, and not the tokenizer, ends in an end token."""
     end = codec.tokenizer.eos_token
     return bool(end) and text.endswith(end)

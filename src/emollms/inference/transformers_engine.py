@@ -15,10 +15,10 @@ from emollms.inference.batch_ops import Runner, State
 from emollms.inference.batching import Batch, Budget, plan
 from emollms.inference.decoder import CausalRunner
 from emollms.inference.encoder_decoder import Seq2SeqRunner
-from emollms.inference.encoding import Candidates, Codec
+from emollms.inference.encoding import Candidates, PromptEncoder
 from emollms.inference.engine import NO_NUMBERS, EngineError, EngineInfo, Result, Sampling, versions_of
-from emollms.inference.hashing import weights_hash
 from emollms.prompts.framing import Template
+from emollms.storage import weights_hash
 
 
 def dice(seed: int, prompt: str) -> random.Random:
@@ -99,7 +99,7 @@ class TransformersEngine:
         if getattr(model, "_is_stateful", False):
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
         self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
-        self.codec = Codec(tokenizer, model, template)
+        self.codec = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():

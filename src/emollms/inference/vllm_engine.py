@@ -9,7 +9,7 @@ from typing import Any
 from emollms.errors import UsageError
 from emollms.hardware import Precision, default_device, inference_precision
 from emollms.inference import token_trie
-from emollms.inference.encoding import Candidates, Codec
+from emollms.inference.encoding import Candidates, PromptEncoder
 from emollms.inference.endpoint_scoring import UNSEEN
 from emollms.inference.engine import EngineInfo, Result, Sampling, versions_of
 from emollms.inference.token_trie import Node
@@ -59,7 +59,7 @@ class VllmEngine:
         defaults = self.llm.get_default_sampling_params()
         ends = sorted(getattr(defaults, "stop_token_ids", None) or [])
         shim = SimpleNamespace(config=config, generation_config=SimpleNamespace(eos_token_id=ends))
-        self.codec = Codec(self.llm.get_tokenizer(), shim, template)
+        self.codec = PromptEncoder(self.llm.get_tokenizer(), shim, template)
 
     def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
         """See `Engine.generate`."""

@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(r"@(user)(\d{1,9})\b|u/(user)(\d{1,9})\b|\[(EMAIL|PHON
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class Match:
     """Something sensitive in a text.
 
     Args:
@@ -51,20 +51,20 @@ class Count:
     finds: int = 0
 
 
-def find_sensitive(text: str) -> list[Find]:
+def find_sensitive(text: str) -> list[Match]:
     """What is sensitive in a text, from left to right; no two finds overlap.
 
     A link that holds a secret or an e-mail address is one find of that kind, the whole link.
     """
-    finds: list[Find] = []
+    finds: list[Match] = []
     lower = text.lower()
     for detector in DETECTORS:
         for start, end in detector.spans(text, lower):
-            _take_in(finds, Find(detector.kind, start, end))
+            _take_in(finds, Match(detector.kind, start, end))
     return sorted(finds, key=lambda find: find.start)
 
 
-def _take_in(finds: list[Find], new: Find) -> None:
+def _take_in(finds: list[Match], new: Match) -> None:
     """Add a find, unless it lies in one that is there; a link goes together with what is in it."""
     inside = [find for find in finds if find.start < new.end and new.start < find.end]
     if not inside:
@@ -72,7 +72,7 @@ def _take_in(finds: list[Find], new: Find) -> None:
     elif new.kind == "link":
         start, end = min(find.start for find in (*inside, new)), max(find.end for find in (*inside, new))
         finds[:] = [find for find in finds if find not in inside]
-        finds.append(Find(min((find.kind for find in inside), key=KINDS.index), start, end))
+        finds.append(Match(min((find.kind for find in inside), key=KINDS.index), start, end))
 
 
 def count_sensitive(texts: pa.StringArray) -> dict[Kind, Count]:

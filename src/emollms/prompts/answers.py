@@ -43,7 +43,7 @@ class AnswerError(EmollmsError, ValueError):
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedAnswer:
     """What an answer says.
 
     Args:
@@ -80,13 +80,13 @@ def answer(task: Task, value: Value, emotion: str | None = None) -> str:
     raise TypeError(f"no answers are known for a {type(task).__name__}")
 
 
-def read_answer(
+def parse_answer(
     task: Task,
     answer: str,
     emotion: str | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
     parse: Parse = "strict",
-) -> Reading:
+) -> ParsedAnswer:
     """What `answer` says; never raises, whatever the answer.
 
     Args:
@@ -104,14 +104,14 @@ def read_answer(
         raise unknown("rule for reading answers", parse, get_args(Parse))
     text = cut_surroundings(answer, task, emotion)
     try:
-        return Reading(_read(task, text, emotion, scale), None)
+        return ParsedAnswer(_read(task, text, emotion, scale), None)
     except InvalidAnswer as invalid:
         if parse == "strict":
-            return Reading(None, str(invalid))
+            return ParsedAnswer(None, str(invalid))
     try:
-        return Reading(_read_leniently(task, text, emotion, scale), None)
+        return ParsedAnswer(_read_leniently(task, text, emotion, scale), None)
     except InvalidAnswer as invalid:
-        return Reading(None, str(invalid))
+        return ParsedAnswer(None, str(invalid))
 
 
 def _check_emotion(task: Task, emotion: str | None) -> None:

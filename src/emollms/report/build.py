@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from emollms import __version__
 from emollms.dataset.reader import EvaluationData
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.evaluation.published import explanations, source
 from emollms.report.inputs import Benchmark, CalibrationEntry, Run
 from emollms.report.model import Difference, Overlaps, Reliability, Report, RunInfo, RunTask, TaskReport
@@ -41,7 +41,7 @@ def _equal_texts(data: EvaluationData) -> Overlaps:
         folder = data.folder / "data" / task
         if folder.is_dir():
             column = pq.read_table(folder, columns=["text"], partitioning=None)["text"]
-            texts[task] = set(normalise(column).to_pylist())
+            texts[task] = set(normalize(column).to_pylist())
     counts = {
         task: {other: len(own & theirs) for other, theirs in texts.items() if other != task and own & theirs}
         for task, own in texts.items()

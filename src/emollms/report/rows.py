@@ -13,7 +13,7 @@ from emollms.evaluation.parsing import NO_ANSWER, read_all
 from emollms.evaluation.results import TaskScore
 from emollms.evaluation.scoring import gold_of, score, unannotated_of
 from emollms.inference.predictions import Prediction
-from emollms.prompts.answers import Reading
+from emollms.prompts.answers import ParsedAnswer
 from emollms.report.inputs import Benchmark, InvalidEntry, Run
 from emollms.report.model import Hexagons, Matrix, Unreadable, WorstRow
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -39,7 +39,7 @@ class Answers:
     task: Task
     rows: Sequence[Row]
     predictions: Sequence[Prediction | None]
-    readings: Sequence[Reading]
+    readings: Sequence[ParsedAnswer]
     score: TaskScore
     places: Mapping[str, int]
 
@@ -78,9 +78,9 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     scale = entry.scale.name if entry.scale else "unit"
     read = read_all(task, rows, run.predictions, mode, fitted, entry.parse, scale)
     readings = read.readings
-    golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, unannotated = entry.invalid.policy, unannotated_of(rows)
-    scored = score(task, golds, readings, emotions, policy, unannotated=unannotated, resamples=1)
+    scored = score(task, gold_labels, readings, emotions, policy, unannotated=unannotated, resamples=1)
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
         raise EmollmsError(
             f"{run.folder}: scores.json has {entry.value:.6f} for {entry.n} rows of {task.name}, but predictions.jsonl "

@@ -10,6 +10,7 @@ from emollms.report.build import WORST, Collector
 from emollms.report.html import TOO_FEW, environment, groups, render_page, shared, template, verdicts
 from emollms.report.inputs import benchmark_of, read_runs
 from emollms.report.model import Report
+from emollms.storage import write_whole
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|!#&~$@])")
 _BREAK = re.compile(r"\s+")
@@ -81,11 +82,7 @@ def write_report(report: Report, out: Path) -> None:
         UsageError: nobody knows the form.
     """
     check_form(out)
-    text = FORMS[out.suffix](report)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(out)
+    write_whole(out, FORMS[out.suffix](report))
 
 
 def render_json(report: Report) -> str:

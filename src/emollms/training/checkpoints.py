@@ -19,6 +19,8 @@ from pydantic import BaseModel, ValidationError
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, rotate_checkpoints
 
+from emollms.storage import write_whole
+
 MARKER = "complete.json"
 HASHED = 16 * 2**20
 """Bytes up to which the content of a file is checked, and not only its length."""
@@ -65,10 +67,7 @@ def seal(checkpoint: Path, step: int) -> None:
     for path in _files(checkpoint):
         _flush(path)
         files[path.relative_to(checkpoint).as_posix()] = _measured(path)
-    draft = checkpoint / f"{MARKER}.draft"
-    draft.write_text(_Marker(step=step, files=files).model_dump_json(indent=1), encoding="utf-8")
-    _flush(draft)
-    draft.replace(checkpoint / MARKER)
+    write_whole(checkpoint / MARKER, _Marker(step=step, files=files).model_dump_json(indent=1))
     _flush(checkpoint)
 
 

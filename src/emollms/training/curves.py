@@ -7,6 +7,7 @@ from typing import Any
 
 from emollms.charts import LOOK
 from emollms.errors import UsageError
+from emollms.storage import write_whole
 from emollms.training.manifest import RunManifest
 
 WIDTH, HEIGHT, SCALE = 430, 280, 2
@@ -30,10 +31,7 @@ def draw_curves(run: RunManifest, path: Path) -> None:
         import vl_convert
     except ImportError:
         raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
-    picture = vl_convert.vegalite_to_png(specification(run), scale=SCALE)
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_bytes(picture)
-    draft.replace(path)
+    write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
 
 
 def specification(run: RunManifest) -> Spec:

@@ -14,9 +14,9 @@ from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 
 from emollms.dataset.reader import EvaluationData, Row, choose_tasks, one_wording, sample
-from emollms.dedup.normalize import normalise
+from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError, unknown
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.tasks import RegressionTask, get_task
 from emollms.training.arguments import TuningArguments, Wordings
 from emollms.training.expected_value_loss import NO_NODE, NumberTrees
@@ -80,7 +80,7 @@ class TrainingRows:
 
 def training_rows(
     data: EvaluationData,
-    codec: Codec,
+    codec: PromptEncoder,
     tuning: TuningArguments,
     *,
     epochs: Callable[[int], float],
@@ -132,7 +132,7 @@ class _Drawn:
 
 
 def _draw(
-    codec: Codec, name: str, examples: Examples, tuning: TuningArguments, trees: NumberTrees, epochs: int,
+    codec: PromptEncoder, name: str, examples: Examples, tuning: TuningArguments, trees: NumberTrees, epochs: int,
     max_length: int | None, seed: Sequence[int],
 ) -> _Drawn:  # fmt: skip
     """Draw the rows of one task, and make those tokens that some epoch needs."""
@@ -162,7 +162,7 @@ def validation_rows(data: EvaluationData, tuning: TuningArguments, seed: int) ->
 
 
 def validation_tokens(
-    data: EvaluationData, codec: Codec, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
+    data: EvaluationData, codec: PromptEncoder, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
 ) -> Dataset:
     """The tokens of validation rows, for their loss; columns as those of `TrainingRows.tokens`."""
     parts = []
@@ -181,7 +181,7 @@ def _validation_texts(data: EvaluationData) -> pa.Array:
     """Every text of the validation split, of whatever task, in the form in which texts are compared."""
     here = {count.task for count in data.manifest.counts if count.split == VALIDATION and count.rows}
     columns = [data.table(name, VALIDATION, ["text"])["text"].unique() for name in sorted(here)]
-    return pc.unique(normalise(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
+    return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
 
 
 def _examples(data: EvaluationData, name: str, tuning: TuningArguments, known: pa.Array, seed: int) -> Examples:
@@ -191,7 +191,7 @@ def _examples(data: EvaluationData, name: str, tuning: TuningArguments, known: p
     stems = np.array([_WORDING.sub("", row_id) for row_id in rows["id"].to_pylist()], dtype=object)
     first = np.flatnonzero(np.r_[True, stems[1:] != stems[:-1]]) if len(stems) else np.zeros(0, np.int64)
     count = np.diff(np.r_[first, len(stems)])
-    texts = normalise(rows["text"].take(pa.array(first)))
+    texts = normalize(rows["text"].take(pa.array(first)))
     apart = ~np.asarray(pc.is_in(texts, known))
     shared = int((~apart).sum())
     first, count = first[apart], count[apart]
@@ -223,7 +223,7 @@ def _weighted(units: Numbers, weight: float, seed: Sequence[int]) -> Numbers:
     return np.concatenate([np.repeat(units, int(whole)), units[np.sort(more)]])
 
 
-def _tokens(codec: Codec, rows: pa.Table, trees: NumberTrees, name: str) -> pa.Table:
+def _tokens(codec: PromptEncoder, rows: pa.Table, trees: NumberTrees, name: str) -> pa.Table:
     """The tokens of rows, with the nodes of the numbers that they are to say."""
     is_number = isinstance(get_task(name), RegressionTask)
     parts = []

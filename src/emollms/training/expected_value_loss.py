@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from emollms.inference import token_trie
 from emollms.inference.decoding import SCORES
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.training.tokenize import IGNORED
 
 NO_NODE = -1
@@ -48,7 +48,7 @@ class NumberTrees:
         codec: the tokenizer of the model.
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: PromptEncoder) -> None:
         self.codec = codec
         self._nodes: dict[token_trie.Node, int] = {}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.storage import write_json
 from emollms.training.manifest import CHECKPOINTS, NAME
 from emollms.training.precision import Resolved
 
@@ -45,10 +46,7 @@ def begin(out: Path, settings: Mapping[str, Any], resolved: Resolved, resume: bo
 
 def write_settings(out: Path, settings: Mapping[str, Any], resolved: Resolved) -> None:
     """Write the settings of a run, whole or not at all."""
-    draft = out / f"{SETTINGS}.draft"
-    content = {**settings, _RESOLVED: resolved.model_dump()}
-    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(out / SETTINGS)
+    write_json(out / SETTINGS, {**settings, _RESOLVED: resolved.model_dump()})
 
 
 def kept_resolved(out: Path, settings: Mapping[str, Any]) -> Resolved | None:
@@ -94,12 +92,6 @@ def draft_of(place: Path) -> Path:
 def clear_draft(place: Path) -> None:
     """Remove what an attempt that did not come to its end left. One process does it, before any of them writes."""
     shutil.rmtree(draft_of(place), ignore_errors=True)
-
-
-def move_in(draft: Path, place: Path) -> None:
-    """Put a folder that is whole in its place."""
-    shutil.rmtree(place, ignore_errors=True)
-    draft.rename(place)
 
 
 def check_shard_size(size: str) -> None:

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hardware import Hardware
+from emollms.storage import write_whole
 
 NAME = "run.json"
 MODEL = "model"
@@ -43,7 +44,7 @@ class DataSource(_Strict):
     """A corpus that the data is made of."""
 
     corpus: str
-    licence: str
+    license: str = Field(validation_alias=AliasChoices("license", "licence"))  # as records once spelled it
     redistribution: str
 
 
@@ -200,9 +201,7 @@ class RunManifest(_Strict):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of a run, whole or not at all."""
-        draft = folder / f"{NAME}.draft"
-        draft.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        draft.replace(folder / NAME)
+        write_whole(folder / NAME, self.model_dump_json(indent=2) + "\n")
 
 
 def read_run(folder: Path) -> RunManifest:

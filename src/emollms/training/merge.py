@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from emollms.dataset.draft import draft, move_in
 from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.storage import commit, draft
 from emollms.training.disk import check_space, model_size
 from emollms.training.folder import check_shard_size
 from emollms.training.generation import drop_unused
@@ -81,7 +81,7 @@ def merge(
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        move_in(folder, out)
+        commit(folder, out)
     return made
 
 

@@ -9,10 +9,10 @@ from transformers import AutoConfig, AutoTokenizer
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.model_source import split_revision
 from emollms.inference import adapters
-from emollms.inference.hashing import weights_hash
 from emollms.inference.loading import in_a_line
 from emollms.inference.smollm2 import resolve
 from emollms.inference.weights import load_whole
+from emollms.storage import weights_hash
 from emollms.training.merge_checks import prompts
 from emollms.training.merge_source import MergeSource, adapter_settings
 

@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback
 
 from emollms.dataset.reader import EvaluationData, Row
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.model import Loaded, load_model, use_liger
@@ -36,7 +36,7 @@ class Prepared:
     """
 
     loaded: Loaded
-    codec: Codec
+    codec: PromptEncoder
     rows: TrainingRows
     validation: Mapping[str, Sequence[Row]]
     trainer: Any
@@ -64,7 +64,7 @@ def prepare(
     """
     training, tuning = parsed.training, parsed.tuning
     loaded = load_model(parsed)
-    codec = Codec(loaded.tokenizer, loaded.model, tuning.template)
+    codec = PromptEncoder(loaded.tokenizer, loaded.model, tuning.template)
     start = time.monotonic()
     rows = _draw(parsed, data, codec, note, drawn)
     draw_seconds = time.monotonic() - start
@@ -91,7 +91,9 @@ def sampler_for(parsed: Parsed, rows: TrainingRows) -> EpochSampler:
     )
 
 
-def _draw(parsed: Parsed, data: EvaluationData, codec: Codec, note: Note, drawn: TrainingRows | None) -> TrainingRows:
+def _draw(
+    parsed: Parsed, data: EvaluationData, codec: PromptEncoder, note: Note, drawn: TrainingRows | None
+) -> TrainingRows:
     """Rows for as many epochs as the run begins: each that is drawn needs tokens of its own, and time to make them."""
     training = parsed.training
     limit = getattr(training, "max_length", None) or codec.tokenizer.model_max_length
@@ -119,7 +121,7 @@ def _trainer(
     parsed: Parsed,
     data: EvaluationData,
     loaded: Loaded,
-    codec: Codec,
+    codec: PromptEncoder,
     rows: TrainingRows,
     validation: Mapping[str, Sequence[Row]],
     sampler: Sampler[int],

@@ -11,8 +11,8 @@ from emollms import __version__
 from emollms.dataset.reader import EvaluationData, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
-from emollms.inference.hashing import weights_hash
 from emollms.inference.smollm2 import resolve
+from emollms.storage import weights_hash
 from emollms.training.data import TrainingRows
 from emollms.training.manifest import (
     DataRecord,
@@ -120,7 +120,7 @@ def method_of(parsed: Parsed) -> Method:
 def _data(data: EvaluationData) -> DataRecord:
     manifest = data.manifest
     sources = [
-        DataSource(corpus=source.corpus, licence=source.licence, redistribution=source.redistribution)
+        DataSource(corpus=source.corpus, license=source.license, redistribution=source.redistribution)
         for source in manifest.sources
     ]
     return DataRecord(

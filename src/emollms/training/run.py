@@ -17,8 +17,9 @@ from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from emollms.dataset.reader import EvaluationData
-from emollms.evaluation.run_folder import locked
+from emollms.evaluation.run_folder import claimed
 from emollms.prompts.framing import framing_chat_template
+from emollms.storage import commit
 from emollms.training.blame import settings_errors
 from emollms.training.callbacks import callbacks_for
 from emollms.training.checkpoints import newest_checkpoint, remove_broken
@@ -32,7 +33,6 @@ from emollms.training.folder import (
     draft_of,
     is_finished,
     kept_resolved,
-    move_in,
     write_settings,
 )
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
@@ -94,7 +94,7 @@ def train(
     parsed = parse(recipe, out / CHECKPOINTS, kept=lambda: kept_resolved(out, settings()))
     parsed = _as_the_first(recipe, out, parsed)
     first = parsed.training.process_index == 0
-    with locked(out, SETTINGS) if first else nullcontext():
+    with claimed(out, SETTINGS) if first else nullcontext():
         if is_finished(out):
             begin(out, settings(), parsed.resolved, resume)
             return Finished(read_run(out), already=True)
@@ -199,7 +199,7 @@ class _Run:
             loaded.tokenizer.save_pretrained(draft)
             loaded.model.generation_config.save_pretrained(draft)
             run.write(draft)
-            move_in(draft, self.out / MODEL)
+            commit(draft, self.out / MODEL)
             draw_curves(run, self.out / CURVES)
             run.write(self.out)
         trainer.end()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emollms.inference.encoding import Codec
+from emollms.inference.encoding import PromptEncoder
 from emollms.prompts.framing import model_input
 
 IGNORED = -100
@@ -25,7 +25,7 @@ class Encoded:
     labels: list[int]
 
 
-def encode(codec: Codec, prompts: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
+def encode(codec: PromptEncoder, prompts: Sequence[str], answers: Sequence[str]) -> list[Encoded]:
     """The rows as tokens. What inference reads before an answer is what stands before the answer here.
 
     Where a tokenizer merges the end of the prompt with the answer, the answer begins where the two part: see
@@ -53,7 +53,7 @@ def _causal(ids: list[int], before: list[int], end: int) -> Encoded:
     return Encoded([*ids, end], [*ids[shared:], end])
 
 
-def end_of_answer(codec: Codec) -> int:
+def end_of_answer(codec: PromptEncoder) -> int:
     """The token that ends an answer of a decoder: in a chat that which ends the turn, else the tokenizer's end.
 
     Generation stops at it, since it is one of `codec.ends`.

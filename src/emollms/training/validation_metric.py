@@ -67,7 +67,7 @@ def _task_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> 
 def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
     predictions = {prediction.id: prediction for prediction in decode(engine, task, rows)}
     readings = read_all(task, rows, predictions).readings
-    golds, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-    scored = score(task, golds, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
+    gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    scored = score(task, gold_labels, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
     metric = PEARSON if scheme_of(task).main is PEARSON else MACRO_F1
     return float(scored.metrics[metric.name].value)

@@ -8,8 +8,8 @@ import pytest
 from tiny_corpus import Install, settings
 
 from emollms.dataset.build import build
-from emollms.dataset.draft import draft, move_in
 from emollms.errors import EmollmsError, UsageError
+from emollms.storage import commit, draft
 
 
 def fail(out: Path, error: Exception, write: Callable[[Path], object]) -> None:
@@ -48,7 +48,7 @@ def test_a_full_disk_names_it_as_well(named: str | None, told: str, tmp_path: Pa
 def test_what_is_in_its_place_is_no_draft(tmp_path: Path) -> None:
     def whole(folder: Path) -> None:
         half(folder)
-        move_in(folder, tmp_path / "out")
+        commit(folder, tmp_path / "out")
 
     with pytest.raises(EmollmsError, match=r"^too late$"):
         fail(tmp_path / "out", EmollmsError("too late"), whole)
