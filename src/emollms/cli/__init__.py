@@ -15,6 +15,7 @@ import typer
 
 from emollms import __version__
 from emollms.cli import (
+    annotate,
     corpora,
     datasets,
     duplicates,
@@ -35,8 +36,8 @@ from emollms.cli.progress import hide_library_bars
 from emollms.errors import EmollmsError
 
 _MODULES = (
-    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality,
-    recipes, report, train,
+    annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space,
+    quality, recipes, report, train,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -7,6 +7,16 @@ from emollms.prompts.template import frame
 
 Template = Literal["auto", "frame", "chat"]
 
+PUBLISHED = frozenset(
+    f"lzw1008/{name}"
+    for name in (
+        "emollama-7b", "emollama-chat-7b", "emollama-chat-13b", "emoopt-13b", "emobloom-7b", "emot5-large",
+        "emobart-large",
+    )
+)  # fmt: skip
+"""The seven models of the paper on the Hub, in lower case. They were tuned in the frame, chat models too, and their
+tokenizers do not say so (github.com/lzw108/EmoLLMs)."""
+
 
 def resolve_template(tokenizer: Any, template: Template = "auto") -> Literal["frame", "chat"]:
     """Which of the two ways a model is asked in.
@@ -14,7 +24,7 @@ def resolve_template(tokenizer: Any, template: Template = "auto") -> Literal["fr
     Args:
         tokenizer: a tokenizer of transformers, or None where nobody has one; then nothing but the frame is left.
         template: `frame` (`Human: … Assistant:`), `chat` (the tokenizer's own chat template), or `auto`: the chat
-            template where there is one.
+            template where there is one, but the frame for the models of the paper.
 
     Raises:
         UsageError: there is no such way, or no chat template.
@@ -24,6 +34,8 @@ def resolve_template(tokenizer: Any, template: Template = "auto") -> Literal["fr
     has_chat = bool(getattr(tokenizer, "chat_template", None))
     if template == "chat" and not has_chat:
         raise UsageError("the model's tokenizer has no chat template; use --template frame")
+    if template == "auto" and str(getattr(tokenizer, "name_or_path", "")).lower() in PUBLISHED:
+        return "frame"
     return "chat" if has_chat and template != "frame" else "frame"
 
 

@@ -1,0 +1,458 @@
+"""The annotator: texts in, affect out; each question that is new is asked once."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Self, overload
+
+import pyarrow as pa
+
+from emollms.annotation.answers import Affect, Answer, Belief, Scale, belief, combined, strongest, told
+from emollms.annotation.columns import affect_table
+from emollms.annotation.questions import Question
+from emollms.annotation.segments import segments
+from emollms.annotation.store import AnswerStore, answer_key
+from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.predictors import Source
+from emollms.inference.predictions import Prediction
+from emollms.progress import OnProgress, silent
+from emollms.tasks import Task
+
+KEPT_AT_ONCE = 64
+"""Answers are kept in the store so many at a time: what a kill can cost."""
+WINDOW = 4096
+"""Texts that are asked about together; memory grows with it and not with the input."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One text to annotate.
+
+    Args:
+        text: the text; None or blank for none.
+        target: what is asked about, where a question is about something in the text.
+        note: what the reader of the input has to say of the text.
+    """
+
+    text: str | None
+    target: str | None = None
+    note: str | None = None
+
+
+@dataclass
+class Counts:
+    """What a run had to do.
+
+    Args:
+        texts: texts that were read.
+        questions: answers that were needed, those to equal questions about equal texts once.
+        asked: those that a model was asked for.
+    """
+
+    texts: int = 0
+    questions: int = 0
+    asked: int = 0
+
+
+class Annotations(Sequence[Affect]):
+    """The answers about several texts, in their order.
+
+    Args:
+        questions: what was asked.
+        rows: the answers, by text.
+        table: the input's own columns, which `to_arrow` and `to_pandas` put first; None where there are none.
+    """
+
+    def __init__(self, questions: Sequence[Question], rows: Sequence[Affect], table: pa.Table | None = None) -> None:
+        self.questions, self._rows, self._table = tuple(questions), list(rows), table
+
+    @overload
+    def __getitem__(self, place: int) -> Affect: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Annotations": ...
+
+    def __getitem__(self, place: int | slice) -> "Affect | Annotations":
+        if isinstance(place, slice):
+            return Annotations(self.questions, self._rows[place], self._table and self._table[place])
+        return self._rows[place]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def to_arrow(self, nested: bool = False) -> pa.Table:
+        """As a table of Arrow: the input's columns, and then ours (see `docs/annotate.md`)."""
+        own = affect_table(self.questions, self._rows, nested)
+        if self._table is None:
+            return own
+        from emollms.annotation.columns import renamed
+
+        names = renamed(own.column_names, self._table.column_names)
+        own = own.rename_columns([names.get(name, name) for name in own.column_names])
+        table = self._table
+        for name in own.column_names:
+            table = table.append_column(name, own[name])
+        return table
+
+    def to_pandas(self, nested: bool = False) -> Any:
+        """As a `pandas.DataFrame`, with the columns of `to_arrow`."""
+        return self.to_arrow(nested).to_pandas()
+
+    def __repr__(self) -> str:
+        lines = [f"  {row!r}" for row in self._rows[:3]] + (["  …"] if len(self) > 3 else [])
+        return "\n".join(
+            [f"Annotations of {len(self):,} texts: {', '.join(one.name for one in self.questions)}", *lines]
+        )
+
+
+class Annotator:
+    """Puts scores, labels and confidences on texts. `Annotator.from_pretrained` makes one for a model.
+
+    Args:
+        predictors: who answers; of several, the mean of their distributions is told.
+        questions: what is asked.
+        calibration: what was fitted for these predictors; None where nothing was.
+        store: keeps answers; None for memory alone.
+        scale: whether scores are told on 0..1 or on the native scale of their task.
+        min_confidence: below it, an answer is withheld (`abstained`).
+
+    Raises:
+        UsageError: there is nobody to ask, no question, or one that none of the predictors answers.
+    """
+
+    def __init__(
+        self,
+        predictors: Sequence[Source],
+        questions: Sequence[Question],
+        *,
+        calibration: Calibration | None = None,
+        store: AnswerStore | None = None,
+        scale: Scale = "unit",
+        min_confidence: float | None = None,
+    ) -> None:
+        if not predictors or not questions:
+            raise UsageError("an annotator needs a model, an endpoint or a baseline, and a question")
+        names = [one.name for one in questions]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise UsageError(f"two questions would have the column {twice!r}; ask one of them")
+        self.predictors, self.questions = tuple(predictors), tuple(questions)
+        self.calibration, self.scale, self.min_confidence = calibration, scale, min_confidence
+        self.store = store if store is not None else AnswerStore()
+        self.counts = Counts()
+        self._answers_to = {
+            number: {one.name for one in questions if can_answer(predictor, one.task)}
+            for number, predictor in enumerate(predictors)
+        }
+        for name in names:
+            if not any(name in own for own in self._answers_to.values()):
+                shown = ", ".join(predictor.name for predictor in predictors)
+                raise UsageError(f"{shown} has no answer to {name!r}; leave it out of --task, or give another model")
+        self._identities: list[str] | None = None
+
+    @classmethod
+    def from_pretrained(cls, model: str | Sequence[str] | None = None, **options: Any) -> Self:
+        """An annotator for a model; see `emollms.annotation.open.open_annotator` for all options.
+
+        Args:
+            model: a folder, `OWNER/NAME[@REVISION]` on the Hub, or several of them for an ensemble.
+            options: `task`, `labels`, `score`, `range`, `endpoint`, `baseline`, `scale`, `min_confidence` and so on,
+                the same as those of `emollms annotate`.
+
+        Raises:
+            UsageError: there is no such model or question.
+        """
+        from emollms.annotation.open import open_annotator
+
+        return open_annotator(cls, model, **options)
+
+    @overload
+    def __call__(self, texts: str, **options: Any) -> Affect: ...
+
+    @overload
+    def __call__(self, texts: Any, **options: Any) -> Annotations: ...
+
+    def __call__(
+        self,
+        texts: Any,
+        *,
+        text_column: str = "text",
+        target_column: str | None = None,
+        on_progress: OnProgress = silent,
+    ) -> Affect | Annotations:
+        """Annotate one text, or many.
+
+        Args:
+            texts: a text; or a list, a column or any other iterable of texts, where None is none; or a table (of
+                pandas, polars, Arrow or `datasets`), whose columns the result keeps.
+            text_column: the column of a table that holds the texts.
+            target_column: the column that holds what is asked about, for tasks that have a target.
+            on_progress: is told how far it is.
+
+        Returns:
+            For one text its `Affect`; else `Annotations`, a row a text, in order.
+
+        Raises:
+            UsageError: a table has no such column, or an element is no text.
+            EmollmsError: the model fails.
+        """
+        if isinstance(texts, str):
+            return self.annotate([Item(texts)])[0]
+        from emollms.annotation.frames import as_table, texts_in
+
+        table = as_table(texts, text_column, target_column)
+        values = texts_in(table, text_column)
+        targets = texts_in(table, target_column) if target_column else [None] * len(values)
+        rows: list[Affect] = []
+        for start in range(0, len(values), WINDOW):
+            some = zip(values[start : start + WINDOW], targets[start : start + WINDOW], strict=True)
+            rows += self.annotate([Item(text, target) for text, target in some])
+            on_progress("texts", len(rows), len(values))
+        is_plain = table.column_names == [text_column] and not _is_table(texts)
+        return Annotations(self.questions, rows, None if is_plain else table)
+
+    def annotate(self, items: Sequence[Item], journal: "Journal | None" = None) -> list[Affect]:
+        """Annotate the texts of one window.
+
+        Args:
+            items: the texts.
+            journal: remembers which answers this window has to ask for, so that a run that was killed asks in the same
+                batches, and gets the same bits, when it is resumed.
+        """
+        wanted: dict[str, Wanted] = {}
+        plans = [[] if self._is_blank(item) else self._plan(item, wanted) for item in items]
+        found = self._find(wanted, journal)
+        self.counts.texts += len(items)
+        return [
+            Affect([self._answer(one, item, plan, found) for one in self.questions])
+            for item, plan in zip(items, plans, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let go of the models and of the store."""
+        for predictor in self.predictors:
+            predictor.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def identities(self) -> list[str]:
+        """For each predictor, what its answers depend on besides question and text; loads the models."""
+        if self._identities is None:
+            self._identities = [_identity(predictor) for predictor in self.predictors]
+        return self._identities
+
+    def describe(self) -> dict[str, Any]:
+        """What a record of annotations says: the predictors, the questions, the calibration and the options."""
+        return {
+            "predictors": [json.loads(identity) for identity in self.identities],
+            "questions": {one.name: json.loads(one.identity) for one in self.questions},
+            "calibration": self.calibration.model_dump() if self.calibration else None,
+            "scale": self.scale,
+            "min_confidence": self.min_confidence,
+        }
+
+    def segments(self, question: Question, text: str, target: str | None = None) -> list[str]:
+        """The parts in which a text is asked about; one, but for long texts."""
+        rooms = [room for predictor in self.predictors if (room := getattr(predictor, "has_room", None)) is not None]
+
+        def fits(part: str) -> bool:
+            prompt = question.prompt(part, target)
+            return all(room(question.task, prompt) for room in rooms)
+
+        return segments(text, fits)
+
+    @staticmethod
+    def _is_blank(item: Item) -> bool:
+        return item.text is None or not item.text.strip()
+
+    def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[Part]":
+        """The parts of a text by question and predictor, with the keys of their answers; new ones join `wanted`."""
+        text = str(item.text)
+        # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
+        readable = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+        parts: list[Part] = []
+        for question in self.questions:
+            for segment in self.segments(question, readable, item.target):
+                for number, identity in enumerate(self.identities):
+                    if question.name in self._answers_to[number]:
+                        key = answer_key(identity, question.identity, segment, item.target)
+                        wanted.setdefault(key, Wanted(number, question, segment, item.target))
+                        parts.append(Part(question.name, number, key, len(segment)))
+        return parts
+
+    def _find(self, wanted: "Mapping[str, Wanted]", journal: "Journal | None") -> dict[str, Prediction]:
+        """The answers to all that is wanted: from the store, and where it has none, from the predictors."""
+        found = self.store.get(list(wanted))
+        new = [key for key in wanted if key not in found]
+        todo = journal.asked(new) if journal else new
+        self.counts.questions += len(wanted)
+        self.counts.asked += len(new)
+        for (number, _), group in _grouped(wanted, todo).items():
+            if all(key in found for key in group):
+                continue
+            found |= self._ask(self.predictors[number], wanted[group[0]].question.task, group, wanted, found)
+        return found
+
+    def _ask(
+        self,
+        predictor: Source,
+        task: Task,
+        keys: Sequence[str],
+        wanted: "Mapping[str, Wanted]",
+        known: Collection[str],
+    ) -> dict[str, Prediction]:
+        rows = [wanted[key].row(key) for key in keys]
+        found: dict[str, Prediction] = {}
+        waiting: list[Prediction] = []
+        try:
+            for prediction in predictor.answer(task, rows, known):
+                waiting.append(prediction)
+                if len(waiting) == KEPT_AT_ONCE:
+                    found |= self.store.add(waiting)
+                    waiting = []
+        finally:  # what came before a failure was paid for
+            found |= self.store.add(waiting)
+        return found
+
+    def _answer(
+        self, question: Question, item: Item, plan: "Sequence[Part]", found: Mapping[str, Prediction]
+    ) -> Answer:
+        if not plan:
+            return Answer(question, note=_joined(item.note, "no text"))
+        by_model: dict[int, list[tuple[int, Prediction | None]]] = {}
+        for part in plan:
+            if part.question == question.name:
+                by_model.setdefault(part.predictor, []).append((part.size, found.get(part.key)))
+        beliefs, problems, cut = [], [], 1
+        for parts in by_model.values():
+            said = [belief(question, one) if one else "no answer" for _, one in parts]
+            good = [(size, one) for (size, _), one in zip(parts, said, strict=True) if isinstance(one, Belief)]
+            problems += [one for one in said if isinstance(one, str)]
+            cut = max(cut, len(parts))
+            if good and question.kind == "labels":
+                beliefs.append(strongest([one for _, one in good]))
+            elif good:
+                beliefs.append(combined(question, [one for _, one in good], [size for size, _ in good]))
+        note = _joined(item.note, f"cut into {cut} parts" if cut > 1 else None, problems[0] if problems else None)
+        if not beliefs:
+            return Answer(question, note=note)
+        fitted = self.calibration.tasks.get(question.task.name) if self.calibration else None
+        whole = combined(question, beliefs, [1.0] * len(beliefs))
+        answer = told(question, whole, fitted, _draw(question, str(item.text)), self.scale, self.min_confidence)
+        return replace(answer, note=note)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An answer that is wanted.
+
+    Args:
+        predictor: whose, by number.
+        question: to what.
+        text: about what text, or part of one.
+        target: about what in it.
+    """
+
+    predictor: int
+    question: Question
+    text: str
+    target: str | None
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The row of a data set that would ask the same."""
+        prompt = self.question.prompt(self.text, self.target)
+        return {"id": key, "prompt": prompt, "emotion": self.question.emotion, "text": self.text, "language": "en"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a text, as one question is asked of it.
+
+    Args:
+        question: the name of the question.
+        predictor: who is asked, by number.
+        key: of the answer.
+        size: its characters.
+    """
+
+    question: str
+    predictor: int
+    key: str
+    size: int
+
+
+class Journal:
+    """Remembers which answers a window asks for.
+
+    What a model says depends, in the last bits, on what is in a batch with it. A run that was killed has part of its
+    answers in the store when it is resumed; so that the rest has the same neighbours as it would have had, the window
+    is planned from the list that was made when it began, and not from what is missing now.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def asked(self, new: Sequence[str]) -> list[str]:
+        """The keys that the window began with: those of the file, or `new`, which is then written to it."""
+        from emollms.storage import write_json
+
+        if self.path.is_file():
+            return list(json.loads(self.path.read_text(encoding="utf-8")))
+        write_json(self.path, list(new), indent=None)
+        return list(new)
+
+
+def _grouped(wanted: Mapping[str, Wanted], keys: Iterable[str]) -> dict[tuple[int, int], list[str]]:
+    """Keys by predictor and task: questions of one task go through a model together."""
+    groups: dict[tuple[int, int], list[str]] = {}
+    for key in keys:
+        if key in wanted:
+            one = wanted[key]
+            groups.setdefault((one.predictor, id(one.question.task)), []).append(key)
+    return groups
+
+
+def _identity(predictor: Source) -> str:
+    """What the answers of a predictor depend on, as JSON: weights and not their place, the template, the dtype."""
+    info = predictor.start()
+    if info is None:
+        return json.dumps(predictor.settings(), sort_keys=True)
+    about = asdict(info)
+    kept: dict[str, Any] = {name: about[name] for name in ("engine", "dtype", "template")}
+    is_hash = str(info.revision).startswith("sha256:")
+    kept |= {"revision": info.revision} if is_hash else {"model": info.model, "revision": info.revision}
+    kept |= {"endpoint": info.device} if info.engine == "endpoint" else {}
+    return json.dumps(kept | {"decode": getattr(predictor, "mode", None)}, sort_keys=True)
+
+
+def _draw(question: Question, text: str) -> float:
+    """A number on 0..1 that question and text decide, and nothing else."""
+    digest = hashlib.sha256(f"{question.identity}\0{text}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _joined(*notes: str | None) -> str | None:
+    return "; ".join(dict.fromkeys(note for note in notes if note)) or None
+
+
+def _is_table(texts: Any) -> bool:
+    return hasattr(texts, "columns") or hasattr(texts, "column_names")
+
+
+def can_answer(predictor: Source, task: Task) -> bool:
+    """Whether a predictor has answers to a task."""
+    try:
+        return bool(predictor.about([task], everything=True))
+    except EmollmsError:
+        return False

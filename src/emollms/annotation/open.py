@@ -1,0 +1,149 @@
+"""An annotator from names: of models, endpoints and baselines, of questions, and of what goes with them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from emollms.annotation.annotator import Annotator
+from emollms.annotation.answers import Scale
+from emollms.annotation.models import calibration_of, tuned_on, what_runs_here
+from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
+from emollms.annotation.store import AnswerStore, default_store
+from emollms.errors import UsageError, unknown
+from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.model_source import ModelSource
+from emollms.evaluation.predictors import BaselineSource, Source
+from emollms.inference.engines import Name as EngineName
+from emollms.prompts.framing import Template
+from emollms.tables.files import Warn, no_warning
+
+LEXICONS = ("vader", "textblob")
+"""Baselines that annotate: the others take their answers from gold labels."""
+BY_LEXICON = ("valence", "sentiment")
+"""What lexicons are asked by default."""
+Kind = TypeVar("Kind", bound=Annotator)
+
+
+def open_annotator(
+    kind: type[Kind],
+    model: str | Sequence[str] | None = None,
+    *,
+    endpoint: str | None = None,
+    baseline: str | Sequence[str] | None = None,
+    task: str | Sequence[str] | None = None,
+    labels: str | Sequence[str] | None = None,
+    multi: bool = False,
+    score: str | Sequence[str] | None = None,
+    range: tuple[float, float] = (0.0, 1.0),
+    scale: Scale = "unit",
+    min_confidence: float | None = None,
+    calibration: str | Path | Calibration | None = None,
+    engine: EngineName | None = None,
+    template: Template = "auto",
+    dtype: str = "auto",
+    workers: int = 8,
+    per_minute: float | None = None,
+    store: str | Path | AnswerStore | None = None,
+    fresh: bool = False,
+    warn: Warn = no_warning,
+) -> Kind:
+    """An annotator for what is named; nothing is loaded before the first text.
+
+    Args:
+        kind: the class to make.
+        model: a folder, `OWNER/NAME[@REVISION]`, or the packaged model; several for an ensemble. With an endpoint, the
+            name that its server knows the model by.
+        endpoint: the address of a server that speaks OpenAI's protocol.
+        baseline: `vader` or `textblob`, or both.
+        task: what is asked, see `questions.questions`; None for what the model was tuned on, where nothing else is.
+        labels: labels of one's own, of which one is chosen, or with `multi` any number.
+        multi: see `labels`.
+        score: what else is to be scored, such as `contempt`.
+        range: the native scale of `score`.
+        scale: `unit` for scores on 0..1, `native` for the scale of their task.
+        min_confidence: 0..1; answers that are less sure are withheld.
+        calibration: a file of `emollms calibrate`; None for the one that comes with the model.
+        engine: `transformers`, `vllm` or `endpoint`; None for what fits.
+        template: how prompts are framed.
+        dtype: the numbers' type; not for an endpoint.
+        workers: the most requests to an endpoint at a time.
+        per_minute: the most requests to an endpoint a minute.
+        store: the file that keeps answers; None for the one that all runs share.
+        fresh: leave the store alone, and ask everything.
+        warn: is told what a user should know.
+
+    Raises:
+        UsageError: nothing is named that could answer, or one of the names means nothing.
+    """
+    models, baselines = listed(model), listed(baseline)
+    if endpoint and len(models) > 1:
+        raise UsageError("--endpoint goes with one --model, the name that the server knows")
+    if not (models or endpoint or baselines):
+        raise UsageError(f"name who is to annotate; on this machine, without a download: {what_runs_here()}")
+    if scale not in ("unit", "native"):
+        raise unknown("scale", scale, ("unit", "native"))
+    if min_confidence is not None and not 0 <= min_confidence <= 1:
+        raise UsageError(f"--min-confidence {min_confidence:g} is no probability; give a number from 0 to 1")
+    for name in baselines:
+        if name not in LEXICONS:
+            raise unknown("baseline that annotates", name, LEXICONS)
+    common: dict[str, Any] = {"template": template, "warn": warn}
+    predictors: list[Source] = []
+    if endpoint:
+        name = models[0] if models else ""
+        predictors.append(
+            ModelSource(name, url=endpoint, engine=engine, workers=workers, per_minute=per_minute, **common)
+        )
+    else:
+        predictors += [ModelSource(name, engine=engine, dtype=dtype, **common) for name in models]
+    predictors += [BaselineSource(name) for name in baselines]
+    asked = _questions(() if endpoint else models, bool(models or endpoint), task, labels, multi, score, range, warn)
+    fitted = _calibration(calibration, models, endpoint, baselines)
+    if isinstance(store, AnswerStore):
+        kept = store
+    else:
+        kept = AnswerStore() if fresh else AnswerStore(Path(store) if store else default_store())
+    return kind(predictors, asked, calibration=fitted, store=kept, scale=scale, min_confidence=min_confidence)
+
+
+def listed(names: str | Sequence[str] | None) -> list[str]:
+    """Names that were given one by one, or with commas between them."""
+    some = [names] if isinstance(names, str) else list(names or ())
+    return [name.strip() for one in some for name in str(one).split(",") if name.strip()]
+
+
+def _questions(
+    models: Sequence[str],
+    has_model: bool,
+    task: str | Sequence[str] | None,
+    labels: str | Sequence[str] | None,
+    multi: bool,
+    score: str | Sequence[str] | None,
+    range: tuple[float, float],
+    warn: Warn,
+) -> tuple[Question, ...]:
+    asked = list(questions(listed(task)))
+    if labels:
+        asked.append(own_labels(listed(labels), multi))
+    asked += [own_score(what, *range) for what in listed(score)]
+    tuned = {name: tuned_on(name) for name in models}
+    for name, tasks in tuned.items():
+        if tasks is None:
+            warn(f"{name} was never tuned for affect, as far as its files tell; expect poor answers")
+    if asked:
+        return tuple(asked)
+    if not has_model:
+        return questions(BY_LEXICON)
+    return default_questions([name for tasks in tuned.values() for name in tasks or ()])
+
+
+def _calibration(
+    given: str | Path | Calibration | None, models: Sequence[str], endpoint: str | None, baselines: Sequence[str]
+) -> Calibration | None:
+    """The calibration that was named, or that of a model that answers alone: an ensemble needs one of its own."""
+    if isinstance(given, Calibration):
+        return given
+    if given is not None:
+        return Calibration.read(Path(given))
+    alone = len(models) == 1 and not endpoint and not baselines
+    return calibration_of(models[0]) if alone else None

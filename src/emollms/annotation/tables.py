@@ -1,0 +1,527 @@
+"""Files of texts in, the same rows with more columns out: every row in its place, the input's columns to the byte.
+
+A row of CSV, TSV or JSON Lines is kept as it was written, and what is added follows it, so that quotes, numbers and
+bytes that are not UTF-8 come out as they went in. Where the output has another format than the input, values are kept.
+"""
+
+import csv
+import gzip
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emollms.annotation.columns import as_cell
+from emollms.annotation.frames import texts_in
+from emollms.errors import SourceError, UsageError
+from emollms.tables.delimited import check_names
+from emollms.tables.files import LONGEST, TableFile
+from emollms.tables.read import TEXT
+
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
+_DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
+BROKEN = "the row has bytes that are not in its encoding"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of an input.
+
+    Args:
+        texts: the text of each; None where there is none.
+        targets: what is asked about, where the input has a column of that.
+        notes: what must be said of a row.
+        raw: each row as it was written, without its line end; None for Parquet and data sets.
+        ends: the line end of each row of `raw`.
+        table: makes a table of Arrow of the rows.
+    """
+
+    texts: Sequence[str | None]
+    targets: Sequence[str | None]
+    notes: Sequence[str | None]
+    raw: Sequence[str] | None
+    ends: Sequence[str]
+    table: Callable[[], pa.Table]
+
+
+class Source(Protocol):
+    """An input: its columns, and its rows in windows."""
+
+    columns: Sequence[str]
+    """The names of its columns."""
+    format: Format | None
+    """How its rows are written; None where they are not text."""
+
+    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+        """Read it once without keeping anything; gives the number of rows.
+
+        Raises:
+            SourceError: a row is broken.
+        """
+        ...
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """Its rows, so many at a time."""
+        ...
+
+
+class _TextFile:
+    """Lines of a file, with a byte that is not in the encoding as a lone surrogate, which is written back as it was."""
+
+    def __init__(self, file: TableFile) -> None:
+        self.file = file
+
+    @contextmanager
+    def _open(self) -> Iterator[IO[str]]:
+        opened: Any = gzip.open if self.file.gzipped else open
+        encoding, errors = self.file.dialect.encoding, "surrogateescape"
+        try:
+            with opened(self.file.path, "rt", encoding=encoding, errors=errors, newline="\n") as stream:
+                yield stream
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise SourceError(self.file.place(), "not whole gzip", str(error), "compress it again") from None
+
+
+class DelimitedSource(_TextFile):
+    """CSV or TSV with a header.
+
+    Args:
+        file: the file.
+        text_column: the column of the texts.
+        target_column: the column of what is asked about, if there is one.
+
+    Raises:
+        UsageError: the file is empty, or has no such column.
+    """
+
+    format: Format | None
+
+    def __init__(self, file: TableFile, text_column: str, target_column: str | None = None) -> None:
+        super().__init__(file)
+        self.format = "tsv" if file.delimiter == "\t" else "csv"
+        with self._open() as stream:
+            header = next(self._records(stream), None)
+        if header is None:
+            raise UsageError(f"{file.name} is empty")
+        self.header, self.end, cells = header[1], header[2], list(header[3])
+        cells[0] = cells[0].removeprefix("\ufeff")
+        self.columns: Sequence[str] = cells
+        check_names(file, 1, cells)
+        self._text = column_place(file.name, cells, text_column)
+        self._target = column_place(file.name, cells, target_column) if target_column else None
+
+    def _records(self, stream: IO[str]) -> Iterator[tuple[int, str, str, list[str]]]:
+        """Line, raw text, line end and cells of each record."""
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST))
+        taken: list[str] = []
+
+        def lines() -> Iterator[str]:
+            for line in stream:
+                taken.append(line)
+                yield line
+
+        quoting: Any = csv.QUOTE_MINIMAL if self.file.dialect.quotes else csv.QUOTE_NONE
+        reader = csv.reader(lines(), delimiter=self.file.delimiter or ",", quoting=quoting, strict=True)
+        line = 1
+        while True:
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                remedy = "close the quote, or give --no-quotes where quotes are plain characters"
+                raise SourceError(self.file.place(line), str(error), taken[0][:80] if taken else None, remedy) from None
+            if cells is None:
+                return
+            whole = "".join(taken)
+            raw = whole.rstrip("\r\n") if cells else ""
+            yield line, raw, whole[len(raw) :] or "\n", cells
+            line += len(taken)
+            taken.clear()
+
+    def _rows(self) -> Iterator[tuple[str, str, list[str]]]:
+        width = len(self.columns)
+        with self._open() as stream:
+            records = self._records(stream)
+            next(records)
+            for line, raw, end, cells in records:
+                if not cells and width > 1:  # an empty line is no row, but for a table of one column
+                    continue
+                if len(cells) > width:
+                    remedy = "put double quotes around a cell with the delimiter in it"
+                    problem = f"{len(cells)} cells, the header has {width}"
+                    raise SourceError(self.file.place(line), problem, raw[:80], remedy)
+                if len(cells) < width:
+                    remedy = "add what is missing; an empty cell is written as nothing"
+                    problem = f"{len(cells)} cells, the header has {width}"
+                    if cells or width > 1:
+                        raise SourceError(self.file.place(line), problem, raw[:80], remedy)
+                yield raw, end, cells or [""]
+
+    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+        """See `Source.check`."""
+        rows = 0
+        for rows, _ in enumerate(self._rows(), 1):
+            if not rows % 100_000:
+                on_rows(rows)
+        return rows
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """See `Source.windows`."""
+        for some in _in_lists(self._rows(), size):
+            cells = [row for _, _, row in some]
+
+            def table(cells: list[list[str]] = cells) -> pa.Table:
+                columns = zip(*cells, strict=True)
+                return pa.table(
+                    {
+                        name: pa.array([readable(value) for value in values], pa.string())
+                        for name, values in zip(self.columns, columns, strict=True)
+                    }
+                )
+
+            yield Rows(
+                texts=[row[self._text] for row in cells],
+                targets=[None if self._target is None else row[self._target] for row in cells],
+                notes=[_note(raw) for raw, _, _ in some],
+                raw=[raw for raw, _, _ in some],
+                ends=[end for _, end, _ in some],
+                table=table,
+            )
+
+
+class JsonLinesSource(_TextFile):
+    """JSON Lines: an object a line."""
+
+    format: Format | None = "jsonl"
+
+    def __init__(self, file: TableFile, text_column: str, target_column: str | None = None) -> None:
+        super().__init__(file)
+        self._text, self._target = text_column, target_column
+        self._kinds: dict[str, set[type]] = {}
+        first = next(self._rows(), None)
+        if first is None:
+            raise UsageError(f"{file.name} is empty")
+        self.columns: Sequence[str] = list(first[2])
+        for name in [text_column, *([target_column] if target_column else [])]:
+            column_place(file.name, list(self.columns), name)
+
+    def _rows(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        with self._open() as stream:
+            for number, line in enumerate(stream, 1):
+                raw = line.strip(" \t\r\n\ufeff")
+                if not raw:
+                    continue
+                try:
+                    value = json.loads(raw)
+                except (ValueError, RecursionError) as error:
+                    raise SourceError(
+                        self.file.place(number), f"no JSON ({error})", raw[:80], "each line is one JSON object"
+                    ) from None
+                if not isinstance(value, dict) or not value:
+                    raise SourceError(self.file.place(number), "no object", raw[:80], "each line is one JSON object")
+                yield raw, "\n", value
+
+    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+        """See `Source.check`; the columns of all rows, and the types of their values, are then known."""
+        rows = 0
+        kinds: dict[str, set[type]] = {name: set() for name in self.columns}
+        for rows, (_, _, value) in enumerate(self._rows(), 1):
+            for name, one in value.items():
+                kinds.setdefault(name, set()).add(float if _is_huge(one) else type(one))
+            if not rows % 100_000:
+                on_rows(rows)
+        self.columns, self._kinds = list(kinds), {name: found - {type(None)} for name, found in kinds.items()}
+        return rows
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """See `Source.windows`."""
+        for some in _in_lists(self._rows(), size):
+            values = [value for _, _, value in some]
+
+            def table(values: list[dict[str, Any]] = values) -> pa.Table:
+                # JSON has no types of columns: a value that is no text or number is kept as its JSON.
+                columns = {name: [one.get(name) for one in values] for name in self.columns}
+                return pa.table({name: _json_column(own, self._kinds.get(name)) for name, own in columns.items()})
+
+            yield Rows(
+                texts=[_as_text(one.get(self._text)) for one in values],
+                targets=[_as_text(one.get(self._target)) if self._target else None for one in values],
+                notes=[_note(raw) for raw, _, _ in some],
+                raw=[raw for raw, _, _ in some],
+                ends=["\n" for _ in some],
+                table=table,
+            )
+
+
+class LinesSource(_TextFile):
+    """One text a line, in a column `text`."""
+
+    format: Format | None = None
+    columns: Sequence[str] = (TEXT,)
+
+    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+        """See `Source.check`."""
+        with self._open() as stream:
+            return sum(1 for _ in stream)
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """See `Source.windows`."""
+        with self._open() as stream:
+            for some in _in_lists((line.rstrip("\r\n").removeprefix("\ufeff") for line in stream), size):
+                texts = list(some)
+                none = [None for _ in texts]
+                column = pa.array([readable(text) for text in texts], pa.string())
+                notes = [_note(text) for text in texts]
+                yield Rows(texts, none, notes, None, [], lambda column=column: pa.table({TEXT: column}))  # type: ignore[misc]
+
+
+class ArrowSource:
+    """A table that has types: Parquet, or a data set of the Hub.
+
+    Args:
+        batches: gives its batches anew each time.
+        schema: its columns.
+        rows: how many rows it has.
+        text_column: the column of the texts.
+        target_column: the column of what is asked about, if there is one.
+        name: what errors call it.
+    """
+
+    format: Format | None = None
+
+    def __init__(
+        self,
+        batches: Callable[[int], Iterator[pa.RecordBatch]],
+        schema: pa.Schema,
+        rows: int,
+        text_column: str,
+        target_column: str | None = None,
+        name: str = "the table",
+    ) -> None:
+        self._batches, self._count = batches, rows
+        self.columns: Sequence[str] = schema.names
+        self.schema = schema
+        for column in [text_column, *([target_column] if target_column else [])]:
+            column_place(name, list(schema.names), column)
+        self._text, self._target = text_column, target_column
+
+    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
+        """See `Source.check`."""
+        return self._count
+
+    def windows(self, size: int) -> Iterator[Rows]:
+        """See `Source.windows`."""
+        for table in _regrouped(self._batches(size), self.schema, size):
+            targets = texts_in(table, self._target) if self._target else [None] * table.num_rows
+            none = [None] * table.num_rows
+            yield Rows(texts_in(table, self._text), targets, none, None, [], lambda table=table: table)  # type: ignore[misc]
+
+
+def parquet_source(file: TableFile, text_column: str, target_column: str | None = None) -> ArrowSource:
+    """A Parquet file.
+
+    Raises:
+        SourceError: it is none.
+        UsageError: it has no such column.
+    """
+    try:
+        opened = pq.ParquetFile(file.path)
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(file.place(), f"no Parquet ({reason})", None, "write it again, or get it again") from None
+    return ArrowSource(
+        lambda size: pq.ParquetFile(file.path).iter_batches(size),
+        opened.schema_arrow,
+        opened.metadata.num_rows,
+        text_column,
+        target_column,
+        file.name,
+    )
+
+
+class Writer:
+    """Rows with their new columns, as bytes of a part of the output; parts follow each other.
+
+    Args:
+        format: what is written.
+        source: what is read.
+        names: the new columns, by the names that they get in the output.
+        encoding: of text; that of the input where it is text of the same format.
+    """
+
+    def __init__(self, format: Format, source: Source, names: Sequence[str], encoding: str = "utf-8") -> None:
+        self.format, self.source, self.names, self.encoding = format, source, list(names), encoding
+        self.keeps = source.format == format and isinstance(source, DelimitedSource | JsonLinesSource)
+        if isinstance(source, DelimitedSource | JsonLinesSource) and self.keeps:
+            self.encoding = source.file.dialect.encoding
+
+    def header(self) -> bytes:
+        """What precedes the first part."""
+        if self.format not in _DELIMITERS:
+            return b""
+        if isinstance(self.source, DelimitedSource) and self.keeps:
+            return self._bytes(self.source.header + self._tail(self.names) + self.source.end)
+        return self._bytes(self._line([*self.source.columns, *self.names]))
+
+    def part(self, rows: Rows, own: pa.Table) -> bytes:
+        """The bytes of some rows: a whole Parquet file, or lines.
+
+        Args:
+            rows: the rows of the input.
+            own: the new columns, in the order of `names`.
+        """
+        if self.format == "parquet":
+            table = rows.table()
+            for name, column in zip(self.names, own.columns, strict=True):
+                table = table.append_column(name, column)
+            sink = io.BytesIO()
+            pq.write_table(table, sink, compression="zstd")
+            return sink.getvalue()
+        values = own.to_pylist()
+        if self.format == "jsonl":
+            added = [dict(zip(self.names, row.values(), strict=True)) for row in values]
+            if self.keeps and rows.raw is not None:
+                shown = [json.dumps(row, ensure_ascii=False, allow_nan=False)[1:] for row in added]
+                return self._bytes(
+                    "".join(f"{raw[:-1].rstrip()}, {new}\n" for raw, new in zip(rows.raw, shown, strict=True))
+                )
+            before = rows.table().to_pylist()
+            lines = (
+                json.dumps({**row, **new}, ensure_ascii=False, default=str)
+                for row, new in zip(before, added, strict=True)
+            )
+            return self._bytes("".join(f"{line}\n" for line in lines))
+        cells = [[as_cell(value) for value in row.values()] for row in values]
+        if self.keeps and rows.raw is not None:
+            pairs = zip(rows.raw, cells, rows.ends, strict=True)
+            return self._bytes("".join(f"{raw}{self._tail(new)}{end}" for raw, new, end in pairs))
+        before_cells = ([as_cell(value) for value in row.values()] for row in rows.table().to_pylist())
+        return self._bytes("".join(self._line([*row, *new]) for row, new in zip(before_cells, cells, strict=True)))
+
+    def _tail(self, cells: Sequence[str]) -> str:
+        assert isinstance(self.source, DelimitedSource)
+        delimiter = self.source.file.delimiter or ","
+        return delimiter + self._line(cells, delimiter, self.source.file.dialect.quotes).removesuffix("\n")
+
+    def _line(self, cells: Sequence[str], delimiter: str | None = None, quotes: bool = True) -> str:
+        delimiter = delimiter or _DELIMITERS[self.format]
+        if not quotes:
+            return delimiter.join(" ".join(cell.replace(delimiter, " ").split()) for cell in cells) + "\n"
+        line = io.StringIO()
+        csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
+        return line.getvalue()
+
+    def _bytes(self, text: str) -> bytes:
+        return text.encode(self.encoding, "surrogateescape")
+
+
+def write_parts(parts: Sequence[Path], header: bytes, format: Format, out: Path, gzipped: bool) -> None:
+    """Put the parts of an output together in one file.
+
+    Parts of Parquet become its row groups. The same parts give the same bytes, those of gzip too.
+    """
+    if format == "parquet":
+        schema = pa.unify_schemas([pq.read_schema(part) for part in parts], promote_options="permissive")
+        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+            for part in parts:
+                writer.write_table(pq.read_table(part).cast(schema))
+        return
+    with out.open("wb") as raw:
+        # No name and no time of writing in the header, or the bytes would differ from run to run.
+        stream: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if gzipped else raw
+        stream.write(header)
+        for part in parts:
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, stream)
+        if gzipped:
+            stream.close()
+
+
+def column_place(name: str, columns: Sequence[str], column: str) -> int:
+    """The place of a column.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if column not in columns:
+        raise UsageError(f"{name} has no column {column!r}; name the one with the texts: {', '.join(columns)}")
+    return list(columns).index(column)
+
+
+def readable(text: str) -> str:
+    """A text that every program can read: bytes that are not in the encoding become the replacement character."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _note(raw: str) -> str | None:
+    return BROKEN if not raw.isascii() and any("\ud800" <= sign <= "\udfff" for sign in raw) else None
+
+
+def _as_text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+def _json_column(values: list[Any], kinds: set[type] | None) -> pa.Array:
+    """A column of one type: that of all its values in the file; values of several types are kept as JSON."""
+    if kinds == {bool}:
+        return pa.array(values, pa.bool_())
+    if kinds == {int} and not any(map(_is_huge, values)):
+        return pa.array(values, pa.int64())
+    if kinds and kinds <= {int, float}:
+        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+    texts = (value if value is None or isinstance(value, str) else json.dumps(value) for value in values)
+    return pa.array([None if text is None else readable(text) for text in texts], pa.string())
+
+
+def _in_lists(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    from emollms.tables.read import in_batches
+
+    return in_batches(items, size)
+
+
+def _regrouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    """Batches of any length as tables of `size` rows, whose borders are the same however the file is written."""
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= size:
+            table = pa.Table.from_batches(waiting, schema)
+            yield table.slice(0, size)
+            rest = table.slice(size)
+            waiting, count = rest.to_batches(), rest.num_rows
+    if count:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+def format_of(out: Path) -> tuple[Format, bool]:
+    """The format that an output's name asks for, and whether it is compressed.
+
+    Raises:
+        UsageError: its suffix is none that is written.
+    """
+    name = out.name.lower()
+    stem, gzipped = (name[:-3], True) if name.endswith(".gz") else (name, False)
+    for suffix, found in {
+        ".csv": "csv",
+        ".tsv": "tsv",
+        ".jsonl": "jsonl",
+        ".ndjson": "jsonl",
+        ".parquet": "parquet",
+    }.items():
+        if stem.endswith(suffix) and not (gzipped and found == "parquet"):
+            return found, gzipped  # type: ignore[return-value]
+    raise UsageError(
+        f"--out {out}: its ending is none that is written; take .csv, .tsv or .jsonl, plain or with .gz, or .parquet"
+    )

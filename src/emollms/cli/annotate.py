@@ -1,0 +1,143 @@
+"""`emollms annotate`: scores, labels and confidences on any text."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emollms.cli.output import examples, print_note
+from emollms.cli.progress import progress
+from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+
+app = typer.Typer()
+
+_EXAMPLES = examples(
+    "emollms annotate reviews.csv --text-column body --model OWNER/MODEL --out reviews.parquet",
+    "emollms annotate tweets.jsonl --baseline vader --out tweets.annotated.jsonl",
+    "emollms annotate posts.csv --model OWNER/MODEL --task valence,anger,joy,emotions --out posts.annotated.csv",
+    "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
+    "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --scale native --out posts.contempt.csv",
+    "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
+)
+
+
+class LexiconName(StrEnum):
+    """Lexicons, which need no model."""
+
+    vader = "vader"
+    textblob = "textblob"
+
+
+class OutputScale(StrEnum):
+    """What scores are told on."""
+
+    unit = "unit"
+    native = "native"
+
+
+@app.command(epilog=_EXAMPLES)
+def annotate(
+    texts: Annotated[
+        str, typer.Argument(metavar="FILE|REPO[@REV]|-", help="A table of texts, here or on the Hub; - for stdin.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=".csv, .tsv, .jsonl (each also .gz) or .parquet; stdout where there is none."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble."),
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
+    ] = None,
+    baseline: Annotated[list[LexiconName] | None, typer.Option(help="A lexicon; alone, or in the ensemble.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of `emollms "
+            "tasks`; by default what the model was tuned on.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Your own labels, one of which is chosen.")
+    ] = None,
+    multi: Annotated[bool, typer.Option("--multi", help="With --labels: any number of them.")] = False,
+    score: Annotated[list[str] | None, typer.Option(metavar="WHAT", help="Something of your own to score.")] = None,
+    range: Annotated[tuple[float, float], typer.Option(metavar="LOW HIGH", help="With --score: its scale.")] = (
+        0.0,
+        1.0,
+    ),
+    text_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the texts.")] = "text",
+    target_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The column of what TDT asks about.")
+    ] = None,
+    scale: Annotated[OutputScale, typer.Option(help="Scores on 0..1, or as the task has them.")] = OutputScale.unit,
+    min_confidence: Annotated[
+        float | None, typer.Option(metavar="P", help="Withhold answers that are less sure, 0 to 1.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that of the model.")
+    ] = None,
+    nested: Annotated[bool, typer.Option("--nested", help="In Parquet: one struct column a question.")] = False,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where answers are kept for later runs; a file in the cache.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew, and keep nothing.")] = False,
+    engine: Annotated[str | None, typer.Option(metavar="NAME", help="transformers, vllm or endpoint.")] = None,
+    template: Annotated[str, typer.Option(metavar="NAME", help="auto, frame or chat.")] = "auto",
+    dtype: Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")] = "auto",
+    workers: Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")] = 8,
+    per_minute: Annotated[
+        float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")
+    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = "utf-8",
+    no_quotes: NoQuotes = False,
+) -> None:
+    """Annotate texts: every row comes back in its place, with scores, labels, confidences and intervals.
+
+    A run that was stopped resumes where the same command is given again; what was answered once is not asked again.
+    """
+    from emollms.annotation.annotator import Annotator
+    from emollms.annotation.inputs import open_input
+    from emollms.annotation.open import open_annotator
+    from emollms.annotation.run import annotate_file
+    from emollms.tables.files import Dialect
+
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emollms-")))
+        source = open_input(
+            texts, text_column, target_column, Dialect(delimiter, encoding, not no_quotes), scratch, split, config
+        )
+        annotator = open_annotator(
+            Annotator, model, endpoint=endpoint, baseline=[one.value for one in baseline or ()], task=task,
+            labels=labels, multi=multi, score=score, range=range, scale=scale.value, min_confidence=min_confidence,
+            calibration=calibration, engine=engine, template=template, dtype=dtype, workers=workers,
+            per_minute=per_minute, store=store, fresh=fresh, warn=print_note,
+        )  # fmt: skip
+        stack.enter_context(annotator)
+        place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
+        with progress("rows") as on_progress:
+            done = annotate_file(
+                annotator,
+                source.table,
+                place,
+                digest=source.digest,
+                nested=nested,
+                on_progress=on_progress,
+                warn=print_note,
+            )
+        if out is None:
+            sys.stdout.buffer.write(place.read_bytes())
+        else:
+            print_note(repr(done))
