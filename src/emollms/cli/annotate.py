@@ -20,7 +20,7 @@ _EXAMPLES = examples(
     "emollms annotate tweets.jsonl --baseline vader --out tweets.annotated.jsonl",
     "emollms annotate posts.csv --model OWNER/MODEL --task valence,anger,joy,emotions --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
-    "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --scale native --out posts.contempt.csv",
+    "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
 )
 
