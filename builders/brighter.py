@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated, pinned_files
 from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 from emollms.tasks import NO_EMOTION
 
 INTENSITIES = ("0", "1", "2", "3")

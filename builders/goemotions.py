@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
 from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 from emollms.tasks import GOEMOTIONS
 
 COLUMNS = ("text", "labels", "id")

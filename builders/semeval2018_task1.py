@@ -7,7 +7,7 @@ from emollms.corpora.base import Corpus, Example, Selection, Value
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
 from emollms.corpora.published import published_tweet
 from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, LINE_BREAKS, OUTER_SPACE
+from emollms.text_repair import ENTITIES, LINE_BREAKS, OUTER_SPACE
 from emollms.tasks import NO_EMOTION, PLUTCHIK_PLUS
 
 HEADERLESS = "Emotion_testingSet.txt"

@@ -6,7 +6,7 @@ from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split, pinned_files
 from emollms.corpora.published import published_number
 from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE, SLASHES, repair_brackets, repair_utf8
+from emollms.text_repair import ENTITIES, OUTER_SPACE, SLASHES, unescape_brackets, fix_mojibake
 from emollms.tasks import OrdinalTask, get_task
 
 SENTENCES = "stanfordSentimentTreebank/datasetSentences.txt"
@@ -74,9 +74,9 @@ def _treebank(source: Source) -> Iterator[Record]:
     phrases = _lookup(source, PHRASES, delimiter="|")
     sentences = source.file(SENTENCES)
     for record in source.table(sentences, ("sentence_index", "sentence")):
-        text = repair_utf8(record["sentence"])
+        text = fix_mojibake(record["sentence"])
         source.defects["broken UTF-8"] += text != record["sentence"]
-        sentence = repair_brackets(text)
+        sentence = unescape_brackets(text)
         source.defects["escaped bracket"] += sentence != text
         value = values.get(phrases.get(sentence, ""), "")
         index = record["sentence_index"]

@@ -10,7 +10,7 @@ from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, Split, pinned_files
 from emollms.corpora.published import published_number
 from emollms.corpora.reader import Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 COLUMNS = ("id", "rating", "text")
 

@@ -8,7 +8,7 @@ import pytest
 from tiny_corpus import Install, Tiny, settings
 
 from emollms.corpora.base import Example
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 from emollms.dataset.build import build
 from emollms.dataset.examples import mask_texts
 from emollms.errors import SourceError

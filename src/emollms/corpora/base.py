@@ -12,7 +12,7 @@ from emollms.corpora.example_checks import check_parts, checked_value
 from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
 from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import Repair
+from emollms.text_repair import MOJIBAKE, Repair
 from emollms.errors import EmollmsError, SourceError, shorten
 
 Profile = Literal["release", "paper"]
@@ -192,7 +192,9 @@ class Corpus(ABC):
         """The example with its text repaired, or as it was published, and its value as its task takes it."""
         text = self.published_text(example) if self.profile == "paper" else example.text
         target = example.target
-        for repair in self.repairs if self.profile == "release" else ():
+        # Last once more: entities may hide what was misread, &acirc;&euro;&trade;.
+        repairs = (MOJIBAKE, *self.repairs, MOJIBAKE) if self.profile == "release" else ()
+        for repair in repairs:
             repaired = repair.apply(text)
             source.defects[repair.name] += repaired != text
             text, target = repaired, target and repair.apply(target)

@@ -17,7 +17,7 @@ from pathlib import Path
 from emollms.corpora.base import Corpus
 from emollms.corpora.builder_errors import what_was_raised
 from emollms.corpora.metadata import CorpusMetadata
-from emollms.corpora.repairs import Repair
+from emollms.text_repair import Repair
 from emollms.errors import UsageError, shorten, unknown
 
 BUILDERS = "emollms.builders"
