@@ -11,9 +11,9 @@ from emollms.corpora.builder_errors import what_was_raised
 from emollms.corpora.example_checks import check_parts, checked_value
 from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.text_repair import MOJIBAKE, Repair
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.errors import EmollmsError, SourceError, shorten
+from emollms.text_repair import MOJIBAKE, Repair
 
 Profile = Literal["release", "paper"]
 IN_BUILDER = "correct the builder"
@@ -95,7 +95,7 @@ class Corpus(ABC):
         self.profile = profile
 
     @abstractmethod
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The raw rows of the files that `selection` wants, in the order in which their examples are to come."""
 
     def wanted_files(self, selection: Selection) -> Iterator[SourceFile]:
@@ -110,10 +110,10 @@ class Corpus(ABC):
             CellError: a cell cannot be read.
         """
 
-    def examples(self, source: Source, selection: Selection) -> Iterator[Example]:
+    def examples(self, source: RawSource, selection: Selection) -> Iterator[Example]:
         """The examples that `selection` wants, repaired where the profile says so, each of them checked.
 
-        What is not fit for use is refused with its place, or left out and counted: see `Source`. So is a row for which
+        What is not fit for use is refused with its place, or left out and counted: see `RawSource`. So is a row for which
         the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the rows
         after it are unknown.
 
@@ -143,7 +143,7 @@ class Corpus(ABC):
         if source.first_refused and not any_sound:
             raise source.no_row_left(source.first_refused)
 
-    def read_lines(self, source: Source, selection: Selection) -> Iterator[tuple[str, int]]:
+    def read_lines(self, source: RawSource, selection: Selection) -> Iterator[tuple[str, int]]:
         """Path and line of each raw row, once, though `records` may give it more than once."""
         seen: set[tuple[str, int]] = set()
         for record in self._records(source, selection):
@@ -151,7 +151,7 @@ class Corpus(ABC):
                 seen.add(place)
                 yield place
 
-    def _records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def _records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The records, each of them checked; what `records` raises becomes an error at the line that was read last."""
         try:
             found = self.records(source, selection)
@@ -188,7 +188,7 @@ class Corpus(ABC):
         """The file of the builder, whose lines errors name."""
         return getattr(sys.modules.get(type(self).__module__), "__file__", None)
 
-    def _finish(self, example: Example, source: Source) -> Example:
+    def _finish(self, example: Example, source: RawSource) -> Example:
         """The example with its text repaired, or as it was published, and its value as its task takes it."""
         text = self.published_text(example) if self.profile == "paper" else example.text
         target = example.target
