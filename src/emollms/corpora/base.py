@@ -113,9 +113,9 @@ class Corpus(ABC):
     def examples(self, source: RawSource, selection: Selection) -> Iterator[Example]:
         """The examples that `selection` wants, repaired where the profile says so, each of them checked.
 
-        What is not fit for use is refused with its place, or left out and counted: see `RawSource`. So is a row for which
-        the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the rows
-        after it are unknown.
+        A row that cannot be used is refused with its place, or left out and counted: see `RawSource`. So is a row for
+        which the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the
+        rows after it are unknown.
 
         Raises:
             SourceError: a file or a row is not what the corpus says, and `source` does not quarantine; `records`

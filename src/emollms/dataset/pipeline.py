@@ -192,7 +192,7 @@ class Pipeline:
         """Count what is sensitive in the texts, and mask it where that is asked for."""
         for kind, count in count_sensitive(examples["text"]).items():
             self.sensitive[kind]["texts"] += count.texts
-            self.sensitive[kind]["finds"] += count.finds
+            self.sensitive[kind]["finds"] += count.matches
         return mask_texts(examples) if self.settings.mask else examples
 
     def _masked(self, rows: pa.RecordBatch, *columns: str) -> pa.RecordBatch:

@@ -115,7 +115,7 @@ class ExpectColumnPairValuesToBeInScriptOfLanguage(ColumnPairMapExpectation):
 
 
 class ColumnPairValuesInOneSplit(ColumnPairMapMetricProvider):
-    """Whether a text stands in no split that comes after its own: train, validation, test."""
+    """Whether a text appears in no split that comes after its own: train, validation, test."""
 
     condition_metric_name = "column_pair_values.in_one_split"
     condition_value_keys = ("compare",)
@@ -165,7 +165,7 @@ class CompoundColumnsUniqueOrMarked(MulticolumnMapMetricProvider):
 
 
 class ExpectCompoundColumnsToBeUniqueOrMarked(MulticolumnMapExpectation):
-    """No row stands twice, unless one column says which rows belong together, and says it of both.
+    """No row appears twice, unless one column says which rows belong together, and says it of both.
 
     Args:
         mark: that column, one of `column_list`; the others are compared.
@@ -258,7 +258,7 @@ def _left_out(corpus: str, task: str, split: str, language: str) -> tuple[str, .
 
 
 class ExpectGoldLabelsToBeOfTheirTask(MulticolumnMapExpectation):
-    """Golds are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
+    """Gold labels are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
 
     map_metric = "multicolumn_values.golds_of_their_task"
     ignore_row_if: Literal["never"] = "never"
