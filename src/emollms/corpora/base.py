@@ -23,14 +23,14 @@ Value = float | int | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text with its gold, before it is worded.
+    """One text with its gold label or score, before an instruction is put around it.
 
     Args:
         task: name of the task.
         split: train, validation or test.
         source_id: the corpus's own id of the text.
         text: the text.
-        value: native score, class number, or labels.
+        value: score on the task's native scale, class number, or labels, as the task takes them.
         gold: the corpus's own value or class, as text.
         emotion: the emotion asked for, where the task has emotions.
         language: code of the text's language.
@@ -79,10 +79,14 @@ class Selection:
 
 
 class Corpus(ABC):
-    """A source corpus.
+    """A source corpus; subclass it to add one. `builders/tdt.py` is a short example.
 
-    Subclasses set `meta`, say how a raw row becomes examples (`rows`), and, where the files are no plain tables, how
-    they are read (`records`).
+    A subclass sets `meta`, reads its files into raw rows (`records`), and turns each row into examples (`rows`).
+    Hashes, checks, repairs, counts and errors with file and line are done here.
+
+    Attributes:
+        meta: name, licence, tasks, splits and pinned files.
+        repairs: repairs of `emollms.text_repair` for the profile `release`, in order; mojibake is always repaired.
 
     Args:
         profile: `paper` yields what the published data sets hold; `release` repairs the texts first.
