@@ -26,7 +26,7 @@ from emollms.hardware import Precision
 from emollms.inference import engines
 from emollms.inference.batching import WINDOW
 from emollms.inference.decoding import expected_class
-from emollms.inference.engine import Result
+from emollms.inference.engine import EngineResult
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import get_task
@@ -176,7 +176,7 @@ def test_no_more_than_a_window_goes_to_an_engine_at_a_time() -> None:
     class Counts:
         def generate(self, prompts: Any, sampling: Any, skip: Any = ()) -> Any:
             handed.append(len(prompts))
-            return (Result(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
+            return (EngineResult(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
 
     source = ModelSource("none", mode="greedy", _opened=Counts())  # type: ignore[arg-type]
     rows = [{"id": f"{number}", "prompt": f"{number:05}"} for number in range(2 * WINDOW + 1)]
@@ -221,7 +221,7 @@ def test_a_finished_run_is_not_run_again(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "greedy"}, r'decode: "expectation", not "greedy"'),
+        ({"mode": "greedy"}, r'decode: "expected_value", not "greedy"'),
         ({"limit": 5}, "limit: 6, not 5"),
         ({"seed": 1}, "seed: 0, not 1"),
         ({"policy": "drop"}, r'policy: "official", not "drop"'),

@@ -122,7 +122,7 @@ def made_up_scores(**settings: Any) -> dict[str, Any]:
         "run": {
             "command": ["emollms", "evaluate", "--model", "/home/jane/runs/emo/merged", "--data", "out/aeb"],
             "settings": {
-                "decode": "expectation", "split": "test", "language": "en", "limit": None, "seed": 0,
+                "decode": "expected_value", "split": "test", "language": "en", "limit": None, "seed": 0,
                 "policy": "official", "calibration": None, **settings,
             },
             "data": {

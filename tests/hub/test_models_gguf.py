@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaC
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub import gguf
 from emollms.hub.gguf import convert, packaged_converter
-from emollms.inference.load_back import SAMPLES, compare_gguf
+from emollms.inference.loading import SAMPLES, compare_gguf
 from hub.client import TestHub
 from hub.tiny_release import adapter_run, record
 

@@ -15,7 +15,7 @@ from emollms.inference.decoding import (
     likely_labels,
     softmax,
 )
-from emollms.inference.engine import Result, Sampling
+from emollms.inference.engine import EngineResult, Sampling
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import prompt
@@ -109,9 +109,9 @@ class Walker:
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         for row, some in enumerate(continuations):
-            yield Result(row, [math.log(0.5 * self.begins(text)) for text in some], 0.1)
+            yield EngineResult(row, [math.log(0.5 * self.begins(text)) for text in some], 0.1)
 
     def begins(self, text: str) -> float:
         if text == self.task.nothing:
@@ -119,8 +119,10 @@ class Walker:
         said = text.split(", ")
         return self.first(said[0]) * math.prod(map(self.step, said, said[1:]))
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
-        yield from (Result(row, f"{sampling.max_new_tokens}", 0.1) for row in range(len(prompts)))
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
+        yield from (EngineResult(row, f"{sampling.max_new_tokens}", 0.1) for row in range(len(prompts)))
 
 
 def hash_of(text: str) -> int:

@@ -48,9 +48,10 @@ class BaselineName(StrEnum):
 class Decode(StrEnum):
     """How answers are taken from a model."""
 
-    expectation = "expectation"
+    expected_value = "expected_value"
     greedy = "greedy"
     sample = "sample"
+    expectation = "expectation"
 
 
 class EngineName(StrEnum):
@@ -131,8 +132,8 @@ def evaluate(
     baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
     decode: Annotated[
-        Decode, typer.Option(help="expectation looks at every legal answer; sample is the paper's way.")
-    ] = Decode.expectation,
+        Decode, typer.Option(help="expected_value scores every legal answer; sample is the paper's way.")
+    ] = Decode.expected_value,
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
@@ -178,11 +179,14 @@ def evaluate(
     from emollms.evaluation.run import Options
     from emollms.evaluation.run import evaluate as run
     from emollms.evaluation.run_folder import RUN
+    from emollms.inference.decoding import Decode as Decoding
     from emollms.tables.files import Dialect
 
     _check_one(model, endpoint, predictions, baseline, engine)
-    if calibration and (baseline or decode is not Decode.expectation):
-        raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    if calibration and (baseline or decode not in (Decode.expected_value, Decode.expectation)):
+        raise UsageError(
+            "--calibration needs probabilities: it goes with --decode expected_value, and with no baseline"
+        )
     dialect = Dialect(delimiter, encoding, not no_quotes)
     if dialect != Dialect() and not predictions:
         raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
@@ -201,7 +205,7 @@ def evaluate(
         source = _model(model, endpoint, engine, template, dtype, decode, seed, **further)
     options = Options(
         tasks=as_names(task or []),
-        mode=decode.value,
+        mode=Decoding(decode.value),
         limit=limit,
         seed=seed,
         policy=policy.value,
@@ -246,7 +250,7 @@ def calibrate(
         _check_model(model, engine, dtype)
     opened = open_data(data)
     further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
-    source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
+    source = _model(model, endpoint, engine, template, dtype, Decode.expected_value, seed, **further)
     names = as_names(task or [])
     with progress() as on_progress:
         done = run(source, opened, out, tasks=names, limit=limit, language=language, tell=on_progress)
@@ -311,10 +315,11 @@ def _model(
     **further: Any,
 ) -> "ModelSource":
     from emollms.evaluation.model_source import ModelSource
+    from emollms.inference.decoding import Decode as Decoding
 
     return ModelSource(
         model=model or "",
-        mode=decode.value,
+        mode=Decoding(decode.value),
         engine=engine.value if engine else None,
         url=endpoint,
         template=template.value,

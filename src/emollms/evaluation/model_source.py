@@ -9,11 +9,11 @@ from emollms.dataset.reader import Row
 from emollms.errors import UsageError
 from emollms.evaluation.predictors import Kind
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Mode, decode
+from emollms.inference.decoding import Decode, decode
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.http_client import base_url
+from emollms.inference.model_names import resolve_model
 from emollms.inference.predictions import Prediction
-from emollms.inference.smollm2 import resolve
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
 from emollms.tasks import Task
@@ -24,8 +24,8 @@ class ModelSource:
     """A model, here or behind a server.
 
     Args:
-        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `smollm2.resolve`), or the name that
-            the server knows it by; empty where the server serves only one.
+        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `model_names.resolve_model`), or the
+            name that the server knows it by; empty where the server serves only one.
         mode: how its answers are decoded.
         engine: which engine; None for `endpoint` where there is a server, else `transformers`.
         url: address of the server.
@@ -40,7 +40,7 @@ class ModelSource:
     """
 
     model: str
-    mode: Mode = "expectation"
+    mode: Decode = Decode.expected_value
     engine: engines.Name | None = None
     url: str | None = None
     template: Template = "auto"
@@ -80,7 +80,7 @@ class ModelSource:
         about: dict[str, Any] = {"engine": self.engine, "template": self.template}
         if self.kind == "endpoint":
             return about | {"model": self.model or self.name, "endpoint": self.url}
-        folder = Path(resolve(self.model))
+        folder = Path(resolve_model(self.model))
         known = {"weights": weights_hash(folder)} if folder.is_dir() else {"model": self.model}
         return about | known | {"dtype": self.dtype}
 
@@ -113,7 +113,7 @@ class ModelSource:
             if name == "endpoint":
                 self._opened = self._open_endpoint()
             else:
-                model, revision = split_revision(resolve(self.model))
+                model, revision = split_revision(resolve_model(self.model))
                 options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, **options)
         return self._opened
@@ -127,9 +127,9 @@ class ModelSource:
         self.warn(destination(url))
         options = ClientOptions(per_minute=self.per_minute)
         engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
-        if self.mode == "expectation" and not self.needs_probabilities and not engine.gives_log_probabilities():
+        if self.mode == Decode.expected_value and not self.needs_probabilities and not engine.gives_log_probabilities():
             self.warn(f"{url} gives no log-probabilities; its answers are decoded greedily, without confidences")
-            self.mode = "greedy"
+            self.mode = Decode.greedy
         return engine
 
 

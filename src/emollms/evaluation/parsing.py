@@ -14,7 +14,7 @@ from emollms.evaluation.fitted import TaskCalibration
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
 from emollms.evaluation.task_metrics import PEARSON, scheme_of
-from emollms.inference.decoding import Mode, likely_labels
+from emollms.inference.decoding import Decode, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
@@ -53,7 +53,7 @@ def read_all(
     task: Task,
     rows: Sequence[Row],
     predictions: Mapping[str, Prediction],
-    mode: Mode = "expectation",
+    mode: Decode = Decode.expected_value,
     fitted: TaskCalibration | None = None,
     parse: Parse = "strict",
     scale: Scale = "unit",
@@ -64,7 +64,7 @@ def read_all(
         task: the task.
         rows: its rows.
         predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
-        mode: in `expectation`, probabilities are scored where a prediction has them; else answers.
+        mode: in `expected_value`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
         parse: the rule that answers are scored by.
         scale: the scale that answers to regression tasks are on.
@@ -85,7 +85,7 @@ def read_all(
     ]
     by_parse: dict[Parse, list[ParsedAnswer]] = {"strict": strict, "lenient": lenient}
     names = columns(task, rows)
-    table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
+    table = [probabilities(task, names, prediction) for prediction in found] if mode == Decode.expected_value else []
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
         return Read("answer", by_parse, parse, chosen, None)

@@ -31,9 +31,10 @@ from emollms.evaluation.run_folder import (
 from emollms.evaluation.scales import Scale
 from emollms.evaluation.scoring import task_scores
 from emollms.evaluation.task_metrics import Policy
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
-from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
+from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
+from emollms.progress import Warn as Note
 from emollms.prompts.answers import Parse
 from emollms.storage import LOCK, write_json
 from emollms.tasks import Task, get_task
@@ -109,7 +110,7 @@ class Options:
     """
 
     tasks: Sequence[str] = ()
-    mode: Mode = "expectation"
+    mode: Decode = Decode.expected_value
     limit: int | None = None
     seed: int = 0
     policy: Policy = "official"
@@ -199,7 +200,8 @@ def evaluate(
     with claimed(out), closing(source):
         before = read_json(out / RUN) if has_answers(out) else None
         if before:
-            check_settings(out, before["settings"], settings)
+            mode = before["settings"]["decode"]
+            check_settings(out, before["settings"] | {"decode": mode and Decode(mode)}, settings)
         if before and (scores := read_json(out / SCORES)):
             return _finished(scores, True, note)
         record = before or {

@@ -20,7 +20,8 @@ HUB_METRICS = {
 }  # fmt: skip
 """The Hub's names for metrics; others keep ours."""
 DECODING = {
-    "expectation": "the expected answer over all legal ones",
+    "expected_value": "the expected answer over all legal ones",
+    "expectation": "the expected answer over all legal ones",  # as versions before 0.2 call it
     "greedy": "the likeliest token each time",
     "sample": "sampled, as the paper did",
 }

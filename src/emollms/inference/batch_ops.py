@@ -5,10 +5,10 @@ from typing import Protocol
 
 import torch
 
-from emollms.inference.token_trie import Node, Path
+from emollms.inference.token_trie import TokenPath, TrieNode
 
 
-class State(Protocol):
+class DecodingState(Protocol):
     """A batch of prompts that a model has read.
 
     Args:
@@ -25,15 +25,15 @@ class State(Protocol):
         """Keep these rows only."""
         ...
 
-    def expand(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """For each row and each of its nodes the log-probabilities of the node's children."""
         ...
 
 
-class Runner(Protocol):
+class ModelRunner(Protocol):
     """A model that reads prompts."""
 
-    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> State:
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> DecodingState:
         """Read prompts: of each, what it begins with as others may, and the rest."""
         ...
 
@@ -46,7 +46,7 @@ def cache_name(parameters: Container[str]) -> str:
 Picks = list[tuple[int, int, list[int]]]
 """First and second place in a table of logits, and tokens there."""
 
-Scores = dict[tuple[int, Path], list[float]]
+Scores = dict[tuple[int, TokenPath], list[float]]
 """Row and path of a node → the log-probabilities of its children, in their order."""
 
 
@@ -80,9 +80,9 @@ def left_mask(sequences: Sequence[Sequence[int]], device: torch.device) -> torch
     return left_padded([[1] * len(tokens) for tokens in sequences], 0, device)
 
 
-def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:
+def paths_of(wanted: Sequence[Sequence[TrieNode]]) -> list[tuple[int, TokenPath]]:
     """The fewest token sequences, with their row, that go through all wanted nodes."""
-    paths: list[tuple[int, Path]] = []
+    paths: list[tuple[int, TokenPath]] = []
     for row, nodes in enumerate(wanted):
         ordered = sorted(node.path for node in nodes if node.path)
         # Sorted, what goes on from a path follows it at once.
@@ -93,7 +93,7 @@ def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:
 
 
 def scores_along(
-    logits: torch.Tensor, paths: Sequence[tuple[int, Path]], wanted: Sequence[Sequence[Node]], first: int = 0
+    logits: torch.Tensor, paths: Sequence[tuple[int, TokenPath]], wanted: Sequence[Sequence[TrieNode]], first: int = 0
 ) -> Scores:
     """What follows the wanted nodes that lie on some paths.
 
@@ -113,7 +113,7 @@ def scores_along(
     return {(row, node.path): scores for (row, node), scores in zip(here, found, strict=True)}
 
 
-def root_scores(logits: torch.Tensor, wanted: Sequence[Sequence[Node]]) -> Scores:
+def root_scores(logits: torch.Tensor, wanted: Sequence[Sequence[TrieNode]]) -> Scores:
     """What the answers may begin with: the children of roots, by row and path."""
     rows = [(row, node) for row, nodes in enumerate(wanted) for node in nodes if not node.path]
     found = pick(logits[:, None], [(row, 0, list(node.children)) for row, node in rows])

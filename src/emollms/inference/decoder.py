@@ -19,7 +19,7 @@ from emollms.inference.batch_ops import (
     root_scores,
     scores_along,
 )
-from emollms.inference.token_trie import Node, Path
+from emollms.inference.token_trie import TokenPath, TrieNode
 
 Tokens = tuple[int, ...]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -33,7 +33,7 @@ class PrefixCache:
         runner: the model.
     """
 
-    def __init__(self, runner: "CausalRunner") -> None:
+    def __init__(self, runner: "DecoderRunner") -> None:
         self.runner = runner
         self._kept: dict[Tokens, Layers] = {}
 
@@ -97,7 +97,7 @@ _CHUNK = 1 << 26
 """How many numbers over the vocabulary are held at once where candidates go through as rows."""
 
 
-class CausalRunner:
+class DecoderRunner:
     """A decoder-only model.
 
     Args:
@@ -114,13 +114,13 @@ class CausalRunner:
         self.packs = False
         self.packs = self._can_pack()
 
-    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "CausalState":
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "DecoderState":
         """Read prompts, padded at the left, after what they share with others; longest rest first, to pad the least."""
         self.beginnings.read(shared)
         states = []
         for part in _parts(rests, self.part):
             begun = shared[part]
-            states.append(CausalState(self, self.beginnings.cache(begun), left_mask(begun, self.model.device)))
+            states.append(DecoderState(self, self.beginnings.cache(begun), left_mask(begun, self.model.device)))
             states[-1].read(rests[part])
         return states[0] if len(states) == 1 else _together(states)
 
@@ -141,7 +141,7 @@ class CausalRunner:
     def _can_pack(self) -> bool:
         """Whether trees can go through in one row, seen on a small one: not every model minds such masks."""
         tokens = [token % self.model.config.get_text_config().vocab_size for token in range(3, 23)]
-        tree = token_trie.build([tokens[3:7], [*tokens[3:5], *tokens[8:10]], tokens[9:13]])
+        tree = token_trie.build_trie([tokens[3:7], [*tokens[3:5], *tokens[8:10]], tokens[9:13]])
         wanted = [list(tree.inner()), list(tree.inner())[:3]]
         try:
             state = self.start(((), ()), [tokens[:11], tokens[4:10]])
@@ -163,7 +163,7 @@ def _parts(rests: Sequence[Sequence[int]], tokens: int) -> Iterator[slice]:
         first = end
 
 
-def _together(states: Sequence["CausalState"]) -> "CausalState":
+def _together(states: Sequence["DecoderState"]) -> "DecoderState":
     """Parts of a batch as one, filled up at their left."""
     width = max(state.mask.shape[-1] for state in states)
     sides = [[(layer.keys, layer.values) for layer in state.cache.layers] for state in states]
@@ -174,7 +174,7 @@ def _together(states: Sequence["CausalState"]) -> "CausalState":
         ]
     )
     mask = torch.cat([pad(state.mask, (width - state.mask.shape[-1], 0)) for state in states])
-    whole = CausalState(states[0].runner, cache, mask)
+    whole = DecoderState(states[0].runner, cache, mask)
     whole.logits = torch.cat([state.logits for state in states])
     return whole
 
@@ -183,14 +183,14 @@ def _flat(scores: list[list[list[float]]]) -> list[float]:
     return [score for nodes in scores for children in nodes for score in children]
 
 
-class CausalState:
+class DecoderState:
     """A batch of prompts in the cache."""
 
-    def __init__(self, runner: CausalRunner, cache: Any, mask: torch.Tensor) -> None:
+    def __init__(self, runner: DecoderRunner, cache: Any, mask: torch.Tensor) -> None:
         self.runner, self.cache, self.mask = runner, cache, mask
         self.device = runner.model.device
         self.lengths = mask.sum(-1)
-        self.columns: list[dict[Path, int]] = [{} for _ in mask]  # where in the cache a tree's nodes are
+        self.columns: list[dict[TokenPath, int]] = [{} for _ in mask]  # where in the cache a tree's nodes are
         self.logits = torch.empty(0)
 
     def read(self, rests: Sequence[Sequence[int]]) -> None:
@@ -214,13 +214,13 @@ class CausalState:
         self.cache.batch_select_indices(index)
         self.mask, self.lengths, self.logits = self.mask[index], self.lengths[index], self.logits[index]
 
-    def expand(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """For each row and each of its nodes the log-probabilities of the node's children."""
         window = self.runner.window
         fits = window is None or self.mask.shape[-1] + sum(map(len, wanted)) <= window
         return self.expand_packed(wanted) if self.runner.packs and fits else self.expand_rows(wanted)
 
-    def expand_packed(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand_packed(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """All nodes of a row one after the other in that row; each sees its own ancestors only."""
         found = root_scores(self.logits, wanted)
         nodes = [[node for node in some if node.path] for some in wanted]
@@ -240,7 +240,7 @@ class CausalState:
             found |= {(row, node.path): score for (row, _, node), score in zip(places, scores, strict=True)}
         return [[found[row, node.path] for node in some] for row, some in enumerate(wanted)]
 
-    def _tree_mask(self, nodes: list[list[Node]], width: int) -> torch.Tensor:
+    def _tree_mask(self, nodes: list[list[TrieNode]], width: int) -> torch.Tensor:
         """Rows × 1 × new tokens × all tokens: 0 where a token sees another, else the lowest number."""
         before = self.cache.get_seq_length()
         seen = torch.zeros((len(nodes), width, before + width), dtype=torch.bool)
@@ -255,7 +255,7 @@ class CausalState:
         lowest = torch.finfo(dtype).min
         return torch.zeros(seen.shape, dtype=dtype, device=self.device).masked_fill(~seen, lowest)[:, None]
 
-    def expand_rows(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand_rows(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """Each path in a row of its own, with a copy of the cache: for models that mind no mask of trees."""
         found = root_scores(self.logits, wanted)
         paths = paths_of(wanted)
@@ -267,7 +267,7 @@ class CausalState:
             found |= scores_along(logits, some, wanted)
         return [[found[row, node.path] for node in some] for row, some in enumerate(wanted)]
 
-    def _along(self, rows: list[int], paths: list[Path]) -> torch.Tensor:
+    def _along(self, rows: list[int], paths: list[TokenPath]) -> torch.Tensor:
         """Logits at each token of each path, after the prompt of its row."""
         index = torch.tensor(rows, device=self.device)
         width = self.mask.shape[-1]  # a tree that went through in one row may stand behind the prompts

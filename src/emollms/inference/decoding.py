@@ -3,10 +3,10 @@
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from enum import StrEnum
 
 from emollms.errors import unknown
-from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, Result, Sampling
+from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, EngineResult, Sampling
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -65,7 +65,26 @@ def likely_labels(
     return chosen
 
 
-Mode = Literal["greedy", "sample", "expectation"]
+class Decode(StrEnum):
+    """How answers are taken from a model.
+
+    Attributes:
+        greedy: the likeliest token each time.
+        sample: as the original release did, see `engine.RELEASE`.
+        expected_value: the likeliest class, the expected score, the labels more probable than not, from the scores of
+            all legal answers; each has probabilities, and none is invalid.
+    """
+
+    greedy = "greedy"
+    sample = "sample"
+    expected_value = "expected_value"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Decode | None":
+        # what runs and scores of versions before 0.2 say
+        return cls.expected_value if value == "expectation" else None
+
+
 Row = Mapping[str, object]
 
 TOLERANCE = 0.002
@@ -83,7 +102,7 @@ def decode(
     engine: Engine,
     task: Task,
     rows: Sequence[Row],
-    mode: Mode = "expectation",
+    mode: Decode | str = Decode.expected_value,
     *,
     seed: int = 0,
     tolerance: float | None = None,
@@ -95,9 +114,7 @@ def decode(
         engine: the model.
         task: the task of all rows.
         rows: rows with `id`, `prompt`, and, where there are some, `emotion` and `unannotated`.
-        mode: `greedy`, the likeliest token each time; `sample`, as the original release did (see `RELEASE`);
-            `expectation`, where every legal answer is looked at, so that each answer can be read: the likeliest
-            class, the expected score, the labels more probable than not, with their probabilities.
+        mode: how answers are taken from the model.
         seed: decides what is sampled.
         tolerance: instead of `TOLERANCE` or `LABEL_TOLERANCE`; 0 is exact, and slower.
         known: ids of rows whose predictions are not wanted; the others get the same ones as without it, to the bit.
@@ -106,13 +123,15 @@ def decode(
         UsageError: there is no such mode.
         EngineError: the engine cannot do it.
     """
-    if mode not in get_args(Mode):
-        raise unknown("decoding mode", mode, get_args(Mode))
+    try:
+        mode = Decode(mode)
+    except ValueError:
+        raise unknown("decoding mode", mode, Decode) from None
     skip = {number for number, row in enumerate(rows) if row["id"] in known}
-    if mode == "expectation":
+    if mode == Decode.expected_value:
         yield from _expect(engine, task, rows, tolerance, skip)
         return
-    sampling = replace(RELEASE, seed=seed) if mode == "sample" else Sampling(max_new_tokens=answer_limit(task))
+    sampling = replace(RELEASE, seed=seed) if mode == Decode.sample else Sampling(max_new_tokens=answer_limit(task))
     for number, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling, skip):
         yield Prediction(str(rows[number]["id"]), said, None, seconds)
 
@@ -167,7 +186,7 @@ def _continuations(task: Task, emotion: str | None, labels: Sequence[str]) -> Se
     raise TypeError(f"no answers are known for a {type(task).__name__}")
 
 
-def _prediction(task: Task, row: Row, result: Result[list[float]]) -> Prediction:
+def _prediction(task: Task, row: Row, result: EngineResult[list[float]]) -> Prediction:
     emotion, labels = _about(task, row)
     if isinstance(task, MultiLabelTask):
         by_label = label_probabilities(task, labels, result.value)

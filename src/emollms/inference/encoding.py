@@ -14,7 +14,7 @@ _TAIL = 24
 
 
 @dataclass(frozen=True)
-class Candidates:
+class AnswerCandidates:
     """Continuations in the place where an answer begins.
 
     Args:
@@ -24,7 +24,7 @@ class Candidates:
         longest: the tokens of the longest.
     """
 
-    tree: token_trie.Node
+    tree: token_trie.TrieNode
     replaced: int
     longest: int
 
@@ -76,15 +76,15 @@ class PromptEncoder:
         start = first if first is not None else self.pad
         return (start, *([forced] if forced is not None else leading))
 
-    def _candidates(self, tail: str, continuations: tuple[str, ...]) -> Candidates:
+    def _candidates(self, tail: str, continuations: tuple[str, ...]) -> AnswerCandidates:
         if self.seq2seq:
             found = [self._target(text) for text in continuations]
-            return Candidates(token_trie.build(found), 0, max(map(len, found), default=0))
+            return AnswerCandidates(token_trie.build_trie(found), 0, max(map(len, found), default=0))
         before = self._context(tail)
         whole = [self._context(tail + text) for text in continuations]
         shared = min((_shared(before, ids) for ids in whole), default=len(before))
         found = [ids[shared:] for ids in whole]
-        return Candidates(token_trie.build(found), len(before) - shared, max(map(len, found), default=0))
+        return AnswerCandidates(token_trie.build_trie(found), len(before) - shared, max(map(len, found), default=0))
 
     def _target(self, text: str) -> list[int]:
         ids: list[int] = list(self.tokenizer(text_target=text).input_ids)
@@ -102,7 +102,7 @@ class PromptEncoder:
             return False
         return is_line(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    @cache  # noqa: B019 - as many as there are tokens, and the codec lives as long as the model
+    @cache  # noqa: B019 - as many as there are tokens, and the encoder lives as long as the model
     def _breaks_line(self, token: int) -> bool:
         return "\n" in self.tokenizer.decode([token])
 
@@ -118,9 +118,9 @@ def _is_token(token: object) -> bool:
     return isinstance(token, int)
 
 
-def _ends_in_special(codec: PromptEncoder, text: str) -> bool:
+def _ends_in_special(encoder: PromptEncoder, text: str) -> bool:
     """Whether the text itself, and not the tokenizer, ends in an end token."""
-    end = codec.tokenizer.eos_token
+    end = encoder.tokenizer.eos_token
     return bool(end) and text.endswith(end)
 
 

@@ -18,7 +18,7 @@ class EngineError(EmollmsError):
     """A model or a server that does not do what is asked of it."""
 
 
-class Result(NamedTuple, Generic[Value]):
+class EngineResult(NamedTuple, Generic[Value]):
     """What an engine found for one row.
 
     Args:
@@ -94,7 +94,9 @@ class Engine(Protocol):
     bits, in a run that was interrupted and resumed.
     """
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
         """The answer to each prompt, up to its first line break, stripped.
 
         Args:
@@ -110,7 +112,7 @@ class Engine(Protocol):
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         """The log-probability of each continuation: the sum over its tokens, of the prefix, with no end token.
 
         Args:

@@ -4,9 +4,10 @@ import os
 import sys
 from typing import Any, Literal, get_args
 
-from emollms.errors import UsageError, unknown
+from emollms.errors import unknown
 from emollms.hardware import limit_threads
 from emollms.inference.engine import Engine
+from emollms.optional import needing
 
 Name = Literal["transformers", "vllm", "endpoint"]
 
@@ -29,10 +30,8 @@ def open_engine(name: Name, model: str, **options: Any) -> Engine:
 
         return VllmEngine(model, **options)
     _calm_threads()
-    try:
+    with needing("serve"):
         from emollms.inference.loading import load
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[serve]'") from error
     return load(model, **options)
 
 

@@ -14,7 +14,7 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.fitted import Calibration
 from emollms.evaluation.run_folder import PREDICTIONS, SCORES
 from emollms.evaluation.task_metrics import Policy
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction, read_predictions
 from emollms.prompts.answers import Parse
 from emollms.tasks import TASKS
@@ -102,7 +102,7 @@ class SettingsEntry(_Entry):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     data: str
-    decode: Mode | None
+    decode: Decode | None
     language: str = "en"
     limit: int | None = None
     seed: int = 0
