@@ -1,4 +1,4 @@
-"""How work that takes long tells its caller how far it is; the command line shows it (`emollms.cli.progress`)."""
+"""How long work reports its progress and its warnings; the command line shows them (`emollms.cli.progress`)."""
 
 from collections.abc import Callable
 

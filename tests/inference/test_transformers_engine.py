@@ -77,7 +77,7 @@ def test_answers_are_those_of_generate_one_by_one(family: str):
 def test_what_else_is_in_the_batch_changes_nothing(family: str):
     rows = [*prompts(), *prompts("V-oc"), *prompts("E-c", tuple(text * 3 for text in TEXTS))]
     whole = {row: said for row, said, _ in engine(family).generate(rows, SHORT)}
-    alone = engine(family, batch_tokens=1, share=False)
+    alone = engine(family, batch_tokens=1, prefix_caching=False)
     assert whole == {row: said for row, said, _ in alone.generate(rows, SHORT)}
     some = [*range(0, 30, 3)]
     part = engine(family, batch_tokens=512).generate([rows[row] for row in some], SHORT)
@@ -114,15 +114,15 @@ def _worded(texts: tuple[str, ...], wording: int) -> list[str]:
 def test_a_repetition_penalty_is_that_of_transformers():
     from transformers import RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-    from emollms.inference.transformers_engine import choose, dice
+    from emollms.inference.transformers_engine import next_tokens, row_random
 
     torch.manual_seed(0)
     logits, seen = torch.randn(1, 700), [[5, 9, 9, 300]]
     expected = RepetitionPenaltyLogitsProcessor(1.2)(torch.tensor(seen), logits.clone()) / 0.9
     expected = TopPLogitsWarper(0.6)(None, TopKLogitsWarper(30)(None, expected))
     kept = set(torch.isfinite(expected[0]).nonzero().flatten().tolist())
-    dices = [dice(0, "a prompt")]
-    drawn = [choose(logits, RELEASE, seen, dices)[0] for _ in range(4000)]
+    dices = [row_random(0, "a prompt")]
+    drawn = [next_tokens(logits, RELEASE, seen, dices)[0] for _ in range(4000)]
     assert set(drawn) <= kept
     likeliest = int(expected.argmax())
     assert drawn.count(likeliest) / 4000 == pytest.approx(torch.softmax(expected, -1)[0, likeliest].item(), abs=0.04)

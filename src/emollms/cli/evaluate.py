@@ -297,7 +297,7 @@ def _check_model(model: str | None, engine: EngineName | None, dtype: str) -> No
 
     if engine is not EngineName.vllm:
         check_dtype(dtype)
-    check_model(str(model), note=print_note)
+    check_model(str(model), warn=print_note)
 
 
 def _named(model: str | None, predictions: Path | None, baseline: str | None) -> list[tuple[str, object]]:

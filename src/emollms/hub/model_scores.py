@@ -21,7 +21,7 @@ HUB_METRICS = {
 """The Hub's names for metrics; others keep ours."""
 DECODING = {
     "expected_value": "the expected answer over all legal ones",
-    "expectation": "the expected answer over all legal ones",  # as versions before 0.2 call it
+    "expectation": "the expected answer over all legal ones",  # in scores of earlier versions
     "greedy": "the likeliest token each time",
     "sample": "sampled, as the paper did",
 }

@@ -7,17 +7,15 @@ from typing import Any
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from emollms.inference.batch_ops import cache_name, paths_of, right_padded, root_scores, scores_along
+from emollms.inference.batch_ops import MAX_LOGITS, cache_name, paths_of, right_padded, root_scores, scores_along
 from emollms.inference.token_trie import TokenPath, TrieNode
-
-_CHUNK = 1 << 26
 
 
 class EncoderDecoderRunner:
     """An encoder-decoder model.
 
     Args:
-        model: the model, in its place.
+        model: the model, on its device.
         pad: any token; padding is masked.
         start: what the decoder starts with.
     """
@@ -53,7 +51,7 @@ class EncoderDecoderState:
         self.cache, self.logits = getattr(output, self.runner.cache), output.logits[:, -1]
 
     def step(self, tokens: Sequence[int]) -> None:
-        """Go on by one token in each row."""
+        """Append one token to each row."""
         self._decode(torch.tensor(tokens, device=self.device)[:, None])
 
     def select(self, rows: Sequence[int]) -> None:
@@ -67,7 +65,7 @@ class EncoderDecoderState:
         found = root_scores(self.logits, wanted)
         paths = paths_of(wanted)
         longest = max((len(path) for _, path in paths), default=1) + len(self.runner.first)
-        size = max(1, _CHUNK // (longest * self.logits.shape[-1]))
+        size = max(1, MAX_LOGITS // (longest * self.logits.shape[-1]))
         for first in range(0, len(paths), size):
             some = paths[first : first + size]
             found |= scores_along(self._along(some), some, wanted, len(self.runner.first))

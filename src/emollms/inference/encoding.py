@@ -1,4 +1,4 @@
-"""Prompts and continuations as tokens. Special tokens come from the tokenizer and the model, never from habit."""
+"""Prompts and continuations as tokens. Special tokens come from the tokenizer and the model, never from a constant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from functools import cache, lru_cache
 from typing import Any
 
 from emollms.inference import token_trie
+from emollms.inference.batching import common_prefix
 from emollms.inference.engine import first_line, is_line
 from emollms.prompts.framing import Template, model_input, resolve_template
 
 _TAIL = 24
-"""Characters before an answer that can have a say in how its first token is cut."""
+"""Characters before an answer that can decide how its first token is cut."""
 
 
 @dataclass(frozen=True)
 class AnswerCandidates:
-    """Continuations in the place where an answer begins.
+    """The tokens of continuations, where an answer begins.
 
     Args:
         tree: their tokens, as a tree.
@@ -80,9 +81,10 @@ class PromptEncoder:
         if self.seq2seq:
             found = [self._target(text) for text in continuations]
             return AnswerCandidates(token_trie.build_trie(found), 0, max(map(len, found), default=0))
+        # With the end of the prompt, since some tokenizers merge its last characters with the first of an answer.
         before = self._context(tail)
         whole = [self._context(tail + text) for text in continuations]
-        shared = min((_shared(before, ids) for ids in whole), default=len(before))
+        shared = min((common_prefix(before, ids) for ids in whole), default=len(before))
         found = [ids[shared:] for ids in whole]
         return AnswerCandidates(token_trie.build_trie(found), len(before) - shared, max(map(len, found), default=0))
 
@@ -122,10 +124,3 @@ def _ends_in_special(encoder: PromptEncoder, text: str) -> bool:
     """Whether the text itself, and not the tokenizer, ends in an end token."""
     end = encoder.tokenizer.eos_token
     return bool(end) and text.endswith(end)
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    count = 0
-    while count < min(len(first), len(second)) and first[count] == second[count]:
-        count += 1
-    return count

@@ -24,7 +24,7 @@ _NO_SUCH_API = (400, 404, 405, 422, 501)
 
 
 class NoLogProbabilitiesError(EngineError):
-    """A server that does not tell the log-probabilities of given answers."""
+    """A server that does not give the log-probabilities of given answers."""
 
 
 AHEAD = 4
@@ -40,7 +40,7 @@ class EndpointEngine:
         api: `chat`, where the server frames prompts, or `completions`, where this library does; None for completions
             where the server has them, else chat.
         workers: the most requests at a time.
-        top: the most next tokens that the server tells with their log-probabilities.
+        top: the most next tokens that the server names with their log-probabilities.
         options: key, retries, timeouts and rate limit.
         warn: called with a line that the user should see.
 
@@ -120,7 +120,7 @@ class EndpointEngine:
         yield from self._each((row for row in range(len(prompts)) if row not in skip), scores)
 
     def describe(self) -> EngineInfo:
-        """See `Engine.describe`; a server does not tell which weights it holds."""
+        """See `Engine.describe`; a server does not say which weights it has."""
         return EngineInfo(
             engine="endpoint",
             model=self.model,
@@ -168,7 +168,7 @@ class EndpointEngine:
         left = iter(rows)
         pool = ThreadPoolExecutor(self.workers, "emollms-endpoint")
         try:
-            # In order, so that a file of answers is the same each time; up to so many wait for a slow one before them.
+            # In order, so that a file of answers is the same each time; up to `AHEAD` a worker wait for a slow one.
             waiting: deque[Future[EngineResult[Found]]] = deque(
                 pool.submit(timed, row) for row in islice(left, AHEAD * self.workers)
             )
@@ -252,7 +252,7 @@ class EndpointEngine:
 
 
 def destination(url: str) -> str:
-    """A line that tells where texts go when a server at `url` is asked."""
+    """A line that says where texts are sent with a server at `url`."""
     host = urlsplit(url).hostname or url
     here = host in ("localhost", "::1") or host.startswith("127.")
     return f"the texts are sent to {url}" + (", on this machine" if here else ": they leave this machine")

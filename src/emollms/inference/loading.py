@@ -1,4 +1,4 @@
-"""Models of the transformers library from a folder or repository."""
+"""Models of the transformers library from a folder or repository, and checks that a written one loads again."""
 
 from pathlib import Path
 from typing import Any
@@ -119,16 +119,16 @@ SAMPLES = (
     "The score is",
     "Human: \nHow angry is this?\n\nAssistant:\n",
 )
-"""What both models read."""
-LEAST_SAME = 0.8
-"""Share of tokens at which both must agree about the next one: numbers of few bits tip a close race between two."""
+"""Texts that both models read."""
+MIN_AGREEMENT = 0.8
+"""Fraction of tokens after which both must agree about the next one: rounding to few bits tips a close race."""
 
 
 def compare_gguf(folder: Path, file: Path) -> None:
     """Load a model, and the GGUF that was made of it, and let both read a few words.
 
     Raises:
-        EmollmsError: it does not load, cuts texts otherwise, or goes on otherwise.
+        EmollmsError: it does not load, tokenizes texts differently, or predicts other tokens.
     """
     config = AutoConfig.from_pretrained(folder)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
@@ -141,11 +141,11 @@ def compare_gguf(folder: Path, file: Path) -> None:
     except Exception as error:  # readers of a damaged or unknown file raise anything
         raise EmollmsError(f"{file.name} does not load again: {' '.join(str(error).split())}") from error
     if tokens != ids:
-        raise EmollmsError(f"{file.name} cuts texts into other tokens than the model; leave --gguf out")
+        raise EmollmsError(f"{file.name} tokenizes texts differently from the model; leave --gguf out")
     same = sum(one == other for one, other in zip(expected, found, strict=True))
-    if same < LEAST_SAME * len(expected):
+    if same < MIN_AGREEMENT * len(expected):
         raise EmollmsError(
-            f"{file.name} goes on otherwise than the model after {len(expected) - same} of {len(expected)} tokens"
+            f"{file.name} predicts other tokens than the model after {len(expected) - same} of {len(expected)} tokens"
         )
 
 

@@ -45,7 +45,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
         path: a file that `PredictionFile` wrote; `evaluation.prediction_files` reads those of others.
 
     Raises:
-        SourceError: a line is no prediction, or an id is there twice; the message tells file and line.
+        SourceError: a line is no prediction, or an id is there twice; the message names file and line.
     """
     with path.open("rb") as stream:
         return _read(path, stream)[0]

@@ -11,7 +11,7 @@ import torch
 
 from emollms.errors import UsageError
 from emollms.inference import token_trie
-from emollms.inference.batch_ops import DecodingState, ModelRunner
+from emollms.inference.batch_ops import MAX_LOGITS, DecodingState, ModelRunner
 from emollms.inference.batching import Batch, Budget, plan
 from emollms.inference.decoder import DecoderRunner
 from emollms.inference.encoder_decoder import EncoderDecoderRunner
@@ -20,55 +20,11 @@ from emollms.inference.engine import NO_NUMBERS, EngineError, EngineInfo, Engine
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
 
-
-def dice(seed: int, prompt: str) -> random.Random:
-    """The random numbers of one row."""
-    return random.Random(f"{seed}\0{prompt}")
-
-
-def choose(
-    logits: torch.Tensor, sampling: Sampling, seen: Sequence[Sequence[int]], dices: Sequence[random.Random]
-) -> list[int]:
-    """The next token of each row.
-
-    Args:
-        logits: rows × vocabulary.
-        sampling: how to choose.
-        seen: the tokens of each row so far, its prompt included; used by the repetition penalty alone.
-        dices: the random numbers of each row; used where the temperature is not 0.
-    """
-    logits = logits.float()
-    if sampling.repetition_penalty != 1:
-        logits = _penalised(logits, seen, sampling.repetition_penalty)
-    if sampling.temperature == 0:
-        return [int(token) for token in logits.argmax(-1).tolist()]
-    size = logits.shape[-1]
-    scores, tokens = logits.topk(min(sampling.top_k or size, size))  # sorted, the likeliest first
-    probabilities = torch.softmax(scores / sampling.temperature, -1)
-    # The token that crosses top_p is kept, as in transformers.
-    before = probabilities.cumsum(-1) - probabilities
-    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
-    totals = probabilities.cumsum(-1)
-    drawn = torch.tensor([[one.random()] for one in dices], device=totals.device) * totals[:, -1:]
-    picked = (totals <= drawn).sum(-1, keepdim=True).clamp(max=totals.shape[-1] - 1)
-    return [int(token) for token in tokens.gather(-1, picked).squeeze(-1).tolist()]
-
-
-def _penalised(logits: torch.Tensor, seen: Sequence[Sequence[int]], penalty: float) -> torch.Tensor:
-    logits = logits.clone()
-    for row, tokens in enumerate(seen):
-        index = torch.tensor(sorted(set(tokens)), device=logits.device)
-        scores = logits[row, index]
-        logits[row, index] = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return logits
-
-
 Found = TypeVar("Found")
 Ids = list[int]
 
-_LOGITS = 1 << 26
 _PARTS = 8
-"""In about so many parts of like length the prompts of a batch are read: what is padded less is read sooner."""
+"""In about so many parts of like length the prompts of a batch are read: less padding takes less time."""
 
 
 class TransformersEngine:
@@ -81,7 +37,7 @@ class TransformersEngine:
         revision: what the manifest says about its version.
         template: see `emollms.prompts.framing.resolve_template`.
         batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
-        share: whether shared beginnings of prompts are computed once.
+        prefix_caching: whether prefixes that prompts share are computed once.
         dtype_reason: why its numbers are of their type, for the manifest; None where the caller chose.
     """
 
@@ -93,12 +49,13 @@ class TransformersEngine:
         revision: str | None = None,
         template: Template = "auto",
         batch_tokens: int | None = None,
-        share: bool = True,
+        prefix_caching: bool = True,
         dtype_reason: str | None = None,
     ) -> None:
         if getattr(model, "_is_stateful", False):
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
-        self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
+        self.model, self.name, self.revision = model.eval(), name, revision
+        self.prefix_caching = prefix_caching
         self.encoder = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
@@ -136,6 +93,7 @@ class TransformersEngine:
             for prompt, some in zip(prompts, continuations, strict=True)
         ]
         ids = [self._before(self.encoder.prompt(prompt), some) for prompt, some in zip(prompts, found, strict=True)]
+        # With a tolerance, how many nodes are opened is not known before; the number only sizes batches.
         width = max((_nodes(some) if tolerance == 0 else 16 for some in set(found)), default=1)
         self._check(ids, max((some.longest for some in found), default=0))
 
@@ -196,18 +154,20 @@ class TransformersEngine:
         config = self.model.config.get_text_config()
         budget = Budget(
             tokens=self.batch_tokens,
-            logits=max(1, _LOGITS // config.vocab_size),
+            logits=max(1, MAX_LOGITS // config.vocab_size),
             window=None if self.encoder.seq2seq else getattr(config, "sliding_window", None),
         )
-        todo = list(plan(ids, budget, after, width, self.share and not self.encoder.seq2seq, grows))[::-1]
+        todo = list(plan(ids, budget, after, width, self.prefix_caching and not self.encoder.seq2seq, grows))[::-1]
         while todo:
             batch, start = todo.pop(), time.perf_counter()
+            # A batch with one wanted row is computed whole: other neighbours would change the last bits of its numbers.
             if all(row in skip for row in batch.rows):
                 continue
             try:
                 with torch.inference_mode():
                     values = run(self._read(ids, batch), batch)
             except torch.OutOfMemoryError:
+                # Halves are put where the batch was, so results keep their order.
                 todo += _halves(batch)
                 torch.cuda.empty_cache()
                 continue
@@ -224,13 +184,13 @@ class TransformersEngine:
     ) -> list[str]:
         """Generate for one batch; rows that are done leave it as soon as they are half of it."""
         answers: list[Ids] = [[] for _ in prompts]
-        dices = [dice(sampling.seed, prompt) for prompt in prompts]
+        randoms = [row_random(sampling.seed, prompt) for prompt in prompts]
         active, done = list(range(len(prompts))), set[int]()
         for count in range(1, sampling.max_new_tokens + 1):
             seen = [[*ids[row], *answers[row]] for row in active] if sampling.repetition_penalty != 1 else []
             if state.logits.isnan().any():
                 raise EngineError(f"{NO_NUMBERS} (NaN logits); tune {self.name} again")
-            tokens = choose(state.logits, sampling, seen, [dices[row] for row in active])
+            tokens = next_tokens(state.logits, sampling, seen, [randoms[row] for row in active])
             for row, token in zip(active, tokens, strict=True):
                 if row not in done:
                     answers[row].append(token)
@@ -265,3 +225,45 @@ def _halves(batch: Batch) -> list[Batch]:
 def device_name(device: torch.device) -> str:
     """A device, and which."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def row_random(seed: int, prompt: str) -> random.Random:
+    """The random numbers of one row: its own, so that no neighbour in a batch changes what is drawn for it."""
+    return random.Random(f"{seed}\0{prompt}")
+
+
+def next_tokens(
+    logits: torch.Tensor, sampling: Sampling, seen: Sequence[Sequence[int]], randoms: Sequence[random.Random]
+) -> list[int]:
+    """The next token of each row.
+
+    Args:
+        logits: rows × vocabulary.
+        sampling: how to choose.
+        seen: the tokens of each row so far, its prompt included; used by the repetition penalty alone.
+        randoms: the random numbers of each row; used where the temperature is not 0.
+    """
+    logits = logits.float()
+    if sampling.repetition_penalty != 1:
+        logits = _penalized(logits, seen, sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        return [int(token) for token in logits.argmax(-1).tolist()]
+    size = logits.shape[-1]
+    scores, tokens = logits.topk(min(sampling.top_k or size, size))  # sorted, the likeliest first
+    probabilities = torch.softmax(scores / sampling.temperature, -1)
+    # The token that crosses top_p is kept, as in transformers.
+    before = probabilities.cumsum(-1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    totals = probabilities.cumsum(-1)
+    drawn = torch.tensor([[one.random()] for one in randoms], device=totals.device) * totals[:, -1:]
+    picked = (totals <= drawn).sum(-1, keepdim=True).clamp(max=totals.shape[-1] - 1)
+    return [int(token) for token in tokens.gather(-1, picked).squeeze(-1).tolist()]
+
+
+def _penalized(logits: torch.Tensor, seen: Sequence[Sequence[int]], penalty: float) -> torch.Tensor:
+    logits = logits.clone()
+    for row, tokens in enumerate(seen):
+        index = torch.tensor(sorted(set(tokens)), device=logits.device)
+        scores = logits[row, index]
+        logits[row, index] = torch.where(scores < 0, scores * penalty, scores / penalty)
+    return logits

@@ -1,4 +1,4 @@
-"""Offline vLLM: the fastest way on a GPU."""
+"""Offline vLLM, for GPUs."""
 
 from collections.abc import Container, Iterator, Sequence
 from time import perf_counter
@@ -16,7 +16,7 @@ from emollms.prompts.framing import Template
 FEW = 32
 """Up to so many candidates go through whole; for more, the likeliest next tokens are asked for, step by step."""
 TOP = 20
-"""How many next tokens vLLM tells; its default limit."""
+"""How many next tokens vLLM names with their log-probabilities; its default limit."""
 
 
 class VllmEngine:
@@ -67,7 +67,7 @@ class VllmEngine:
         )  # fmt: skip
         for rows in self._batches(len(prompts), skip):
             start = perf_counter()
-            outputs = self._ask([self.encoder.prompt(prompts[row]) for row in rows], params)
+            outputs = self._request([self.encoder.prompt(prompts[row]) for row in rows], params)
             seconds = (perf_counter() - start) / len(rows)
             for row, output in zip(rows, outputs, strict=True):
                 if row not in skip:
@@ -122,19 +122,19 @@ class VllmEngine:
         ids = self.encoder.prompt(prompt)
         return ids[: len(ids) - candidates.replaced]
 
-    def _ask(self, ids: Sequence[Sequence[int]], params: Any) -> Any:
+    def _request(self, ids: Sequence[Sequence[int]], params: Any) -> Any:
         return self.llm.generate([{"prompt_token_ids": list(one)} for one in ids], params, use_tqdm=False)
 
     def _whole(self, ids: list[list[int]], found: list[AnswerCandidates]) -> list[list[float]]:
-        """Each candidate with its prompt; vLLM tells the log-probabilities of what it read."""
+        """Each candidate with its prompt; vLLM gives the log-probabilities of what it read."""
         whole = [(row, path) for row, one in enumerate(found) for path in _paths(one.tree)]
         params = self._vllm.SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=1)
-        outputs = self._ask([[*ids[row], *path] for row, path in whole], params)
+        outputs = self._request([[*ids[row], *path] for row, path in whole], params)
         values = [[0.0] * one.tree.leaves for one in found]
         for (row, path), output in zip(whole, outputs, strict=True):
             read = output.prompt_logprobs[len(ids[row]) :]
             for end in _ends_at(found[row].tree, path):
-                values[row][end] = sum(places[token].logprob for places, token in zip(read, path, strict=True))
+                values[row][end] = sum(at[token].logprob for at, token in zip(read, path, strict=True))
         return values
 
     def _step_by_step(self, ids: list[list[int]], found: list[AnswerCandidates], tolerance: float) -> list[list[float]]:
@@ -142,7 +142,7 @@ class VllmEngine:
 
         def expand(wanted: list[list[TrieNode]]) -> list[list[list[float]]]:
             outputs = iter(
-                self._ask([[*ids[row], *node.path] for row, nodes in enumerate(wanted) for node in nodes], params)
+                self._request([[*ids[row], *node.path] for row, nodes in enumerate(wanted) for node in nodes], params)
             )
             return [[_children(node, next(outputs).outputs[0].logprobs[0]) for node in nodes] for nodes in wanted]
 

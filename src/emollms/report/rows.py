@@ -12,6 +12,7 @@ from emollms.evaluation.metrics import Flags, Floats, to_classes
 from emollms.evaluation.parsing import NO_ANSWER, read_all
 from emollms.evaluation.results import TaskScore
 from emollms.evaluation.scoring import gold_of, score, unannotated_of
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
 from emollms.report.inputs import Benchmark, InvalidEntry, Run
@@ -74,7 +75,7 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     """
     entry, settings = run.scores.tasks[task.name], run.settings
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
-    mode = settings.decode or "greedy"  # a baseline has answers alone
+    mode = settings.decode or Decode.greedy  # a baseline has answers alone
     scale = entry.scale.name if entry.scale else "unit"
     read = read_all(task, rows, run.predictions, mode, fitted, entry.parse, scale)
     readings = read.readings
