@@ -4,10 +4,12 @@ from collections.abc import Container, Iterator, Sequence
 
 import pytest
 from inference.tiny_models import TEXTS, model, tokenizer
+from pydantic import TypeAdapter
 
 from emollms.errors import UsageError
 from emollms.inference.decoding import (
     SCORES,
+    Decode,
     decode,
     expected_class,
     label_continuations,
@@ -38,7 +40,7 @@ def rows_of(name: str, count: int = 6) -> list[dict[str, str | None]]:
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("family", ["qwen2", "t5"])
-def test_expectation_can_always_be_read(name: str, family: str):
+def test_an_expected_value_can_always_be_parsed(name: str, family: str):
     task, rows = get_task(name), rows_of(name, 2)
     found = {one.id: one for one in decode(engine(family), task, rows)}
     for row in rows:
@@ -179,3 +181,9 @@ def task_of() -> MultiLabelTask:
     task = get_task("E-c")
     assert isinstance(task, MultiLabelTask)
     return task
+
+
+def test_the_name_that_earlier_versions_wrote_is_read():
+    assert Decode("expectation") is Decode.expected_value
+    assert TypeAdapter(Decode).validate_json('"expectation"') is Decode.expected_value
+    assert "expectation" not in list(Decode)
