@@ -243,7 +243,8 @@ def test_a_run_of_an_earlier_version_is_resumed(
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     record["settings"]["decode"] = "expectation"
     (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    assert run(ModelSource(str(talkative)), sample_aeb, out) == json.loads((expected / "scores.json").read_text("utf-8"))
+    scores = json.loads((expected / "scores.json").read_text(encoding="utf-8"))
+    assert run(ModelSource(str(talkative)), sample_aeb, out) == scores
 
 
 def test_another_model_is_not_mixed_in(expected: Path, talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
