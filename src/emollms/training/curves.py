@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import vl_convert
+
 from emollms.charts import LOOK
-from emollms.optional import require
 from emollms.storage import write_whole
 from emollms.training.manifest import RunManifest
 
@@ -23,11 +24,7 @@ def draw_curves(run: RunManifest, path: Path) -> None:
     Args:
         run: its record.
         path: the file; it is written whole or not at all.
-
-    Raises:
-        UsageError: the package that draws is not installed.
     """
-    vl_convert = require("vl_convert", None, "a picture")
     write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
 
 
