@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from emollms.errors import UsageError
 from emollms.evaluation import calibration
-from emollms.evaluation.fitted import Calibration, TaskCalibration, fit_task
+from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
 from emollms.prompts.answers import ParsedAnswer

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.results import TaskScore
-from emollms.evaluation.scoring import compare, gold_of, score
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.results import ScoredTask
+from emollms.evaluation.scoring import compare, gold_label, score
+from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
 
@@ -37,17 +37,17 @@ def emotions(task: Task, n: int) -> list[str | None]:
     return [task.emotions[i * len(task.emotions) // n] if task.emotions else None for i in range(n)]
 
 
-def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "official") -> TaskScore:
+def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "official") -> ScoredTask:
     return score(get_task(name), gold_labels, readings(*values), policy=policy, resamples=50)
 
 
-def predicted(result: TaskScore) -> list[Any]:
+def predicted(result: ScoredTask) -> list[Any]:
     return result.sheet.predicted.tolist()
 
 
 def test_every_task_has_a_scheme() -> None:
-    assert set(SCHEMES) == set(TASKS)
-    mains = {task.name: SCHEMES[task.name].main.name for task in benchmark_tasks()}
+    assert set(TASK_METRICS) == set(TASKS)
+    mains = {task.name: TASK_METRICS[task.name].main.name for task in benchmark_tasks()}
     assert {task for task, main in mains.items() if main == "accuracy"} == {"SST5", "TDT"}
     assert {task for task, main in mains.items() if main == "jaccard_weighted"} == {"E-c", "GoEmotions"}
 
@@ -308,5 +308,5 @@ def test_wrong_calls() -> None:
 
 def test_gold_of_a_row() -> None:
     row = {"labels": ["joy"], "score": 0.25}
-    assert gold_of(get_task("E-c"), row) == ["joy"]
-    assert gold_of(get_task("V-A"), row) == 0.25
+    assert gold_label(get_task("E-c"), row) == ["joy"]
+    assert gold_label(get_task("V-A"), row) == 0.25

@@ -14,8 +14,7 @@ from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
 
 if TYPE_CHECKING:
-    from emollms.evaluation.model_source import ModelSource
-    from emollms.evaluation.predictors import Source
+    from emollms.evaluation.predictors import ModelPredictor, Source
 
 app = typer.Typer()
 
@@ -173,9 +172,9 @@ def evaluate(
     from emollms.dataset.reader import open_data
     from emollms.dataset.specs import as_names
     from emollms.evaluation.answer_rows import BenchmarkRows
-    from emollms.evaluation.fitted import Calibration
-    from emollms.evaluation.predictors import BaselineSource, FileSource
-    from emollms.evaluation.run import Options
+    from emollms.evaluation.calibration import Calibration
+    from emollms.evaluation.predictors import BaselinePredictor, FilePredictor
+    from emollms.evaluation.run import EvaluationOptions
     from emollms.evaluation.run import evaluate as run
     from emollms.evaluation.run_folder import RUN
     from emollms.tables.files import Dialect
@@ -192,14 +191,14 @@ def evaluate(
     opened = open_data(data)
     source: Source
     if baseline:
-        source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
+        source = BaselinePredictor(baseline.value, lambda task: opened.rows(task, "train"), name)
     elif predictions:
         rows = BenchmarkRows.of(opened, as_names(task or []), language)
-        source = FileSource(predictions, rows.task_of, name, rows, dialect, print_note)
+        source = FilePredictor(predictions, rows.task_of, name, rows, dialect, print_note)
     else:
         further = {"shown": name, "workers": workers, "per_minute": per_minute}
         source = _model(model, endpoint, engine, template, dtype, decode, seed, **further)
-    options = Options(
+    options = EvaluationOptions(
         tasks=as_names(task or []),
         mode=decode.value,
         limit=limit,
@@ -237,7 +236,7 @@ def calibrate(
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
     from emollms.dataset.reader import open_data
     from emollms.dataset.specs import as_names
-    from emollms.evaluation.fit import calibrate as run
+    from emollms.evaluation.calibrate import calibrate as run
 
     _check_one(model, endpoint, None, None, engine)
     if out.is_dir():
@@ -309,10 +308,10 @@ def _model(
     decode: Decode,
     seed: int,
     **further: Any,
-) -> "ModelSource":
-    from emollms.evaluation.model_source import ModelSource
+) -> "ModelPredictor":
+    from emollms.evaluation.predictors import ModelPredictor
 
-    return ModelSource(
+    return ModelPredictor(
         model=model or "",
         mode=decode.value,
         engine=engine.value if engine else None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.metrics import Flags, Integers, one_hot, to_classes
-from emollms.evaluation.task_metrics import POLICIES, Metric, Policy, Values, scheme_of
+from emollms.evaluation.task_metrics import POLICIES, Metric, Policy, Values, metrics_of
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
@@ -97,7 +97,7 @@ class GoldAndPredictions:
         ]
 
 
-def as_sheet(
+def pair_up(
     task: Task,
     gold_labels: Sequence[Any],
     readings: Sequence[ParsedAnswer],
@@ -157,7 +157,7 @@ def _number_columns(
 ) -> tuple[Values, Values, Values]:
     """Gold, predictions, and the worst ones: the end of the scale that is farther from the gold, the lower if both."""
     low, high = (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale
-    official = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
+    official = metrics_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
     fill = np.nan if official is None else official
     gold = np.array(gold_labels, dtype=np.float64)
     predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)

@@ -10,30 +10,11 @@ Arrays: scores and classes are floats of shape (rows,); labels are booleans of s
 may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from emollms.errors import UsageError
-
-
-def needed(module: str) -> Any:
-    """Import `module`.
-
-    Raises:
-        UsageError: it is not installed; the message gives the line that adds it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            f"evaluation needs the package that has {missing.name}; run `pip install 'emollms[evaluate]'`"
-        ) from missing
-
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

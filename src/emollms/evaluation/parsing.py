@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.calibration import calibration_error, class_reliability, expected_value, reliability, temper
-from emollms.evaluation.fitted import TaskCalibration
+from emollms.evaluation.calibration import (
+    TaskCalibration,
+    calibration_error,
+    class_reliability,
+    expected_value,
+    reliability,
+    temper,
+)
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
-from emollms.evaluation.task_metrics import PEARSON, scheme_of
+from emollms.evaluation.task_metrics import PEARSON, metrics_of
 from emollms.inference.decoding import Mode, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
@@ -49,7 +55,7 @@ class Read:
         return self.by_parse[self.parse]
 
 
-def read_all(
+def parse_predictions(
     task: Task,
     rows: Sequence[Row],
     predictions: Mapping[str, Prediction],
@@ -158,7 +164,7 @@ def _by_probability(
 def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
     """The expected class where the published metric is a correlation, else the likeliest."""
     numbers = list(task.classes)
-    if scheme_of(task).main is PEARSON:
+    if metrics_of(task).main is PEARSON:
         return "expected class", expected_value(shares, numbers).tolist()
     return "likeliest class", [numbers[place] for place in shares.argmax(axis=1).tolist()]
 

@@ -44,7 +44,7 @@ class MetricScore(Figure):
 
 
 @dataclass(frozen=True)
-class TaskScore:
+class ScoredTask:
     """How good answers to a task are.
 
     Args:
@@ -82,7 +82,7 @@ class TaskScore:
         """Their share, 0..1."""
         return self.invalid_count / self.n if self.n else 0.0
 
-    def on(self, rows: Flags) -> "TaskScore":
+    def on(self, rows: Flags) -> "ScoredTask":
         """What `scoring.compare` needs of some of the rows; the metrics stay those of all."""
         return replace(self, n=int(rows.sum()), sheet=self.sheet.only(rows))
 

@@ -1,4 +1,4 @@
-"""A benchmark run: answers of one source to the tasks of a data set, written as they come, and their scores.
+"""A benchmark run: answers of one predictor to the tasks of a data set, written as they come, and their scores.
 
 A folder of a run holds `run.json` (settings and data, written first), `predictions.jsonl` (a line an answer, as it
 comes), and `scores.json` (written last, whole or not at all).
@@ -12,9 +12,9 @@ from typing import Any
 
 from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks, sample
 from emollms.errors import UsageError
-from emollms.evaluation.fitted import Calibration
-from emollms.evaluation.parsing import read_all
-from emollms.evaluation.predictors import Source
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.parsing import parse_predictions
+from emollms.evaluation.predictors import Predictor
 from emollms.evaluation.run_folder import (
     FORMAT,
     PREDICTIONS,
@@ -92,11 +92,11 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class EvaluationOptions:
     """What is asked, and how answers are scored.
 
     Args:
-        tasks: names of tasks; empty for all that the source answers.
+        tasks: names of tasks; empty for all that the predictor answers.
         mode: how a model decodes, and whether probabilities are scored where there are some.
         limit: the most rows of a task; None for all.
         seed: of samples of rows, and of sampled answers.
@@ -152,15 +152,15 @@ class Finished:
     already: bool
 
 
-def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
+def plan(predictor: Predictor, data: EvaluationData, options: EvaluationOptions) -> Plan:
     """The rows that a run asks.
 
     Raises:
-        UsageError: the data set has no test rows, no such task or language, or the source has no answer.
+        UsageError: the data set has no test rows, no such task or language, or the predictor has no answer.
     """
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
-    tasks = source.about(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
+    tasks = predictor.answerable(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
     language = choose_language((row for rows in every.values() for row in rows), options.language)
     spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
@@ -170,10 +170,10 @@ def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
 
 
 def evaluate(
-    source: Source,
+    predictor: Predictor,
     data: EvaluationData,
     out: Path,
-    options: Options,
+    options: EvaluationOptions,
     *,
     command: Sequence[str] = (),
     tell: Tell = lambda task, done, total: None,
@@ -182,7 +182,7 @@ def evaluate(
     """Run a benchmark; a run that was killed goes on, and a finished one is not run again.
 
     Args:
-        source: who answers.
+        predictor: who answers.
         data: the data set.
         out: the folder of the run.
         options: what is asked, and how answers are scored.
@@ -194,23 +194,23 @@ def evaluate(
         UsageError: the call is wrong, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    planned = plan(source, data, options)
-    settings = settings_of(source, data, options, planned)
-    with claimed(out), closing(source):
+    planned = plan(predictor, data, options)
+    settings = settings_of(predictor, data, options, planned)
+    with claimed(out), closing(predictor):
         before = read_json(out / RUN) if has_answers(out) else None
         if before:
             check_settings(out, before["settings"], settings)
         if before and (scores := read_json(out / SCORES)):
             return _finished(scores, True, note)
         record = before or {
-            "name": source.name,
-            "kind": source.kind,
+            "name": predictor.name,
+            "kind": predictor.kind,
             "command": list(command),
-            **new_record(settings, data.describe(), _start(source, options)),
+            **new_record(settings, data.describe(), _start(predictor, options)),
         }
         if not before:
             write_json(out / RUN, {"format": FORMAT, **record})
-        _answer(source, planned, out, record if before else None, tell, note)
+        _answer(predictor, planned, out, record if before else None, tell, note)
         scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
         write_json(out / SCORES, {"format": FORMAT, **scores})
         (out / LOCK).unlink(missing_ok=True)
@@ -223,12 +223,12 @@ def _finished(scores: Mapping[str, Any], already: bool, note: Note) -> Finished:
     return Finished(scores, already)
 
 
-def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
+def settings_of(predictor: Predictor, data: EvaluationData, options: EvaluationOptions, planned: Plan) -> dict[str, Any]:
     """What must be the same for a run to go on."""
     fitted = options.calibration
     return {
-        "source": source.settings(),
-        "decode": None if source.kind == "baseline" else options.mode,
+        "source": predictor.settings(),
+        "decode": None if predictor.kind == "baseline" else options.mode,
         "data": data.manifest.content_hash,
         "split": TEST,
         "tasks": list(planned.rows),
@@ -242,9 +242,9 @@ def settings_of(source: Source, data: EvaluationData, options: Options, planned:
     }
 
 
-def _start(source: Source, options: Options) -> dict[str, Any] | None:
-    """Get the source ready, and describe its engine."""
-    info = source.start()
+def _start(predictor: Predictor, options: EvaluationOptions) -> dict[str, Any] | None:
+    """Get the predictor ready, and describe its engine."""
+    info = predictor.start()
     if info and options.calibration:
         _check_calibration(options.calibration, info)
     return info.as_dict() if info else None
@@ -262,26 +262,26 @@ def _check_calibration(fitted: Calibration, info: EngineInfo) -> None:
         )
 
 
-def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] | None, tell: Tell, note: Note) -> None:
+def _answer(predictor: Predictor, planned: Plan, out: Path, begun: Mapping[str, Any] | None, tell: Tell, note: Note) -> None:
     """Write what is missing of the answers; of a run that goes on, only with the model that it began with."""
     with PredictionFile(out / PREDICTIONS, note) as file:
         missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
         if begun and missing:
             note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
-            info = source.start(begun["engine"])
+            info = predictor.start(begun["engine"])
             engine = info.as_dict() if info else None
             check_engine(out, begun["engine"], engine)
             if told := machine_note(out, begun["engine"], engine):
                 note(told)
         for task in missing:
             tell(task, len(file.known), planned.count)
-            for prediction in source.answer(get_task(task), planned.rows[task], frozenset(file.known)):
+            for prediction in predictor.predict(get_task(task), planned.rows[task], frozenset(file.known)):
                 file.add([prediction])
                 tell(task, len(file.known), planned.count)
 
 
 def _scores(
-    record: Mapping[str, Any], planned: Plan, predictions: Mapping[str, Prediction], options: Options
+    record: Mapping[str, Any], planned: Plan, predictions: Mapping[str, Prediction], options: EvaluationOptions
 ) -> dict[str, Any]:
     """What `scores.json` holds."""
     tasks = {name: _task_scores(get_task(name), planned, predictions, options) for name in planned.rows}
@@ -296,10 +296,12 @@ def _scores(
     }
 
 
-def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
+def _task_scores(
+    task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: EvaluationOptions
+) -> dict[str, Any]:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, options.parse, options.scale)
+    read = parse_predictions(task, rows, predictions, options.mode, fitted, options.parse, options.scale)
     scored = task_scores(task, rows, read, options.policy)
     taken = {"sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
     return scored | taken | ({"calibration": read.calibration} if read.calibration else {})

@@ -11,11 +11,11 @@ import numpy as np
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.bootstrap import interval, resample
-from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, as_sheet
+from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, pair_up
 from emollms.evaluation.metrics import Floats
 from emollms.evaluation.parsing import Read
-from emollms.evaluation.results import Comparison, Figure, MetricScore, TaskScore
-from emollms.evaluation.task_metrics import Metric, Policy, scheme_of
+from emollms.evaluation.results import Comparison, Figure, MetricScore, ScoredTask
+from emollms.evaluation.task_metrics import Metric, Policy, metrics_of
 from emollms.prompts.answers import Parse, ParsedAnswer
 from emollms.tasks import MultiLabelTask, Task
 
@@ -36,12 +36,12 @@ def score(
     scale: tuple[float, float] = (0.0, 1.0),
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> TaskScore:
+) -> ScoredTask:
     """Score answers to a task.
 
     Args:
         task: the task.
-        gold_labels: a row's score on `scale`, class or labels: `gold_of(task, row)`.
+        gold_labels: a row's score on `scale`, class or labels: `gold_label(task, row)`.
         readings: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
         policy: what an answer that cannot be read counts as.
@@ -55,11 +55,11 @@ def score(
             of the task's.
     """
     readings = [_finite(reading) for reading in readings]
-    sheet = as_sheet(task, gold_labels, readings, emotions, policy, unannotated, scale)
-    scheme = scheme_of(task)
+    sheet = pair_up(task, gold_labels, readings, emotions, policy, unannotated, scale)
+    scheme = metrics_of(task)
     kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
     reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
-    return TaskScore(
+    return ScoredTask(
         task=task.name,
         main=scheme.main.name,
         metrics=_scores(sheet.take(kept), scheme.metrics, resamples, seed),
@@ -78,7 +78,7 @@ def _finite(reading: ParsedAnswer) -> ParsedAnswer:
     return reading
 
 
-def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
+def gold_label(task: Task, row: Mapping[str, Any]) -> Gold:
     """The gold of a row of a data set: its labels, its class, or its score on 0..1."""
     value: Gold = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
     return value
@@ -90,7 +90,7 @@ def unannotated_of(rows: Sequence[Mapping[str, Any]]) -> list[Collection[str]]:
 
 
 def compare(
-    a: TaskScore, b: TaskScore, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    a: ScoredTask, b: ScoredTask, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
     """Hold two models' answers to the same rows against each other.
 
@@ -111,7 +111,7 @@ def compare(
             f"{a.task} ({a.policy}, {a.n} rows) and {b.task} ({b.policy}, {b.n} rows) cannot be compared; "
             "score both on the same rows in the same order, with the same policy"
         )
-    scheme = scheme_of(a.sheet.task)
+    scheme = metrics_of(a.sheet.task)
     chosen = scheme.get(metric or a.main)
     if chosen is None:
         raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
@@ -184,8 +184,8 @@ def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy) -> 
         policy: what an answer that cannot be read counts as.
     """
 
-    def by(parse: Parse, resamples: int) -> TaskScore:
-        gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    def by(parse: Parse, resamples: int) -> ScoredTask:
+        gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
         return score(
             task,
             gold_labels,

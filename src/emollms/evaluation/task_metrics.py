@@ -94,7 +94,7 @@ _CLASSES = TaskMetrics(ACCURACY, (MACRO_F1,))
 _LABELS = TaskMetrics(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
 _OTHER_CLASSES = TaskMetrics(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
 _OTHER_LABELS = TaskMetrics(MACRO_F1, (JACCARD, MICRO_F1))
-SCHEMES: Mapping[str, TaskMetrics] = {
+TASK_METRICS: Mapping[str, TaskMetrics] = {
     "EI-reg": _INTENSITY,
     "EI-oc": _ORDINAL,
     "V-reg": _INTENSITY,
@@ -118,10 +118,10 @@ SCHEMES: Mapping[str, TaskMetrics] = {
 """How each task is scored; `main` is the published metric."""
 
 
-def scheme_of(task: Task) -> TaskMetrics:
+def metrics_of(task: Task) -> TaskMetrics:
     """How `task` is scored; a task of another package as its kind is."""
-    if task.name in SCHEMES:
-        return SCHEMES[task.name]
+    if task.name in TASK_METRICS:
+        return TASK_METRICS[task.name]
     if isinstance(task, MultiLabelTask):
         return _OTHER_LABELS
     return _OTHER_CLASSES if isinstance(task, OrdinalTask) else _REGRESSION

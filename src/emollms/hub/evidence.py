@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.run_folder import SCORES, read_json
 from emollms.storage import weights_hash
 

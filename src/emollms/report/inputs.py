@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emollms.dataset.reader import TEST, EvaluationData, Row, open_data, sample
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.run_folder import PREDICTIONS, SCORES
 from emollms.evaluation.task_metrics import Policy
 from emollms.inference.decoding import Mode
@@ -82,7 +82,7 @@ class ParseEntry(_Entry):
 
 
 class TaskEntry(_Entry):
-    """The scores of a task; see `TaskScore.as_json`."""
+    """The scores of a task; see `ScoredTask.as_json`."""
 
     main: str
     value: float

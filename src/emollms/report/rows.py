@@ -9,9 +9,9 @@ import numpy as np
 from emollms.dataset.reader import Row
 from emollms.errors import EmollmsError, shorten
 from emollms.evaluation.metrics import Flags, Floats, to_classes
-from emollms.evaluation.parsing import NO_ANSWER, read_all
-from emollms.evaluation.results import TaskScore
-from emollms.evaluation.scoring import gold_of, score, unannotated_of
+from emollms.evaluation.parsing import NO_ANSWER, parse_predictions
+from emollms.evaluation.results import ScoredTask
+from emollms.evaluation.scoring import gold_label, score, unannotated_of
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
 from emollms.report.inputs import Benchmark, InvalidEntry, Run
@@ -40,7 +40,7 @@ class Answers:
     rows: Sequence[Row]
     predictions: Sequence[Prediction | None]
     readings: Sequence[ParsedAnswer]
-    score: TaskScore
+    score: ScoredTask
     places: Mapping[str, int]
 
     def share_of_gold(self, place: int) -> float:
@@ -76,9 +76,9 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
     mode = settings.decode or "greedy"  # a baseline has answers alone
     scale = entry.scale.name if entry.scale else "unit"
-    read = read_all(task, rows, run.predictions, mode, fitted, entry.parse, scale)
+    read = parse_predictions(task, rows, run.predictions, mode, fitted, entry.parse, scale)
     readings = read.readings
-    gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, unannotated = entry.invalid.policy, unannotated_of(rows)
     scored = score(task, gold_labels, readings, emotions, policy, unannotated=unannotated, resamples=1)
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
@@ -217,7 +217,7 @@ def worst(
             other.said(other.places[row["id"]], visible) if other and row["id"] in other.places else None
             for other in all_answers
         ]
-        gold = shown(own.task, gold_of(own.task, row), row["emotion"])
+        gold = shown(own.task, gold_label(own.task, row), row["emotion"])
         text = row["text"] if visible else None
         rows.append(WorstRow(row["id"], text, row["emotion"], gold, said, float(off[place])))
     return rows

@@ -7,9 +7,9 @@ from statistics import fmean
 import numpy as np
 
 from emollms.evaluation.published import published, published_scores
-from emollms.evaluation.results import Comparison, TaskScore
+from emollms.evaluation.results import Comparison, ScoredTask
 from emollms.evaluation.scoring import compare
-from emollms.evaluation.task_metrics import scheme_of
+from emollms.evaluation.task_metrics import metrics_of
 from emollms.report.inputs import FigureEntry, Run, TaskEntry
 from emollms.report.model import BoardRow, ByRule, Cell, Difference, MetricRow, Verdict
 from emollms.report.rows import Answers
@@ -46,7 +46,7 @@ def _published_rows(tasks: Sequence[str]) -> list[BoardRow]:
 
 def published_main(task: Task) -> dict[str, float]:
     """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
-    main = scheme_of(task).main.name
+    main = metrics_of(task).main.name
     if whole := published(task.name, main):
         return whole
     parts = [published(task.name, main, emotion) for emotion in task.emotions]
@@ -67,7 +67,7 @@ def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_publi
     rows = []
     for name in names:
         found = {number: entry.metrics[name] for number, entry in entries.items() if name in entry.metrics}
-        known = published_main(task) if name == scheme_of(task).main.name else published(task.name, name)
+        known = published_main(task) if name == metrics_of(task).main.name else published(task.name, name)
         title = next(iter(found.values())).title
         cells = [cell(found.get(number)) for number in range(count)]
         rows.append(MetricRow(name, title, cells, known if with_published else {}))
@@ -144,7 +144,7 @@ def verdict(seen: Comparison) -> Verdict | None:
     return "better" if seen.difference > 0 else "worse"
 
 
-def _on_common_rows(one: Answers, other: Answers) -> tuple[TaskScore, TaskScore]:
+def _on_common_rows(one: Answers, other: Answers) -> tuple[ScoredTask, ScoredTask]:
     """The scores of two runs on the rows of both: a sample may stand beside a whole benchmark."""
     ones = np.array([row_id in other.places for row_id in one.places], dtype=np.bool_)
     others = np.array([row_id in one.places for row_id in other.places], dtype=np.bool_)

@@ -8,9 +8,9 @@ import numpy as np
 
 from emollms.dataset.reader import EvaluationData, Row, choose_language, choose_tasks, one_wording, sample
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import VALIDATION, Calibration, TaskCalibration, fit_task
-from emollms.evaluation.model_source import ModelSource
+from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
 from emollms.evaluation.parsing import columns, probabilities
+from emollms.evaluation.predictors import ModelPredictor
 from emollms.inference.predictions import Prediction
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 
@@ -18,7 +18,7 @@ Tell = Callable[[str, int, int], None]
 
 
 def calibrate(
-    source: ModelSource,
+    source: ModelPredictor,
     data: EvaluationData,
     out: Path,
     *,
@@ -51,7 +51,7 @@ def calibrate(
         for name, own in rows.items():
             task = get_task(name)
             found: dict[str, Prediction] = {}
-            for prediction in source.answer(task, own, ()):
+            for prediction in source.predict(task, own, ()):
                 found[prediction.id] = prediction
                 done += 1
                 tell(name, done, total)
