@@ -12,7 +12,7 @@ from emollms.dataset.build import build
 from emollms.dataset.reader import open_data
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.predictors import BaselinePredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.task_metrics import TASK_METRICS
 
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
@@ -33,7 +33,7 @@ def main() -> None:
         data = open_data(str(aeb))
         for baseline, column in BASELINES.items():
             source = BaselinePredictor(baseline, lambda task: data.rows(task, "train"))
-            done = evaluate(source, data, Path(name) / baseline, EvaluationOptions())
+            done = run_benchmark(source, data, Path(name) / baseline, EvaluationOptions())
             for task, entry in done.scores["tasks"].items():
                 main = entry["metrics"][entry["main"]]
                 scores.setdefault(task, {})[column] = "undefined" if main["low"] is None else f"{main['value']:.3f}"

@@ -20,7 +20,7 @@ from emollms.dataset.reader import open_data
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.lm_eval import export
 from emollms.evaluation.predictors import FilePredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 
 COLUMNS = ("id", "language", "text", "labels")
 ROWS = {
@@ -133,10 +133,10 @@ def scores(out: Path, answers: dict[str, str], language: str = "en") -> dict[str
     data = open_data(str(out))
     known = {str(row["id"]): "E-c" for row in data.rows("E-c", "test")}
     source = FilePredictor(said(out, answers), known)
-    done = evaluate(
+    done = run_benchmark(
         source, data, out.parent / f"scores-{language}-{len(answers)}", EvaluationOptions(language=language)
     )
-    return dict(done.scores["tasks"]["E-c"]["metrics"])
+    return dict(done.model_dump(mode="json")["tasks"]["E-c"]["metrics"])
 
 
 def test_scores_leave_them_out(root: Path) -> None:

@@ -18,7 +18,7 @@ import torch
 
 from emollms.dataset.reader import open_data
 from emollms.evaluation.predictors import ModelPredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference import batching, engines
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import PredictionFile
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def options(self) -> EvaluationOptions:
-        return EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=self.limit, mode=self.mode)
+        return EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=self.limit, decode=self.mode)
 
 
 MANY = Case(limit=25, stops=(1, 13, 40, 66), small=True)
@@ -78,8 +78,8 @@ def compare(model: Path, data: Path, out: Path, case: Case) -> None:
 
 def run(model: Path, data: Path, out: Path, case: Case) -> Path:
     with small_batches() if case.small else nullcontext():
-        evaluate(
-            ModelPredictor(str(model), mode=case.mode, display_name="tiny"), open_data(str(data)), out, case.options
+        run_benchmark(
+            ModelPredictor(str(model), decode=case.mode, display_name="tiny"), open_data(str(data)), out, case.options
         )
     return out
 

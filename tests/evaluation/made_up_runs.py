@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emollms.dataset.reader import TEST, EvaluationData, Row, open_data
 from emollms.evaluation.predictors import FilePredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.scoring import gold_label
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
@@ -43,8 +43,8 @@ def evaluate_made_up(
         for task in tasks:
             file.add([predict(task, row, skill, generator, said or {}) for row in rows[task.name]])
     known = {row["id"]: task for task, own in rows.items() for row in own}
-    options = EvaluationOptions(mode=mode, limit=limit)
-    evaluate(FilePredictor(path, known, name), data, folder, options, command=("emollms", "evaluate", name))
+    options = EvaluationOptions(decode=mode, limit=limit)
+    run_benchmark(FilePredictor(path, known, name), data, folder, options, command=("emollms", "evaluate", name))
     return folder
 
 

@@ -18,7 +18,7 @@ from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 
 from emollms.dataset.reader import TEST, open_data
 from emollms.evaluation.predictors import FilePredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference.decoding import Mode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.tasks import benchmark_tasks
@@ -50,7 +50,7 @@ def evaluate_published(
     known = {row["id"]: task for task, own in rows.items() for row in own}
     name = model if mode == "sample" else f"{model}, {mode}"
     folder = out / name.replace(", ", "-")
-    evaluate(FilePredictor(path, known, name), data, folder, EvaluationOptions(mode=mode))
+    run_benchmark(FilePredictor(path, known, name), data, folder, EvaluationOptions(decode=mode))
     return folder
 
 

@@ -92,7 +92,7 @@ def test_the_order_of_the_classes(reference_dir: Path, model: str, task: str, or
     """The most likely class is mostly the sampled one in this order, and the expected one goes with the gold."""
     read = answers(reference_dir, model, task)
     table, gold, _ = with_probabilities(read, order)
-    sampled = [reading.value for reading, row in zip(read.readings, read.probabilities, strict=True) if row]
+    sampled = [reading.value for reading, row in zip(read.parsed, read.probabilities, strict=True) if row]
     likely = np.array(order)[table.argmax(axis=1)]
     assert np.mean([a == b for a, b in zip(likely, sampled, strict=True)]) > 0.7
     assert pearson(calibration.expected_value(table, order), gold.astype(float)).value > 0.75

@@ -97,11 +97,11 @@ def rounded_up(task: str) -> dict[str, float]:
 
 def read_loosely(read: Answers) -> Answers:
     loose = LOOSE[read.task.name]
-    assert all(read.readings[row].value is None for row in loose)
+    assert all(read.parsed[row].value is None for row in loose)
     return replace(
         read,
         readings=[
-            ParsedAnswer(loose[row], None) if row in loose else reading for row, reading in enumerate(read.readings)
+            ParsedAnswer(loose[row], None) if row in loose else reading for row, reading in enumerate(read.parsed)
         ],
     )
 

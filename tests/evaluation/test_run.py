@@ -14,11 +14,11 @@ from filelock import FileLock
 
 from emollms.dataset.reader import open_data, sample
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.calibrate import calibrate
+from emollms.evaluation.calibrate import fit_calibration
 from emollms.evaluation.calibration import Calibration, TaskCalibration
 from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import LOCK
 from emollms.evaluation.scoring import score
 from emollms.hardware import Precision
@@ -38,7 +38,7 @@ from pathlib import Path
 import torch
 from emollms.evaluation import predictors
 from emollms.dataset.reader import open_data
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.hardware import Precision
 from emollms.inference.predictions import PredictionFile
 
@@ -56,12 +56,12 @@ def add_and_die(self, predictions):
 PredictionFile.add = add_and_die
 model, data, out = sys.argv[1:4]
 options = EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=6)
-evaluate(predictors.ModelPredictor(model), open_data(data), Path(out), options)
+run_benchmark(predictors.ModelPredictor(model), open_data(data), Path(out), options)
 """
 
 
 def run(source: Any, data: Path, out: Path, options: EvaluationOptions = FEW, **more: Any) -> dict[str, Any]:
-    evaluate(source, open_data(str(data)), out, options, **more)
+    run_benchmark(source, open_data(str(data)), out, options, **more)
     found: dict[str, Any] = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     return found
 
@@ -117,9 +117,9 @@ def test_a_killed_run_goes_on_and_answers_the_same(
     before = (out / "predictions.jsonl").read_bytes().rpartition(b"\n")[0]
     assert before.count(b"\n") == 8
     notes: list[str] = []
-    scores = run(ModelPredictor(str(talkative)), sample_aeb, out, note=notes.append)
+    scores = run(ModelPredictor(str(talkative)), sample_aeb, out, warn=notes.append)
     assert any("the last line was torn" in note for note in notes)
-    assert any("9 of 18 rows are answered; going on" in note for note in notes)
+    assert any("9 of 18 rows are answered; resuming" in note for note in notes)
     assert not any("last digits" in note for note in notes), "it is the same machine"
     assert (out / "predictions.jsonl").read_bytes().startswith(before)
     assert answers(out) == answers(expected)
@@ -177,7 +177,7 @@ def test_no_more_than_a_window_goes_to_an_engine_at_a_time() -> None:
             handed.append(len(prompts))
             return (Result(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
 
-    source = ModelPredictor("none", mode="greedy", _opened=Counts())  # type: ignore[arg-type]
+    source = ModelPredictor("none", decode="greedy", _opened=Counts())  # type: ignore[arg-type]
     rows = [{"id": f"{number}", "prompt": f"{number:05}"} for number in range(2 * WINDOW + 1)]
     assert len(list(source.predict(get_task("V-reg"), rows, ()))) == len(rows)
     assert handed == [WINDOW, WINDOW, 1]
@@ -197,7 +197,7 @@ def test_a_run_resumed_on_another_machine_says_so(
     record["engine"]["settings"]["threads"] = 64
     (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
     notes: list[str] = []
-    run(ModelPredictor(str(talkative)), sample_aeb, out, note=notes.append)
+    run(ModelPredictor(str(talkative)), sample_aeb, out, warn=notes.append)
     assert (
         f"{out} was begun with threads 64, now 1: the last digits of its answers may differ from a whole run's" in notes
     )
@@ -211,16 +211,15 @@ def test_a_finished_run_is_not_run_again(
 
     monkeypatch.setattr(engines, "open_engine", fail)
     before = (expected / "scores.json").read_bytes()
-    done = evaluate(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), expected, FEW)
-    assert done.already
-    assert done.scores == json.loads(before)
+    done = run_benchmark(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), expected, FEW)
+    assert done.model_dump(mode="json") == json.loads(before)
     assert (expected / "scores.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "greedy"}, r'decode: "expectation", not "greedy"'),
+        ({"decode": "greedy"}, r'decode: "expectation", not "greedy"'),
         ({"limit": 5}, "limit: 6, not 5"),
         ({"seed": 1}, "seed: 0, not 1"),
         ({"policy": "drop"}, r'policy: "official", not "drop"'),
@@ -276,7 +275,7 @@ def test_a_run_without_an_answer_begins_anew(talkative: Path, sample_aeb: Path, 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}", encoding="utf-8")
     scores = run(
-        ModelPredictor(str(talkative), mode="greedy"), sample_aeb, tmp_path / "run", replace(FEW, mode="greedy")
+        ModelPredictor(str(talkative), decode="greedy"), sample_aeb, tmp_path / "run", replace(FEW, decode="greedy")
     )
     task = scores["tasks"]["E-c"]
     assert task["scored_by"] == "answer"
@@ -330,17 +329,17 @@ def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: 
 def test_the_likeliest_class_is_scored_where_accuracy_is_published() -> None:
     row = {"id": "a", "emotion": None, "score": 1.0, "labels": []}
     said = Prediction("a", "0: neutral", {"-1": 0.4, "0": 0.15, "1": 0.45})
-    assert parse_predictions(get_task("TDT"), [row], {"a": said}).readings == [ParsedAnswer(1, None)]
-    assert parse_predictions(get_task("TDT"), [row], {"a": said}, "greedy").readings == [ParsedAnswer(0, None)]
+    assert parse_predictions(get_task("TDT"), [row], {"a": said}).parsed == [ParsedAnswer(1, None)]
+    assert parse_predictions(get_task("TDT"), [row], {"a": said}, "greedy").parsed == [ParsedAnswer(0, None)]
     ordinal = Prediction("a", "3: very positive emotional state can be inferred", {"2": 0.5, "3": 0.5})
     read = parse_predictions(get_task("V-oc"), [row], {"a": ordinal})
-    assert (read.rule, read.readings[0].value) == ("expected class", pytest.approx(2.5))
+    assert (read.scored_by, read.parsed[0].value) == ("expected class", pytest.approx(2.5))
     labels = Prediction("a", "anger", {"joy": 0.4, "love": 0.2})
     fitted = TaskCalibration(thresholds={"joy": 0.3}, rows=1, error_before=0.1, error_after=0.1)
-    assert parse_predictions(get_task("E-c"), [row], {"a": labels}, fitted=fitted).readings == [
+    assert parse_predictions(get_task("E-c"), [row], {"a": labels}, fitted=fitted).parsed == [
         ParsedAnswer(("joy",), None)
     ]
-    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).readings == [ParsedAnswer((), None)]
+    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).parsed == [ParsedAnswer((), None)]
 
 
 def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sample_aeb: Path, tmp_path: Path) -> None:
@@ -445,8 +444,12 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 ) -> None:
     file = tmp_path / "fits" / "talkative.json"
     told: list[tuple[str, int, int]] = []
-    calibrate(
-        ModelPredictor(str(talkative)), open_data(str(sample_aaid)), file, limit=8, tell=lambda *now: told.append(now)
+    fit_calibration(
+        ModelPredictor(str(talkative)),
+        open_data(str(sample_aaid)),
+        file,
+        limit=8,
+        on_progress=lambda *now: told.append(now),
     )
     fitted = Calibration.read(file)
     assert told[-1] == ("E-c", 24, 24)
@@ -468,11 +471,13 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 
 def test_nothing_is_fitted_on_test_rows(talkative: Path, sample_aeb: Path, sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split validation; it has these splits: test"):
-        calibrate(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), tmp_path / "fit.json")
+        fit_calibration(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), tmp_path / "fit.json")
     with pytest.raises(UsageError, match="has no rows in split test; it has these splits: train, validation"):
         run(BaselinePredictor("mean"), sample_aaid, tmp_path / "run", EvaluationOptions())
     with pytest.raises(UsageError, match="V-reg: a score has neither classes nor labels"):
-        calibrate(ModelPredictor(str(talkative)), open_data(str(sample_aaid)), tmp_path / "fit.json", tasks=("V-reg",))
+        fit_calibration(
+            ModelPredictor(str(talkative)), open_data(str(sample_aaid)), tmp_path / "fit.json", tasks=("V-reg",)
+        )
 
 
 def test_one_language_at_a_time(sample_aeb: Path, tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.results import ScoredTask
-from emollms.evaluation.scoring import compare, gold_label, score
+from emollms.evaluation.scoring import ScoredTask, compare, gold_label, score
 from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
@@ -42,7 +41,7 @@ def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "o
 
 
 def predicted(result: ScoredTask) -> list[Any]:
-    return result.sheet.predicted.tolist()
+    return result.pairs.predicted.tolist()
 
 
 def test_every_task_has_a_scheme() -> None:
@@ -70,7 +69,7 @@ def test_never_nan_and_never_a_warning(task: Task, policy: Any) -> None:
         for rows, answers in [(8, case) for case in cases] + [(1, cases[0][:1]), (1, cases[1][:1]), (0, [])]:
             about = emotions(task, 8)[:rows]
             result = score(task, gold_labels[:rows], answers, about, policy=policy, resamples=20)
-            json.dumps(result.as_json(), allow_nan=False)
+            json.dumps(result.to_scores().model_dump(mode="json"), allow_nan=False)
             assert compare(result, result, resamples=20).difference == 0
 
 
@@ -147,7 +146,7 @@ def test_invalid_answers_are_counted_by_reason() -> None:
     result = score(get_task("SST"), [0.1, 0.2, 0.3], answers, resamples=5)
     assert result.invalid == {"off the scale": 2, "empty answer": 1}
     assert (result.invalid_count, result.invalid_rate) == (3, 1.0)
-    assert result.as_json()["invalid"] == {
+    assert result.to_scores().model_dump(mode="json")["invalid"] == {
         "policy": "official", "rate": 1.0, "n": 3, "reasons": {"off the scale": 2, "empty answer": 1},
     }  # fmt: skip
 
@@ -186,7 +185,7 @@ def test_labels_that_no_corpus_annotated_are_no_labels() -> None:
     said = readings(*map(tuple, rows))
     assert score(task, rows, said).value == pytest.approx(5 / 6)  # macro-F1: disgust is in neither, and counts 0
     result = score(task, rows, said, unannotated=[("disgust",)] * 4)
-    assert "disgust" not in result.sheet.labels
+    assert "disgust" not in result.pairs.labels
     assert result.value == pytest.approx(1.0)
 
 
@@ -198,7 +197,7 @@ def test_a_label_counts_in_the_rows_that_asked_for_it(policy: str) -> None:
     said = readings(("disgust",), ("disgust", "joy"), ("disgust", "joy"), None)
     left_out = [(), (), ("disgust",), ("disgust", "surprise")]
     result = score(task, rows, said, policy=policy, unannotated=left_out)
-    assert result.sheet.labels == task.labels
+    assert result.pairs.labels == task.labels
     assert result.metrics["macro_f1"].parts["disgust"].value == 1.0
     assert result.metrics["macro_f1"].parts["joy"].value == (1.0 if policy == "official" else pytest.approx(0.8))
 
@@ -213,8 +212,8 @@ def test_intervals_hold_the_value_and_repeat() -> None:
     task = get_task("EI-oc")
     gold_labels, answers, about = made_up(task, 400), readings(*made_up(task, 400, 1)), emotions(task, 400)
     first, second = (score(task, gold_labels, answers, about) for _ in range(2))
-    assert first.as_json() == second.as_json()
-    assert first.as_json() != score(task, gold_labels, answers, about, seed=1).as_json()
+    assert first.to_scores() == second.to_scores()
+    assert first.to_scores() != score(task, gold_labels, answers, about, seed=1).to_scores()
     for metric in first.metrics.values():
         for figure in (metric, *metric.parts.values()):
             assert figure.interval
@@ -294,7 +293,7 @@ def test_what_cannot_be_compared() -> None:
 
 def test_wrong_calls() -> None:
     task = get_task("E-c")
-    with pytest.raises(UsageError, match="1 golds, 2 answers"):
+    with pytest.raises(UsageError, match="1 gold labels, 2 answers"):
         score(task, [["joy"]], readings((), ()))
     with pytest.raises(UsageError, match="unknown policy for invalid answers 'wurst'; did you mean worst"):
         scored("E-c", [["joy"]], (), policy="wurst")

@@ -24,8 +24,8 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.bootstrap import Interval
 from emollms.evaluation.predictors import BaselinePredictor
 from emollms.evaluation.published import published
-from emollms.evaluation.results import Comparison
-from emollms.evaluation.run import EvaluationOptions, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.scoring import Comparison
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.report.charts import number
 from emollms.report.model import Report
@@ -392,7 +392,9 @@ def test_of_several_data_sets_only_what_is_private_is_named(reported: Reported, 
     manifest["sources"] = [source | {"corpus": "secret", "redistribution": "ids"} for source in manifest["sources"]]
     manifest["content_hash"] = "0" * 64
     (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    evaluate(BaselinePredictor("vader"), open_data(str(other)), tmp_path / "run", EvaluationOptions(tasks=("V-reg",)))
+    run_benchmark(
+        BaselinePredictor("vader"), open_data(str(other)), tmp_path / "run", EvaluationOptions(tasks=("V-reg",))
+    )
     notes = make_report([reported.folders[0], tmp_path / "run"]).notes
     assert notes == [
         "The runs are about different data sets; where rows differ, so may scores.",

@@ -1,60 +1,106 @@
-"""Fitting temperatures and thresholds of a model on validation rows; test rows are never looked at."""
+"""Fitting temperatures and thresholds of a model on validation rows; test rows are never used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from emollms.dataset.reader import EvaluationData, Row, choose_language, choose_tasks, one_wording, sample
+from emollms.dataset.reader import EvaluationData, Row, choose_language, choose_tasks, one_wording, open_data, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
-from emollms.evaluation.parsing import columns, probabilities
+from emollms.evaluation.evaluate import check_model_name, check_one
+from emollms.evaluation.parsing import ordered_probabilities, probability_names
 from emollms.evaluation.predictors import ModelPredictor
+from emollms.inference import engines
 from emollms.inference.predictions import Prediction
+from emollms.progress import OnProgress, silent
+from emollms.prompts.framing import Template
+from emollms.tables.files import Warn, no_warning
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
-
-Tell = Callable[[str, int, int], None]
 
 
 def calibrate(
-    source: ModelPredictor,
+    data: str | Path,
+    out: str | Path,
+    model: str | None = None,
+    *,
+    endpoint: str | None = None,
+    task: Sequence[str] = (),
+    engine: engines.Name | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    template: Template = "auto",
+    dtype: str = "auto",
+    language: str | None = None,
+    workers: int = 8,
+    per_minute: float | None = None,
+    on_progress: OnProgress = silent,
+    warn: Warn = no_warning,
+) -> Calibration:
+    """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, and write them to a file.
+
+    The parameters are the options of `emollms calibrate`, and those of `evaluate` of the same name.
+
+    Args:
+        data: a data set with a validation split; each of its texts is asked about with one wording.
+        out: the file; it appears when all is done.
+        model: as for `evaluate`.
+        endpoint: as for `evaluate`; the server must give log-probabilities.
+        task: names of tasks with classes or labels; empty for all of them.
+        engine: as for `evaluate`.
+        limit: rows of a task, a sample that is the same each time; None for all.
+        seed: of samples of rows.
+        template: as for `evaluate`; the calibration is used with the same one.
+        dtype: as for `evaluate`.
+        language: code of the language; None for English, or the only one.
+        workers: as for `evaluate`.
+        per_minute: as for `evaluate`.
+        on_progress: called with the task, the rows that are answered, and all rows.
+        warn: called with a line that the user should see.
+
+    Raises:
+        UsageError: the call is wrong, there is no validation split, or nothing in it to calibrate.
+        EmollmsError: data, model or server fail, or the model gives no probabilities.
+    """
+    out = Path(out)
+    check_one(model, endpoint, engine=engine)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file")
+    if not endpoint:
+        check_model_name(model, engine, dtype, warn)
+    predictor = ModelPredictor(
+        model or "", "expectation", engine, endpoint, template, dtype, seed,
+        workers=workers, per_minute=per_minute, needs_probabilities=True, warn=warn,
+    )  # fmt: skip
+    return fit_calibration(
+        predictor, open_data(str(data)), out, tasks=task, limit=limit, language=language, on_progress=on_progress
+    )
+
+
+def fit_calibration(
+    predictor: ModelPredictor,
     data: EvaluationData,
     out: Path,
     *,
     tasks: Sequence[str] = (),
     limit: int | None = None,
     language: str | None = None,
-    tell: Tell = lambda task, done, total: None,
+    on_progress: OnProgress = silent,
 ) -> Calibration:
-    """Fit a model's temperatures and thresholds on the validation split of `data`, and write them to `out`.
-
-    Args:
-        source: the model, which is to give probabilities.
-        data: a data set with a validation split; each of its texts is asked about with one wording.
-        out: the file; it appears when all is done.
-        tasks: names of tasks with classes or labels; empty for all of them.
-        limit: the most rows of a task.
-        language: code of the language; None for English, or the only one.
-        tell: is told of progress.
-
-    Raises:
-        UsageError: there is no validation split, or nothing in it to calibrate.
-    """
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder; name a file")
-    rows = _rows(data, tasks, limit, source.seed, language)
+    """Fit the temperatures and thresholds of a model that is open or can be opened; otherwise as `calibrate`."""
+    rows = _rows(data, tasks, limit, predictor.seed, language)
     done, total = 0, sum(map(len, rows.values()))
     fitted: dict[str, TaskCalibration] = {}
-    with closing(source):
-        info = source.start()
+    with closing(predictor):
+        info = predictor.start()
         for name, own in rows.items():
             task = get_task(name)
             found: dict[str, Prediction] = {}
-            for prediction in source.predict(task, own, ()):
+            for prediction in predictor.predict(task, own, ()):
                 found[prediction.id] = prediction
                 done += 1
-                tell(name, done, total)
+                on_progress(name, done, total)
             fitted[name] = _fit(task, own, [found[row["id"]] for row in own])
     calibration = Calibration(
         model=info.model,
@@ -86,8 +132,8 @@ def _rows(
 
 
 def _fit(task: Task, rows: Sequence[Row], predictions: Sequence[Prediction]) -> TaskCalibration:
-    names = columns(task, rows)
-    table = [probabilities(task, names, prediction) for prediction in predictions]
+    names = probability_names(task, rows)
+    table = [ordered_probabilities(task, names, prediction) for prediction in predictions]
     if None in table:
         raise EmollmsError(f"the model gave no probabilities of the answers to task {task.name}; try another --engine")
     if isinstance(task, MultiLabelTask):

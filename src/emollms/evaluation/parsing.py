@@ -1,7 +1,7 @@
 """From predictions to what is scored: answers as they were read, or what their probabilities make of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,23 +19,23 @@ from emollms.evaluation.calibration import (
 )
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
+from emollms.evaluation.scores import NO_ANSWER, CalibrationScore
 from emollms.evaluation.task_metrics import PEARSON, metrics_of
 from emollms.inference.decoding import Mode, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
-NO_ANSWER = "no answer"
-Rule = Literal["answer", "expected class", "likeliest class", "labels above thresholds"]
+ScoredBy = Literal["answer", "expected class", "likeliest class", "labels above thresholds"]
 """What is scored. The expected class is better by Pearson's r, the likeliest one by accuracy."""
 
 
 @dataclass(frozen=True)
-class Read:
+class ParsedPredictions:
     """What the predictions for the rows of a task say.
 
     Args:
-        rule: what is scored.
+        scored_by: what is scored.
         by_parse: for each row, by the rule that answers are read by; scores are on 0..1.
         parse: the rule that was asked for.
         scale: the scale that scores were read on; None where the task has none.
@@ -43,14 +43,14 @@ class Read:
             probabilities of classes or labels.
     """
 
-    rule: Rule
+    scored_by: ScoredBy
     by_parse: Mapping[Parse, list[ParsedAnswer]]
     parse: Parse
     scale: ScaleChoice | None
-    calibration: dict[str, Any] | None
+    calibration: CalibrationScore | None
 
     @property
-    def readings(self) -> list[ParsedAnswer]:
+    def parsed(self) -> list[ParsedAnswer]:
         """For each row, by the rule that was asked for."""
         return self.by_parse[self.parse]
 
@@ -63,7 +63,7 @@ def parse_predictions(
     fitted: TaskCalibration | None = None,
     parse: Parse = "strict",
     scale: Scale = "unit",
-) -> Read:
+) -> ParsedPredictions:
     """Read the predictions for `rows`, by both rules.
 
     Args:
@@ -84,26 +84,28 @@ def parse_predictions(
     found = [predictions.get(str(row["id"])) for row in rows]
     said = [(one.answer, row["emotion"]) for row, one in zip(rows, found, strict=True) if one]
     chosen = choose_scale(task, said, scale)
-    strict = [_read(task, row, one, chosen, "strict") for row, one in zip(rows, found, strict=True)]
+    strict = [_parse(task, row, one, chosen, "strict") for row, one in zip(rows, found, strict=True)]
     lenient = [
-        reading if reading.value is not None else _read(task, row, one, chosen, "lenient")
-        for row, one, reading in zip(rows, found, strict, strict=True)
+        parsed if parsed.value is not None else _parse(task, row, one, chosen, "lenient")
+        for row, one, parsed in zip(rows, found, strict, strict=True)
     ]
     by_parse: dict[Parse, list[ParsedAnswer]] = {"strict": strict, "lenient": lenient}
-    names = columns(task, rows)
-    table = [probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
+    names = probability_names(task, rows)
+    table = [ordered_probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
-        return Read("answer", by_parse, parse, chosen, None)
+        return ParsedPredictions("answer", by_parse, parse, chosen, None)
     shares = np.array([table[place] for place in places], dtype=np.float64)
     rule, better, calibration = _by_probability(task, names, shares, [rows[place] for place in places], fitted)
-    for readings in by_parse.values():
-        for place, reading in zip(places, better, strict=True):
-            readings[place] = reading
-    return Read(rule, by_parse, parse, chosen, calibration)
+    for parsed in by_parse.values():
+        for place, answer in zip(places, better, strict=True):
+            parsed[place] = answer
+    return ParsedPredictions(rule, by_parse, parse, chosen, calibration)
 
 
-def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoice | None, parse: Parse) -> ParsedAnswer:
+def _parse(
+    task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoice | None, parse: Parse
+) -> ParsedAnswer:
     if prediction is None:
         return ParsedAnswer(None, NO_ANSWER)
     if scale is None:
@@ -111,7 +113,7 @@ def _read(task: Task, row: Row, prediction: Prediction | None, scale: ScaleChoic
     return scale.to_unit(parse_answer(task, prediction.answer, row["emotion"], (scale.low, scale.high), parse))
 
 
-def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
+def probability_names(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
     """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at.
 
     Of labels those that any of `rows` asks for.
@@ -124,7 +126,7 @@ def columns(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(label for label in task.labels if label in asked)
 
 
-def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | None) -> list[float] | None:
+def ordered_probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | None) -> list[float] | None:
     """The probabilities of a prediction in the order of `names`; None where it has none.
 
     Raises:
@@ -143,25 +145,25 @@ def probabilities(task: Task, names: tuple[str, ...], prediction: Prediction | N
 
 def _by_probability(
     task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row], fitted: TaskCalibration | None
-) -> tuple[Rule, list[ParsedAnswer], dict[str, Any]]:
+) -> tuple[ScoredBy, list[ParsedAnswer], CalibrationScore]:
     if isinstance(task, MultiLabelTask):
         limits = fitted.thresholds if fitted else None
         said = [likely_labels(task, dict(zip(names, row, strict=True)), limits) for row in shares.tolist()]
-        used: dict[str, Any] = {"thresholds": limits} if limits else {}
+        applied: dict[str, Any] = {"thresholds": limits or None}
         return (
             "labels above thresholds",
             [ParsedAnswer(tuple(labels), None) for labels in said],
-            used | _diagram(task, names, shares, rows),
+            _calibration(task, names, shares, rows, **applied),
         )
     assert isinstance(task, OrdinalTask)
     temperature = fitted.temperature if fitted else None
     shares = temper(shares, temperature) if temperature else shares
     rule, values = _classes(task, shares)
-    used = {"temperature": temperature} if temperature else {}
-    return rule, [ParsedAnswer(value, None) for value in values], used | _diagram(task, names, shares, rows)
+    applied = {"temperature": temperature}
+    return rule, [ParsedAnswer(value, None) for value in values], _calibration(task, names, shares, rows, **applied)
 
 
-def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
+def _classes(task: OrdinalTask, shares: Floats) -> tuple[ScoredBy, list[float]]:
     """The expected class where the published metric is a correlation, else the likeliest."""
     numbers = list(task.classes)
     if metrics_of(task).main is PEARSON:
@@ -169,18 +171,20 @@ def _classes(task: OrdinalTask, shares: Floats) -> tuple[Rule, list[float]]:
     return "likeliest class", [numbers[place] for place in shares.argmax(axis=1).tolist()]
 
 
-def _diagram(task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row]) -> dict[str, Any]:
+def _calibration(
+    task: Task, names: tuple[str, ...], shares: Floats, rows: Sequence[Row], **applied: Any
+) -> CalibrationScore:
     gold = gold_columns(task, names, rows)
     if isinstance(task, MultiLabelTask):
         asked = np.array([[name in task.labels_asked(row) for name in names] for row in rows], dtype=np.bool_)
         bins = reliability(shares[asked], np.asarray(gold, dtype=np.bool_)[asked])
     else:
         bins = class_reliability(shares, gold)
-    return {"error": calibration_error(bins), "bins": [asdict(bar) for bar in bins], "rows": len(rows)}
+    return CalibrationScore(error=calibration_error(bins), bins=bins, rows=len(rows), **applied)
 
 
 def gold_columns(task: Task, names: tuple[str, ...], rows: Sequence[Row]) -> NDArray[Any]:
-    """The column of each row's class, or truth values of shape (rows, labels)."""
+    """The column of each row's class, or booleans of shape (rows, labels)."""
     if isinstance(task, MultiLabelTask):
         flags: Flags = np.array([[name in row["labels"] for name in names] for row in rows], dtype=np.bool_)
         return flags.reshape(len(rows), len(names))

@@ -13,7 +13,8 @@ from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.baselines import baseline
 from emollms.evaluation.prediction_files import prediction_files, read_answers
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Mode, decode
+from emollms.inference.decoding import Mode
+from emollms.inference.decoding import decode as decode_rows
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.http_client import base_url
 from emollms.inference.predictions import Prediction
@@ -201,7 +202,7 @@ class ModelPredictor(Predictor):
     """
 
     model: str
-    mode: Mode = "expectation"
+    decode: Mode = "expectation"
     engine: engines.Name | None = None
     url: str | None = None
     template: Template = "auto"
@@ -256,7 +257,7 @@ class ModelPredictor(Predictor):
         # All rows, answered or not, decide the windows, and all rows of a window its batches.
         for window in batching.windows(sorted(rows, key=lambda row: str(row["prompt"]))):
             if not all(row["id"] in known for row in window):
-                yield from decode(self._engine(), task, window, self.mode, seed=self.seed, known=known)
+                yield from decode_rows(self._engine(), task, window, self.decode, seed=self.seed, known=known)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -284,9 +285,9 @@ class ModelPredictor(Predictor):
         self.warn(destination(url))
         options = ClientOptions(per_minute=self.per_minute)
         engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
-        if self.mode == "expectation" and not self.needs_probabilities and not engine.gives_log_probabilities():
+        if self.decode == "expectation" and not self.needs_probabilities and not engine.gives_log_probabilities():
             self.warn(f"{url} gives no log-probabilities; its answers are decoded greedily, without confidences")
-            self.mode = "greedy"
+            self.decode = "greedy"
         return engine
 
 

@@ -9,7 +9,8 @@ from emollms import __version__
 from emollms.dataset.reader import EvaluationData
 from emollms.dedup.normalize import normalize
 from emollms.evaluation.published import explanations, source
-from emollms.report.inputs import Benchmark, CalibrationEntry, Run
+from emollms.evaluation.scores import CalibrationScore
+from emollms.report.inputs import Benchmark, Run
 from emollms.report.model import Difference, Overlaps, Reliability, Report, RunInfo, RunTask, TaskReport
 from emollms.report.rows import Answers, answers_of, hexagons, matrix, unreadable, worst
 from emollms.report.scores import board, by_rule, differences, metrics, parts
@@ -68,12 +69,10 @@ def run_info(run: Run) -> RunInfo:
 
 def command(run: Run) -> str:
     """The command line that the run names; where it was not run from one, what comes nearest."""
-    extra = run.scores.run.model_extra or {}
-    if words := extra.get("command"):
-        return words if isinstance(words, str) else shlex.join(map(str, words))
-    settings, about = run.settings, run.scores.run.data
-    data = about.get("path") or "@".join(filter(None, (about.get("repo"), about.get("commit"))))
-    words = [
+    if run.scores.run.command:
+        return shlex.join(run.scores.run.command)
+    settings, data = run.settings, run.scores.run.data_target()
+    words: list[object] = [
         "emollms",
         "evaluate",
         f"--{'model' if run.scores.kind == 'endpoint' else run.scores.kind}",
@@ -201,7 +200,7 @@ class Collector:
         )
 
 
-def _reliability(entry: CalibrationEntry | None) -> Reliability | None:
+def _reliability(entry: CalibrationScore | None) -> Reliability | None:
     if entry is None:
         return None
     bins = [(one.low, one.high, one.n, one.confidence, one.accuracy) for one in entry.bins if one.n]

@@ -9,12 +9,12 @@ import numpy as np
 from emollms.dataset.reader import Row
 from emollms.errors import EmollmsError, shorten
 from emollms.evaluation.metrics import Flags, Floats, to_classes
-from emollms.evaluation.parsing import NO_ANSWER, parse_predictions
-from emollms.evaluation.results import ScoredTask
-from emollms.evaluation.scoring import gold_label, score, unannotated_of
+from emollms.evaluation.parsing import parse_predictions
+from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
+from emollms.evaluation.scoring import ScoredTask, gold_label, score, unannotated_of
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
-from emollms.report.inputs import Benchmark, InvalidEntry, Run
+from emollms.report.inputs import Benchmark, Run
 from emollms.report.model import Hexagons, Matrix, Unreadable, WorstRow
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
@@ -31,15 +31,15 @@ class Answers:
         task: the task.
         rows: the rows that were answered, in the order of the data set.
         predictions: the answers; None where there is none.
-        readings: what they say.
-        score: their score from these readings, with intervals that are worth nothing.
+        parsed: what they say.
+        score: their score from these parsed, with intervals that are worth nothing.
         places: the place of each row, by id.
     """
 
     task: Task
     rows: Sequence[Row]
     predictions: Sequence[Prediction | None]
-    readings: Sequence[ParsedAnswer]
+    parsed: Sequence[ParsedAnswer]
     score: ScoredTask
     places: Mapping[str, int]
 
@@ -57,9 +57,9 @@ class Answers:
             place: the row's place.
             visible: whether its text may be shown; if not, an answer that repeats it is not shown either.
         """
-        row, reading, prediction = self.rows[place], self.readings[place], self.predictions[place]
-        if reading.value is not None:
-            return shown(self.task, reading.value, row["emotion"])
+        row, answer, prediction = self.rows[place], self.parsed[place], self.predictions[place]
+        if answer.value is not None:
+            return shown(self.task, answer.value, row["emotion"])
         if prediction is None:
             return NO_ANSWER
         raw = " ".join(prediction.answer.split())
@@ -77,26 +77,26 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     mode = settings.decode or "greedy"  # a baseline has answers alone
     scale = entry.scale.name if entry.scale else "unit"
     read = parse_predictions(task, rows, run.predictions, mode, fitted, entry.parse, scale)
-    readings = read.readings
+    parsed = read.parsed
     gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, unannotated = entry.invalid.policy, unannotated_of(rows)
-    scored = score(task, gold_labels, readings, emotions, policy, unannotated=unannotated, resamples=1)
+    scored = score(task, gold_labels, parsed, emotions, policy, unannotated=unannotated, resamples=1)
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
         raise EmollmsError(
             f"{run.folder}: scores.json has {entry.value:.6f} for {entry.n} rows of {task.name}, but predictions.jsonl "
             f"gives {scored.value:.6f} for {len(rows)}; evaluate again into another folder"
         )
     predictions = [run.predictions.get(row["id"]) for row in rows]
-    return Answers(task, rows, predictions, readings, scored, {row["id"]: place for place, row in enumerate(rows)})
+    return Answers(task, rows, predictions, parsed, scored, {row["id"]: place for place, row in enumerate(rows)})
 
 
 def errors(answers: Answers) -> Floats:
     """How far each answer is off: on 0..1, in classes, or 1 - the Jaccard index of the labels."""
-    sheet = answers.score.sheet
+    pairs = answers.score.pairs
     if isinstance(answers.task, MultiLabelTask):
-        both, either = (sheet.gold & sheet.predicted).sum(axis=1), (sheet.gold | sheet.predicted).sum(axis=1)
+        both, either = (pairs.gold & pairs.predicted).sum(axis=1), (pairs.gold | pairs.predicted).sum(axis=1)
         return np.asarray(1 - np.where(either, both / np.maximum(either, 1), 1.0), dtype=np.float64)
-    off = np.abs(sheet.gold - sheet.predicted)
+    off = np.abs(pairs.gold - pairs.predicted)
     farthest = float(np.ptp(list(answers.task.classes))) if isinstance(answers.task, OrdinalTask) else 1.0
     return np.where(np.isnan(off), farthest, off)
 
@@ -108,7 +108,7 @@ def repeats(answer: str, text: str) -> bool:
 
 
 def shown(task: Task, value: object, emotion: str | None) -> str:
-    """A gold or a reading, for people."""
+    """A gold or a answer, for people."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or NONE
     number = float(str(value))
@@ -129,8 +129,8 @@ def hexagons(answers: Answers) -> Hexagons | None:
     """Gold and predictions of the answers that could be read, counted in hexagons that stand on a corner."""
     if not isinstance(answers.task, RegressionTask):
         return None
-    sheet = answers.score.sheet
-    gold, said = sheet.gold[sheet.valid], sheet.predicted[sheet.valid]
+    pairs = answers.score.pairs
+    gold, said = pairs.gold[pairs.valid], pairs.predicted[pairs.valid]
     width, height = 1 / ACROSS, math.sqrt(3) / ACROSS
     lattices = [_nearest(gold, said, width, height, shift) for shift in (0.0, 0.5)]
     squares = [(x - gold) ** 2 + (y - said) ** 2 for x, y in lattices]
@@ -155,7 +155,7 @@ def matrix(answers: Answers) -> Matrix | None:
     if isinstance(answers.task, RegressionTask):
         return None
     gold, said, names = _columns(answers)
-    valid = answers.score.sheet.valid
+    valid = answers.score.pairs.valid
     said = np.column_stack([said & valid[:, None], ~valid])
     counts = gold.T.astype(np.int64) @ said.astype(np.int64)
     rows = np.flatnonzero(gold.any(axis=0))
@@ -171,22 +171,22 @@ def matrix(answers: Answers) -> Matrix | None:
 
 def _columns(answers: Answers) -> tuple[Flags, Flags, list[str]]:
     """Gold and predictions as truth values, a column a class or label; one more for no label."""
-    sheet = answers.score.sheet
+    pairs = answers.score.pairs
     if isinstance(answers.task, OrdinalTask):
         classes = np.array(list(answers.task.classes))
-        gold, said = (to_classes(values)[:, None] == classes for values in (sheet.gold, sheet.predicted))
+        gold, said = (to_classes(values)[:, None] == classes for values in (pairs.gold, pairs.predicted))
         return gold, said, [str(number) for number in classes]
-    gold, said = (np.column_stack([flags, ~flags.any(axis=1)]) for flags in (sheet.gold, sheet.predicted))
-    return gold, said, [*sheet.labels, NONE]
+    gold, said = (np.column_stack([flags, ~flags.any(axis=1)]) for flags in (pairs.gold, pairs.predicted))
+    return gold, said, [*pairs.labels, NONE]
 
 
-def unreadable(answers: Answers, entry: InvalidEntry, benchmark: Benchmark, show: bool) -> Unreadable:
+def unreadable(answers: Answers, entry: InvalidAnswers, benchmark: Benchmark, show: bool) -> Unreadable:
     """How many answers could not be read, with some of them."""
     examples: dict[str, list[str]] = {}
-    for place, reading in enumerate(answers.readings):
-        if reading.value is None:
+    for place, answer in enumerate(answers.parsed):
+        if answer.value is None:
             said = answers.said(place, show or benchmark.may_show(answers.rows[place]))
-            known = examples.setdefault((reading.reason or "").split(": ")[0], [])
+            known = examples.setdefault((answer.reason or "").split(": ")[0], [])
             if said not in known and len(known) < EXAMPLES:
                 known.append(said)
     return Unreadable(entry.rate, entry.n, entry.policy, entry.reasons, examples)

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 import numpy as np
 
-from emollms.evaluation.published import published, published_scores
-from emollms.evaluation.results import Comparison, ScoredTask
-from emollms.evaluation.scoring import compare
+from emollms.evaluation.published import published, published_main, published_scores
+from emollms.evaluation.scores import Figure, TaskScores
+from emollms.evaluation.scoring import Comparison, ScoredTask, compare
 from emollms.evaluation.task_metrics import metrics_of
-from emollms.report.inputs import FigureEntry, Run, TaskEntry
+from emollms.report.inputs import Run
 from emollms.report.model import BoardRow, ByRule, Cell, Difference, MetricRow, Verdict
 from emollms.report.rows import Answers
 from emollms.tasks import TASKS, Task
@@ -19,7 +18,7 @@ ROWS_FOR_A_VERDICT = 30
 """A bootstrap interval of fewer rows is too narrow to call one model better than another."""
 
 
-def cell(entry: FigureEntry | None) -> Cell | None:
+def cell(entry: Figure | None) -> Cell | None:
     """A score with its interval."""
     return Cell(entry.value, entry.low, entry.high, entry.n) if entry else None
 
@@ -28,7 +27,7 @@ def board(runs: Sequence[Run], tasks: Sequence[str], with_published: bool) -> li
     """The main metric of every task: the runs, then the published models."""
     rows = []
     for number, run in enumerate(runs):
-        cells = {name: cell(entry.metrics[entry.main]) for name, entry in run.scores.tasks.items()}
+        cells = {name: cell(entry.main_metric) for name, entry in run.scores.tasks.items()}
         rows.append(BoardRow(run.name, "in this report", number, {name: one for name, one in cells.items() if one}))
     return rows + (_published_rows(tasks) if with_published else [])
 
@@ -44,17 +43,7 @@ def _published_rows(tasks: Sequence[str]) -> list[BoardRow]:
     return rows
 
 
-def published_main(task: Task) -> dict[str, float]:
-    """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
-    main = metrics_of(task).main.name
-    if whole := published(task.name, main):
-        return whole
-    parts = [published(task.name, main, emotion) for emotion in task.emotions]
-    models = [model for model in parts[0] if all(model in part for part in parts)] if parts else []
-    return {model: fmean(part[model] for part in parts) for model in models}
-
-
-def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool) -> list[MetricRow]:
+def metrics(entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool) -> list[MetricRow]:
     """All metrics of a task, the main one first.
 
     Args:
@@ -74,7 +63,7 @@ def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_publi
     return rows
 
 
-def by_rule(entry: TaskEntry) -> list[ByRule]:
+def by_rule(entry: TaskScores) -> list[ByRule]:
     """Every metric of a task by each rule for reading answers, and the answers that are invalid by it."""
     if not entry.by_parse:
         return []
@@ -87,7 +76,7 @@ def by_rule(entry: TaskEntry) -> list[ByRule]:
 
 
 def parts(
-    entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool
+    entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool
 ) -> tuple[str | None, list[MetricRow]]:
     """The values for each emotion, label or class of the first metric that has some, and its title.
 
@@ -125,7 +114,7 @@ def differences(answers: Sequence[Answers | None]) -> list[Difference]:
         if first is None or other is None or first.score.policy != other.score.policy:
             continue
         own, against = _on_common_rows(other, first)
-        if own.n < 2 or not own.sheet.same_rows(against.sheet):
+        if own.n < 2 or not own.pairs.same_rows(against.pairs):
             continue
         seen = compare(own, against)
         limits = seen.interval

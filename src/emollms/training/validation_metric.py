@@ -66,8 +66,8 @@ def _task_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> 
 
 def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
     predictions = {prediction.id: prediction for prediction in decode(engine, task, rows)}
-    readings = parse_predictions(task, rows, predictions).readings
+    parsed = parse_predictions(task, rows, predictions).parsed
     gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
-    scored = score(task, gold_labels, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
+    scored = score(task, gold_labels, parsed, emotions, unannotated=unannotated_of(rows), resamples=1)
     metric = PEARSON if metrics_of(task).main is PEARSON else MACRO_F1
     return float(scored.metrics[metric.name].value)
