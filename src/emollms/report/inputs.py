@@ -15,7 +15,7 @@ from emollms.tasks import TASKS
 
 
 @dataclass(frozen=True)
-class Run:
+class ScoredFolder:
     """A finished evaluation.
 
     Args:
@@ -42,7 +42,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class ScoredData:
     """The data set that a run is about.
 
     Args:
@@ -60,14 +60,14 @@ class Benchmark:
         """Whether the text of a row may be passed on; ids begin with the corpus."""
         return str(row["id"]).split("/")[0] in self.public
 
-    def rows(self, task: str, run: Run) -> list[Row]:
+    def rows(self, task: str, run: ScoredFolder) -> list[Row]:
         """The rows of a task that `run` was asked, in order."""
         settings = run.settings
         rows = [row for row in self.data.rows(task, TEST) if row["language"] == settings.language]
         return sample(rows, settings.limit, settings.seed)
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[Path]) -> list[ScoredFolder]:
     """The evaluations in these folders, each with a name of its own.
 
     Raises:
@@ -76,7 +76,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """
     if not folders:
         raise UsageError("a report needs at least one folder that `emollms evaluate` wrote")
-    runs: list[Run] = []
+    runs: list[ScoredFolder] = []
     for folder in folders:
         run = _read_run(folder)
         same = sum(other.scores.name == run.name for other in runs)
@@ -84,7 +84,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     return runs
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> ScoredFolder:
     for name in (SCORES, PREDICTIONS):
         if not (folder / name).is_file():
             raise UsageError(f"{folder} is no finished evaluation: {name} is missing; `emollms evaluate` writes it")
@@ -92,10 +92,10 @@ def _read_run(folder: Path) -> Run:
     scores = Scores.read(path)
     if alien := [task for task in scores.tasks if task not in TASKS]:
         raise EmollmsError(f"{path} has scores of {alien[0]!r}, which is no task of this version")
-    return Run(folder, scores.name, scores, read_predictions(folder / PREDICTIONS))
+    return ScoredFolder(folder, scores.name, scores, read_predictions(folder / PREDICTIONS))
 
 
-def benchmark_of(run: Run, data: str | None) -> Benchmark:
+def benchmark_of(run: ScoredFolder, data: str | None) -> ScoredData:
     """The data set that `run` is about.
 
     Args:
@@ -118,4 +118,4 @@ def benchmark_of(run: Run, data: str | None) -> Benchmark:
             f"{place} has content hash {found}, but {run.folder} was evaluated on {run.settings.data}; "
             "give the evaluated data set with --data"
         )
-    return Benchmark(opened)
+    return ScoredData(opened)

@@ -1,4 +1,4 @@
-"""A run's answers to a task beside the rows, and how golds and answers look to people."""
+"""A run's answers to a task beside the rows, and how gold labels and answers are shown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
 from emollms.evaluation.scoring import ScoredTask, gold_label, score, unannotated_of
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
-from emollms.report.inputs import Benchmark, Run
-from emollms.report.model import Hexagons, Matrix, Unreadable, WorstRow
+from emollms.report.inputs import ScoredData, ScoredFolder
+from emollms.report.model import ConfusionMatrix, HexagonCounts, InvalidSummary, WorstAnswer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
-UNREADABLE, NONE = "unreadable", "none"
+INVALID, NONE = "invalid", "none"
 QUOTED = "(repeats the text)"
 _QUOTE, _SHOWN = 16, 160
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswersToTask:
     """A run's answers to a task.
 
     Args:
@@ -43,15 +43,15 @@ class Answers:
     score: ScoredTask
     places: Mapping[str, int]
 
-    def share_of_gold(self, place: int) -> float:
-        """The probability that the prediction gives to the gold class; 0.5 where nobody knows."""
+    def gold_probability(self, place: int) -> float:
+        """The probability that the prediction gives to the gold class; 0.5 where it is unknown."""
         said = self.predictions[place]
         if said is None or not said.probabilities or not isinstance(self.task, OrdinalTask):
             return 0.5
         return said.probabilities.get(str(int(self.rows[place]["score"])), 0.0)
 
     def said(self, place: int, visible: bool) -> str:
-        """What the answer says; the answer itself where it cannot be read.
+        """What the answer says; the answer itself where it is invalid.
 
         Args:
             place: the row's place.
@@ -66,7 +66,7 @@ class Answers:
         return f"“{shorten(raw, _SHOWN)}”" if visible or not repeats(raw, row["text"]) else QUOTED
 
 
-def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
+def answers_of(run: ScoredFolder, task: Task, rows: Sequence[Row]) -> AnswersToTask:
     """The answers of `run` to the rows of a task, read as its evaluation read them.
 
     Raises:
@@ -87,10 +87,10 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
             f"gives {scored.value:.6f} for {len(rows)}; evaluate again into another folder"
         )
     predictions = [run.predictions.get(row["id"]) for row in rows]
-    return Answers(task, rows, predictions, parsed, scored, {row["id"]: place for place, row in enumerate(rows)})
+    return AnswersToTask(task, rows, predictions, parsed, scored, {row["id"]: place for place, row in enumerate(rows)})
 
 
-def errors(answers: Answers) -> Floats:
+def errors(answers: AnswersToTask) -> Floats:
     """How far each answer is off: on 0..1, in classes, or 1 - the Jaccard index of the labels."""
     pairs = answers.score.pairs
     if isinstance(answers.task, MultiLabelTask):
@@ -108,7 +108,7 @@ def repeats(answer: str, text: str) -> bool:
 
 
 def shown(task: Task, value: object, emotion: str | None) -> str:
-    """A gold or a answer, for people."""
+    """A gold label or an answer, for people."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or NONE
     number = float(str(value))
@@ -125,8 +125,8 @@ ACROSS = 24
 EXAMPLES = 3
 
 
-def hexagons(answers: Answers) -> Hexagons | None:
-    """Gold and predictions of the answers that could be read, counted in hexagons that stand on a corner."""
+def hexagons(answers: AnswersToTask) -> HexagonCounts | None:
+    """Gold and predictions of the valid answers, counted in hexagons with a corner at the bottom."""
     if not isinstance(answers.task, RegressionTask):
         return None
     pairs = answers.score.pairs
@@ -137,7 +137,7 @@ def hexagons(answers: Answers) -> Hexagons | None:
     centres = np.column_stack([np.where(squares[0] <= squares[1], a, b) for a, b in zip(*lattices, strict=True)])
     cells, counts = np.unique(centres.round(5), axis=0, return_counts=True)
     cells_shown = [(float(x), float(y), int(n)) for (x, y), n in zip(cells, counts, strict=True)]
-    return Hexagons(width, cells_shown, _tenths(gold, said))
+    return HexagonCounts(width, cells_shown, _tenths(gold, said))
 
 
 def _nearest(x: Floats, y: Floats, width: float, height: float, shift: float) -> tuple[Floats, Floats]:
@@ -150,7 +150,7 @@ def _tenths(gold: Floats, said: Floats) -> list[tuple[float, int, float]]:
     return [(int(i) / 10, int((places == i).sum()), float(gold[places == i].mean())) for i in np.unique(places)]
 
 
-def matrix(answers: Answers) -> Matrix | None:
+def matrix(answers: AnswersToTask) -> ConfusionMatrix | None:
     """Gold against answers, for classes or labels."""
     if isinstance(answers.task, RegressionTask):
         return None
@@ -160,8 +160,8 @@ def matrix(answers: Answers) -> Matrix | None:
     counts = gold.T.astype(np.int64) @ said.astype(np.int64)
     rows = np.flatnonzero(gold.any(axis=0))
     columns = np.flatnonzero(np.append(gold.any(axis=0), False) | said.any(axis=0))
-    heads = [*names, UNREADABLE]
-    return Matrix(
+    heads = [*names, INVALID]
+    return ConfusionMatrix(
         [names[row] for row in rows],
         [heads[column] for column in columns],
         counts[rows][:, columns].tolist(),
@@ -169,8 +169,8 @@ def matrix(answers: Answers) -> Matrix | None:
     )
 
 
-def _columns(answers: Answers) -> tuple[Flags, Flags, list[str]]:
-    """Gold and predictions as truth values, a column a class or label; one more for no label."""
+def _columns(answers: AnswersToTask) -> tuple[Flags, Flags, list[str]]:
+    """Gold and predictions as booleans, a column a class or label; one more for no label."""
     pairs = answers.score.pairs
     if isinstance(answers.task, OrdinalTask):
         classes = np.array(list(answers.task.classes))
@@ -180,8 +180,8 @@ def _columns(answers: Answers) -> tuple[Flags, Flags, list[str]]:
     return gold, said, [*pairs.labels, NONE]
 
 
-def unreadable(answers: Answers, entry: InvalidAnswers, benchmark: Benchmark, show: bool) -> Unreadable:
-    """How many answers could not be read, with some of them."""
+def invalid_summary(answers: AnswersToTask, entry: InvalidAnswers, benchmark: ScoredData, show: bool) -> InvalidSummary:
+    """The invalid answers of a run, with some of them."""
     examples: dict[str, list[str]] = {}
     for place, answer in enumerate(answers.parsed):
         if answer.value is None:
@@ -189,12 +189,12 @@ def unreadable(answers: Answers, entry: InvalidAnswers, benchmark: Benchmark, sh
             known = examples.setdefault((answer.reason or "").split(": ")[0], [])
             if said not in known and len(known) < EXAMPLES:
                 known.append(said)
-    return Unreadable(entry.rate, entry.n, entry.policy, entry.reasons, examples)
+    return InvalidSummary(entry.rate, entry.n, entry.policy, entry.reasons, examples)
 
 
 def worst(
-    all_answers: Sequence[Answers | None], run: int, count: int, benchmark: Benchmark, show: bool
-) -> list[WorstRow]:
+    all_answers: Sequence[AnswersToTask | None], run: int, count: int, benchmark: ScoredData, show: bool
+) -> list[WorstAnswer]:
     """The rows that a run is worst at; where rows are equally bad, those first that it is surest of.
 
     Args:
@@ -208,7 +208,7 @@ def worst(
     if own is None:
         return []
     off = errors(own).round(9)
-    order = sorted(range(len(off)), key=lambda place: (-off[place], own.share_of_gold(place), place))
+    order = sorted(range(len(off)), key=lambda place: (-off[place], own.gold_probability(place), place))
     rows = []
     for place in order[:count]:
         row = own.rows[place]
@@ -219,5 +219,5 @@ def worst(
         ]
         gold = shown(own.task, gold_label(own.task, row), row["emotion"])
         text = row["text"] if visible else None
-        rows.append(WorstRow(row["id"], text, row["emotion"], gold, said, float(off[place])))
+        rows.append(WorstAnswer(row["id"], text, row["emotion"], gold, said, float(off[place])))
     return rows
