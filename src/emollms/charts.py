@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import escape
 
-from emollms.errors import UsageError
+from emollms.optional import require
 
 LOOK: Mapping[str, Any] = {
     "background": "transparent",
@@ -51,10 +51,7 @@ def draw(specification: Mapping[str, Any], about: str) -> str:
     Raises:
         UsageError: the package that draws is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
+    vl_convert = require("vl_convert", None, "a picture")
     svg: str = vl_convert.vegalite_to_svg({**specification, "config": LOOK})
     return _NOT_NEEDED.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
 

@@ -20,7 +20,7 @@ from emollms.dataset.reader import open_data
 from emollms.evaluation.predictors import ModelPredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import PredictionFile
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
@@ -35,7 +35,7 @@ class Case:
     limit: int
     stops: tuple[int, ...]
     small: bool
-    mode: Mode = "expectation"
+    mode: Decode = Decode.expected_value
 
     @property
     def options(self) -> EvaluationOptions:

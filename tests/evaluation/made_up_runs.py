@@ -8,7 +8,7 @@ from emollms.dataset.reader import TEST, EvaluationData, Row, open_data
 from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.scoring import gold_label
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
@@ -20,7 +20,7 @@ def evaluate_made_up(
     name: str,
     skill: float,
     said: Mapping[str, str] | None = None,
-    mode: Mode = "expectation",
+    mode: Decode = Decode.expected_value,
     limit: int | None = None,
 ) -> Path:
     """Evaluate answers that are right with probability `skill`, and give the folder.

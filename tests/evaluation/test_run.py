@@ -25,7 +25,7 @@ from emollms.hardware import Precision
 from emollms.inference import engines
 from emollms.inference.batching import WINDOW
 from emollms.inference.decoding import expected_class
-from emollms.inference.engine import Result
+from emollms.inference.engine import EngineResult
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import get_task
@@ -175,7 +175,7 @@ def test_no_more_than_a_window_goes_to_an_engine_at_a_time() -> None:
     class Counts:
         def generate(self, prompts: Any, sampling: Any, skip: Any = ()) -> Any:
             handed.append(len(prompts))
-            return (Result(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
+            return (EngineResult(row, "0.5", 0.0) for row in range(len(prompts)) if row not in skip)
 
     source = ModelPredictor("none", decode="greedy", _opened=Counts())  # type: ignore[arg-type]
     rows = [{"id": f"{number}", "prompt": f"{number:05}"} for number in range(2 * WINDOW + 1)]
@@ -219,7 +219,7 @@ def test_a_finished_run_is_not_run_again(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"decode": "greedy"}, r'decode: "expectation", not "greedy"'),
+        ({"decode": "greedy"}, r'decode: "expected_value", not "greedy"'),
         ({"limit": 5}, "limit: 6, not 5"),
         ({"seed": 1}, "seed: 0, not 1"),
         ({"policy": "drop"}, r'policy: "official", not "drop"'),
@@ -232,6 +232,17 @@ def test_another_run_is_not_mixed_in(
 ) -> None:
     with pytest.raises(UsageError, match=rf"holds a run with other settings .*{message}.*choose another --out"):
         run(ModelPredictor(str(talkative)), sample_aeb, expected, replace(FEW, **options))
+
+
+def test_a_run_of_an_earlier_version_is_resumed(
+    expected: Path, talkative: Path, sample_aeb: Path, tmp_path: Path
+) -> None:
+    out = copytree(expected, tmp_path / "run")
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    record["settings"]["decode"] = "expectation"
+    (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    scores = json.loads((expected / "scores.json").read_text(encoding="utf-8"))
+    assert run(ModelPredictor(str(talkative)), sample_aeb, out) == scores
 
 
 def test_another_model_is_not_mixed_in(expected: Path, talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The public result: `scores.json` and `Scores` are the same thing, and functions take the options of their commands."""
+"""The public result: `scores.json` and `Scores` are the same thing, and functions take the commands' options."""
 
 import inspect
 import json

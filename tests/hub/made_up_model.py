@@ -128,7 +128,7 @@ def scores_json(**settings: Any) -> dict[str, Any]:
         "run": {
             "command": ["emollms", "evaluate", "--model", "/home/jane/runs/emo/merged", "--data", "out/aeb"],
             "settings": {
-                "decode": "expectation", "split": "test", "language": "en", "limit": None, "seed": 0,
+                "decode": "expected_value", "split": "test", "language": "en", "limit": None, "seed": 0,
                 "policy": "official", "calibration": None, **settings,
             },
             "data": {

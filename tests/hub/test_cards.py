@@ -162,7 +162,7 @@ class TestModelCard:
         assert "the likeliest token each time" in card
         names = [result.metric_name for result in ModelCard(card).data.eval_results]
         assert any(name.endswith("rows, greedy, en)") for name in names)
-        assert any(name.endswith("rows, expectation, en)") for name in names)
+        assert any(name.endswith("rows, expected_value, en)") for name in names)
         check_model_card(card, "README.md", scores)
 
     def test_without_scores_it_says_so(self) -> None:

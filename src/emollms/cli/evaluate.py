@@ -43,9 +43,10 @@ class BaselineName(StrEnum):
 class Decode(StrEnum):
     """How answers are taken from a model."""
 
-    expectation = "expectation"
+    expected_value = "expected_value"
     greedy = "greedy"
     sample = "sample"
+    expectation = "expectation"  # the name in earlier versions
 
 
 class EngineName(StrEnum):
@@ -126,8 +127,12 @@ def evaluate(
     baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
     decode: Annotated[
-        Decode, typer.Option(help="expectation weighs every legal answer; sample is the paper's way.")
-    ] = Decode.expectation,
+        Decode,
+        typer.Option(
+            metavar="[expected_value|greedy|sample]",
+            help="expected_value scores every legal answer; sample is the paper's way.",
+        ),
+    ] = Decode.expected_value,
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,

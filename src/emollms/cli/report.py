@@ -27,12 +27,10 @@ class ComparedModels(StrEnum):
 def report(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="DIR", help="Folders of `emollms evaluate`; the others are compared with the first."),
+        typer.Argument(metavar="DIR", help="Folders of `emollms evaluate`; the first is the reference."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="A file that ends in .html, .md or .json.")],
-    compare: Annotated[
-        ComparedModels | None, typer.Option(help="The scores of the paper's models beside them.")
-    ] = None,
+    compare: Annotated[ComparedModels | None, typer.Option(help="Show the paper's models, too.")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, if it is not where the runs found it.")
     ] = None,

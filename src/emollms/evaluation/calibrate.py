@@ -13,6 +13,7 @@ from emollms.evaluation.evaluate import check_model_name, check_one
 from emollms.evaluation.parsing import ordered_probabilities, probability_names
 from emollms.evaluation.predictors import ModelPredictor
 from emollms.inference import engines
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
 from emollms.prompts.framing import Template
@@ -70,7 +71,7 @@ def calibrate(
     if not endpoint:
         check_model_name(model, engine, dtype, warn)
     predictor = ModelPredictor(
-        model or "", "expectation", engine, endpoint, template, dtype, seed,
+        model or "", Decode.expected_value, engine, endpoint, template, dtype, seed,
         workers=workers, per_minute=per_minute, needs_probabilities=True, warn=warn,
     )  # fmt: skip
     return fit_calibration(

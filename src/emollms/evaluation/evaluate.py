@@ -1,10 +1,11 @@
 """`emollms.evaluate`: how good a model, a server, a baseline or a file of answers is, on the tasks of a benchmark."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 from emollms.dataset.reader import open_data
-from emollms.errors import UsageError
+from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor
@@ -12,9 +13,9 @@ from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, check_place
 from emollms.evaluation.scales import Scale
 from emollms.evaluation.scores import Scores
-from emollms.evaluation.task_metrics import Policy
+from emollms.evaluation.task_metrics import POLICIES, Policy
 from emollms.inference import engines
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.model_names import check_dtype, check_model
 from emollms.locations import check_file
 from emollms.progress import OnProgress, silent
@@ -32,7 +33,7 @@ def evaluate(
     predictions: str | Path | None = None,
     baseline: str | None = None,
     task: Sequence[str] = (),
-    decode: Mode = "expectation",
+    decode: Decode | str = Decode.expected_value,
     engine: engines.Name | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -95,9 +96,15 @@ def evaluate(
         EmollmsError: data, model or server fail.
     """
     out, predictions = Path(out), Path(predictions) if predictions else None
+    decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
+    _chosen("policy for invalid answers", policy, POLICIES)
+    _chosen("rule for parsing answers", parse, get_args(Parse))
+    _chosen("scale", scale, get_args(Scale))
     check_one(model, endpoint, predictions, baseline, engine)
-    if calibration and (baseline or decode != "expectation"):
-        raise UsageError("--calibration needs probabilities: it goes with --decode expectation, and with no baseline")
+    if calibration and (baseline or decode != Decode.expected_value):
+        raise UsageError(
+            "--calibration needs probabilities: it goes with --decode expected_value, and with no baseline"
+        )
     dialect = Dialect(delimiter, encoding, not no_quotes)
     if dialect != Dialect() and not predictions:
         raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
@@ -116,11 +123,11 @@ def evaluate(
         predictor = FilePredictor(predictions, rows.task_of, name, rows, dialect, warn)
     else:
         predictor = ModelPredictor(
-            model or "", decode, engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
+            model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
     options = EvaluationOptions(
         tasks=task,
-        decode=decode,
+        decode=Decode(decode),
         limit=limit,
         seed=seed,
         policy=policy,
@@ -130,6 +137,13 @@ def evaluate(
         scale=scale,
     )
     return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
+
+
+def _chosen(what: str, value: str, known: Iterable[str]) -> str:
+    """The value, if it is known: a wrong one is told before anything is loaded."""
+    if value not in list(known):
+        raise unknown(what, value, known)
+    return value
 
 
 def check_one(
@@ -163,4 +177,4 @@ def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Wa
     """
     if engine != "vllm":
         check_dtype(dtype)
-    check_model(str(model), note=warn)
+    check_model(str(model), warn=warn)

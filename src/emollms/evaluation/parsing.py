@@ -21,7 +21,7 @@ from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
 from emollms.evaluation.scores import NO_ANSWER, CalibrationScore
 from emollms.evaluation.task_metrics import PEARSON, metrics_of
-from emollms.inference.decoding import Mode, likely_labels
+from emollms.inference.decoding import Decode, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
@@ -59,7 +59,7 @@ def parse_predictions(
     task: Task,
     rows: Sequence[Row],
     predictions: Mapping[str, Prediction],
-    mode: Mode = "expectation",
+    decode: Decode = Decode.expected_value,
     fitted: TaskCalibration | None = None,
     parse: Parse = "strict",
     scale: Scale = "unit",
@@ -70,7 +70,7 @@ def parse_predictions(
         task: the task.
         rows: its rows.
         predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
-        mode: in `expectation`, probabilities are scored where a prediction has them; else answers.
+        decode: in `expected_value`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
         parse: the rule that answers are scored by.
         scale: the scale that answers to regression tasks are on.
@@ -91,7 +91,11 @@ def parse_predictions(
     ]
     by_parse: dict[Parse, list[ParsedAnswer]] = {"strict": strict, "lenient": lenient}
     names = probability_names(task, rows)
-    table = [ordered_probabilities(task, names, prediction) for prediction in found] if mode == "expectation" else []
+    table = (
+        [ordered_probabilities(task, names, prediction) for prediction in found]
+        if decode == Decode.expected_value
+        else []
+    )
     places = [place for place, shares in enumerate(table) if shares is not None]
     if not places:
         return ParsedPredictions("answer", by_parse, parse, chosen, None)

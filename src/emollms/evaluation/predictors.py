@@ -13,12 +13,12 @@ from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.baselines import baseline
 from emollms.evaluation.prediction_files import prediction_files, read_answers
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.decoding import decode as decode_rows
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.http_client import base_url
+from emollms.inference.model_names import resolve_model
 from emollms.inference.predictions import Prediction
-from emollms.inference.smollm2 import resolve
 from emollms.prompts.answers import answer
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
@@ -186,8 +186,8 @@ class ModelPredictor(Predictor):
     """A model, here or behind a server.
 
     Args:
-        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `smollm2.resolve`), or the name that
-            the server knows it by; empty where the server serves only one.
+        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, the packaged model (see `model_names.resolve_model`), or the
+            name that the server knows it by; empty where the server serves only one.
         decode: how its answers are decoded.
         engine: which engine; None for `endpoint` where there is a server, else `transformers`.
         url: address of the server.
@@ -202,7 +202,7 @@ class ModelPredictor(Predictor):
     """
 
     model: str
-    decode: Mode = "expectation"
+    decode: Decode = Decode.expected_value
     engine: engines.Name | None = None
     url: str | None = None
     template: Template = "auto"
@@ -242,7 +242,7 @@ class ModelPredictor(Predictor):
         about: dict[str, Any] = {"engine": self.engine, "template": self.template}
         if self.kind == "endpoint":
             return about | {"model": self.model or self.name, "endpoint": self.url}
-        folder = Path(resolve(self.model))
+        folder = Path(resolve_model(self.model))
         known = {"weights": weights_hash(folder)} if folder.is_dir() else {"model": self.model}
         return about | known | {"dtype": self.dtype}
 
@@ -271,7 +271,7 @@ class ModelPredictor(Predictor):
             if name == "endpoint":
                 self._opened = self._open_endpoint()
             else:
-                model, revision = split_revision(resolve(self.model))
+                model, revision = split_revision(resolve_model(self.model))
                 options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "template": self.template}
                 self._opened = engines.open_engine(name, model, **options)
         return self._opened
@@ -285,9 +285,13 @@ class ModelPredictor(Predictor):
         self.warn(destination(url))
         options = ClientOptions(per_minute=self.per_minute)
         engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
-        if self.decode == "expectation" and not self.needs_probabilities and not engine.gives_log_probabilities():
+        if (
+            self.decode == Decode.expected_value
+            and not self.needs_probabilities
+            and not engine.gives_log_probabilities()
+        ):
             self.warn(f"{url} gives no log-probabilities; its answers are decoded greedily, without confidences")
-            self.decode = "greedy"
+            self.decode = Decode.greedy
         return engine
 
 

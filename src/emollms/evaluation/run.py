@@ -32,7 +32,7 @@ from emollms.evaluation.scales import Scale
 from emollms.evaluation.scores import SampledRows, ScoredRun, Scores, TaskScores
 from emollms.evaluation.scoring import task_scores
 from emollms.evaluation.task_metrics import Policy
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
 from emollms.progress import OnProgress, silent
@@ -60,7 +60,7 @@ class EvaluationOptions:
     """
 
     tasks: Sequence[str] = ()
-    decode: Mode = "expectation"
+    decode: Decode = Decode.expected_value
     limit: int | None = None
     seed: int = 0
     policy: Policy = "official"

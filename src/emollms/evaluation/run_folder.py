@@ -19,7 +19,7 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.scales import Scale
 from emollms.evaluation.task_metrics import Policy
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.engine import versions_of
 from emollms.prompts.answers import Parse
 from emollms.storage import LOCK, locked, write_json
@@ -51,7 +51,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     source: dict[str, Any] = {}
-    decode: Mode | None
+    decode: Decode | None
     data: str = ""
     split: str = "test"
     tasks: list[str] = []

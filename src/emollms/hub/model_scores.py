@@ -17,7 +17,8 @@ HUB_METRICS = {
 }  # fmt: skip
 """The Hub's names for metrics; others keep ours."""
 DECODING = {
-    "expectation": "the expected answer over all legal ones",
+    "expected_value": "the expected answer over all legal ones",
+    "expectation": "the expected answer over all legal ones",  # in scores of earlier versions
     "greedy": "the likeliest token each time",
     "sample": "sampled, as the paper did",
 }

@@ -12,6 +12,7 @@ from emollms.evaluation.metrics import Flags, Floats, to_classes
 from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
 from emollms.evaluation.scoring import ScoredTask, gold_label, score, unannotated_of
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
 from emollms.report.inputs import ScoredData, ScoredFolder
@@ -74,7 +75,7 @@ def answers_of(run: ScoredFolder, task: Task, rows: Sequence[Row]) -> AnswersToT
     """
     entry, settings = run.scores.tasks[task.name], run.settings
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
-    mode = settings.decode or "greedy"  # a baseline has answers alone
+    mode = settings.decode or Decode.greedy  # a baseline has answers alone
     scale = entry.scale.name if entry.scale else "unit"
     read = parse_predictions(task, rows, run.predictions, mode, fitted, entry.parse, scale)
     parsed = read.parsed

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emollms.charts import LOOK
-from emollms.errors import UsageError
+from emollms.optional import require
 from emollms.storage import write_whole
 from emollms.training.manifest import RunManifest
 
@@ -27,10 +27,7 @@ def draw_curves(run: RunManifest, path: Path) -> None:
     Raises:
         UsageError: the package that draws is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
+    vl_convert = require("vl_convert", None, "a picture")
     write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
 
 
