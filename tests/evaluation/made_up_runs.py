@@ -1,4 +1,4 @@
-"""Evaluations of answers that nobody gave, to the made-up corpus `sample`."""
+"""Evaluations of made-up answers, to the made-up corpus `sample`."""
 
 import random
 from collections.abc import Mapping

@@ -31,14 +31,14 @@ def rows_of(aeb: Path, name: str) -> list[dict[str, Any]]:
 def scored(name: str, rows: list[dict[str, Any]], by: str, *, worded: bool = False) -> ScoredTask:
     task = get_task(name)
     values = baseline(by, task).predict(rows)
-    readings = [ParsedAnswer(value, None) for value in values]  # type: ignore[arg-type]
+    parsed = [ParsedAnswer(value, None) for value in values]  # type: ignore[arg-type]
     about = [row.get("emotion") for row in rows]
     if worded:
-        readings = [
+        parsed = [
             parse_answer(task, answer(task, value, emotion), emotion)
             for value, emotion in zip(values, about, strict=True)
         ]
-    return score(task, [gold_label(task, row) for row in rows], readings, about, resamples=1)
+    return score(task, [gold_label(task, row) for row in rows], parsed, about, resamples=1)
 
 
 @pytest.mark.corpora

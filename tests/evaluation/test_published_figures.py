@@ -100,9 +100,7 @@ def read_loosely(read: Answers) -> Answers:
     assert all(read.parsed[row].value is None for row in loose)
     return replace(
         read,
-        readings=[
-            ParsedAnswer(loose[row], None) if row in loose else reading for row, reading in enumerate(read.parsed)
-        ],
+        parsed=[ParsedAnswer(loose[row], None) if row in loose else answer for row, answer in enumerate(read.parsed)],
     )
 
 

@@ -55,7 +55,7 @@ def baseline(name: str, task: Task, train: Sequence[Row] = ()) -> Baseline:
             from the gold of the rows to be answered: the best constants there are, which no model could know.
 
     Raises:
-        UsageError: nobody knows the name, the baseline makes no sense for the task, or a package is missing.
+        UsageError: there is no such baseline, the baseline makes no sense for the task, or a package is missing.
     """
     if name not in BASELINES:
         raise unknown("baseline", name, BASELINES)

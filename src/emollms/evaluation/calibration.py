@@ -201,14 +201,6 @@ class TaskCalibration(BaseModel):
     error_before: float = Field(ge=0, le=1)
     error_after: float = Field(ge=0, le=1)
 
-    def distributions(self, probabilities: Floats) -> Floats:
-        """Class probabilities at the fitted temperature."""
-        return temper(probabilities, self.temperature or 1.0)
-
-    def expected_classes(self, task: OrdinalTask, probabilities: Floats) -> Floats:
-        """The expected class of each row."""
-        return expected_value(self.distributions(probabilities), list(task.classes))
-
     def labels(self, task: MultiLabelTask, probabilities: Floats) -> Flags:
         """The labels of each row; at least one where the task has no answer without."""
         thresholds = self.thresholds or {}
@@ -281,7 +273,7 @@ def fit_task(
     Args:
         task: a task of classes or of labels.
         probabilities: of shape (rows, classes) or (rows, labels), in the task's order.
-        gold: the class number of each row, or truth values of shape (rows, labels).
+        gold: the class number of each row, or booleans of shape (rows, labels).
         split: where the rows come from.
         labels: the names of the columns, where the rows do not ask for all labels of the task.
 

@@ -1,4 +1,4 @@
-"""What the tasks that `emollms export lm-eval` writes call: our prompts, our reading of answers, our metrics."""
+"""What the tasks that `emollms export lm-eval` writes call: our prompts, our parsing of answers, our metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -56,7 +56,7 @@ def metric(name: str) -> Callable[[Sequence[tuple[Doc, str]]], float]:
     """What computes a metric from rows and answers, as `emollms evaluate` does, by the official rule for invalid ones.
 
     Args:
-        name: name of a metric of `schemes`, or `invalid_rate`.
+        name: name of a metric of `task_metrics`, or `invalid_rate`.
     """
 
     def aggregate(items: Sequence[tuple[Doc, str]]) -> float:

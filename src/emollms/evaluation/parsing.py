@@ -1,4 +1,4 @@
-"""From predictions to what is scored: answers as they were read, or what their probabilities make of them."""
+"""From predictions to what is scored: answers as they were parsed, or what their probabilities make of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,9 +36,9 @@ class ParsedPredictions:
 
     Args:
         scored_by: what is scored.
-        by_parse: for each row, by the rule that answers are read by; scores are on 0..1.
+        by_parse: for each row, by the rule that answers are parsed by; scores are on 0..1.
         parse: the rule that was asked for.
-        scale: the scale that scores were read on; None where the task has none.
+        scale: the scale that scores were on; None where the task has none.
         calibration: error and bins of a reliability diagram, and what was used of a calibration; None without
             probabilities of classes or labels.
     """
@@ -64,12 +64,12 @@ def parse_predictions(
     parse: Parse = "strict",
     scale: Scale = "unit",
 ) -> ParsedPredictions:
-    """Read the predictions for `rows`, by both rules.
+    """Parse the predictions for `rows`, by both rules.
 
     Args:
         task: the task.
         rows: its rows.
-        predictions: by id; a row without one counts as invalid, and so does an answer that cannot be read.
+        predictions: by id; a row without one counts as invalid, and so does an answer that cannot be parsed.
         decode: in `expected_value`, probabilities are scored where a prediction has them; else answers.
         fitted: temperature or thresholds to apply.
         parse: the rule that answers are scored by.
@@ -80,7 +80,7 @@ def parse_predictions(
             such rule or scale.
     """
     if parse not in get_args(Parse):
-        raise unknown("rule for reading answers", parse, get_args(Parse))
+        raise unknown("rule for parsing answers", parse, get_args(Parse))
     found = [predictions.get(str(row["id"])) for row in rows]
     said = [(one.answer, row["emotion"]) for row, one in zip(rows, found, strict=True) if one]
     chosen = choose_scale(task, said, scale)
@@ -118,7 +118,7 @@ def _parse(
 
 
 def probability_names(task: Task, rows: Sequence[Row]) -> tuple[str, ...]:
-    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only to look at.
+    """What classes and labels are called in a prediction; nothing for a score, whose tenths are only shown.
 
     Of labels those that any of `rows` asks for.
     """

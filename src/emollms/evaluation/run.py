@@ -54,7 +54,7 @@ class EvaluationOptions:
         policy: what an invalid answer counts as.
         calibration: temperatures and thresholds to apply.
         language: code of the language; None for English, or the only one.
-        parse: the rule that answers are read by; the figures of the other one are in `scores.json`, too.
+        parse: the rule that answers are parsed by; the values of the other one are in `scores.json`, too.
         scale: what regression answers are on: `unit`, 0..1; `native`, the task's own range; `auto` decides for each
             task by all its answers, and keeps 0..1 unless they clearly look native.
     """

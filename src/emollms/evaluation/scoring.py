@@ -1,4 +1,4 @@
-"""A score for a task: every metric with its parts, 95 % intervals, and how many answers could not be read."""
+"""A score for a task: every metric with its parts, 95 % intervals, and how many answers are invalid."""
 
 import math
 from collections import Counter
@@ -133,7 +133,7 @@ def score(
         gold_labels: a row's score on `scale`, class or labels: `gold_label(task, row)`.
         parsed: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
-        policy: what an answer that cannot be read counts as.
+        policy: what an invalid answer counts as.
         unannotated: for each row the labels that its corpus did not annotate, which do not count; None for none.
         scale: lowest and highest score, if it is not 0..1.
         resamples: how many bootstrap resamples the intervals come from, at least 1.
