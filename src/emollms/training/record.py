@@ -19,7 +19,6 @@ from emollms.training.manifest import (
     DataSource,
     Evaluation,
     LossPoint,
-    Method,
     ModelRecord,
     RecipeRecord,
     RowsRecord,
@@ -74,7 +73,7 @@ def make_manifest(
             kernels=["liger"] if args.use_liger_kernel else [],
             processes=args.world_size,
         ),
-        method=method_of(parsed),
+        method=parsed.method,
         template=template,
         objective=parsed.tuning.objective,
         seed=args.seed,
@@ -108,13 +107,6 @@ def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
         "model": weights_hash(folder) if folder.is_dir() else name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
-
-
-def method_of(parsed: Parsed) -> Method:
-    """What of the model is trained."""
-    if parsed.peft is None:
-        return "full"
-    return "qlora" if parsed.model.load_in_4bit or parsed.model.load_in_8bit else "lora"
 
 
 def _data(data: EvaluationData) -> DataRecord:
