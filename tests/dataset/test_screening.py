@@ -10,9 +10,9 @@ from tiny_corpus import Install, settings
 
 from emollms.dataset.build import build
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.pairs import Search
 from emollms.dedup.schema import TEXT_SCHEMA
 from emollms.dedup.screen import screen
+from emollms.dedup.search import Search
 from emollms.dedup.standalone import deduplicate, overlap
 from emollms.errors import SourceError, UsageError
 

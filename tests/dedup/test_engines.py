@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Search, find_duplicates
+from emollms.dedup.pairs import find_pairs
+from emollms.dedup.search import Search
 
 SEARCH = Search(threads=1)
 
@@ -23,7 +24,7 @@ def texts() -> list[str]:
 
 def expected(texts: list[str]) -> set[tuple[int, int]]:
     """Every pair of rows that one process finds: near pairs between all rows that have the two texts."""
-    found = find_duplicates(normalize(pa.array(texts)), search=SEARCH)
+    found = find_pairs(normalize(pa.array(texts)), search=SEARCH)
     rows: dict[int, list[int]] = {}
     for row, first in enumerate(found.first.tolist()):
         rows.setdefault(first, []).append(row)

@@ -26,7 +26,7 @@ Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard 
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
 
 
-class PolicyName(StrEnum):
+class DuplicatePolicy(StrEnum):
     """What becomes of near-duplicates inside the training split."""
 
     flag = "flag"
@@ -43,9 +43,9 @@ def dedup(
         str | None, typer.Option(metavar="REF", help="A data set whose texts must not be in training or validation.")
     ] = None,
     threshold: Threshold = 0.7,
-    policy: Annotated[PolicyName, typer.Option(help="flag near-duplicates inside training, or drop all but one.")] = (
-        PolicyName.flag
-    ),
+    policy: Annotated[
+        DuplicatePolicy, typer.Option(help="flag near-duplicates inside training, or drop all but one.")
+    ] = (DuplicatePolicy.flag),
     text_column: TextColumn = "text",
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
     delimiter: Delimiter = None,
@@ -53,7 +53,7 @@ def dedup(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.dedup.pairs import Search
+    from emollms.dedup.search import Search
     from emollms.dedup.standalone import deduplicate
     from emollms.tables.files import Dialect
 
@@ -83,7 +83,7 @@ def overlap(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Count the texts of A that stand in B, equal or nearly, split by split."""
-    from emollms.dedup.pairs import Search
+    from emollms.dedup.search import Search
     from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect
 

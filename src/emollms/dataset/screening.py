@@ -17,9 +17,9 @@ from emollms.dataset.manifest import PairCount, ScreeningEntry
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.pairs import Search
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
 from emollms.dedup.screen import screen
+from emollms.dedup.search import Search
 
 BATCH = 10_000
 

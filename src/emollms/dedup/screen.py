@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.dedup.normalize import has_text, normalize
-from emollms.dedup.pairs import Duplicates, Pairs, Search, find_duplicates
+from emollms.dedup.pairs import Duplicates, Pairs, find_pairs
 from emollms.dedup.reference import ReferenceIndex
 from emollms.dedup.schema import PAIR_SCHEMA, Mask, Policy, Screening
+from emollms.dedup.search import Search
 
 Rows = npt.NDArray[np.int64]
 PRECEDENCE = ("test", "validation", "train")
@@ -90,7 +91,7 @@ class _Screen:
         """Clusters of near-duplicates among the rows of one task, emotion and split."""
         rows = np.flatnonzero(self.found.kept())
         groups = _codes(self.texts.take(pa.array(rows)), ("task", "emotion", "split"))
-        duplicates = find_duplicates(self.normal.take(pa.array(rows)), groups, self.search)
+        duplicates = find_pairs(self.normal.take(pa.array(rows)), groups, self.search)
         clusters = duplicates.clusters()
         sizes = np.bincount(clusters, minlength=len(rows))
         for row, head in zip(rows[sizes[clusters] > 1], rows[clusters[sizes[clusters] > 1]], strict=True):
@@ -103,7 +104,7 @@ class _Screen:
     def _between_tasks(self) -> None:
         """For each row of the test split the other tasks that ask about its text, or nearly its text."""
         rows = np.flatnonzero((self.split == "test") & self.found.kept())
-        duplicates = find_duplicates(self.normal.take(pa.array(rows)), search=self.search)
+        duplicates = find_pairs(self.normal.take(pa.array(rows)), search=self.search)
         tasks = self.texts["task"].take(pa.array(rows)).to_pylist()
         asking: dict[int, set[str]] = {}
         for first, task in zip(duplicates.first.tolist(), tasks, strict=True):

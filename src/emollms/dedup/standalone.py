@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.dedup.normalize import has_text, normalize
-from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
 from emollms.dedup.schema import Policy, Screening
 from emollms.dedup.screen import screen
-from emollms.dedup.tables import REPORT, DataSet, as_texts, read_data_set
+from emollms.dedup.search import Search
+from emollms.dedup.tables import REPORT, InputTables, as_texts, read_data_set
 from emollms.locations import check_free
 from emollms.progress import OnProgress, silent
 from emollms.storage import commit, draft, write_json
@@ -40,7 +40,7 @@ class Deduplicated:
         pairs: pairs, by kind.
         renamed: columns that were written under another name, since the data has a column of its own that is called
             so; by their usual name.
-        built: whether the data is of `emollms build`, see `quality.tables.DataSet`.
+        built: whether the data is of `emollms build`, see `quality.tables.InputTables`.
     """
 
     rows: dict[str, int]
@@ -93,7 +93,7 @@ def deduplicate(
     return done
 
 
-def _units(data: DataSet, texts: pa.Table) -> tuple[pa.Table, Rows]:
+def _units(data: InputTables, texts: pa.Table) -> tuple[pa.Table, Rows]:
     """One row for all wordings of a text, and for each row of the data set the number of its own.
 
     Wordings of one text are no duplicates of each other.
@@ -107,7 +107,7 @@ def _units(data: DataSet, texts: pa.Table) -> tuple[pa.Table, Rows]:
     return texts.set_column(0, "id", stems).take(pa.array(first)), unit
 
 
-def _write(folder: Path, data: DataSet, found: Screening, unit: Rows) -> Deduplicated:
+def _write(folder: Path, data: InputTables, found: Screening, unit: Rows) -> Deduplicated:
     kept, at = found.kept()[unit], 0
     names = _free_names(data)
     counts, rejected = {}, []
@@ -135,7 +135,7 @@ def _write(folder: Path, data: DataSet, found: Screening, unit: Rows) -> Dedupli
     return done
 
 
-def _free_names(data: DataSet) -> dict[str, str]:
+def _free_names(data: InputTables) -> dict[str, str]:
     """What our columns are called, by their usual names; a column of the data keeps its name."""
     taken = {name for table in data.splits.values() for name in table.column_names}
     names = {}
@@ -216,7 +216,7 @@ def overlap(
     return found
 
 
-def _normal_texts(data: DataSet, column: str, warn: Warn) -> dict[str, pa.Array]:
+def _normal_texts(data: InputTables, column: str, warn: Warn) -> dict[str, pa.Array]:
     """The different normalised texts of each split."""
     texts = {}
     for split in data.splits:
