@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.dedup import pairs as pairs_module
+from emollms.dedup import search as search_module
 from emollms.dedup.jaccard import similarities
 from emollms.dedup.lsh import Banding, CandidatePairs
 from emollms.dedup.normalize import normalize
@@ -154,7 +155,7 @@ def test_threads_memory_and_chunks_change_nothing(tmp_path: Path, monkeypatch: p
     assert len(plain.near) > 500
     assert same(plain, find_pairs(texts, None, Search(threads=2)))
     assert same(plain, find_pairs(texts, None, Search(threads=2, memory=1 << 20, folder=tmp_path)))
-    monkeypatch.setattr(pairs_module, "_MIN_MEMORY", 1)
+    monkeypatch.setattr(search_module, "_MIN_MEMORY", 1)
     assert same(plain, find_pairs(texts, None, Search(memory=20_000, folder=tmp_path)))  # 5 files a band
     monkeypatch.setattr(pairs_module, "_CAPACITY", 64)
     assert same(plain, find_pairs(texts, None, Search(threads=1)))
@@ -162,7 +163,7 @@ def test_threads_memory_and_chunks_change_nothing(tmp_path: Path, monkeypatch: p
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs_module, "_MIN_MEMORY", 1)
+    monkeypatch.setattr(search_module, "_MIN_MEMORY", 1)
     search = Search(memory=1000, folder=tmp_path / "missing")
     with pytest.raises(EmollmsError, match=r"band keys cannot be spilled to .*missing"):
         find_pairs(TEXTS, None, search)

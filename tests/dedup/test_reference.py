@@ -131,7 +131,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def counts(train: list[str], test: list[str]) -> tuple[int, int, int]:
-    """Distinct test texts after normalising, and how many stand in the training side, equal and at 0.7."""
+    """Distinct test texts after normalising, and how many are in the training side, equal and at 0.7."""
     index = ReferenceIndex(normalize(test))
     matches = index.matches(normalize(train))
     equal, near = np.unique(matches.reference[matches.equal]), np.unique(matches.reference)

@@ -150,8 +150,8 @@ def _emit(packed: Words, cursor: Positions, room: Words, filled: int) -> int:
     at, behind = cursor[0], cursor[1]
     while at < len(packed):
         partner = at + behind + 1
-        # The bucket is sorted, so a pair is an entry and one of the next; after PARTNERS of them, at the end or where the
-        # key changes, the entry is done. Limiting partners keeps a bucket linear: its chain of pairs still connects it.
+        # Entries are sorted, so the partners of one follow it until the key changes. At PARTNERS it stops: a bucket
+        # then costs linear time, and the chain of pairs from entry to entry still connects all of it.
         if (
             behind == PARTNERS
             or partner >= len(packed)

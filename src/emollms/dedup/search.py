@@ -9,14 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from emollms.dedup.lsh import PERMUTATIONS, Banding, band_keys, sort_bucketed
 from emollms.dedup.minhash import BLOCK, SEED
 from emollms.dedup.shingles import Positions, Texts, Words, usable_cores
-from emollms.errors import EmollmsError, UsageError
+from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.optional import require
 
 THRESHOLD = 0.7
 MIN_TOKENS = 6
@@ -67,6 +68,17 @@ class Search:
         object.__setattr__(self, "threads", self.threads or usable_cores())
         if self.memory is not None and self.memory < _MIN_MEMORY:
             raise UsageError(f"the memory limit is {self.memory:,} bytes; at least {_MIN_MEMORY:,} are needed")
+
+    def check_engine(self) -> None:
+        """Make sure that the engine can run, before anything is read.
+
+        Raises:
+            UsageError: its extra is not installed.
+        """
+        if self.engine not in get_args(Engine):
+            raise unknown("engine", self.engine, get_args(Engine))
+        if self.engine != "numba":
+            require("dask.dataframe" if self.engine == "dask" else "pyspark", self.engine, f"--engine {self.engine}")
 
     def buckets(self, texts: Texts, rows: Positions) -> Iterator[Words]:
         """The sorted buckets of the texts in `rows`, in memory or from disk as the limit says."""

@@ -176,7 +176,7 @@ _IS_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_vie
 
 
 def as_texts(data: InputTables, column: str) -> pa.Table:
-    """The rows of a data set as `quality.duplicates.screening.TEXT_SCHEMA` has them; what a data set lacks is null.
+    """The rows of a data set as `schema.TEXT_SCHEMA` has them; what a data set lacks is null.
 
     Of a data set that `emollms build` did not make, only split and text are known: its rows are called by split and
     number, and its other columns say nothing, whatever their names.
