@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ ROW_GROUP = 10_000
 CLUSTER, FROM_SPLIT = "cluster", "from_split"
 WHY = {"reason": pa.string(), "duplicate_of": pa.string(), "similarity": pa.float64()}
 PREFIX = "emollms_"
-Data = str | Path | Sequence[str] | pa.Table | pd.DataFrame
+Data: TypeAlias = str | Path | Sequence[str] | pa.Table | pd.DataFrame
 """Texts, a table of them, or the name of data."""
 
 
