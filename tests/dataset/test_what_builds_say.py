@@ -15,7 +15,7 @@ from emollms.corpora.reader import Record
 from emollms.dataset.baselines import rows_hash
 from emollms.dataset.build import build
 from emollms.dataset.diff import diff
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.predictors import BaselineSource
@@ -115,7 +115,7 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     build(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
-    data = open_data(str(tmp_path / "aeb"))
+    data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
         done = evaluate(BaselineSource(name), data, tmp_path / name, Options())
         assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)

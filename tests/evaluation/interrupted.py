@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.model_source import ModelSource
 from emollms.evaluation.run import Options, evaluate
 from emollms.inference import batching, engines
@@ -78,7 +78,7 @@ def compare(model: Path, data: Path, out: Path, case: Case) -> None:
 
 def run(model: Path, data: Path, out: Path, case: Case) -> Path:
     with small_batches() if case.small else nullcontext():
-        evaluate(ModelSource(str(model), mode=case.mode, shown="tiny"), open_data(str(data)), out, case.options)
+        evaluate(ModelSource(str(model), mode=case.mode, shown="tiny"), Dataset(data), out, case.options)
     return out
 
 

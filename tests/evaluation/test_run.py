@@ -12,7 +12,7 @@ import pytest
 from evaluation import interrupted
 from filelock import FileLock
 
-from emollms.dataset.reader import open_data, sample
+from emollms.dataset.reader import Dataset, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.fit import calibrate
 from emollms.evaluation.fitted import Calibration, TaskCalibration
@@ -38,7 +38,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from emollms.evaluation import model_source
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.run import Options, evaluate
 from emollms.hardware import Precision
 from emollms.inference.predictions import PredictionFile
@@ -57,12 +57,12 @@ def add_and_die(self, predictions):
 PredictionFile.add = add_and_die
 model, data, out = sys.argv[1:4]
 options = Options(tasks=("EI-oc", "V-reg", "E-c"), limit=6)
-evaluate(model_source.ModelSource(model), open_data(data), Path(out), options)
+evaluate(model_source.ModelSource(model), Dataset(data), Path(out), options)
 """
 
 
 def run(source: Any, data: Path, out: Path, options: Options = FEW, **more: Any) -> dict[str, Any]:
-    evaluate(source, open_data(str(data)), out, options, **more)
+    evaluate(source, Dataset(data), out, options, **more)
     found: dict[str, Any] = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     return found
 
@@ -90,7 +90,7 @@ def test_a_run_tells_what_was_asked_of_whom(expected: Path, talkative: Path, sam
     assert facts["engine"]["engine"] == "transformers"
     assert facts["engine"]["revision"] == facts["settings"]["source"]["weights"]
     assert facts["data"]["path"] == str(sample_aeb.resolve())
-    assert facts["data"]["content_hash"] == open_data(str(sample_aeb)).manifest.content_hash
+    assert facts["data"]["content_hash"] == Dataset(sample_aeb).manifest.content_hash
     assert facts["versions"]["torch"]
     assert facts["hardware"]["cores"] >= 1
     assert facts["engine"]["dtype"] == "float32"
@@ -212,7 +212,7 @@ def test_a_finished_run_is_not_run_again(
 
     monkeypatch.setattr(engines, "open_engine", fail)
     before = (expected / "scores.json").read_bytes()
-    done = evaluate(ModelSource(str(talkative)), open_data(str(sample_aeb)), expected, FEW)
+    done = evaluate(ModelSource(str(talkative)), Dataset(sample_aeb), expected, FEW)
     assert done.already
     assert done.scores == json.loads(before)
     assert (expected / "scores.json").read_bytes() == before
@@ -296,7 +296,7 @@ def test_folders_of_others_and_of_runs_that_go_on_are_left_alone(sample_aeb: Pat
 
 
 def test_the_sample_is_stated_balanced_and_part_of_larger_ones(sample_aeb: Path) -> None:
-    rows = [row for row in open_data(str(sample_aeb)).rows("EI-oc", "test") if row["language"] == "en"]
+    rows = [row for row in Dataset(sample_aeb).rows("EI-oc", "test") if row["language"] == "en"]
     eight, six = sample(rows, 8), sample(rows, 6)
     assert sorted(row["emotion"] for row in eight) == sorted(["anger", "fear", "joy", "sadness"] * 2)
     assert [row for row in rows if row in eight] == eight
@@ -315,7 +315,7 @@ def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: 
     assert sum(bar["n"] for bar in bins) == 6
     assert 0 <= scores["EI-oc"]["calibration"]["error"] <= 1
     task, found = get_task("EI-oc"), read_predictions(expected / "predictions.jsonl")
-    rows = [row for row in open_data(str(sample_aeb)).rows("EI-oc", "test") if row["id"] in found]
+    rows = [row for row in Dataset(sample_aeb).rows("EI-oc", "test") if row["id"] in found]
     said = [expected_class(found[row["id"]].probabilities or {}) for row in rows]
     again = score(
         task,
@@ -349,7 +349,7 @@ def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sampl
 
 
 def file_source(path: Path, data: Path) -> FileSource:
-    opened = open_data(str(data))
+    opened = Dataset(data)
     return FileSource(path, {row["id"]: t.name for t in opened.tasks("test") for row in opened.rows(t.name, "test")})
 
 
@@ -359,7 +359,7 @@ def write(path: Path, *rows: Mapping[str, Any]) -> Path:
 
 
 def test_missing_answers_count_as_invalid_and_answers_are_only_read(sample_aeb: Path, tmp_path: Path) -> None:
-    rows = [row for row in open_data(str(sample_aeb)).rows("TDT", "test") if row["language"] == "en"]
+    rows = [row for row in Dataset(sample_aeb).rows("TDT", "test") if row["language"] == "en"]
     said = ["1: positive", "__import__('os').abort()", "<script>alert()</script>", "NaN"]
     path = write(
         tmp_path / "theirs.jsonl",
@@ -376,7 +376,7 @@ def test_missing_answers_count_as_invalid_and_answers_are_only_read(sample_aeb: 
 
 
 def test_answers_in_the_order_of_the_rows_need_no_ids(sample_aeb: Path, tmp_path: Path) -> None:
-    rows = open_data(str(sample_aeb)).rows("TDT", "test")
+    rows = Dataset(sample_aeb).rows("TDT", "test")
     said = [f"{int(row['score'])}: {row['text']}" for row in rows]
     by_id = write(
         tmp_path / "a.jsonl", *({"id": row["id"], "answer": text} for row, text in zip(rows, said, strict=True))
@@ -402,7 +402,7 @@ def test_predictions_that_belong_elsewhere_are_refused(sample_aeb: Path, tmp_pat
         file_source(tmp_path / "b.jsonl", sample_aeb)
     with pytest.raises(UsageError, match=r"c\.jsonl is empty; give JSON Lines with id and answer"):
         file_source(write(tmp_path / "c.jsonl"), sample_aeb)
-    row = open_data(str(sample_aeb)).rows("TDT", "test")[0]
+    row = Dataset(sample_aeb).rows("TDT", "test")[0]
     write(path, {"id": row["id"], "answer": "0: neutral", "probabilities": {"happy": 1.0}})
     with pytest.raises(UsageError, match="a probability of 'happy', which is nothing in task TDT"):
         run(file_source(path, sample_aeb), sample_aeb, tmp_path / "out", Options(language=row["language"]))
@@ -441,14 +441,12 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 ) -> None:
     file = tmp_path / "fits" / "talkative.json"
     told: list[tuple[str, int, int]] = []
-    calibrate(
-        ModelSource(str(talkative)), open_data(str(sample_aaid)), file, limit=8, tell=lambda *now: told.append(now)
-    )
+    calibrate(ModelSource(str(talkative)), Dataset(sample_aaid), file, limit=8, tell=lambda *now: told.append(now))
     fitted = Calibration.read(file)
     assert told[-1] == ("E-c", 24, 24)
     assert list(fitted.tasks) == ["EI-oc", "V-oc", "E-c"]
     assert all(task.rows == 8 for task in fitted.tasks.values())
-    assert fitted.data_hash == open_data(str(sample_aaid)).manifest.content_hash
+    assert fitted.data_hash == Dataset(sample_aaid).manifest.content_hash
     moved = copytree(talkative, tmp_path / "elsewhere")
     options = replace(FEW, calibration=fitted, tasks=("EI-oc", "E-c"))
     tasks = run(ModelSource(str(moved)), sample_aeb, tmp_path / "run", options)["tasks"]
@@ -464,11 +462,11 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 
 def test_nothing_is_fitted_on_test_rows(talkative: Path, sample_aeb: Path, sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split validation; it has these splits: test"):
-        calibrate(ModelSource(str(talkative)), open_data(str(sample_aeb)), tmp_path / "fit.json")
+        calibrate(ModelSource(str(talkative)), Dataset(sample_aeb), tmp_path / "fit.json")
     with pytest.raises(UsageError, match="has no rows in split test; it has these splits: train, validation"):
         run(BaselineSource("mean"), sample_aaid, tmp_path / "run", Options())
     with pytest.raises(UsageError, match="V-reg: a score has neither classes nor labels"):
-        calibrate(ModelSource(str(talkative)), open_data(str(sample_aaid)), tmp_path / "fit.json", tasks=("V-reg",))
+        calibrate(ModelSource(str(talkative)), Dataset(sample_aaid), tmp_path / "fit.json", tasks=("V-reg",))
 
 
 def test_one_language_at_a_time(sample_aeb: Path, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def evaluate(
 
     DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
     """
-    from emollms.dataset.reader import open_data
+    from emollms.dataset.reader import Dataset
     from emollms.dataset.specs import as_names
     from emollms.evaluation.answer_rows import BenchmarkRows
     from emollms.evaluation.fitted import Calibration
@@ -189,7 +189,7 @@ def evaluate(
     _check_here(out, RUN, predictions, calibration)
     if not (endpoint or predictions or baseline):
         _check_model(model, engine, dtype)
-    opened = open_data(data)
+    opened = Dataset(data)
     source: Source
     if baseline:
         source = BaselineSource(baseline.value, lambda task: opened.rows(task, "train"), name)
@@ -235,7 +235,7 @@ def calibrate(
     per_minute: Rate = None,
 ) -> None:
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
-    from emollms.dataset.reader import open_data
+    from emollms.dataset.reader import Dataset
     from emollms.dataset.specs import as_names
     from emollms.evaluation.fit import calibrate as run
 
@@ -244,7 +244,7 @@ def calibrate(
         raise UsageError(f"{out} is a folder; name a file")
     if not endpoint:
         _check_model(model, engine, dtype)
-    opened = open_data(data)
+    opened = Dataset(data)
     further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
     source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
     names = as_names(task or [])

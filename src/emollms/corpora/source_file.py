@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from emollms.corpora.encodings import check_encoding
 from emollms.errors import UsageError
+from emollms.storage import Strict
 from emollms.tasks import MultiLabelTask, Task, get_task
 
 Split = Literal["train", "validation", "test"]
@@ -16,13 +17,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
 
-class Strict(BaseModel):
-    """What forbids unknown fields, and changes no more."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class SourceFile(Strict):
+class SourceFile(Strict, str_strip_whitespace=True):
     """One raw file, pinned.
 
     Args:

@@ -97,8 +97,7 @@ def diff(old: Path, new: Path) -> Diff:
 
 def _table(folder: Path, manifest: Manifest, task: str, split: str) -> pa.Table | None:
     """The rows of a task and split, from the files that the manifest names; None where it names none."""
-    stem = f"data/{task}/{split}-"
-    files = sorted(folder / file.path for file in manifest.files if file.path.startswith(stem))
+    files = [folder / file.path for file in manifest.files_of(task, split)]
     try:
         return ds.dataset(files, format="parquet").to_table() if files else None
     except (OSError, pa.ArrowInvalid):

@@ -22,6 +22,7 @@ from emollms.dataset.card import render_readme
 from emollms.dataset.card_metadata import croissant
 from emollms.dataset.examples import ExampleStore, Group, mask_texts
 from emollms.dataset.manifest import (
+    README,
     CountEntry,
     FileEntry,
     Manifest,
@@ -31,10 +32,16 @@ from emollms.dataset.manifest import (
     entry,
     strictest,
 )
-from emollms.dataset.remaining import check_remaining
 from emollms.dataset.render import word
 from emollms.dataset.schema import REJECTED_SCHEMA, ROW_SCHEMA
-from emollms.dataset.screening import no_filters, rejected_rows, without_bound
+from emollms.dataset.screening import (
+    Filters,
+    check_remaining,
+    publishable_pairs,
+    rejected_rows,
+    screen_texts,
+    texts_of,
+)
 from emollms.dataset.specs import Settings
 from emollms.dataset.statistics import Statistics
 from emollms.dataset.writer import TableWriter, one_table
@@ -74,7 +81,7 @@ class Pipeline:
         self.seconds: dict[str, float] = {}
         self.store = ExampleStore(folder / "examples", settings.profile)
         self.read_of: Counter[str] = Counter()
-        self.filters = no_filters()
+        self.filters = Filters()
         self.tables: dict[Group, TableWriter] = {}
         self.statistics: dict[Group, Statistics] = {}
         self.sensitive: dict[str, Counter[str]] = {kind: Counter(texts=0, finds=0) for kind in KINDS}
@@ -150,13 +157,13 @@ class Pipeline:
         if self.settings.profile == "paper":
             return
         self.on_progress("comparing texts", 0, None)
-        from emollms.dataset.screening import screen_store  # compiles kernels: only where something is screened
-
-        self.filters = screen_store(self.store, self.settings, self.root)
-        for batch in rejected_rows(self.filters, self.store):
+        texts, offsets = texts_of(self.store)
+        self.filters = screen_texts(texts, offsets, self.settings, self.root)
+        assert self.filters.screening
+        for batch in rejected_rows(self.filters.screening, texts):
             rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
-            for batch in without_bound(self.filters.pairs(), self.settings).to_batches():
+            for batch in publishable_pairs(self.filters.screening.pairs, self.settings).to_batches():
                 table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
@@ -202,7 +209,7 @@ class Pipeline:
         return rows
 
     def describe(self, manifest: Manifest) -> Manifest:
-        """Statistics, Croissant metadata and README; gives the manifest with all files in it."""
+        """Write statistics, Croissant metadata and README; gives the manifest with its files."""
         statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
         write_json(self.folder / "statistics.json", statistics)
         data_files = {
@@ -211,12 +218,12 @@ class Pipeline:
             for number, path in enumerate(table.files)
         }
         write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
-        readme = render_readme(
-            manifest, self.tables, statistics, self.filters.examples(PAIRS_TO_CHOOSE_FROM), self.folder
-        )
-        (self.folder / "README.md").write_text(readme, encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
-        manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
+        files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
+        manifest = manifest.model_copy(update={"files": files})
+        pairs = self.filters.examples(PAIRS_TO_CHOOSE_FROM)
+        readme = render_readme(manifest, self.tables, statistics, pairs, self.folder)
+        (self.folder / README).write_text(readme, encoding="utf-8")
         return manifest
 
     def hold_against_suite(self, manifest: Manifest) -> None:

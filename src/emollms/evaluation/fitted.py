@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import (
@@ -19,13 +19,13 @@ from emollms.evaluation.calibration import (
     temper,
 )
 from emollms.evaluation.metrics import Flags, Floats, Integers
-from emollms.storage import write_whole
+from emollms.storage import Strict, write_whole
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 VALIDATION = "validation"
 
 
-class TaskCalibration(BaseModel):
+class TaskCalibration(Strict):
     """What was fitted for a task.
 
     Args:
@@ -35,8 +35,6 @@ class TaskCalibration(BaseModel):
         error_before: expected calibration error of those rows before.
         error_after: and after, at the temperature; that of labels stays.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float | None = Field(default=None, gt=0)
     thresholds: dict[str, float] | None = None
@@ -59,7 +57,7 @@ class TaskCalibration(BaseModel):
         return apply_thresholds(probabilities, limits, at_least_one=task.nothing is None)
 
 
-class Calibration(BaseModel):
+class Calibration(Strict):
     """What was fitted for a model.
 
     Args:
@@ -70,8 +68,6 @@ class Calibration(BaseModel):
         settings: what else the probabilities depend on, such as the engine and the data type.
         tasks: what was fitted, by task.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     model_hash: str | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks, sample
+from emollms.dataset.reader import TEST, Dataset, Row, choose_language, sample
 from emollms.errors import UsageError
 from emollms.evaluation.fitted import Calibration
 from emollms.evaluation.parsing import read_all
@@ -152,7 +152,7 @@ class Finished:
     already: bool
 
 
-def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
+def plan(source: Source, data: Dataset, options: Options) -> Plan:
     """The rows that a run asks.
 
     Raises:
@@ -160,7 +160,7 @@ def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
     """
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
-    tasks = source.about(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
+    tasks = source.about(data.tasks(TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
     language = choose_language((row for rows in every.values() for row in rows), options.language)
     spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
@@ -171,7 +171,7 @@ def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
 
 def evaluate(
     source: Source,
-    data: EvaluationData,
+    data: Dataset,
     out: Path,
     options: Options,
     *,
@@ -223,7 +223,7 @@ def _finished(scores: Mapping[str, Any], already: bool, note: Note) -> Finished:
     return Finished(scores, already)
 
 
-def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
+def settings_of(source: Source, data: Dataset, options: Options, planned: Plan) -> dict[str, Any]:
     """What must be the same for a run to go on."""
     fitted = options.calibration
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow.parquet as pq
 
 from emollms import __version__
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.dedup.normalize import normalize
 from emollms.evaluation.published import explanations, source
 from emollms.report.inputs import Benchmark, CalibrationEntry, Run
@@ -24,7 +24,7 @@ _COMPARED = (
 )
 
 
-def overlaps(data: EvaluationData) -> Overlaps:
+def overlaps(data: Dataset) -> Overlaps:
     """What the build of a data set found; equal texts where it did not look."""
     screening = data.manifest.screening
     if screening is None:
@@ -35,7 +35,7 @@ def overlaps(data: EvaluationData) -> Overlaps:
     return Overlaps(_SCREENED.format(screening.threshold), *_only_shared(totals, screening.overlaps))
 
 
-def _equal_texts(data: EvaluationData) -> Overlaps:
+def _equal_texts(data: Dataset) -> Overlaps:
     texts: dict[str, set[str]] = {}
     for task in dict.fromkeys(count.task for count in data.manifest.counts):
         folder = data.folder / "data" / task
