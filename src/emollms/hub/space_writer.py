@@ -8,11 +8,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from emollms import __version__
-from emollms.dataset.manifest import entry
+from emollms.dataset.manifest import README, entry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import check_license
 from emollms.hub.card_merge import metadata_in
-from emollms.hub.card_release import README, published_versions
+from emollms.hub.card_release import published_versions
 from emollms.hub.model_files import ADAPTER
 from emollms.hub.repo import Remote
 from emollms.hub.space import APP, NAME, REQUIREMENTS, SpaceManifest
