@@ -44,19 +44,19 @@ def build(
         out: the folder of the dataset repo; it appears when everything is written.
         version: the semantic version.
         root: the folder of the corpora; None for where they are on this machine.
-        validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
-            data; benchmarks of the other parts leave it out.
+        validate: check the data against its suite before the manifest is written; only benchmarks of other parts
+            leave that out.
         on_progress: called with what is done, and with the texts that are read, and then written.
 
     Raises:
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
         SourceError: a raw file is not what its corpus says.
         EmollmsError: `out` holds this version with other content.
-        GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
+        GateFailed: the data fails its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
     recover(out)
-    before = _standing(out, settings, version)
+    before = _replaceable(out, settings, version)
     with draft(out) as folder:
         pipeline = Pipeline(settings, folder, root, validate, on_progress)
         try:
@@ -71,8 +71,8 @@ def build(
     return Build(manifest, True, pipeline.seconds)
 
 
-def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
-    """The manifest of what stands in `out`, if anything does, when it may be replaced by this version."""
+def _replaceable(out: Path, settings: Settings, version: str) -> Manifest | None:
+    """The manifest of the data set in `out`, if there is one, when this version may replace it."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         parse_version(version)
         return None

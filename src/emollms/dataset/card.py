@@ -21,7 +21,7 @@ from emollms.dataset.baselines import baselines, metric_title
 from emollms.dataset.card_metadata import Tables, card_metadata, languages
 from emollms.dataset.examples import to_arrow
 from emollms.dataset.manifest import Manifest
-from emollms.dataset.render import word
+from emollms.dataset.render import render_rows
 from emollms.dataset.schema import COLUMNS, ROW_SCHEMA
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.statistics import Figures, statistics_tables
@@ -33,9 +33,9 @@ from emollms.templates import cell, code, render_card
 PAIRS = 3
 """How many pairs of a kind the card shows."""
 SHORTEST, LONGEST = 40, 200
-"""Characters of a text that is shown: enough to tell something, and few enough for a card."""
+"""Characters of a text that is shown: enough to be informative, and few enough for a card."""
 SEARCHED = 500
-"""Rows of a table among which one is looked for."""
+"""Rows of a table among which one is searched."""
 MADE_UP = "sample"
 """The corpus that comes with the package; its texts are made up."""
 SHOWN = ("id", "text", "prompt", "completion", "gold", "score", "label", "labels", "emotion", "target")
@@ -292,4 +292,4 @@ def _made_up_rows() -> Iterator[tuple[str, dict[str, Any]]]:
             row = to_arrow(example.task, [(MADE_UP, example)])
             row = row.append_column("cluster", pa.nulls(1, pa.string()))
             row = row.append_column("overlaps", pa.array([[]], ROW_SCHEMA.field("overlaps").type))
-            yield example.task, word(get_task(example.task), row, "one").to_pylist()[0]
+            yield example.task, render_rows(get_task(example.task), row, "one").to_pylist()[0]

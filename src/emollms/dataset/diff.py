@@ -15,7 +15,7 @@ from emollms.errors import EmollmsError, UsageError
 
 Step = Literal["major", "minor", "patch", "none"]
 WORDING_COLUMNS = {"prompt", "completion"}
-"""Columns that may change without the texts and golds changing."""
+"""Columns that may change without the texts and gold labels changing."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Diff:
     def step(self) -> Step:
         """The step in the version that the change asks for.
 
-        Major: scores stop being comparable, since rows went, texts or golds changed, or columns did. Minor: rows were
-        added or worded otherwise. Patch: only the description of the data differs. None: nothing does.
+        Major: scores are no longer comparable, since rows were removed, or texts, gold labels or columns changed.
+        Minor: rows were added or worded otherwise. Patch: only the description of the data differs. None: nothing does.
         """
         touched = {column for change in self.changes for column in change.columns}
         if self.columns_changed or any(change.removed for change in self.changes) or touched - WORDING_COLUMNS:

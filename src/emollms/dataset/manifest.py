@@ -117,11 +117,11 @@ class ScreeningEntry(Strict):
     Args:
         threshold: the least Jaccard similarity of character 4-grams.
         policy: what became of near-duplicates inside the training split.
-        benchmark: corpora whose tests training and validation were held against.
-        benchmark_not_here: corpora of the benchmark that were not on the machine, and not held against.
+        benchmark: corpora whose test texts training and validation were compared with.
+        benchmark_not_here: corpora of the benchmark that were not on the machine, and not compared.
         benchmark_texts: how many different texts that were.
         pairs: numbers of pairs.
-        overlaps: for each task how many of its texts stand in each other task, equal or nearly.
+        overlaps: for each task how many of its texts appear in each other task, identical or nearly so.
     """
 
     threshold: float
@@ -138,7 +138,7 @@ class SensitiveCount(Strict):
 
     Args:
         texts: texts that hold it.
-        finds: how often it stands in them.
+        finds: how often it appears in them.
     """
 
     texts: int
@@ -195,14 +195,14 @@ class Manifest(Strict):
         data_set: name of the data set.
         title: its name for people.
         version: semantic version; a version never changes.
-        content_hash: hash of all rows; it tells whether data changed.
+        content_hash: hash of all rows; it differs where data changed.
         supersedes: the version before, where this one was built over it.
         redistribution: what may be passed on: the strictest of the sources.
         settings: what it was built with.
         sources: the corpora.
         counts: rows by task and split.
         screening: the search for near-duplicates; None where there was none.
-        sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` tell whether they are
+        sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` say whether they are
             masked.
         files: all files of the repo but this one and the README, which is derived.
         made_with: version of this package.

@@ -32,7 +32,7 @@ from emollms.dataset.manifest import (
     entry,
     strictest,
 )
-from emollms.dataset.render import word
+from emollms.dataset.render import render_rows
 from emollms.dataset.schema import REJECTED_SCHEMA, ROW_SCHEMA
 from emollms.dataset.screening import (
     Filters,
@@ -66,7 +66,7 @@ class Pipeline:
         settings: what to build.
         folder: the draft.
         root: the folder of the corpora; None for where they are on this machine.
-        validate: whether the data is held against its suite before the manifest is written.
+        validate: whether the data is checked against its suite before the manifest is written.
         on_progress: called with what is done, and with the texts that are read, and then written.
 
     Attributes:
@@ -99,7 +99,7 @@ class Pipeline:
             manifest = self.describe(self._manifest(version, before, sources))
         if self.validate:
             with self._timed("validating"):
-                self.hold_against_suite(manifest)
+                self.check_suite(manifest)
         manifest.write(self.folder)
         return manifest
 
@@ -181,7 +181,7 @@ class Pipeline:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
-                        rows = word(task, examples, wordings, unannotated, name_targets)
+                        rows = render_rows(task, examples, wordings, unannotated, name_targets)
                     with self._timed("writing"):
                         table.write(rows)
                     with self._timed("describing"):
@@ -226,11 +226,11 @@ class Pipeline:
         (self.folder / README).write_text(readme, encoding="utf-8")
         return manifest
 
-    def hold_against_suite(self, manifest: Manifest) -> None:
-        """Hold the draft against the expectations of its data set.
+    def check_suite(self, manifest: Manifest) -> None:
+        """Check the draft against the suite of its data set.
 
         Raises:
-            GateFailed: it falls short.
+            GateFailed: it fails.
         """
         from emollms.dataset.validation import enforce  # great-expectations takes two seconds to import
 

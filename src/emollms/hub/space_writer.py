@@ -74,7 +74,7 @@ def _own_terms(model_repo: str) -> dict[str, object]:
     return {"license": "other", "license_name": name, "license_link": f"https://huggingface.co/{model_repo}#licence"}
 
 
-CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "tasks.py", "py.typed", "prompts", "inference")
+CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "py.typed", "tasks", "prompts", "inference")
 """What of the package a Space carries, besides the instructions in English."""
 PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
 """What that part needs; the Hub adds gradio, in the version that the card names."""
