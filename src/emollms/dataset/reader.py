@@ -196,7 +196,8 @@ class Dataset:
             raise UsageError(f"{self.target} has the splits {', '.join(self.splits)}; choose one with split=")
         chosen = split or self.splits[0]
         tasks = self.tasks(chosen, [task] if task else ())
-        return pa.concat_tables([self.table(one.name, chosen) for one in tasks]).to_pandas()
+        frame: pd.DataFrame = pa.concat_tables([self.table(one.name, chosen) for one in tasks]).to_pandas()
+        return frame
 
     def load(self, config: str = "default") -> "DatasetDict":
         """The data set as `datasets.load_dataset` gives it, by split; classes are `ClassLabel`s.
