@@ -10,7 +10,7 @@ import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
 from emollms.cli.progress import progress
-from emollms.errors import UsageError
+from emollms.optional import needing
 
 if TYPE_CHECKING:
     from emollms.training.manifest import RunManifest
@@ -51,7 +51,7 @@ def train(
     """
     begun = time.monotonic()
     calm_libraries()
-    from emollms.dataset.reader import choose_tasks, open_data
+    from emollms.dataset.reader import Dataset
     from emollms.evaluation.run_folder import check_place
     from emollms.hardware import limit_threads
     from emollms.training.fields import check_keys
@@ -65,20 +65,18 @@ def train(
     check_recipe(chosen)
     launcher(chosen)
     check_place(out, SETTINGS)
-    opened = open_data(data)
+    opened = Dataset(data)
     tasks = chosen.values.get("tasks")
-    choose_tasks(opened, "train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
+    opened.tasks("train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
     if not is_finished(out):
         _check_model(chosen)
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
     limit_threads()
-    try:
+    with needing("train"):
         from emollms.training.finite import DivergedError
         from emollms.training.run import train as run
         from emollms.training.stop import Interrupted
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     command = ("emollms", *sys.argv[1:])
     first = not int(os.environ.get("RANK", "0"))
     try:
