@@ -15,8 +15,8 @@ from emollms.annotation.questions import Question
 from emollms.annotation.segments import segments
 from emollms.annotation.store import AnswerStore, answer_key
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import Calibration
-from emollms.evaluation.predictors import Source
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.predictors import Predictor
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
 from emollms.tasks import Task
@@ -125,7 +125,7 @@ class Annotator:
 
     def __init__(
         self,
-        predictors: Sequence[Source],
+        predictors: Sequence[Predictor],
         questions: Sequence[Question],
         *,
         calibration: Calibration | None = None,
@@ -303,7 +303,7 @@ class Annotator:
 
     def _ask(
         self,
-        predictor: Source,
+        predictor: Predictor,
         task: Task,
         keys: Sequence[str],
         wanted: "Mapping[str, Wanted]",
@@ -313,7 +313,7 @@ class Annotator:
         found: dict[str, Prediction] = {}
         waiting: list[Prediction] = []
         try:
-            for prediction in predictor.answer(task, rows, known):
+            for prediction in predictor.predict(task, rows, known):
                 waiting.append(prediction)
                 if len(waiting) == KEPT_AT_ONCE:
                     found |= self.store.add(waiting)
@@ -423,7 +423,7 @@ def _grouped(wanted: Mapping[str, Wanted], keys: Iterable[str]) -> dict[tuple[in
     return groups
 
 
-def _identity(predictor: Source) -> str:
+def _identity(predictor: Predictor) -> str:
     """What the answers of a predictor depend on, as JSON: weights and not their place, the template, the dtype."""
     info = predictor.start()
     if info is None:
@@ -433,7 +433,7 @@ def _identity(predictor: Source) -> str:
     is_hash = str(info.revision).startswith("sha256:")
     kept |= {"revision": info.revision} if is_hash else {"model": info.model, "revision": info.revision}
     kept |= {"endpoint": info.device} if info.engine == "endpoint" else {}
-    return json.dumps(kept | {"decode": getattr(predictor, "mode", None)}, sort_keys=True)
+    return json.dumps(kept | {"decode": str(getattr(predictor, "decode", ""))}, sort_keys=True)
 
 
 def _draw(question: Question, text: str) -> float:
@@ -450,9 +450,9 @@ def _is_table(texts: Any) -> bool:
     return hasattr(texts, "columns") or hasattr(texts, "column_names")
 
 
-def can_answer(predictor: Source, task: Task) -> bool:
+def can_answer(predictor: Predictor, task: Task) -> bool:
     """Whether a predictor has answers to a task."""
     try:
-        return bool(predictor.about([task], everything=True))
+        return bool(predictor.answerable([task], everything=True))
     except EmollmsError:
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from emollms.annotation.questions import Question
-from emollms.evaluation.fitted import TaskCalibration
+from emollms.evaluation.calibration import TaskCalibration
 from emollms.inference.decoding import likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import parse_answer

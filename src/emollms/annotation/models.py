@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from emollms.errors import EmollmsError
-from emollms.evaluation.fitted import Calibration
-from emollms.inference.smollm2 import NAME as SMOLLM2
+from emollms.evaluation.calibration import Calibration
+from emollms.inference.model_names import PACKAGED_MODEL
 from emollms.locations import is_local
 from emollms.network import hub_problem
 from emollms.prompts.framing import PUBLISHED
@@ -45,7 +45,7 @@ def calibration_of(model: str) -> Calibration | None:
 
 def beside(model: str, name: str) -> Path | None:
     """A small file that comes with a model: in its folder, in that of its run, or in its repo; None where it is not."""
-    if model == SMOLLM2:
+    if model == PACKAGED_MODEL:
         return None
     if is_local(model):
         folder = Path(model)
@@ -64,7 +64,7 @@ def beside(model: str, name: str) -> Path | None:
 
 def what_runs_here() -> str:
     """A line that lists what can annotate on this machine without another download, for when nothing was named."""
-    found = [*_in_cache(), f"--model {SMOLLM2} (small, never tuned for affect)"]
+    found = [*_in_cache(), f"--model {PACKAGED_MODEL} (small, never tuned for affect)"]
     found += [f"--baseline {name}" for name, package in _LEXICONS.items() if _is_installed(package)]
     return "; ".join(found)
 

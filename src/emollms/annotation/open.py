@@ -10,9 +10,8 @@ from emollms.annotation.models import calibration_of, tuned_on, what_runs_here
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.fitted import Calibration
-from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.predictors import BaselineSource, Source
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor
 from emollms.inference.engines import Name as EngineName
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
@@ -88,15 +87,15 @@ def open_annotator(
         if name not in LEXICONS:
             raise unknown("baseline that annotates", name, LEXICONS)
     common: dict[str, Any] = {"template": template, "warn": warn}
-    predictors: list[Source] = []
+    predictors: list[Predictor] = []
     if endpoint:
         name = models[0] if models else ""
         predictors.append(
-            ModelSource(name, url=endpoint, engine=engine, workers=workers, per_minute=per_minute, **common)
+            ModelPredictor(name, url=endpoint, engine=engine, workers=workers, per_minute=per_minute, **common)
         )
     else:
-        predictors += [ModelSource(name, engine=engine, dtype=dtype, **common) for name in models]
-    predictors += [BaselineSource(name) for name in baselines]
+        predictors += [ModelPredictor(name, engine=engine, dtype=dtype, **common) for name in models]
+    predictors += [BaselinePredictor(name) for name in baselines]
     asked = _questions(() if endpoint else models, bool(models or endpoint), task, labels, multi, score, range, warn)
     fitted = _calibration(calibration, models, endpoint, baselines)
     if isinstance(store, AnswerStore):

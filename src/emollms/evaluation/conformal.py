@@ -1,11 +1,11 @@
 """Intervals that hold the truth as often as they say, and the probability that an answer is right.
 
-Scores: split conformal prediction with the absolute error (Lei et al., 2018, Distribution-free predictive inference for
-regression). Classes: adaptive prediction sets (Romano et al., 2020), grown from the likeliest class to its neighbours so
-that a set of ordered classes is an interval. Labels: each label by itself, among the texts that have it and among those
-that have it not (label-conditional conformal prediction, Vovk et al., 2005, section 4.5): the labels that possibly apply
-miss a label that does at no more than the stated rate, and those that certainly apply name one that does not at no
-more than that rate. Randomised ties make discrete sets exact instead of too wide.
+Scores: split conformal prediction with the absolute error (Lei et al., 2018, Distribution-free predictive inference
+for regression). Classes: adaptive prediction sets (Romano et al., 2020), grown from the likeliest class to its
+neighbours so that a set of ordered classes is an interval. Labels: each label by itself, among the texts that have it
+and among those that have it not (label-conditional conformal prediction, Vovk et al., 2005, section 4.5): the labels
+that possibly apply miss one that does at no more than the stated rate, and those that certainly apply name one that
+does not at no more than that rate. Randomised ties make discrete sets exact instead of too wide.
 
 All is fitted on validation rows. What has parameters is fitted on folds and measured on the rows that a fold left out,
 so that the same rows serve for both; the rows of one text are in one fold.
@@ -94,8 +94,8 @@ class Conformal(BaseModel):
 
         Args:
             task: the task.
-            predicted: of shape (rows,) the scores on 0..1; of shape (rows, classes) or (rows, labels) the probabilities,
-                which are 0 and 1 where only answers are known.
+            predicted: of shape (rows,) the scores on 0..1; of shape (rows, classes) or (rows, labels) the
+                probabilities, which are 0 and 1 where only answers are known.
             gold: the scores on 0..1, the columns of the classes, or booleans of shape (rows, labels).
             groups: what the rows of one text have in common; None where each row has a text of its own.
             coverage: the probability that an interval is to hold the truth.
@@ -223,8 +223,10 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
 
 
 def _class_scores(probabilities: Floats, draws: Floats) -> Floats:
-    """For each class, the mass that an interval has when it takes the class in: those it took before, and a random part
-    of its own. An interval begins with the likeliest class and takes in the likelier of its two neighbours each time.
+    """For each class, the probability mass of an interval as it takes the class in.
+
+    That is the mass of the classes that it took before, and a random part of the class's own. An interval begins with
+    the likeliest class and takes in the likelier of its two neighbours each time.
     """
     rows, classes = probabilities.shape
     scores = np.zeros_like(probabilities)

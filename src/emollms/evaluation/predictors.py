@@ -13,7 +13,7 @@ from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.baselines import baseline
 from emollms.evaluation.prediction_files import prediction_files, read_answers
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Decode
+from emollms.inference.decoding import Decode, answer_limit
 from emollms.inference.decoding import decode as decode_rows
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.http_client import base_url
@@ -258,6 +258,11 @@ class ModelPredictor(Predictor):
         for window in batching.windows(sorted(rows, key=lambda row: str(row["prompt"]))):
             if not all(row["id"] in known for row in window):
                 yield from decode_rows(self._engine(), task, window, self.decode, seed=self.seed, known=known)
+
+    def has_room(self, task: Task, prompt: str) -> bool:
+        """Whether the model has room for a prompt of `task` and its answer; a server is not asked."""
+        fits = getattr(self._engine(), "fits", None)
+        return fits is None or bool(fits(prompt, answer_limit(task)))
 
     def close(self) -> None:
         """Let go of the model."""

@@ -1,6 +1,7 @@
 """Models of the transformers library, decoder-only and encoder-decoder, on CPU and GPU."""
 
 import gc
+import math
 import random
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -132,13 +133,24 @@ class TransformersEngine:
     def _before(self, ids: Ids, candidates: AnswerCandidates) -> Ids:
         return ids[: len(ids) - candidates.replaced]
 
+    def fits(self, prompt: str, after: int) -> bool:
+        """Whether the model has room for a prompt and an answer of `after` tokens."""
+        return self._needed([self.encoder.prompt(prompt)], after) <= (self._room or math.inf)
+
+    @property
+    def _room(self) -> int | None:
+        """The most tokens that the model takes; None where there is no limit."""
+        most: int | None = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return most
+
+    def _needed(self, ids: Sequence[Ids], after: int) -> int:
+        return max(map(len, ids), default=0) + (0 if self.encoder.seq2seq else after)
+
     def _check(self, ids: Sequence[Ids], after: int) -> None:
-        config = self.model.config.get_text_config()
-        most = getattr(config, "max_position_embeddings", None)
-        longest = max(map(len, ids), default=0) + (0 if self.encoder.seq2seq else after)
-        if most and longest > most:
+        longest = self._needed(ids, after)
+        if self._room and longest > self._room:
             raise EngineError(
-                f"{self.name} takes {most} tokens, but a prompt with its answer needs {longest}; shorten the text"
+                f"{self.name} takes {self._room} tokens, but a prompt with its answer needs {longest}; shorten the text"
             )
 
     def _run(
