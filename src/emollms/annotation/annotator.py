@@ -169,10 +169,17 @@ class Annotator:
         return open_annotator(cls, model, **options)
 
     @overload
-    def __call__(self, texts: str, **options: Any) -> Affect: ...
+    def __call__(self, texts: str) -> Affect: ...
 
     @overload
-    def __call__(self, texts: Any, **options: Any) -> Annotations: ...
+    def __call__(
+        self,
+        texts: Any,
+        *,
+        text_column: str = "text",
+        target_column: str | None = None,
+        on_progress: OnProgress = silent,
+    ) -> Annotations: ...
 
     def __call__(
         self,

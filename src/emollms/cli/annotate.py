@@ -3,9 +3,8 @@
 import sys
 import tempfile
 from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -23,20 +22,6 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
 )
-
-
-class LexiconName(StrEnum):
-    """Lexicons, which need no model."""
-
-    vader = "vader"
-    textblob = "textblob"
-
-
-class OutputScale(StrEnum):
-    """What scores are told on."""
-
-    unit = "unit"
-    native = "native"
 
 
 @app.command(epilog=_EXAMPLES)
@@ -57,7 +42,9 @@ def annotate(
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
     ] = None,
-    baseline: Annotated[list[LexiconName] | None, typer.Option(help="A lexicon; alone, or in the ensemble.")] = None,
+    baseline: Annotated[
+        list[Literal["vader", "textblob"]] | None, typer.Option(help="A lexicon; alone, or in the ensemble.")
+    ] = None,
     task: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,7 +66,7 @@ def annotate(
     target_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column of what TDT asks about.")
     ] = None,
-    scale: Annotated[OutputScale, typer.Option(help="Scores on 0..1, or as the task has them.")] = OutputScale.unit,
+    scale: Annotated[Literal["unit", "native"], typer.Option(help="Scores on 0..1, or as the task has them.")] = "unit",
     min_confidence: Annotated[
         float | None, typer.Option(metavar="P", help="Withhold answers that are less sure, 0 to 1.")
     ] = None,
@@ -93,8 +80,11 @@ def annotate(
         Path | None, typer.Option(metavar="FILE", help="Where answers are kept for later runs; a file in the cache.")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew, and keep nothing.")] = False,
-    engine: Annotated[str | None, typer.Option(metavar="NAME", help="transformers, vllm or endpoint.")] = None,
-    template: Annotated[str, typer.Option(metavar="NAME", help="auto, frame or chat.")] = "auto",
+    engine: Annotated[
+        Literal["transformers", "vllm", "endpoint"] | None,
+        typer.Option(help="What runs a model; by default what fits."),
+    ] = None,
+    template: Annotated[Literal["auto", "frame", "chat"], typer.Option(help="How prompts are framed.")] = "auto",
     dtype: Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")] = "auto",
     workers: Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")] = 8,
     per_minute: Annotated[
@@ -120,8 +110,8 @@ def annotate(
             texts, text_column, target_column, Dialect(delimiter, encoding, not no_quotes), scratch, split, config
         )
         annotator = open_annotator(
-            Annotator, model, endpoint=endpoint, baseline=[one.value for one in baseline or ()], task=task,
-            labels=labels, multi=multi, score=score, range=range, scale=scale.value, min_confidence=min_confidence,
+            Annotator, model, endpoint=endpoint, baseline=baseline, task=task,
+            labels=labels, multi=multi, score=score, range=range, scale=scale, min_confidence=min_confidence,
             calibration=calibration, engine=engine, template=template, dtype=dtype, workers=workers,
             per_minute=per_minute, store=store, fresh=fresh, warn=print_note,
         )  # fmt: skip
