@@ -43,7 +43,7 @@ def annotate(
         str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
     ] = None,
     baseline: Annotated[
-        list[Literal["vader", "textblob"]] | None, typer.Option(help="A lexicon; alone, or in the ensemble.")
+        list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
     ] = None,
     task: Annotated[
         list[str] | None,
