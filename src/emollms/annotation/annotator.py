@@ -16,7 +16,7 @@ from emollms.annotation.segments import segments
 from emollms.annotation.store import AnswerStore, answer_key
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.predictors import Predictor
+from emollms.evaluation.predictors import ModelPredictor, Predictor
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
 from emollms.tasks import Task
@@ -255,6 +255,25 @@ class Annotator:
         if self._identities is None:
             self._identities = [_identity(predictor) for predictor in self.predictors]
         return self._identities
+
+    @property
+    def cost(self) -> float | None:
+        """What its endpoints took until now; None where none has a price."""
+        costs = [one.spending.cost for one in self.predictors if isinstance(one, ModelPredictor)]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if known else None
+
+    def count_tokens(self, items: Sequence[Item]) -> int:
+        """The tokens of all prompts about some texts, for all models."""
+        models = [one for one in self.predictors if isinstance(one, ModelPredictor)]
+        prompts = (
+            question.prompt(segment, item.target)
+            for item in items
+            if not self._is_blank(item)
+            for question in self.questions
+            for segment in self.segments(question, str(item.text), item.target)
+        )
+        return sum(model.count_tokens(prompt) for prompt in prompts for model in models)
 
     def describe(self) -> dict[str, Any]:
         """What a record of annotations says: the predictors, the questions, the calibration and the options."""

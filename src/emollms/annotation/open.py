@@ -13,6 +13,7 @@ from emollms.errors import UsageError, unknown
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor
 from emollms.inference.engines import Name as EngineName
+from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 
@@ -42,6 +43,8 @@ def open_annotator(
     dtype: str = "auto",
     workers: int = 8,
     per_minute: float | None = None,
+    price: tuple[float, float] | None = None,
+    max_cost: float | None = None,
     store: str | Path | AnswerStore | None = None,
     fresh: bool = False,
     warn: Warn = no_warning,
@@ -67,6 +70,8 @@ def open_annotator(
         dtype: the numbers' type; not for an endpoint.
         workers: the most requests to an endpoint at a time.
         per_minute: the most requests to an endpoint a minute.
+        price: what an endpoint asks for a million tokens that it reads, and for a million that it writes.
+        max_cost: stop before more than this is spent; needs `price`.
         store: the file that keeps answers; None for the one that all runs share.
         fresh: leave the store alone, and ask everything.
         warn: is told what a user should know.
@@ -86,12 +91,24 @@ def open_annotator(
     for name in baselines:
         if name not in LEXICONS:
             raise unknown("baseline that annotates", name, LEXICONS)
+    if max_cost is not None and (price is None or not endpoint):
+        raise UsageError("--max-cost goes with --endpoint and --price, which says what a million tokens cost")
+    if (price is not None and min(price) < 0) or (max_cost is not None and max_cost < 0):
+        raise UsageError("--price and --max-cost are no amounts below 0")
     common: dict[str, Any] = {"template": template, "warn": warn}
     predictors: list[Predictor] = []
     if endpoint:
         name = models[0] if models else ""
         predictors.append(
-            ModelPredictor(name, url=endpoint, engine=engine, workers=workers, per_minute=per_minute, **common)
+            ModelPredictor(
+                name,
+                url=endpoint,
+                engine=engine,
+                workers=workers,
+                per_minute=per_minute,
+                spending=Spending(price, max_cost),
+                **common,
+            )
         )
     else:
         predictors += [ModelPredictor(name, engine=engine, dtype=dtype, **common) for name in models]

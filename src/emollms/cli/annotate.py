@@ -20,6 +20,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --task valence,anger,joy,emotions --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
+    "emollms annotate posts.csv --model OWNER/MODEL --plan",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
 )
 
@@ -49,8 +50,8 @@ def annotate(
         list[str] | None,
         typer.Option(
             metavar="NAME,…",
-            help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of `emollms "
-            "tasks`; by default what the model was tuned on.",
+            help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of the "
+            "benchmark; by default what the model was tuned on.",
         ),
     ] = None,
     labels: Annotated[
@@ -90,6 +91,16 @@ def annotate(
     per_minute: Annotated[
         float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")
     ] = None,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="IN OUT", help="What an endpoint asks for a million tokens read, and written."),
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(metavar="SUM", help="With --price: stop before more is spent; answers are kept.")
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Ask about 50 texts, tell what all will take, and write nothing.")
+    ] = False,
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
@@ -101,6 +112,7 @@ def annotate(
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.inputs import open_input
     from emollms.annotation.open import open_annotator
+    from emollms.annotation.plan import plan_annotation
     from emollms.annotation.run import annotate_file
     from emollms.tables.files import Dialect
 
@@ -113,9 +125,14 @@ def annotate(
             Annotator, model, endpoint=endpoint, baseline=baseline, task=task,
             labels=labels, multi=multi, score=score, range=range, scale=scale, min_confidence=min_confidence,
             calibration=calibration, engine=engine, template=template, dtype=dtype, workers=workers,
-            per_minute=per_minute, store=store, fresh=fresh, warn=print_note,
+            per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=print_note,
         )  # fmt: skip
         stack.enter_context(annotator)
+        if plan:
+            with progress("rows") as on_progress:
+                planned = plan_annotation(annotator, source.table, on_progress=on_progress)
+            print(planned)
+            return
         place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
         with progress("rows") as on_progress:
             done = annotate_file(

@@ -19,6 +19,7 @@ from emollms.inference.engine import Engine, EngineInfo
 from emollms.inference.http_client import base_url
 from emollms.inference.model_names import resolve_model
 from emollms.inference.predictions import Prediction
+from emollms.inference.spending import Spending
 from emollms.prompts.answers import answer
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
@@ -199,6 +200,7 @@ class ModelPredictor(Predictor):
         per_minute: the most requests to a server a minute; None for no limit.
         needs_probabilities: whether a server without log-probabilities is an error; else its answers are greedy.
         warn: called with a line that the user should see.
+        spending: counts what a server takes, and keeps to a limit.
     """
 
     model: str
@@ -213,6 +215,7 @@ class ModelPredictor(Predictor):
     per_minute: float | None = None
     needs_probabilities: bool = False
     warn: Warn = no_warning
+    spending: Spending = field(default_factory=Spending)
     _opened: Engine | None = field(default=None, repr=False)
     _begun_dtype: str | None = field(default=None, repr=False)
 
@@ -259,6 +262,11 @@ class ModelPredictor(Predictor):
             if not all(row["id"] in known for row in window):
                 yield from decode_rows(self._engine(), task, window, self.decode, seed=self.seed, known=known)
 
+    def count_tokens(self, prompt: str) -> int:
+        """The tokens of a prompt; for a server a guess, of four characters each."""
+        encoder = getattr(self._engine(), "encoder", None)
+        return len(prompt) // 4 if encoder is None else len(encoder.prompt(prompt))
+
     def has_room(self, task: Task, prompt: str) -> bool:
         """Whether the model has room for a prompt of `task` and its answer; a server is not asked."""
         fits = getattr(self._engine(), "fits", None)
@@ -288,7 +296,7 @@ class ModelPredictor(Predictor):
         url = str(self.url)
         api: Api | None = "chat" if self.template == "chat" else None
         self.warn(destination(url))
-        options = ClientOptions(per_minute=self.per_minute)
+        options = ClientOptions(per_minute=self.per_minute, spending=self.spending)
         engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
         if (
             self.decode == Decode.expected_value

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from emollms.errors import UsageError, shorten
 from emollms.inference.engine import EngineError
+from emollms.inference.spending import Spending
 from emollms.optional import require
 from emollms.retry import BUSY, RetryPolicy, retry_after
 
@@ -45,6 +46,7 @@ class ClientOptions:
         per_minute: the most requests a minute; None for no limit.
         key_variable: the environment variable with the API key; no message ever holds the key.
         sleep: what waits.
+        spending: counts what is spent, and keeps to a limit.
     """
 
     retry: RetryPolicy = field(default_factory=lambda: RetryPolicy(first_wait=0.5, longest_wait=120.0))
@@ -53,6 +55,7 @@ class ClientOptions:
     per_minute: float | None = None
     key_variable: str = "OPENAI_API_KEY"
     sleep: Callable[[float], None] = time.sleep
+    spending: Spending = field(default_factory=Spending)
 
 
 def base_url(url: str) -> str:
@@ -82,6 +85,7 @@ class EndpointClient:
 
     def __init__(self, url: str, options: ClientOptions) -> None:
         self.url, self.options = base_url(url), options
+        self.spending = options.spending
         self._openai = require("openai", "evaluate", "--endpoint")
         self._httpx = require("httpx2", "evaluate", "--endpoint")
         self._key = os.environ.get(options.key_variable, "")
@@ -100,7 +104,12 @@ class EndpointClient:
             NonRetryableError: the server refuses, and asking again would not help.
             EngineError: it cannot be reached, does not answer, or not with JSON.
         """
-        return self._send(verb, lambda: self._client.post(f"/{verb}", cast_to=self._httpx.Response, body=body))
+        reserved, answer = self.spending.reserve(body), None
+        try:
+            answer = self._send(verb, lambda: self._client.post(f"/{verb}", cast_to=self._httpx.Response, body=body))
+        finally:
+            self.spending.settle(reserved, body, answer)
+        return answer
 
     def get(self, verb: str) -> Any:
         """The JSON of a verb that takes nothing, such as `models`; errors are those of `post`."""
