@@ -29,6 +29,7 @@ from emollms.cli import (
     quality,
     recipes,
     report,
+    serve,
     train,
 )
 from emollms.cli.output import examples, print_error
@@ -37,7 +38,7 @@ from emollms.errors import EmollmsError
 
 _MODULES = (
     annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space,
-    quality, recipes, report, train,
+    quality, recipes, report, serve, train,
 )  # fmt: skip
 
 app = typer.Typer(
