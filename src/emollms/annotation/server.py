@@ -113,17 +113,20 @@ def _add_routes(app: FastAPI, batcher: Batcher, measures: "Measures") -> None:
         gone = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait((answers, gone), timeout=limits.timeout, return_when=asyncio.FIRST_COMPLETED)
-            if answers.done():
-                rows = answers.result()
-            elif gone.done():
+        finally:
+            has_left = gone.done()
+            gone.cancel()
+        if not answers.done():
+            answers.cancel()  # and with it the texts that still wait
+            if has_left:
                 raise HTTPException(GONE, "the client hung up")
-            else:
-                raise HTTPException(504, f"there was no answer in {limits.timeout:g} s; send fewer texts, or later")
+            raise HTTPException(504, f"there was no answer in {limits.timeout:g} s; send fewer texts, or later")
+        try:
+            rows = answers.result()
         except EmollmsError as error:
             raise HTTPException(502, str(error)) from None
-        finally:
-            answers.cancel()
-            gone.cancel()
+        except Exception:  # the thread logged it
+            raise HTTPException(500, "an error of the server; its log tells more") from None
         measures.texts.inc(len(rows))
         return AnnotateResponse(answers=[{name: told(one) for name, one in row.items()} for row in rows])
 
