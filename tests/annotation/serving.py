@@ -111,7 +111,7 @@ class Served:
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[httpx2.Client]:
-        with httpx2.Client(base_url=self.url, trust_env=False, timeout=60, **options) as client:
+        with httpx2.Client(base_url=self.url, trust_env=False, verify=False, timeout=60, **options) as client:
             yield client
 
     def until(self, status: str) -> None:

@@ -157,8 +157,8 @@ def test_the_server_keeps_to_its_schema(kind: str, fast: Served) -> None:
         "POST /annotate", "GET /questions", "GET /health", "GET /metrics", "GET /",
     }  # fmt: skip
     for operation in operations:
-        if kind == "negative" and operation.body is None:
-            continue  # nothing in it can be wrong
+        if kind == "negative" and operation.method != "post":
+            continue  # nothing in the others can be wrong
 
         @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
@@ -378,7 +378,9 @@ def test_every_answer_has_the_id_of_its_request_and_the_log_no_text(
         for path in ("/", "/health", "/nothing", "/annotate"):
             answer = client.get(path, headers={"X-Request-ID": "mine-1:2.3"})
             assert answer.headers["X-Request-ID"] == "mine-1:2.3", path
-        given = [client.get("/health", headers={"X-Request-ID": bad}) for bad in ("a b", "x" * 129, "a\tb", "é")]
+        given = [
+            client.get("/health", headers={"X-Request-ID": bad}) for bad in ("a b", "x" * 129, "a\tb", "é".encode())
+        ]
         made = client.post("/annotate", json={"texts": ["my secret"]}).headers["X-Request-ID"]
         client.get("/my secret path")
     new = {answer.headers["X-Request-ID"] for answer in given}
