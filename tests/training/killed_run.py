@@ -8,7 +8,7 @@ from pathlib import Path
 from emollms.dataset.reader import open_data
 from emollms.errors import EmollmsError
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 
 def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
@@ -17,7 +17,7 @@ def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
             os.kill(os.getpid(), signal.Signals[name])
 
     try:
-        train(load_recipe(recipe), open_data(data), Path(out), tell=tell)
+        run_training(load_recipe(recipe), open_data(data), Path(out), on_progress=tell)
     except EmollmsError as error:
         print(error)
         sys.exit(error.exit_code)

@@ -10,17 +10,17 @@ import torch
 from safetensors.torch import load_file
 
 from emollms.training.checkpoints import newest_checkpoint
-from emollms.training.finite import MOST_SKIPPED, DivergedError, FiniteSteps
+from emollms.training.finite import MOST_SKIPPED, DivergedError, FiniteCheckMixin
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
-from emollms.training.trainer import AnswerLoss
+from emollms.training.run import run_training
+from emollms.training.trainer import AnswerLossMixin
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2, "selection": "loss"}
 
 
 def ends_at(recipe, data, out, message):
     with pytest.raises(DivergedError, match=message) as told:
-        train(load_recipe(str(recipe)), data, out)
+        run_training(load_recipe(str(recipe)), data, out)
     assert "\n" not in str(told.value)
     assert told.value.exit_code == 1
     assert not (out / "model").exists()
@@ -49,7 +49,9 @@ def test_the_step_is_named_and_no_model_is_left(aaid, write_recipe, tmp_path, mo
     out = tmp_path / "run"
     ends_at(write_recipe(**more), aaid, out, message)
     assert newest_checkpoint(out / "checkpoints") is None
-    assert train(load_recipe(str(write_recipe(max_steps=1))), aaid, out).run.steps == 1  # settings can be corrected
+    assert (
+        run_training(load_recipe(str(write_recipe(max_steps=1))), aaid, out).manifest.steps == 1
+    )  # settings can be corrected
 
 
 @pytest.mark.parametrize(("kind", "family"), [("smollm2", "llama"), ("t5", "t5")])
@@ -57,23 +59,23 @@ def test_the_last_sound_checkpoint_stays_and_the_run_resumes_from_it(
     aaid, write_recipe, tmp_path, monkeypatch, kind, family
 ):
     recipe, out = write_recipe(kind, family, **SAVES), tmp_path / "run"
-    whole = train(load_recipe(str(recipe)), aaid, tmp_path / "whole").run
-    plain = AnswerLoss.compute_loss
+    whole = run_training(load_recipe(str(recipe)), aaid, tmp_path / "whole").manifest
+    plain = AnswerLossMixin.compute_loss
 
     def faulty(self, *arguments, **options):
         """A fault of the machine, in the fifth step."""
         loss = plain(self, *arguments, **options)
         return loss * float("nan") if self.state.global_step == 4 and self.model.training else loss
 
-    monkeypatch.setattr(AnswerLoss, "compute_loss", faulty)
+    monkeypatch.setattr(AnswerLossMixin, "compute_loss", faulty)
     ends_at(
         recipe, aaid, out, r"step 5: the training loss is no number.*\(checkpoint-4 was sound, and --resume goes on"
     )
     kept = load_file(out / "checkpoints" / "checkpoint-4" / "model.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in kept.values())
-    monkeypatch.setattr(AnswerLoss, "compute_loss", plain)
+    monkeypatch.setattr(AnswerLossMixin, "compute_loss", plain)
     notes = []
-    resumed = train(load_recipe(str(recipe)), aaid, out, resume=True, note=notes.append).run
+    resumed = run_training(load_recipe(str(recipe)), aaid, out, resume=True, warn=notes.append).manifest
     assert "going on from checkpoint-4" in notes
     assert resumed.losses == whole.losses
     after = load_file(out / "model" / "model.safetensors")
@@ -82,7 +84,7 @@ def test_the_last_sound_checkpoint_stays_and_the_run_resumes_from_it(
 
 
 def test_a_gradient_that_is_no_number_never_reaches_the_weights(aaid, write_recipe, tmp_path, monkeypatch):
-    plain, seen = AnswerLoss.compute_loss, []
+    plain, seen = AnswerLossMixin.compute_loss, []
 
     class Spoil(torch.autograd.Function):
         """A finite value with a gradient that is none, as sqrt has at 0."""
@@ -100,7 +102,7 @@ def test_a_gradient_that_is_no_number_never_reaches_the_weights(aaid, write_reci
         loss = plain(self, *arguments, **options)
         return Spoil.apply(loss) if self.state.global_step == 2 else loss
 
-    monkeypatch.setattr(AnswerLoss, "compute_loss", faulty)
+    monkeypatch.setattr(AnswerLossMixin, "compute_loss", faulty)
     ends_at(write_recipe(), aaid, tmp_path / "run", r"step 3: the norm of the gradient is (nan|inf)")
     assert all(torch.isfinite(weights).all() for weights in seen[-1].parameters())
 
@@ -120,7 +122,7 @@ def test_a_step_that_float16_scales_down_is_skipped_but_not_forever(tmp_path):
         def _get_grad_norm(self, model):
             return torch.tensor(float("inf"))
 
-    class Trainer(FiniteSteps, Library):
+    class Trainer(FiniteCheckMixin, Library):
         args = SimpleNamespace(fp16=True, device="cpu", output_dir=str(tmp_path), learning_rate=1e-3)
         state = SimpleNamespace(global_step=6)
         model = SimpleNamespace(dtype=torch.float32)
@@ -133,7 +135,7 @@ def test_a_step_that_float16_scales_down_is_skipped_but_not_forever(tmp_path):
 
 
 def test_no_loss_of_a_record_is_made_up(aaid, write_recipe, tmp_path):
-    train(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
+    run_training(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
     state = json.loads((tmp_path / "run" / "checkpoints" / "checkpoint-6" / "trainer_state.json").read_text())
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     logged = [entry["loss"] for entry in state["log_history"] if "loss" in entry]

@@ -22,7 +22,7 @@ from emollms.training.manifest import read_run
 from emollms.training.merge import merge
 from emollms.training.merge_checks import BOUNDS, answers, prompts
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 from emollms.training.tiny import make_tiny
 
 ATTENTION = {"llama": "q_proj v_proj", "llama-chat": "q_proj v_proj", "gemma3_text": "q_proj v_proj", "opt": "q_proj",
@@ -132,7 +132,7 @@ def test_auto_is_the_precision_of_the_base(tmp_path):
     with pytest.raises(EmollmsError, match="not the model that the run was trained on"):
         merge(run, tmp_path / "merged")
     told = []
-    done = merge(run, tmp_path / "merged", base=str(tmp_path / "base-llama"), tell=told.append)
+    done = merge(run, tmp_path / "merged", base=str(tmp_path / "base-llama"), on_progress=told.append)
     assert done.dtype == "bfloat16"
     assert any("not the model that the run was trained on" in line for line in told)
 
@@ -234,7 +234,7 @@ def test_a_base_that_moved(tmp_path):
     run = finished(tmp_path, "llama", **lora())
     (tmp_path / "base-llama").rename(tmp_path / "moved")
     told = []
-    merge(run, tmp_path / "merged", base=str(tmp_path / "moved"), tell=told.append)
+    merge(run, tmp_path / "merged", base=str(tmp_path / "moved"), on_progress=told.append)
     assert not any("other hashes" in line for line in told)
     model, tokenizer = load(tmp_path / "merged")
     assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / "moved")) < 1e-5
@@ -305,9 +305,9 @@ def test_the_model_of_a_run_is_merged_as_the_run_is(tmp_path, recorded):
 
 @pytest.mark.parametrize("more", [TINY_LORA, {"learning_rate": 0.01}], ids=["lora", "full"])
 def test_a_checkpoint_is_merged_where_it_is_whole(aaid, write_recipe, tmp_path, more):
-    train(load_recipe(str(write_recipe(**SAVES, **more))), aaid, tmp_path / "run")
+    run_training(load_recipe(str(write_recipe(**SAVES, **more))), aaid, tmp_path / "run")
     last, told = tmp_path / "run" / "checkpoints" / "checkpoint-4", []
-    merge(last, tmp_path / "of-checkpoint", tell=told.append)
+    merge(last, tmp_path / "of-checkpoint", on_progress=told.append)
     merge(tmp_path / "run", tmp_path / "of-run")
     one, other = tmp_path / "of-checkpoint", tmp_path / "of-run"
     assert {file.name for file in one.iterdir()} == {file.name for file in other.iterdir()} - {"run.json"}
@@ -344,7 +344,7 @@ def elsewhere(folder, config=None, kind="llama"):
 )
 def test_an_adapter_made_elsewhere_is_merged_with_the_same_checks(tmp_path, config):
     adapter, told = elsewhere(tmp_path, config), []
-    done = merge(adapter, tmp_path / "merged", tell=told.append)
+    done = merge(adapter, tmp_path / "merged", on_progress=told.append)
     assert 0 <= done.difference <= 1e-5
     model, tokenizer = load(tmp_path / "merged")
     base, of_base = load(tmp_path / "base")
@@ -436,7 +436,7 @@ def test_folders_that_hold_nothing_to_merge(aaid, write_recipe, tmp_path):
         merge(tmp_path / "whole", tmp_path / "merged")
     with pytest.raises(UsageError, match=r"there is no folder .*nowhere; give a run"):
         merge(tmp_path / "nowhere", tmp_path / "merged")
-    train(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
+    run_training(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     shutil.rmtree(tmp_path / "run" / "model")
     with pytest.raises(UsageError, match=r"let the same `emollms train` finish it, or give one of .*checkpoints"):
@@ -504,11 +504,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(("kind", "family"), [("smollm2", "llama"), ("bart", "bart")])
 def test_a_run_that_was_trained_answers_the_same_when_it_is_merged(aaid, write_recipe, tmp_path, kind, family):
     adapter = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
-    train(load_recipe(str(write_recipe(kind, family, learning_rate=0.02, **adapter))), aaid, tmp_path / "run")
+    run_training(load_recipe(str(write_recipe(kind, family, learning_rate=0.02, **adapter))), aaid, tmp_path / "run")
     merge(tmp_path / "run", tmp_path / "merged")
     before, after = open_model(str(tmp_path / "run" / "model")), open_model(str(tmp_path / "merged"))
     assert not hasattr(after.model, "peft_config")
-    assert before.codec.template == after.codec.template == read_run(tmp_path / "merged").template
+    assert before.encoder.template == after.encoder.template == read_run(tmp_path / "merged").template
     rows = aaid.rows("V-reg", "validation")
     said = [
         [one.answer for one in decode(engine, get_task("V-reg"), rows, "expectation")] for engine in (before, after)

@@ -11,12 +11,12 @@ from trl import SFTConfig
 from emollms.errors import UsageError
 from emollms.training.arguments import FAMILIES
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.recipe_args import Parsed, parse
+from emollms.training.recipe_args import ParsedRecipe, parse
 
 LEAST = "family: {family}\nmodel_name_or_path: base\n"
 
 
-def parsed(tmp_path: Path, text: str = "", family: str = "llama", *overrides: str) -> Parsed:
+def parsed(tmp_path: Path, text: str = "", family: str = "llama", *overrides: str) -> ParsedRecipe:
     path = tmp_path / "mine.yaml"
     path.write_text(LEAST.format(family=family) + text)
     return parse(load_recipe(str(path), overrides), tmp_path / "out", device="cpu")

@@ -148,7 +148,7 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str, tmp_p
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
     (tmp_path / "latin.yaml").write_bytes("about: Gefühle\n".encode("latin-1"))
-    with pytest.raises(UsageError, match=r"cannot read the recipe \S+latin.yaml: 'utf-8' codec"):
+    with pytest.raises(UsageError, match=r"cannot read the recipe \S+latin.yaml: 'utf-8' encoder"):
         load_recipe(str(tmp_path / "latin.yaml"))
 
 

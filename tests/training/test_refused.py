@@ -10,7 +10,7 @@ from trl import ModelConfig, SFTConfig
 
 from emollms.errors import UsageError
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.recipe_args import Parsed, parse
+from emollms.training.recipe_args import ParsedRecipe, parse
 from emollms.training.refused import REFUSED, check_trackers
 from emollms.training.trainer import _check_trackers
 
@@ -39,7 +39,7 @@ EFFECTIVE = set(
 TOKEN = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 
 
-def parsed(tmp_path: Path, text: str = "", *overrides: str, family: str = "llama") -> Parsed:
+def parsed(tmp_path: Path, text: str = "", *overrides: str, family: str = "llama") -> ParsedRecipe:
     path = tmp_path / "mine.yaml"
     path.write_text(f"family: {family}\nmodel_name_or_path: base\n{text}")
     return parse(load_recipe(str(path), overrides), tmp_path / "out", device="cpu")

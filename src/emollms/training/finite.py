@@ -6,21 +6,17 @@ from typing import Any, cast
 
 import torch
 
-from emollms.errors import EmollmsError
 from emollms.inference.weights import first_not_finite
+from emollms.training.callbacks import any_process
 from emollms.training.checkpoints import newest_checkpoint
-from emollms.training.stop import any_process
+from emollms.training.launch import DivergedError
 
 MOST_SKIPPED = 40
-"""Steps in a row that the scaler of float16 may skip: it begins at 2^16 and halves with each."""
+"""Consecutive steps that float16's loss scaler may skip: it begins at 2^16 and halves with each."""
 
 
-class DivergedError(EmollmsError):
-    """The loss, gradient or weights of a run stopped being finite. All its processes raise it at the same step."""
-
-
-class FiniteSteps:
-    """A trainer that checks each step before its optimiser, and the weights before they are written anywhere.
+class FiniteCheckMixin:
+    """For a `Trainer`: checks each step before its optimizer, and the weights before they are saved.
 
     The first bad value ends the run: the weights after it are lost, and a mean over steps would hide it.
     """
@@ -32,22 +28,23 @@ class FiniteSteps:
         self._skipped = 0
 
     def training_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> torch.Tensor:
-        """A batch, forward and backward; keeps whether the loss was finite."""
+        """A batch, forward and backward; remembers whether the loss was finite."""
         loss: torch.Tensor = cast(Any, super()).training_step(model, inputs, *rest, **options)
+        # Kept on the device: reading it here would make the CPU wait for every batch.
         finite = torch.isfinite(loss)
         self._losses_finite = finite if self._losses_finite is None else self._losses_finite & finite
         self._newest_batch = inputs
         return loss
 
     def _get_grad_norm(self, model: Any, *rest: Any, **options: Any) -> Any:
-        """The norm of the gradient, once all batches of a step went through and before its optimiser."""
+        """The norm of the gradient: the trainer's one hook after the last backward pass and before the optimizer."""
         norm = cast(Any, super())._get_grad_norm(model, *rest, **options)
         losses, self._losses_finite = self._losses_finite, None
         self._check_step(losses is None or bool(losses), float(norm))
         return norm
 
     def check_loss(self, loss: float) -> None:
-        """Make sure that a loss on validation rows is finite.
+        """Check that a validation loss is finite.
 
         Raises:
             DivergedError: it is not.
@@ -56,12 +53,12 @@ class FiniteSteps:
             self._stop(f"the validation loss is {loss}", int(self._trainer.state.global_step))
 
     def check_weights(self) -> None:
-        """Make sure that the weights are finite, and still give a finite loss: that of the newest batch.
+        """Check that the weights are finite, and that the loss of the newest batch still is: finite weights may overflow.
 
-        Every process must call it, since the weights may be spread over all of them.
+        Every process must call it, since the weights may be sharded over all of them.
 
         Raises:
-            DivergedError: they are not, or do not.
+            DivergedError: they are not.
         """
         trainer, step = self._trainer, int(self._trainer.state.global_step)
         bad = first_not_finite(trainer.model)
@@ -73,10 +70,10 @@ class FiniteSteps:
         loss = trainer.prediction_step(trainer.model_wrapped, self._newest_batch, True)[0]
         trainer.model_wrapped.train()
         if any_process(not bool(torch.isfinite(loss)), trainer.args.device):
-            self._stop("the loss after the step is no number", step)
+            self._stop("the loss after the step is not finite", step)
 
     def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
-        """Write a checkpoint, if it is one that a run can be resumed from."""
+        """Write a checkpoint, if a run can be resumed from it."""
         self.check_weights()
         cast(Any, super())._save_checkpoint(*arguments, **options)
 
@@ -84,9 +81,9 @@ class FiniteSteps:
         trainer = self._trainer
         step = int(trainer.state.global_step) + 1
         if any_process(not losses_finite, trainer.args.device):
-            self._stop("the training loss is no number", step)
+            self._stop("the training loss is not finite", step)
         bad = any_process(not math.isfinite(norm), trainer.args.device)
-        # with float16 a gradient that overflows is met by a smaller scale, and the optimiser skips the step
+        # In float16 an overflowing gradient is normal: the scaler lowers its scale, and the optimizer skips the step.
         self._skipped = self._skipped + 1 if bad else 0
         if bad and (not trainer.args.fp16 or self._skipped > MOST_SKIPPED):
             self._stop(f"the norm of the gradient is {norm}", step)
@@ -94,16 +91,16 @@ class FiniteSteps:
     def _stop(self, what: str, step: int) -> None:
         args = self._trainer.args
         is_half = args.fp16 or self._trainer.model.dtype == torch.float16
-        numbers = ", or float32 or bfloat16 in place of float16" if is_half else ""
+        precision = ", or float32 or bfloat16 instead of float16" if is_half else ""
         newest = newest_checkpoint(Path(str(args.output_dir)))
         kept = (
-            f"{newest.name} was sound, and --resume goes on from it; other settings need another --out"
+            f"{newest.name} is sound, and --resume continues from it; other settings need another --out"
             if newest
-            else "there was no checkpoint yet, so that other settings can have the same --out"
+            else "there is no checkpoint yet, so other settings can use the same --out"
         )
         raise DivergedError(
-            f"step {step}: {what}, so the run ends here without a model; try a lower learning_rate (it is "
-            f"{args.learning_rate:g}), more warmup_steps, or a smaller max_grad_norm{numbers} ({kept})"
+            f"step {step}: {what}, so the run ends without a model; try a lower learning_rate (it is "
+            f"{args.learning_rate:g}), more warmup_steps, or a smaller max_grad_norm{precision} ({kept})"
         )
 
     @property
