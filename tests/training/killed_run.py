@@ -12,12 +12,12 @@ from emollms.training.run import run_training
 
 
 def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
-    def tell(what: str, done: int, total: int) -> None:
+    def on_progress(what: str, done: int, total: int) -> None:
         if done == int(step):
             os.kill(os.getpid(), signal.Signals[name])
 
     try:
-        run_training(load_recipe(recipe), open_data(data), Path(out), on_progress=tell)
+        run_training(load_recipe(recipe), open_data(data), Path(out), on_progress=on_progress)
     except EmollmsError as error:
         print(error)
         sys.exit(error.exit_code)

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
+from emollms.training.callbacks import StopCallback
 from emollms.training.checkpoints import SealCallback
-from emollms.training.launch import STOP_FILE, report_exit_code
-from emollms.training.stop import Interrupted, StopCallback
+from emollms.training.launch import STOP_FILE, Interrupted, report_exit_code
 
 
 class Send(TrainerCallback):

@@ -35,6 +35,7 @@ LORA = ("use_peft=true",)
         (("lr_scheduler_type=cosine_with_min_lr",), r"lr_scheduler_type: One of min_lr or min_lr_rate should be set"),
         (("lr_scheduler_type=reduce_lr_on_plateau",), r"lr_scheduler_type reduce_lr_on_plateau requires an eval"),
         (("attn_implementation=nope",), r"cannot load .*`attn_implementation=\"nope\"` is not supported"),
+        (("report_to=azure_ml",), r"report_to: AzureMLCallback requires azureml to be installed. Run `pip install"),
         (("report_to=json",), r"report_to: json is not supported, only"),
         (("torch_compile_backend=nope",), r"torch_compile_backend: 'NOPE' is not a valid DynamoBackend"),
         (("fsdp=full_shard",), r"Using fsdp only works in distributed training"),

@@ -36,7 +36,7 @@ def test_one_without_the_seal_is_passed_over_though_it_looks_whole(tmp_path):
     half = checkpoint(tmp_path, 8, sealed=False)
     (half / f"{MARKER}.draft").write_text("{}")
     assert newest_checkpoint(tmp_path) == good
-    assert "not written to its end" in (defect(half) or "")
+    assert "the checkpoint is incomplete" in (defect(half) or "")
 
 
 def cut(path):
@@ -50,9 +50,9 @@ def change(path):
 @pytest.mark.parametrize(
     ("name", "damage", "told"),
     [
-        ("model.safetensors", cut, "model.safetensors has 399 bytes and had 400"),
-        ("sub/optimizer.pt", cut, "sub/optimizer.pt has 6 bytes and had 7"),
-        ("sub/optimizer.pt", change, "sub/optimizer.pt has another content"),
+        ("model.safetensors", cut, "model.safetensors has 399 bytes instead of 400"),
+        ("sub/optimizer.pt", cut, "sub/optimizer.pt has 6 bytes instead of 7"),
+        ("sub/optimizer.pt", change, "sub/optimizer.pt has changed"),
         ("trainer_state.json", lambda path: path.unlink(), "trainer_state.json is missing"),
         (MARKER, cut, "complete.json is damaged"),
         (MARKER, lambda path: path.write_bytes(b"\xff\xfe"), "complete.json is damaged"),

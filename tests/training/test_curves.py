@@ -6,7 +6,7 @@ import pytest
 from training.finished_run import curves, record
 
 from emollms.errors import UsageError
-from emollms.training.curves import HEIGHT, WIDTH, draw_curves, specification
+from emollms.training.record import HEIGHT, WIDTH, draw_curves, specification
 
 
 def size(path):

@@ -163,7 +163,7 @@ def test_an_adapter_is_as_large_as_peft_makes_it():
 
 
 def test_sharding_divides_what_it_shards():
-    """Full training in bfloat16 with DeepSpeed takes 16 bytes a parameter: weights and gradients 2 each, the rest 12."""
+    """Full training in bfloat16 with DeepSpeed takes 16 bytes a parameter: weights 2, gradients 2, the rest 12."""
     alone, two, three = (
         of("emobloom-7b", "processes=2", f"accelerate={name}").memory / 7.069e9 for name in ("zero1", "zero2", "zero3")
     )

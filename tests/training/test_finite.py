@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from emollms.training.checkpoints import newest_checkpoint
-from emollms.training.finite import MOST_SKIPPED, DivergedError, FiniteCheckMixin
+from emollms.training.finite import MOST_SKIPPED, FiniteCheckMixin
+from emollms.training.launch import DivergedError
 from emollms.training.recipe import load_recipe
 from emollms.training.run import run_training
 from emollms.training.trainer import AnswerLossMixin
@@ -30,8 +31,8 @@ def ends_at(recipe, data, out, message):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"learning_rate": 1e30}, r"step 2: the training loss is no number.* learning_rate \(it is 1e\+30\)"),
-        ({"learning_rate": 1e30, **SAVES}, r"step 2: the training loss is no number"),
+        ({"learning_rate": 1e30}, r"step 2: the training loss is not finite.* learning_rate \(it is 1e\+30\)"),
+        ({"learning_rate": 1e30, **SAVES}, r"step 2: the training loss is not finite"),
         ({"learning_rate": 1e30, **SAVES, "eval_steps": 1, "save_steps": 1}, r"step 1: the validation loss is "),
         (
             {"learning_rate": 1.0, "weight_decay": 1e39, "max_steps": 1},
@@ -41,7 +42,10 @@ def ends_at(recipe, data, out, message):
             {"learning_rate": 1.0, "weight_decay": 1e39, "save_strategy": "steps", "save_steps": 1},
             r"step 1: weights are ",
         ),
-        ({"learning_rate": 1.0, "weight_decay": 1e20, "max_steps": 1}, r"step 1: the loss after the step is no number"),
+        (
+            {"learning_rate": 1.0, "weight_decay": 1e20, "max_steps": 1},
+            r"step 1: the loss after the step is not finite",
+        ),
     ],
     ids=["loss", "before a checkpoint", "validation loss", "weights at the end", "weights saved", "outputs at the end"],
 )
@@ -69,14 +73,14 @@ def test_the_last_sound_checkpoint_stays_and_the_run_resumes_from_it(
 
     monkeypatch.setattr(AnswerLossMixin, "compute_loss", faulty)
     ends_at(
-        recipe, aaid, out, r"step 5: the training loss is no number.*\(checkpoint-4 was sound, and --resume goes on"
+        recipe, aaid, out, r"step 5: the training loss is not finite.*\(checkpoint-4 is sound, and --resume continues"
     )
     kept = load_file(out / "checkpoints" / "checkpoint-4" / "model.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in kept.values())
     monkeypatch.setattr(AnswerLossMixin, "compute_loss", plain)
-    notes = []
-    resumed = run_training(load_recipe(str(recipe)), aaid, out, resume=True, warn=notes.append).manifest
-    assert "going on from checkpoint-4" in notes
+    warnings = []
+    resumed = run_training(load_recipe(str(recipe)), aaid, out, resume=True, warn=warnings.append).manifest
+    assert "resuming from checkpoint-4" in warnings
     assert resumed.losses == whole.losses
     after = load_file(out / "model" / "model.safetensors")
     for name, tensor in load_file(tmp_path / "whole" / "model" / "model.safetensors").items():
@@ -112,7 +116,7 @@ def test_all_processes_stop_with_one_line(aaid, write_recipe, tmp_path):
     command = [sys.executable, "-m", "emollms", "train", path, "--data", aaid.target, "--out", out]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
-    assert done.stderr.count("error: step 2: the training loss is no number") == 1
+    assert done.stderr.count("error: step 2: the training loss is not finite") == 1
     assert "Traceback" not in done.stderr
     assert not (out / "model").exists()
 
@@ -130,7 +134,7 @@ def test_a_step_that_float16_scales_down_is_skipped_but_not_forever(tmp_path):
     trainer = Trainer()
     for _ in range(MOST_SKIPPED):
         trainer._get_grad_norm(None)
-    with pytest.raises(DivergedError, match=r"step 7: the norm of the gradient is inf.*bfloat16 in place of float16"):
+    with pytest.raises(DivergedError, match=r"step 7: the norm of the gradient is inf.*bfloat16 instead of float16"):
         trainer._get_grad_norm(None)
 
 

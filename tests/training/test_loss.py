@@ -3,10 +3,9 @@ import torch
 from torch.nn import functional
 
 from emollms.inference.encoding import PromptEncoder
-from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.expected_value_loss import NumberTrees
 from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
-from emollms.training.tokenize import encode
+from emollms.training.tokenize import CausalCollator, Seq2SeqCollator, encode
 from emollms.training.trainer import AnswerLossMixin
 
 ANSWERS = ("0.437", "0.9", "1.000", "0.051")

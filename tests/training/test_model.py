@@ -9,7 +9,7 @@ from transformers import GenerationConfig
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.training.manifest import read_run
-from emollms.training.merge import merge
+from emollms.training.merge import write_merged
 from emollms.training.recipe import load_recipe
 from emollms.training.run import run_training
 from emollms.training.tiny import make_tiny
@@ -63,7 +63,7 @@ def test_generation_settings_that_the_others_make_void_go_no_further(aaid, write
     save = {"save_strategy": "steps", "save_steps": 1}
     path = write_recipe("llama-chat", max_steps=1, model_name_or_path=str(base), **save, **more)
     run_training(load_recipe(str(path)), aaid, tmp_path / "run")
-    merge(tmp_path / "run", tmp_path / "merged")
+    write_merged(tmp_path / "run", tmp_path / "merged")
     for folder in (tmp_path / "run" / "model", tmp_path / "merged"):
         written = json.loads((folder / "generation_config.json").read_text())
         assert not written.keys() & {"temperature", "top_p", "early_stopping", "output_scores"}

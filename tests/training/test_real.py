@@ -42,5 +42,5 @@ def test_v_reg_from_a_few_minutes_of_tuning(corpora_dir, tmp_path):
     run = run_training(
         load_recipe("emosmol-135m", changes), open_data(str(tmp_path / "aaid")), tmp_path / "run"
     ).manifest
-    best = max(look.tasks["V-reg"] for look in run.evaluations)
+    best = max(one.tasks["V-reg"] for one in run.evaluations)
     assert best > 0.7

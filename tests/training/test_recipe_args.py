@@ -111,7 +111,7 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("learning_rate: .nan\n", r"mine\.yaml:3: learning_rate: give a number above 0, not nan"),
         ("per_device_train_batch_size: 0\n", r"per_device_train_batch_size: give 1 or more, not 0"),
         ("train_limit: -5\n", r"mine\.yaml:3: train_limit: give 1 or more, not -5"),
-        ("seed: true\n", r"mine\.yaml:3: seed: true is no value for it"),
+        ("seed: true\n", r"mine\.yaml:3: seed: true is not a valid value"),
         ("bf16: 3\n", r"mine\.yaml:3: bf16: input should be a valid boolean.*, not 3"),
         ("per_device_train_batch_size: 8.5\n", r"mine\.yaml:3: per_device_train_batch_size: .*integer.*, not 8\.5"),
         ("lr_scheduler_type: cosin\n", r"mine\.yaml:3: lr_scheduler_type: unknown value 'cosin'; did you mean cosine"),

@@ -49,11 +49,11 @@ def killed(recipe, data, out, step, by="SIGKILL"):
 def test_after_a_kill_the_same_command_gives_the_same_bits(aaid, write_recipe, tmp_path, kind, family, more, steps):
     path = write_recipe(kind, family, **SAVES, **more)
     whole = run_training(load_recipe(str(path)), aaid, tmp_path / "whole").manifest
-    notes = []
+    warnings = []
     for step in steps:
         assert killed(path, aaid, tmp_path / "killed", step).returncode == -signal.SIGKILL
-    resumed = run_training(load_recipe(str(path)), aaid, tmp_path / "killed", warn=notes.append).manifest
-    assert f"going on from checkpoint-{2 * ((steps[-1] - 1) // 2)}" in notes
+    resumed = run_training(load_recipe(str(path)), aaid, tmp_path / "killed", warn=warnings.append).manifest
+    assert f"resuming from checkpoint-{2 * ((steps[-1] - 1) // 2)}" in warnings
     assert resumed.losses == whole.losses
     assert resumed.evaluations == whole.evaluations
     assert (resumed.tokens, resumed.answer_tokens) == (whole.tokens, whole.answer_tokens)
@@ -67,7 +67,7 @@ def test_sigterm_saves_and_exits_with_a_code_of_its_own(aaid, write_recipe, tmp_
     whole = run_training(load_recipe(str(path)), aaid, tmp_path / "whole").manifest
     stopped = killed(path, aaid, tmp_path / "run", 3, by="SIGTERM")
     assert stopped.returncode == 75
-    assert "stopped by SIGTERM after step 3, which is saved; the same command goes on" in stopped.stdout
+    assert "stopped by SIGTERM after step 3, which is saved; the same command resumes" in stopped.stdout
     resumed = run_training(load_recipe(str(path)), aaid, tmp_path / "run", resume=True).manifest
     assert resumed.losses == whole.losses
     assert resumed.evaluations == whole.evaluations
@@ -108,7 +108,7 @@ def test_settings_that_were_refused_can_be_corrected(aaid, write_recipe, tmp_pat
 
 
 def test_resume_needs_a_run(aaid, write_recipe, tmp_path):
-    with pytest.raises(UsageError, match="no run to go on with"):
+    with pytest.raises(UsageError, match="no run to resume"):
         run_training(load_recipe(str(write_recipe())), aaid, tmp_path / "none", resume=True)
 
 
@@ -125,10 +125,10 @@ def test_a_half_written_checkpoint_is_passed_over(aaid, write_recipe, tmp_path):
     newest = tmp_path / "run" / "checkpoints" / "checkpoint-4"
     with (newest / "optimizer.pt").open("r+b") as stream:
         stream.truncate(100)
-    notes = []
-    run_training(load_recipe(str(path)), aaid, tmp_path / "run", warn=notes.append)
-    assert "checkpoint-4 was not written to its end, and is passed over" in notes
-    assert "going on from checkpoint-2" in notes
+    warnings = []
+    run_training(load_recipe(str(path)), aaid, tmp_path / "run", warn=warnings.append)
+    assert "checkpoint-4 is incomplete or damaged, and was removed" in warnings
+    assert "resuming from checkpoint-2" in warnings
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_early_stopping_and_the_best_checkpoint(aaid, write_recipe, tmp_path, mo
                         selection="loss", early_stopping_patience=3, lr_scheduler_type="constant")  # fmt: skip
     run = run_training(load_recipe(str(path)), aaid, tmp_path / "run").manifest
     assert run.steps < 30
-    losses = {look.step: look.loss for look in run.evaluations}
+    losses = {one.step: one.loss for one in run.evaluations}
     assert run.best_step == min(losses, key=losses.get)
     assert run.steps == run.best_step + 3
     assert run.selection == "loss"
@@ -243,6 +243,6 @@ def test_the_command_line(aaid, write_recipe, tmp_path, monkeypatch, capsys):
         assert left.value.code == code
     told = capsys.readouterr()
     assert "unknown key 'learning_rat'; did you mean learning_rate" in told.err
-    assert "was there already, not run again" in told.err
+    assert "already finished, not run again" in told.err
     assert "steps\t2" in told.out
     assert json.loads((tmp_path / "run" / "run.json").read_text())["command"] == command

@@ -114,8 +114,8 @@ def merge(
     """Merge an adapter into its base, with tokenizer, chat template and settings, as a model of its own.
 
     A base that was trained on in 4 or 8 bits is loaded again in full precision. The result is read back before it
-    appears: its tokens must be equal, and its logits within 1e-5 of the largest one in float32 (1e-2 in float16, 6e-2 in
-    bfloat16, whose weights are rounded) from those of base and adapter. A run of all weights is written the same way.
+    appears: its tokens must be equal, and its logits within 1e-5 of the largest one in float32 (1e-2 in float16, 6e-2
+    in bfloat16, whose weights are rounded) from those of base and adapter. A run of all weights is written alike.
 
     Args:
         run: a finished run of `emollms.train`, its `model/`, a checkpoint, or an adapter made elsewhere.

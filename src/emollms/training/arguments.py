@@ -72,8 +72,8 @@ class TuningArguments:
         objective: `cross_entropy`, or `expected_value`, which adds for regression rows the squared error of the
             expected value over the distribution of the number (RAFT, ICLR 2025).
         objective_weight: the weight of a row's squared error against the cross entropy of one token.
-        selection: the criterion of early stopping and of the best checkpoint: `metric`, the mean over tasks of Pearson's r and
-            of macro-F1 on a sample of validation rows, or `loss`, on the same rows.
+        selection: what chooses the best checkpoint, and stops early: `metric`, the mean over tasks of Pearson's r
+            and of macro-F1 on a sample of validation rows, or `loss`, on the same rows.
         selection_rows: the most validation rows of a task in one evaluation.
         selection_share: the most validation rows that are evaluated in the whole run, all tasks together, as a fraction
             of the training rows, but at least four of a task each time. It keeps short runs from being mostly

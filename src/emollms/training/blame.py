@@ -1,7 +1,7 @@
 """Errors of the libraries about a setting, as one line with its key and its place.
 
-TRL, PEFT, transformers and torch raise errors of all classes, from deep inside, that rarely name the setting. The key is
-found by what the message names, else by the file that raised it, else by a value that the message quotes.
+TRL, PEFT, transformers and torch raise errors of all classes, from deep inside, that rarely name the setting. The key
+is found by what the message names, else by the file that raised it, else by a value that the message quotes.
 """
 
 import json
@@ -92,8 +92,8 @@ def settings_errors(recipe: Recipe, is_running: Callable[[], bool] = lambda: Fal
     except Exception as error:  # the libraries raise errors of all classes for a wrong setting
         if _is_memory(error):
             raise EmollmsError(
-                "out of memory; lower per_device_train_batch_size (and raise gradient_accumulation_steps by the same factor), "
-                "or set gradient_checkpointing=true"
+                "out of memory; lower per_device_train_batch_size (and raise gradient_accumulation_steps by the same "
+                "factor), or set gradient_checkpointing=true"
             ) from error
         if is_running():
             raise

@@ -171,7 +171,7 @@ def model_size(model: torch.nn.Module) -> int:
 
 
 def checkpoint_size(model: torch.nn.Module) -> int:
-    """Bytes of a checkpoint: the model, and the two moments of each trained weight that Adam keeps; others keep less."""
+    """Bytes of a checkpoint: the model, and Adam's two moments of each trained weight; other optimizers keep less."""
     return model_size(model) + 2 * sum(one.numel() * one.element_size() for one in _trained(model))
 
 

@@ -1,8 +1,8 @@
 """A rule of thumb for what a recipe takes: memory of each device, tokens, and time on an H100 and on two CPU cores.
 
 It assumes AAID in English, mixed precision where the weights are trained, and batches of short rows; loading and
-evaluations are left out. Against measured runs (`tests/training/test_estimate.py`) memory is within 25 % and time within
-20 %; of models without `shape` in their recipe, and of settings that no test measures, expect less.
+evaluations are left out. Against measured runs (`tests/training/test_estimate.py`) memory is within 25 % and time
+within 20 %; of models without `shape` in their recipe, and of settings that no test measures, expect less.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ TASKS = {
     "V-reg": _Task(1179, 107, 155),
 }
 _FRAME, _WORDINGS, _ANSWER = 21, 10, 11
-"""Tokens that a row is shorter in the plain frame; wordings of a text; positions of an answer whose logits are computed."""
+"""Tokens that a row is shorter in the plain frame; wordings of a text; positions of an answer with logits."""
 _PADDING = 1.28
 """Padding where rows are not grouped by length, as a factor."""
 _EAGER, _SDPA, _ADAPTER = 125, 70, 20

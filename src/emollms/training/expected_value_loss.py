@@ -5,8 +5,8 @@ splits numbers. The valid answers of a regression task, 0.000 to 1.000, form a t
 `expected_value` decoding walks. At each node on the path of the gold answer, the model's probabilities of the valid
 next tokens are a distribution over what the number can still become. A token off the path is worth the mean of the
 numbers that begin with it; the token on the path is worth the expected value one token further on. Computed from the
-last token to the first, this is the expected value of the answer. It needs no forward pass but
-the one of the cross entropy; the model's own expectation off the path would need one for each branch.
+last token to the first, this is the expected value of the answer. It needs no forward
+pass but that of the cross entropy; the model's own expectation off the path would need one for each branch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -119,8 +119,8 @@ def expected_values(
         chosen = here.clamp(min=0)
         tokens, legal = table.tokens[chosen], table.legal[chosen]
         scores = logits[:, place].float().gather(1, tokens).masked_fill(~legal, float("-inf"))
-        # Without regression rows the table is one invalid token, so all scores are -inf and their softmax is NaN. Zeros keep
-        # it out: `torch.where` below drops the value, and yet its gradient would be NaN.
+        # Without regression rows the table is one invalid token, so all scores are -inf and their softmax is NaN. Zeros
+        # keep it out: `torch.where` below drops the value, and yet its gradient would be NaN.
         scores = torch.where((here >= 0)[:, None], scores, torch.zeros_like(scores))
         on_path = tokens == labels[:, place].clamp(min=0)[:, None]
         values = torch.where(on_path & legal, value[:, None], table.means[chosen])

@@ -1,4 +1,4 @@
-"""The settings that a recipe may have, checked before TRL and transformers are imported, which takes seconds with torch.
+"""The settings that a recipe may have, checked before TRL and transformers are imported, which takes seconds.
 
 The fields are read from the source of the libraries' classes. `recipe_args` checks each value again against the classes
 themselves, which also check combinations.

@@ -53,7 +53,7 @@ class FiniteCheckMixin:
             self._stop(f"the validation loss is {loss}", int(self._trainer.state.global_step))
 
     def check_weights(self) -> None:
-        """Check that the weights are finite, and that the loss of the newest batch still is: finite weights may overflow.
+        """Check that the weights, and the loss of the newest batch with them, are finite: large weights overflow later.
 
         Every process must call it, since the weights may be sharded over all of them.
 

@@ -13,7 +13,7 @@ _OUTPUTS = ("output_attentions", "output_hidden_states", "output_scores", "outpu
 
 
 def drop_unused(model: Any, name: str) -> None:
-    """Unset the generation settings of a model that have no effect beside its others: a temperature without sampling, say.
+    """Unset generation settings that have no effect beside the others: a temperature without sampling, say.
 
     transformers ignores them with a warning, and refuses to save them once another setting was changed; and readers of
     the file take them for the way the model is meant to be used.

@@ -47,8 +47,8 @@ def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
         ids = tokenizer(model_input(tokenizer, text, template)).input_ids
         if max(ids) >= length:
             raise EmollmsError(
-                f"the tokenizer gives token {max(ids)}, and the model knows {length}; give the base that the adapter was "
-                "made for with --base"
+                f"the tokenizer gives token {max(ids)}, and the model knows {length}; give the base that the adapter "
+                "was made for with --base"
             )
         inputs = {"input_ids": torch.tensor([ids])}
         if model.config.is_encoder_decoder:
@@ -76,7 +76,7 @@ def check_same(wanted: Answers, found: Answers, dtype: str) -> float:
     share = max(differences) / max(largest, 1.0)
     if not share <= BOUNDS[dtype]:  # and not `share > …`, which is false for NaN
         raise EmollmsError(
-            f"the merged model is not the model of the run: its logits differ by {share:.2g} of the largest, and {dtype} "
+            f"the merged model is not that of the run: its logits differ by {share:.2g} of the largest, and {dtype} "
             f"allows {BOUNDS[dtype]:.0e}; nothing was written"
         )
     return share

@@ -1,4 +1,4 @@
-"""What `emollms merge` was given (a run, its model, a checkpoint, or an adapter made elsewhere), and its base, loaded."""
+"""What `emollms merge` was given (a run, its model, a checkpoint, an adapter made elsewhere), and its base."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -109,8 +109,8 @@ def read_tokenizer(source: MergeSource) -> Any:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(
-            f"neither {source.weights} nor its base has a tokenizer ({' '.join(str(error).split())[:200]}); save one with "
-            "the adapter"
+            f"neither {source.weights} nor its base has a tokenizer ({' '.join(str(error).split())[:200]}); save one "
+            "with the adapter"
         ) from error
 
 

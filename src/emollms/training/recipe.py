@@ -59,7 +59,7 @@ class Recipe:
     lines: Mapping[str, int]
 
     def where(self, key: str) -> str:
-        """Where a key was set, for errors: `--set key=…`, or file and line; a value that may be a secret is left out."""
+        """Where a key was set, for errors: `--set key=…`, or file and line; what may be a secret is left out."""
         for override in reversed(self.overrides):
             if override.partition("=")[0].strip() == key:
                 is_secret = key.startswith(PUBLISHING) or any(one.kind == "secret" for one in find_sensitive(override))

@@ -177,7 +177,7 @@ def parse(
 
 
 def _adapter(model: ModelConfig) -> LoraConfig | None:
-    """The settings of the adapter; TRL makes a single module name a regular expression, which then matches no module."""
+    """The settings of the adapter; TRL makes a single module name a regular expression, which matches no module."""
     peft = cast(LoraConfig | None, get_peft_config(model))
     if peft is not None and isinstance(peft.target_modules, str) and re.fullmatch(r"[\w.]+", peft.target_modules):
         cast(Any, peft).target_modules = {peft.target_modules}  # a set, as PEFT keeps names
@@ -185,7 +185,7 @@ def _adapter(model: ModelConfig) -> LoraConfig | None:
 
 
 def _tell_accelerate(precision: str) -> None:
-    """Override the precision of accelerate's settings: it is in a variable, which counts where bf16 and fp16 are unset."""
+    """Override the precision of accelerate's settings: a variable, which counts where bf16 and fp16 are unset."""
     if "ACCELERATE_MIXED_PRECISION" in os.environ:
         os.environ["ACCELERATE_MIXED_PRECISION"] = {"bfloat16": "bf16", "float16": "fp16"}.get(precision, "no")
 

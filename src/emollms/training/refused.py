@@ -145,9 +145,9 @@ _NEEDS: Mapping[str, _Switch] = {
     "warmup_steps": _Switch("lr_scheduler_type", "linear", ("constant",), "a scheduler that warms up"),
     "fsdp_config": _Switch("fsdp", None, (None, "", False), "fsdp"),
 }  # fmt: skip
-"""The keys on which others depend. A key whose switch is off is refused if the recipe lacks the switch, or if the key was
-given by --set. It is allowed if the recipe names both: so `--set use_peft=false` alone turns an adapter off, without a
---set for each of its settings."""
+"""The keys on which others depend. A key whose switch is off is refused if the recipe lacks the switch, or if the key
+was given by --set. It is allowed if the recipe names both: so `--set use_peft=false` alone turns off an adapter, without
+a --set for each of its settings."""
 
 _UPLOADS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "wandb": ("WANDB_LOG_MODEL", "false", ("", "false", "0")),

@@ -44,8 +44,8 @@ class EpochSampler(Sampler[int]):
             yield from rows[torch.randperm(len(rows), generator=generator).numpy()].tolist()
             return
         whole = len(rows) // self.batch
-        # transformers sorts by length within megabatches of a quarter of all batches, at most 50; in short runs that leaves
-        # batches of mixed lengths, mostly padding.
+        # transformers sorts by length within megabatches of a quarter of all batches, at most 50; in short runs that
+        # leaves batches of mixed lengths, mostly padding.
         together = min(50, max(10, whole // 4))
         lengths = self.lengths[rows].tolist()
         grouped = np.array(
@@ -73,7 +73,7 @@ class EpochSampler(Sampler[int]):
 
 
 class SetEpochCallback(TrainerCallback):
-    """Sets the epoch of a sampler: the trainer's `set_epoch` reaches it neither when resuming nor on several processes."""
+    """Sets the epoch of a sampler: `set_epoch` of the trainer misses it when resuming and on several processes."""
 
     def __init__(self, sampler: EpochSampler) -> None:
         self.sampler = sampler

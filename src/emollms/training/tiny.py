@@ -103,7 +103,9 @@ TOKENIZERS = {
     "mt5": TokenizerSpec("$A </s>", pad="<pad>"),
     "olmo2": TokenizerSpec(eos="<|endoftext|>", pad="<|pad|>"),
     "opt": TokenizerSpec("</s> $A", bos="</s>", pad="<pad>"),
-    "qwen2": TokenizerSpec(eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True),
+    "qwen2": TokenizerSpec(
+        eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True
+    ),
     "qwen3": TokenizerSpec(
         eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT), digits=True
     ),

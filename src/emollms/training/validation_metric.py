@@ -24,7 +24,7 @@ BATCH_TOKENS = 1024
 def validation_scorer(
     rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template
 ) -> Callable[[Any], dict[str, float]]:
-    """Make a function that scores the model of a trainer on `rows`, by name of the task; `metric` is the mean over tasks.
+    """A function that scores the model of a trainer on `rows`, by name of the task; `metric` is the mean over tasks.
 
     Every process scores all rows: with sharded weights each forward pass needs all of them.
     """
