@@ -122,7 +122,7 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("task_weights: {V-reg: much}\n", r"mine\.yaml:3: task_weights: .*number.*, not .*much"),
         ("output_dir: here\n", r"mine\.yaml:3: output_dir cannot be set in a recipe: .*--out"),
         ("packing: true\n", r"mine\.yaml:3: packing cannot be set in a recipe: rows are prepared by this package"),
-        ("trust_remote_code: true\n", r"trust_remote_code cannot be set .*code that comes with a model is never run"),
+        ("trust_remote_code: true\n", r"trust_remote_code cannot be set .*code in a model's repository is never run"),
         ("minutes: -1\n", r"mine\.yaml:3: minutes: give a number above 0, not -1"),
         ("load_in_4bit: true\nload_in_8bit: true\n", r"mine\.yaml: You can't use 8 bit and 4 bit precision"),
         ("warmup_steps: -1\n", r"mine\.yaml:3: Got warmup_steps = -1"),
@@ -144,9 +144,7 @@ def test_an_error_is_one_line_with_place_and_key(text: str, message: str, tmp_pa
 
 
 def test_settings_of_decoders_are_refused_for_encoder_decoders(tmp_path):
-    with pytest.raises(
-        UsageError, match=r"mine\.yaml:3: activation_offloading is for decoders, and t5 is a family of enc"
-    ):
+    with pytest.raises(UsageError, match=r"mine\.yaml:3: activation_offloading is for decoders, and t5 models are enc"):
         parsed(tmp_path, "activation_offloading: true\n", "t5")
 
 

@@ -146,8 +146,8 @@ _NEEDS: Mapping[str, _Switch] = {
     "fsdp_config": _Switch("fsdp", None, (None, "", False), "fsdp"),
 }  # fmt: skip
 """The keys on which others depend. A key whose switch is off is refused if the recipe lacks the switch, or if the key
-was given by --set. It is allowed if the recipe names both: so `--set use_peft=false` alone turns off an adapter, without
-a --set for each of its settings."""
+was given by --set. It is allowed if the recipe names both, so that `--set use_peft=false` alone turns off an adapter,
+without a --set for each of its settings."""
 
 _UPLOADS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "wandb": ("WANDB_LOG_MODEL", "false", ("", "false", "0")),
