@@ -126,15 +126,15 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("minutes: -1\n", r"mine\.yaml:3: minutes: give a number above 0, not -1"),
         ("load_in_4bit: true\nload_in_8bit: true\n", r"mine\.yaml: You can't use 8 bit and 4 bit precision"),
         ("warmup_steps: -1\n", r"mine\.yaml:3: Got warmup_steps = -1"),
-        ("max_steps: 0\n", r"mine\.yaml:3: max_steps: give 1 or more, or -1 to go by num_train_epochs, not 0"),
+        ("max_steps: 0\n", r"mine\.yaml:3: max_steps: give 1 or more, or -1 for num_train_epochs, not 0"),
         ("save_total_limit: 0\n", r"mine\.yaml:3: save_total_limit: give 1 or more, not 0"),
         ("use_peft: true\nlora_r: 0\n", r"mine\.yaml:4: lora_r: give 1 or more, not 0"),
         (
             "eval_strategy: steps\neval_steps: 2\nsave_steps: 3\n",
-            r"mine\.yaml:5: save_steps is 3 and eval_steps 2, so that the best step may not be saved",
+            r"mine\.yaml:5: save_steps is 3 and eval_steps 2, so the best step may not be saved",
         ),
-        ("eval_strategy: epoch\n", r"mine\.yaml: save_strategy is steps and eval_strategy epoch, so that the best"),
-        ("predict_with_generate: true\n", r"mine\.yaml:3: predict_with_generate is for encoder-decoders, and llama is"),
+        ("eval_strategy: epoch\n", r"mine\.yaml: save_strategy is steps and eval_strategy epoch, so the best"),
+        ("predict_with_generate: true\n", r"mine\.yaml:3: predict_with_generate is for encoder-decoders, and llama"),
     ],
 )  # fmt: skip
 def test_an_error_is_one_line_with_place_and_key(text: str, message: str, tmp_path):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from emollms.cli import app
 from emollms.errors import UsageError
 from emollms.training.arguments import FAMILIES
-from emollms.training.dry_run import check
+from emollms.training.dry_run import check_recipes
 from emollms.training.recipe import accelerate_settings, find_recipes, load_recipe
 
 ROOT = Path(__file__).parents[2] / "recipes"
@@ -39,7 +39,7 @@ def test_every_file_is_a_recipe():
 
 
 def test_every_recipe_works_on_a_tiny_model():
-    checked = list(check([str(path) for path in FILES]))
+    checked = list(check_recipes([str(path) for path in FILES]))
     assert [one.name for one in checked] == [str(path) for path in FILES]
     assert {one.name: one.problem for one in checked if one.problem} == {}
     assert {one.method for one in checked} == {"full", "lora", "qlora"}
