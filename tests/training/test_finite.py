@@ -10,11 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from emollms.training.checkpoints import newest_checkpoint
-from emollms.training.finite import MOST_SKIPPED, FiniteCheckMixin
 from emollms.training.launch import DivergedError
 from emollms.training.recipe import load_recipe
 from emollms.training.run import run_training
-from emollms.training.trainer import AnswerLossMixin
+from emollms.training.trainer import MOST_SKIPPED, AnswerLossMixin, FiniteCheckMixin
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2, "selection": "loss"}
 
