@@ -78,7 +78,7 @@ def test_long_rows_are_left_out_and_counted(aaid, encoder):
     assert count.cut_off == (rows.lengths > limit).sum()
     assert count.train + count.cut_off == len(rows.lengths)
     assert short.lengths[short.draws[0]].max() <= limit
-    with pytest.raises(UsageError, match="longer than 5 tokens; raise max_length"):
+    with pytest.raises(UsageError, match="longer than 5 tokens; increase max_length"):
         drawn(aaid, encoder, tasks=["V-reg"], max_length=5)
 
 
@@ -87,7 +87,7 @@ def test_what_is_not_there_is_named(aaid, encoder):
         drawn(aaid, encoder, tasks=["V-rge"])
     with pytest.raises(UsageError, match="task in task_weights 'SST'"):
         drawn(aaid, encoder, task_weights={"SST": 2.0})
-    with pytest.raises(UsageError, match="no row to train on"):
+    with pytest.raises(UsageError, match="no rows to train on"):
         drawn(aaid, encoder, languages=["xx"])
 
 

@@ -171,7 +171,7 @@ def test_another_thing_is_never_overwritten(tmp_path):
 
 def test_an_evaluation_is_no_training_run(tmp_path):
     (tmp_path / "run.json").write_text('{"name": "VADER", "settings": {}}')
-    with pytest.raises(UsageError, match="holds no training run; make one with `emollms train`"):
+    with pytest.raises(UsageError, match="holds no training run; train one with `emollms train`"):
         write_merged(tmp_path, tmp_path / "merged")
 
 
@@ -214,13 +214,13 @@ def quantised(run, base):
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
-        (gone, r"base model .*base-llama is not there any more; name where it is with --base"),
-        (no_tokenizer, "has no tokenizer, and a model is never merged without one"),
+        (gone, r"base model .*base-llama no longer exists; give its new place with --base"),
+        (no_tokenizer, "has no tokenizer, which a merged model needs"),
         (no_chat_template, "chat template"),
         (not_finished, "holds no finished run: run.json is missing"),
         (cut_off, "the adapter in .* does not fit its base .*incomplete metadata"),
         (other_base, "is not the model that the run was trained on"),
-        (quantised, "is stored quantised; name the one it was made from with --base"),
+        (quantised, "is stored quantised; give the one it was made from with --base"),
     ],
 )
 def test_what_is_missing_or_broken_is_told_and_leaves_nothing(tmp_path, harm, message):
@@ -237,7 +237,7 @@ def test_a_base_that_moved(tmp_path):
     (tmp_path / "base-llama").rename(tmp_path / "moved")
     told = []
     write_merged(run, tmp_path / "merged", base=str(tmp_path / "moved"), warn=told.append)
-    assert not any("other hashes" in line for line in told)
+    assert not any("hashes of its files" in line for line in told)
     model, tokenizer = load(tmp_path / "merged")
     assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / "moved")) < 1e-5
 
@@ -277,10 +277,10 @@ def test_a_tokenizer_that_changes_is_found(tmp_path):
     tokenizer = load_tokenizer(run / "model")
     other = load_tokenizer(finished(tmp_path / "other", "t5") / "model")
     other.save_pretrained(tmp_path / "written")
-    with pytest.raises(EmollmsError, match="in another way when it is loaded again"):
+    with pytest.raises(EmollmsError, match="differently once it is loaded again"):
         merge_checks.check_tokenizer(tmp_path / "written", tokenizer, "frame")
     tokenizer.save_pretrained(tmp_path / "bare")
-    with pytest.raises(EmollmsError, match="with a chat template, and the tokenizer has none"):
+    with pytest.raises(EmollmsError, match="with a chat template, and its tokenizer has none"):
         merge_checks.check_tokenizer(tmp_path / "bare", tokenizer, "chat")
 
 
@@ -316,10 +316,10 @@ def test_a_checkpoint_is_merged_where_it_is_whole(aaid, write_recipe, tmp_path, 
     for name in ("model.safetensors", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"):
         if (other / name).exists():
             assert (one / name).read_bytes() == (other / name).read_bytes(), name
-    assert "there is no run.json of a finished run" in told[-1]
+    assert "so the model has no run.json" in told[-1]
     weights = next(last.glob("*model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-10])
-    with pytest.raises(EmollmsError, match=r"checkpoint-4 cannot be merged: .*safetensors has .* bytes and had"):
+    with pytest.raises(EmollmsError, match=r"checkpoint-4 cannot be merged: .*safetensors has .* bytes instead of"):
         write_merged(last, tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
@@ -393,7 +393,7 @@ def gap_in_the_base(adapter):
     ("harm", "message"),
     [
         (lambda adapter: settings_of(adapter, base_model_name_or_path=None), r"names no base.*model"),
-        (lambda adapter: shutil.rmtree(adapter.parent / "base"), r"base model .* is not there"),
+        (lambda adapter: shutil.rmtree(adapter.parent / "base"), r"base model .* no longer exists"),
         (lambda adapter: settings_of(adapter, target_modules=["nope"]), r"does not fit its base .*nope"),
         (lambda adapter: settings_of(adapter, r=8), r"does not fit its base .*size mismatch"),
         (lambda adapter: settings_of(adapter, target_modules=["q_proj", "k_proj"]), r"4 tensors are missing, such as"),
@@ -402,7 +402,7 @@ def gap_in_the_base(adapter):
             r"2 tensors are left over, such as .*layers\.1",
         ),
         (lambda adapter: (adapter / "adapter_config.json").write_text("{"), r"adapter_config\.json is damaged"),
-        (other_vocabulary, r"reads texts as other tokens than the tokenizer in .*mine; it is not the base"),
+        (other_vocabulary, r"and .*mine tokenize texts differently, so it is not the base"),
         (nan_in_the_adapter, r"gives no numbers \(NaN or infinite weights, such as model\.layers\.0.*q_proj"),
         (nan_in_the_base, r"such as model\.layers\.1\.mlp\.down_proj\.weight of .*base"),
         (gap_in_the_base, r"1 tensor is missing, such as model\.layers\.1\.mlp\.down_proj\.weight"),
@@ -434,14 +434,14 @@ def test_a_prompt_that_was_tuned_cannot_be_merged(tmp_path):
 
 def test_folders_that_hold_nothing_to_merge(aaid, write_recipe, tmp_path):
     make_tiny("llama", tmp_path / "whole")
-    with pytest.raises(UsageError, match=r"whole holds a whole model and no adapter: there is nothing to merge"):
+    with pytest.raises(UsageError, match=r"whole holds a whole model and no adapter, so there is nothing to merge"):
         write_merged(tmp_path / "whole", tmp_path / "merged")
-    with pytest.raises(UsageError, match=r"there is no folder .*nowhere; give a run"):
+    with pytest.raises(UsageError, match=r"no such folder: .*nowhere; give a finished run"):
         write_merged(tmp_path / "nowhere", tmp_path / "merged")
     run_training(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     shutil.rmtree(tmp_path / "run" / "model")
-    with pytest.raises(UsageError, match=r"let the same `emollms train` finish it, or give one of .*checkpoints"):
+    with pytest.raises(UsageError, match=r"finish it with the same `emollms train`, or give one of .*checkpoints"):
         write_merged(tmp_path / "run", tmp_path / "merged")
 
 
