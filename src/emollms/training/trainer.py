@@ -4,8 +4,7 @@ A run ends where its loss, its gradient or its weights are no longer finite, bef
 
 The loss is the mean cross entropy of the answers' tokens. TRL computes it at every position, or on some devices with
 kernels of its own; here the model is asked for the logits of the last positions alone (`logits_to_keep`), which every
-decoder of transformers supports, on every device and whatever wraps it: a prompt of a hundred tokens needs none of the
-logits over its vocabulary, and those are most of the memory of a small model.
+decoder supports, on every device: logits of the prompt would be most of the memory of a small model.
 """
 
 import math
@@ -246,7 +245,9 @@ def make_trainer(
         collator: see `emollms.training.tokenize`.
         rows: the tokens of the training rows.
         validation: the tokens of the validation rows; None without evaluations.
-        sampler, table, scorer: see `AnswerLossMixin`.
+        sampler: see `AnswerLossMixin`.
+        table: likewise.
+        scorer: likewise.
 
     Raises:
         UsageError: a tracker would upload the run.
