@@ -93,8 +93,7 @@ class FiniteCheckMixin:
             self._stop("the loss after the step is not finite", step)
 
     def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
-        """Write a checkpoint, if a run can be resumed from it."""
-        self.check_weights()
+        self.check_weights()  # a run must be able to resume from each checkpoint
         cast(Any, super())._save_checkpoint(*arguments, **options)
 
     def _check_step(self, losses_finite: bool, norm: float) -> None:
