@@ -1,4 +1,4 @@
-"""`emollms validate` and `emollms statistics`: what data sets and corpora are held to, and what they look like."""
+"""`emollms validate` and `emollms statistics`: checks of data sets and corpora, and their statistics."""
 
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ def validate(
         str | None, typer.Option(metavar="DIR|REPO[@REV]", help="A benchmark whose texts must not be for training.")
     ] = None,
 ) -> None:
-    """Hold a data set, or a source corpus, against its suite of expectations; exit 1 if it falls short."""
+    """Check a data set, or a source corpus, against its suite of expectations; exit 1 if it fails."""
     from emollms.expectations.report import GateFailed
 
     report = _report(target, against)
@@ -97,5 +97,5 @@ def _print(report: "GateReport") -> None:
         for row in one.rows:
             print_note(f"{one.name}: {row.id}: {row.value}")
     counts = {status: report.count(status) for status in ("passed", "known", "failed", "not applicable")}
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    print_note(f"{report.subject.suite} {report.subject.version} ({report.subject.profile}): {told}")
+    shown = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    print_note(f"{report.subject.suite} {report.subject.version} ({report.subject.profile}): {shown}")

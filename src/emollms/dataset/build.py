@@ -52,7 +52,7 @@ def build(
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
         SourceError: a raw file is not what its corpus says.
         EmollmsError: `out` holds this version with other content.
-        GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
+        GateFailed: the data fails its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
     recover(out)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import vl_convert
 from peft import PeftModel
 
 from emollms import __version__
 from emollms.charts import LOOK
 from emollms.dataset.reader import EvaluationData, Row
-from emollms.errors import UsageError
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.smollm2 import resolve
@@ -211,14 +211,7 @@ def draw_curves(run: RunManifest, path: Path) -> None:
     Args:
         run: its record.
         path: the file; it is written whole or not at all.
-
-    Raises:
-        UsageError: the package that plots is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("plots need the package vl-convert-python: pip install vl-convert-python") from None
     write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
 
 
