@@ -7,21 +7,18 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emollms.errors import UsageError
 from emollms.optional import require
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, Warn, silent
 from emollms.training.manifest import MODEL, NAME, TrainingRun, read_run
 from emollms.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from emollms.training.merge import Merged
-
-Warn = Callable[[str], None]
-"""Takes a line that the user should see."""
 
 
 def train(
@@ -64,7 +61,7 @@ def train(
     """
     begun = time.monotonic()
     set_library_defaults()
-    from emollms.dataset.reader import choose_tasks, open_data
+    from emollms.dataset.reader import Dataset
     from emollms.evaluation.run_folder import check_place
     from emollms.hardware import limit_threads
     from emollms.training.fields import check_keys
@@ -78,9 +75,9 @@ def train(
     check_recipe(chosen)
     start = launcher(chosen)
     check_place(out, SETTINGS)
-    opened = open_data(str(data))
+    opened = Dataset(data)
     tasks = chosen.values.get("tasks")
-    choose_tasks(opened, "train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
+    opened.tasks("train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
     finished = is_finished(out)
     if not finished:
         _check_model(chosen, warn)
@@ -179,7 +176,7 @@ def _check_merge(run: Path, dtype: str, shard_size: str, base: str | None, warn:
     if not run.is_dir():
         raise UsageError(f"{run} is a file; give the folder of a run") if run.exists() else missing(str(run))
     if base is not None:
-        check_model(base, note=warn)
+        check_model(base, warn=warn)
     if not any((run / name).exists() for name in (NAME, MODEL, *FILES)):
         read_run(run)  # says what is missing
     if base is None and (named := base_of(run / MODEL)) and not is_local(named[0]):

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,7 +14,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl,
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, IntervalStrategy, SaveStrategy
 
 from emollms.hardware import peak_memory
-from emollms.progress import OnProgress
+from emollms.progress import OnProgress, Warn
 from emollms.training.checkpoints import SealCallback
 from emollms.training.launch import STOP_FILE, Interrupted
 from emollms.training.recipe_args import ParsedRecipe
@@ -31,7 +30,7 @@ def callbacks_for(
     usage: "UsageCallback",
     stop: "StopCallback",
     on_progress: OnProgress,
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> list[TrainerCallback]:
     """The callbacks of a run; arguments as those of `ReportCallback`."""
     patience = parsed.tuning.early_stopping_patience
@@ -54,7 +53,7 @@ class ReportCallback(TrainerCallback):
         warn: is called with each evaluation of the validation rows, as a line.
     """
 
-    def __init__(self, on_progress: OnProgress, warn: Callable[[str], None]) -> None:
+    def __init__(self, on_progress: OnProgress, warn: Warn) -> None:
         self.on_progress, self.warn = on_progress, warn
         self._shown = "training"
 

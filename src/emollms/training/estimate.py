@@ -42,7 +42,7 @@ _NF4 = 0.516
 """Bytes of a weight in NF4 with nested quantisation: four bits and the scales of blocks."""
 
 
-class Machine(NamedTuple):
+class DeviceSpeed(NamedTuple):
     """What a run is timed on.
 
     Args:
@@ -56,9 +56,9 @@ class Machine(NamedTuple):
     launch: float = 0.0
 
 
-H100 = Machine("H100", 0.35 * 989e12, 1.4e-3)
+H100 = DeviceSpeed("H100", 0.35 * 989e12, 1.4e-3)
 """35 % of the dense bfloat16 peak: well-filled batches of short rows with plain PyTorch."""
-TWO_CORES = Machine("2 cores", 0.18e12)
+TWO_CORES = DeviceSpeed("2 cores", 0.18e12)
 """Two CPU cores with AMX in bfloat16: SmolLM2-135M trained at 247 and 306 tokens a second in two whole runs."""
 
 
@@ -88,7 +88,7 @@ class Estimate:
     layers: float
     minutes: float | None
 
-    def seconds(self, machine: Machine, devices: int | None = None) -> float:
+    def seconds(self, machine: DeviceSpeed, devices: int | None = None) -> float:
         """Time of the training steps, on as many of a machine as `devices`, or as the recipe says."""
         alone = max(self.operations / machine.rate, self.layers * machine.launch)
         return min(alone / (devices or self.devices), 60 * self.minutes if self.minutes else inf)

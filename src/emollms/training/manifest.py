@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hardware import Hardware
-from emollms.storage import write_whole
+from emollms.storage import Strict, write_whole
 from emollms.training.arguments import Architecture
 
 NAME = "run.json"
@@ -21,11 +21,7 @@ CURVES = "curves.png"
 Method = Literal["full", "lora", "qlora"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RecipeRecord(_Strict):
+class RecipeRecord(Strict):
     """The recipe.
 
     Args:
@@ -41,7 +37,7 @@ class RecipeRecord(_Strict):
     overrides: list[str]
 
 
-class DataSource(_Strict):
+class DataSource(Strict):
     """A corpus of the data set."""
 
     corpus: str
@@ -49,7 +45,7 @@ class DataSource(_Strict):
     redistribution: str
 
 
-class DataRecord(_Strict):
+class DataRecord(Strict):
     """The data set.
 
     Args:
@@ -67,7 +63,7 @@ class DataRecord(_Strict):
     sources: list[DataSource]
 
 
-class ModelRecord(_Strict):
+class ModelRecord(Strict):
     """The base model.
 
     Args:
@@ -89,7 +85,7 @@ class ModelRecord(_Strict):
     trainable: int
 
 
-class RowsRecord(_Strict):
+class RowsRecord(Strict):
     """The rows of a task, in numbers.
 
     Args:
@@ -105,7 +101,7 @@ class RowsRecord(_Strict):
     shared: int
 
 
-class Evaluation(_Strict):
+class Evaluation(Strict):
     """An evaluation on the validation rows.
 
     Args:
@@ -123,7 +119,7 @@ class Evaluation(_Strict):
     tasks: dict[str, float]
 
 
-class LossPoint(_Strict):
+class LossPoint(Strict):
     """The training loss, averaged since the previous point.
 
     Args:
@@ -139,7 +135,7 @@ class LossPoint(_Strict):
     learning_rate: float
 
 
-class RunManifest(_Strict):
+class RunManifest(Strict):
     """The record of a finished run.
 
     Args:

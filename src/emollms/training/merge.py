@@ -1,7 +1,6 @@
 """Merge an adapter into its base: the result is read back and checked before it appears at its place."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from transformers import AutoConfig
 
 from emollms.errors import EmollmsError, UsageError, unknown
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, Warn, silent
 from emollms.storage import commit, draft
 from emollms.training.checkpoints import check_space, model_size
 from emollms.training.folder import check_shard_size
@@ -68,7 +67,7 @@ def write_merged(
     shard_size: str = "2GB",
     base: str | None = None,
     on_progress: OnProgress = silent,
-    warn: Callable[[str], None] = lambda text: None,
+    warn: Warn = lambda text: None,
 ) -> Merged:
     """Write the merged model into a folder, which appears once it is complete and checked; see `emollms.merge`."""
     if dtype not in ("auto", *DTYPES):
@@ -96,7 +95,7 @@ def _merge(
     shard_size: str,
     base: str | None,
     on_progress: OnProgress,
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> Merged:
     template = source.framing(tokenizer)
     on_progress("loading the model", 0, None)

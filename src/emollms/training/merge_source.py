@@ -1,7 +1,7 @@
 """What `emollms merge` was given (a run, its model, a checkpoint, an adapter made elsewhere), and its base."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +9,11 @@ from typing import Any, Literal
 from transformers import AutoConfig, AutoTokenizer
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.model_source import split_revision
-from emollms.inference import adapters
+from emollms.evaluation.predictors import split_revision
+from emollms.inference import weights
 from emollms.inference.loading import in_a_line, load_tokenizer
-from emollms.inference.smollm2 import resolve
-from emollms.inference.weights import load_whole
+from emollms.inference.model_names import resolve_model
+from emollms.progress import Warn
 from emollms.prompts.framing import Template, framing_chat_template, resolve_template
 from emollms.storage import weights_hash
 from emollms.training.checkpoints import defect
@@ -162,16 +162,14 @@ def load_weights(folder: Path, dtype: str) -> Any:
         EmollmsError: it cannot be read, its weights do not fill it exactly, or are not finite.
     """
     try:
-        return load_whole(str(folder), dtype=dtype).eval()
+        return weights.load_whole(str(folder), dtype=dtype).eval()
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise EmollmsError(f"cannot read the model in {folder}: {in_a_line(error)}") from error
 
 
-def load_base(
-    source: MergeSource, tokenizer: Any, dtype: str, base: str | None, warn: Callable[[str], None] = lambda text: None
-) -> Any:
+def load_base(source: MergeSource, tokenizer: Any, dtype: str, base: str | None, warn: Warn = lambda text: None) -> Any:
     """The model that an adapter was trained on, in full precision even if it was trained in 4 or 8 bits.
 
     Args:
@@ -185,13 +183,13 @@ def load_base(
         UsageError: there is no such model.
         EmollmsError: it is not the model of the training, its weights do not fill it exactly, or are not finite.
     """
-    name, revision = split_revision(resolve(base)) if base else _named(source)
+    name, revision = split_revision(resolve_model(base)) if base else _named(source)
     _check_hash(name, source, warn if base else None)
     try:
         if getattr(AutoConfig.from_pretrained(name, revision=revision), "quantization_config", None):
             raise UsageError(f"the base {name} is stored quantised; give the one it was made from with --base")
         _check_vocabulary(name, revision, tokenizer, source)
-        return load_whole(name, revision, dtype=dtype).eval()
+        return weights.load_whole(name, revision, dtype=dtype).eval()
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
@@ -201,13 +199,13 @@ def load_base(
 
 
 def load_adapter(model: Any, folder: Path) -> Any:
-    """The adapter in `folder` on its base; see `emollms.inference.adapters.load_adapter`.
+    """The adapter in `folder` on its base; see `emollms.inference.weights.load_adapter`.
 
     Raises:
         EmollmsError: it does not fit, or cannot be merged.
     """
     try:
-        adapted = adapters.load_adapter(model, str(folder))
+        adapted = weights.load_adapter(model, str(folder))
     except EmollmsError:
         raise
     except Exception as error:  # PEFT raises anything where an adapter does not fit
@@ -226,7 +224,7 @@ def _named(source: MergeSource) -> tuple[str, str | None]:
     adapter = adapter_settings(source.weights)
     name = str(adapter.get("base_model_name_or_path") or "")
     if source.base and not Path(name).is_dir() and (Path(name).is_absolute() or source.base != name):
-        name = resolve(source.base)
+        name = resolve_model(source.base)
     if not name:
         raise UsageError(f"the adapter in {source.weights} names no base model; give it with --base")
     if Path(name).is_dir():
@@ -237,7 +235,7 @@ def _named(source: MergeSource) -> tuple[str, str | None]:
     return name, recorded if recorded and not recorded.startswith("sha256:") else adapter.get("revision")
 
 
-def _check_hash(name: str, source: MergeSource, warn: Callable[[str], None] | None) -> None:
+def _check_hash(name: str, source: MergeSource, warn: Warn | None) -> None:
     """Check that a folder holds the model of the training; with `warn`, for a base that the user gave, only warn."""
     recorded = source.revision or ""
     if not Path(name).is_dir() or not recorded.startswith("sha256:") or weights_hash(Path(name)) == recorded:

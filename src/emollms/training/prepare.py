@@ -8,8 +8,9 @@ from typing import Any
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
 
-from emollms.dataset.reader import EvaluationData, Row
+from emollms.dataset.reader import Dataset, Row
 from emollms.inference.encoding import PromptEncoder
+from emollms.progress import Warn
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.model import LoadedModel, load_model, use_liger
 from emollms.training.recipe_args import ParsedRecipe
@@ -43,8 +44,8 @@ class Prepared:
 
 def prepare(
     parsed: ParsedRecipe,
-    data: EvaluationData,
-    warn: Callable[[str], None],
+    data: Dataset,
+    warn: Warn,
     drawn: TrainingRows | None = None,
     order: Callable[[TrainingRows], Sampler[int]] | None = None,
 ) -> Prepared:
@@ -92,9 +93,9 @@ def sampler_for(parsed: ParsedRecipe, rows: TrainingRows) -> EpochSampler:
 
 def _draw(
     parsed: ParsedRecipe,
-    data: EvaluationData,
+    data: Dataset,
     encoder: PromptEncoder,
-    warn: Callable[[str], None],
+    warn: Warn,
     drawn: TrainingRows | None,
 ) -> TrainingRows:
     """Rows for as many epochs as the run begins: each epoch draws other wordings, which take time to tokenize."""
@@ -122,7 +123,7 @@ def _draw(
 
 def _trainer(
     parsed: ParsedRecipe,
-    data: EvaluationData,
+    data: Dataset,
     loaded: LoadedModel,
     encoder: PromptEncoder,
     rows: TrainingRows,

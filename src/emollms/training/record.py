@@ -11,10 +11,10 @@ from peft import PeftModel
 
 from emollms import __version__
 from emollms.charts import LOOK
-from emollms.dataset.reader import EvaluationData, Row
+from emollms.dataset.reader import Dataset, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
-from emollms.inference.smollm2 import resolve
+from emollms.inference.model_names import resolve_model
 from emollms.storage import weights_hash, write_whole
 from emollms.training.callbacks import Usage
 from emollms.training.data import TrainingRows
@@ -48,7 +48,7 @@ Point = tuple[str, int, float | None]
 def make_manifest(
     recipe: Recipe,
     parsed: ParsedRecipe,
-    data: EvaluationData,
+    data: Dataset,
     loaded: LoadedModel,
     trainer: Any,
     rows: TrainingRows,
@@ -105,10 +105,10 @@ def make_manifest(
     )
 
 
-def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
+def settings_of(recipe: Recipe, data: Dataset) -> dict[str, object]:
     """All that the weights of a run depend on, as far as it is known before anything is loaded."""
     name = str(recipe.values["model_name_or_path"])
-    folder = Path(resolve(name))
+    folder = Path(resolve_model(name))
     return {
         "recipe": dict(recipe.values),
         "data": data.manifest.content_hash,
@@ -117,7 +117,7 @@ def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
     }
 
 
-def _data(data: EvaluationData) -> DataRecord:
+def _data(data: Dataset) -> DataRecord:
     manifest = data.manifest
     sources = [
         DataSource(corpus=source.corpus, license=source.license, redistribution=source.redistribution)
@@ -158,7 +158,7 @@ def repository_of(name: str) -> str | None:
 
 def revision_of(name: str, model: Any) -> str | None:
     """The commit of a base model, or a hash of its files."""
-    folder = Path(resolve(name))
+    folder = Path(resolve_model(name))
     return weights_hash(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None)
 
 

@@ -16,9 +16,9 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.run_folder import claimed
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, Warn, silent
 from emollms.prompts.framing import framing_chat_template
 from emollms.storage import commit
 from emollms.training.blame import settings_errors
@@ -44,14 +44,14 @@ from emollms.training.trial import time_steps
 
 def run_training(
     recipe: Recipe,
-    data: EvaluationData,
+    data: Dataset,
     out: Path,
     *,
     resume: bool = False,
     command: Sequence[str] = (),
     begun: float | None = None,
     on_progress: OnProgress = silent,
-    warn: Callable[[str], None] = lambda text: None,
+    warn: Warn = lambda text: None,
 ) -> TrainingRun:
     """Train a recipe in this process, or resume it; `emollms.train` checks and launches before it calls this.
 
@@ -97,14 +97,14 @@ def _as_first_process(recipe: Recipe, out: Path, parsed: ParsedRecipe) -> Parsed
 @dataclass
 class _Run:
     recipe: Recipe
-    data: EvaluationData
+    data: Dataset
     out: Path
     parsed: ParsedRecipe
     settings: Callable[[], dict[str, object]]
     command: tuple[str, ...]
     begun: float
     on_progress: OnProgress
-    warn: Callable[[str], None]
+    warn: Warn
 
     def train(self) -> RunManifest:
         with settings_errors(self.recipe):

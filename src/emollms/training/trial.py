@@ -8,7 +8,7 @@ optimizer and a trainer of its own, the run loads everything anew, and random st
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
@@ -25,8 +25,9 @@ from torch.utils.data import Sampler
 from transformers import IntervalStrategy, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device
+from emollms.progress import Warn
 from emollms.training.callbacks import any_process
 from emollms.training.checkpoints import checkpoint_size
 from emollms.training.data import TrainingRows, validation_tokens
@@ -50,7 +51,7 @@ Rows = NDArray[np.int64]
 
 
 def time_steps(
-    recipe: Recipe, parsed: ParsedRecipe, data: EvaluationData, out: Path, begun: float, warn: Callable[[str], None]
+    recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, begun: float, warn: Warn
 ) -> tuple[int, TrainingRows]:
     """Find out how many steps fit into the `minutes` of a recipe.
 
@@ -88,9 +89,7 @@ def _report(steps: int, needed: float, seconds: float, most: int) -> str:
     return f"{fit} into {budget}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
 
 
-def _try(
-    recipe: Recipe, parsed: ParsedRecipe, data: EvaluationData, out: Path, seconds: float
-) -> tuple[Costs, TrainingRows]:
+def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
     """Train a few steps, evaluate a few rows, and write a file; `fixed` is without what came before the trial."""
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
@@ -213,7 +212,7 @@ def _tokens_of(rows: TrainingRows, parsed: ParsedRecipe, step: Rows) -> int:
     return sum(len(batch) * int(batch.max()) for batch in batches)
 
 
-def _evaluation_seconds(ready: Prepared, data: EvaluationData) -> tuple[float, float]:
+def _evaluation_seconds(ready: Prepared, data: Dataset) -> tuple[float, float]:
     """Seconds for an evaluation, and for one more row of each task in it; 0 where nothing is evaluated."""
     if ready.trainer.eval_dataset is None:
         return 0.0, 0.0
@@ -223,7 +222,7 @@ def _evaluation_seconds(ready: Prepared, data: EvaluationData) -> tuple[float, f
     return max(0.0, few - row), row
 
 
-def _evaluate(ready: Prepared, data: EvaluationData, count: int) -> float:
+def _evaluate(ready: Prepared, data: Dataset, count: int) -> float:
     """Seconds for an evaluation of so many rows of each task."""
     rows = {name: some[:count] for name, some in ready.validation.items()}
     tokens = validation_tokens(data, ready.encoder, rows, ready.rows.trees.copy())
