@@ -508,7 +508,7 @@ def test_a_run_that_was_trained_answers_the_same_when_it_is_merged(aaid, write_r
     merge(tmp_path / "run", tmp_path / "merged")
     before, after = open_model(str(tmp_path / "run" / "model")), open_model(str(tmp_path / "merged"))
     assert not hasattr(after.model, "peft_config")
-    assert before.codec.template == after.codec.template == read_run(tmp_path / "merged").template
+    assert before.encoder.template == after.encoder.template == read_run(tmp_path / "merged").template
     rows = aaid.rows("V-reg", "validation")
     said = [
         [one.answer for one in decode(engine, get_task("V-reg"), rows, "expected_value")] for engine in (before, after)

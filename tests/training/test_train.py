@@ -85,7 +85,7 @@ def test_a_run_teaches_and_what_comes_out_is_whole(aaid, write_recipe, tmp_path,
     auto.from_pretrained(tmp_path / "run" / "model")
     assert AutoTokenizer.from_pretrained(tmp_path / "run" / "model")("0.5").input_ids
     engine = load(str(tmp_path / "run" / "model"))
-    assert engine.codec.template == ("frame" if run.model.architecture == "seq2seq" else "chat")
+    assert engine.encoder.template == ("frame" if run.model.architecture == "seq2seq" else "chat")
 
 
 def test_a_finished_run_is_not_run_again_and_other_settings_are_refused(aaid, write_recipe, tmp_path):
