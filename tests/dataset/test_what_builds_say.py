@@ -15,12 +15,12 @@ from emollms.corpora.reader import Record
 from emollms.dataset.baselines import rows_hash
 from emollms.dataset.build import build
 from emollms.dataset.diff import diff
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.predictors import BaselineSource
-from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.predictors import BaselinePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 
@@ -52,10 +52,15 @@ def test_a_corpus_in_another_language_says_which_option_is_missing(tiny: Path, m
 def test_what_is_left_out_is_listed_the_serious_first(tmp_path: Path) -> None:
     manifest = build(settings("aaid", "sample"), tmp_path / "aaid", validate=False).manifest
     near = "near-duplicate of a text of {}"
-    manifest.counts[0].dropped = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
-    manifest.counts[1].dropped = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
-    manifest.sources[0].left_out = {"no gold": 84_685, "5 columns instead of 4": 90_000}
-    manifest.sources[0].refused = ["5 columns instead of 4"]
+    train = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
+    validation = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
+    raw = {"no gold": 84_685, "5 columns instead of 4": 90_000}
+    counts = [
+        count.model_copy(update={"dropped": dropped})
+        for count, dropped in zip(manifest.counts[:2], (train, validation), strict=True)
+    ]
+    source = manifest.sources[0].model_copy(update={"left_out": raw, "refused": ["5 columns instead of 4"]})
+    manifest = manifest.model_copy(update={"counts": counts, "sources": [source]})
     assert [str(one) for one in manifest.left_out()] == [
         "3 texts: near-duplicate of a text of the benchmark",
         "5 texts: near-duplicate of a text of test or validation",
@@ -106,7 +111,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
     assert "They are for scoring alone" in card
     for task in DATA_SETS["aeb"].tasks:
         line = next(line for line in card.splitlines() if line.startswith(f"| {task} |"))
-        assert SCHEMES[task].main.title in line
+        assert TASK_METRICS[task].main.title in line
     assert "### Baselines" not in card, "these are other rows than those that the figures are of"
 
 
@@ -115,9 +120,9 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     build(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
-    data = open_data(str(tmp_path / "aeb"))
+    data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
-        done = evaluate(BaselineSource(name), data, tmp_path / name, Options())
+        done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
         assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
     build(masked, tmp_path / "masked", root=corpora_dir, validate=False)

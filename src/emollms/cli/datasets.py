@@ -18,6 +18,7 @@ _BUILD = examples(
     "emollms build aeb --corpora sample --out out/aeb",
     "emollms build aaid --out out/aaid",
     "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
+    "emollms build aaid --out out/aaid --index out/seen",
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
 )
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
@@ -65,6 +66,10 @@ def build(
     mask: Annotated[
         bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
     ] = False,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
+    ] = None,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
     from emollms.dataset.build import build as run
@@ -82,7 +87,7 @@ def build(
         mask=mask,
     )
     with progress("texts", "looking at the corpora") as on_progress:
-        done = run(settings, out, version, source, on_progress=on_progress)
+        done = run(settings, out, version, source, on_progress=on_progress, index=index)
     _print_build(done, out)
 
 

@@ -10,13 +10,13 @@ from emollms.corpora.file_table import (
     Language,
     SourceFile,
     Split,
-    Strict,
     Text,
     askable,
     check_names,
     known_task,
     pinned_files,
 )
+from emollms.storage import Strict
 from emollms.tasks import get_task
 
 __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]
@@ -24,7 +24,7 @@ __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotat
 Redistribution = Literal["text", "ids", "none"]
 
 
-class Unannotated(Strict):
+class Unannotated(Strict, str_strip_whitespace=True):
     """Labels, or emotions, that a corpus did not annotate: they are not asked for, and count in no score.
 
     Args:
@@ -49,7 +49,7 @@ class Unannotated(Strict):
         return all(own is None or own == other for own, other in asked)
 
 
-class CorpusMetadata(Strict):
+class CorpusMetadata(Strict, str_strip_whitespace=True):
     """A source corpus.
 
     Args:

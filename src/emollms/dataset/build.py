@@ -1,5 +1,6 @@
 """A build: raw corpora in, a finished dataset repo out, under the rules of versions."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -7,7 +8,9 @@ from shutil import rmtree
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
+from emollms.dataset.screening import index_search
 from emollms.dataset.specs import Settings
+from emollms.dedup.index import DuplicateIndex, open_index
 from emollms.errors import EmollmsError, UsageError
 from emollms.expectations.report import GateFailed
 from emollms.progress import OnProgress, silent
@@ -36,6 +39,7 @@ def build(
     root: Path | None = None,
     validate: bool = True,
     on_progress: OnProgress = silent,
+    index: str | None = None,
 ) -> Build:
     """Build a data set.
 
@@ -44,9 +48,11 @@ def build(
         out: the folder of the dataset repo; it appears when everything is written.
         version: the semantic version.
         root: the folder of the corpora; None for where they are on this machine.
-        validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
-            data; benchmarks of the other parts leave it out.
+        validate: check the data against its suite before the manifest is written; only benchmarks of other parts
+            leave that out.
         on_progress: called with what is done, and with the texts that are read, and then written.
+        index: a folder, or `redis://HOST:PORT/DB`: texts of earlier runs, which must not be in training or validation.
+            The texts of this data set are added to it when it is in its place.
 
     Raises:
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
@@ -56,9 +62,9 @@ def build(
     """
     settings.check()
     recover(out)
-    before = _standing(out, settings, version)
-    with draft(out) as folder:
-        pipeline = Pipeline(settings, folder, root, validate, on_progress)
+    before = _replaceable(out, settings, version)
+    with _open_index(index, settings) as earlier, draft(out) as folder:
+        pipeline = Pipeline(settings, folder, root, validate, on_progress, earlier)
         try:
             manifest = pipeline.run(version, before)
         except GateFailed as failure:
@@ -66,13 +72,25 @@ def build(
         if before and before.version == version:
             _refuse_other_content(before, manifest, out)
             rmtree(folder)
-            return Build(before, False, pipeline.seconds)
-        commit(folder, out)
+        else:
+            commit(folder, out)
+        if earlier is not None:  # last: a build that fails or is killed before leaves the index as it was
+            earlier.commit()
+    if before and before.version == version:
+        return Build(before, False, pipeline.seconds)
     return Build(manifest, True, pipeline.seconds)
 
 
-def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
-    """The manifest of what stands in `out`, if anything does, when it may be replaced by this version."""
+def _open_index(url: str | None, settings: Settings) -> AbstractContextManager[DuplicateIndex | None]:
+    if url is None:
+        return nullcontext()
+    if settings.profile == "paper":
+        raise UsageError("the profile paper is not screened for duplicates, so it takes no --index")
+    return open_index(url, index_search())
+
+
+def _replaceable(out: Path, settings: Settings, version: str) -> Manifest | None:
+    """The manifest of the data set in `out`, if there is one, when this version may replace it."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         parse_version(version)
         return None

@@ -7,7 +7,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.model_source import split_revision
+from emollms.evaluation.predictors import split_revision
 from emollms.inference import weights
 from emollms.inference.loading import in_a_line
 from emollms.inference.model_names import resolve_model
