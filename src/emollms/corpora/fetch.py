@@ -1,17 +1,17 @@
 """Getting a corpus: what is missing is downloaded or copied, checked against its pinned hash, and put in its place."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from emollms.corpora.archives import CHUNK, ArchiveError, open_archive
+from emollms.corpora.archives import ArchiveError, read_member
 from emollms.corpora.download import Downloader, DownloadError
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
 from emollms.errors import EmollmsError, Place, SourceError, UsageError
-from emollms.storage import locked
+from emollms.storage import locked, write_whole
 
 Installed = tuple[SourceFile, EmollmsError | None]
 """A file, and why it could not be put in its place; None where it is there now."""
@@ -85,17 +85,16 @@ def fetch(meta: CorpusMetadata, folder: Path, supplier: "Network | LocalFolder")
         with locked(lock, f"another process is working on {folder}; wait for it, or choose another folder"):
             for file, error in supplier.supply(meta, list(wanted.values()), folder):
                 del wanted[file.path]
-                if error is None:
-                    outcome.fetched.append(file.path)
-                else:
+                if error:
                     outcome.fail([file.path], str(error))
+                else:
+                    outcome.fetched.append(file.path)
             lock.unlink()
+        if wanted:
+            outcome.fail(list(wanted), supplier.explain(meta, list(wanted.values())))
     except (OSError, EmollmsError) as error:
         outcome.fail(list(wanted), str(error))
-        return outcome
     outcome.replaced += [path for path in outcome.fetched if states[path] == "differs"]
-    if wanted:
-        outcome.fail(list(wanted), supplier.explain(meta, list(wanted.values())))
     return outcome
 
 
@@ -130,40 +129,31 @@ class Network:
 
     def supply(self, meta: CorpusMetadata, files: Sequence[SourceFile], folder: Path) -> Iterator[Installed]:
         """Put every file that has an address below `folder`."""
-        for archive, members in _by_archive(files).items():
-            if archive:
-                yield from self._archive(meta, archive, members, folder)
-            else:
-                yield from ((file, self._file(meta, file, folder)) for file in members if file.address)
+        groups: dict[tuple[str, str], list[SourceFile]] = {}
+        for file in files:
+            if file.address:
+                url = file.address.partition("!")[0]
+                groups.setdefault((url, _archive_name(file) or file.path), []).append(file)
+        for (url, name), members in groups.items():
+            yield from self._get(meta, url, name, members, folder)
 
-    def _file(self, meta: CorpusMetadata, file: SourceFile, folder: Path) -> EmollmsError | None:
-        target = folder / file.path
-        part = _part_of(target)
+    def _get(
+        self, meta: CorpusMetadata, url: str, name: str, files: Sequence[SourceFile], folder: Path
+    ) -> list[Installed]:
+        """Download what becomes one file, or the archive of several, and put them in their places."""
+        part = folder / f"{name}.part"
         resumed = part.exists()
+        packed = bool(_archive_name(files[0]))
         try:
-            self.downloader.download(str(file.address), part, f"{meta.name}/{file.path}", file.bytes)
-            _install(meta, file, part, target)
+            self.downloader.download(url, part, f"{meta.name}/{name}", None if packed else files[0].bytes)
         except DownloadError as error:
-            return error
-        except SourceError as error:
-            part.unlink()
-            # The first half may be that of an older file: once more, from the first byte.
-            return self._file(meta, file, folder) if resumed else error
-        return None
-
-    def _archive(self, meta: CorpusMetadata, url: str, members: Sequence[SourceFile], folder: Path) -> list[Installed]:
-        part = _part_of(folder / _base_name(url))
-        resumed = part.exists()
-        try:
-            self.downloader.download(url, part, f"{meta.name}/{_base_name(url)}")
-        except DownloadError as error:
-            return [(file, error) for file in members]
-        results = _install_members(meta, part, members, folder)
+            return [(file, error) for file in files]
+        results = [(file, _install(meta, file, part, packed, folder)) for file in files]
         part.unlink()
-        wrong = [file for file, error in results if error]
-        if not (wrong and resumed):
-            return results
-        return [one for one in results if not one[1]] + self._archive(meta, url, wrong, folder)
+        if resumed and (wrong := [file for file, error in results if error]):
+            # The first half may be that of an older file: once more, from the first byte.
+            return [one for one in results if not one[1]] + self._get(meta, url, name, wrong, folder)
+        return results
 
     def explain(self, meta: CorpusMetadata, files: Sequence[SourceFile]) -> str:
         """Which files only a person can get, and how."""
@@ -190,102 +180,54 @@ class LocalFolder:
 
     def has_any(self, meta: CorpusMetadata) -> bool:
         """Whether any file of a corpus, or an archive of it, seems to be here."""
-        paths = [file.path for file in meta.files] + [_base_name(archive) for archive in _by_archive(meta.files)]
-        return any(self._candidates(meta, path) for path in paths if path)
+        return any(True for file in meta.files for _ in self._sources(meta, file))
 
     def supply(self, meta: CorpusMetadata, files: Sequence[SourceFile], folder: Path) -> Iterator[Installed]:
         """Put every file that is here, as it is or in an archive, below `folder`."""
-        packed = []
         for file in files:
-            if candidates := self._candidates(meta, file.path):
-                errors = [_install_bytes(meta, file, _chunks_of(path), folder) for path in candidates]
-                yield file, None if None in errors else errors[0]
+            errors: list[EmollmsError] = []
+            for path, packed in self._sources(meta, file):
+                if (error := _install(meta, file, path, packed, folder)) is None:
+                    yield file, None
+                    break
+                errors.append(error)
             else:
-                packed.append(file)
-        for archive, members in _by_archive(packed).items():
-            if archive and (found := self._candidates(meta, _base_name(archive))):
-                yield from _install_members(meta, found[0], members, folder)
+                yield from ((file, error) for error in errors[:1])
 
-    def _candidates(self, meta: CorpusMetadata, path: str) -> list[Path]:
-        return [place for place in (self.root / meta.name / path, self.root / path) if place.is_file()]
+    def _sources(self, meta: CorpusMetadata, file: SourceFile) -> Iterator[tuple[Path, bool]]:
+        """Where a file may be, the archives last, and whether each of these is an archive."""
+        for name, packed in ((file.path, False), (_archive_name(file), True)):
+            for folder in (self.root / meta.name, self.root):
+                if name and (folder / name).is_file():
+                    yield folder / name, packed
 
     def explain(self, meta: CorpusMetadata, files: Sequence[SourceFile]) -> str:
         """Where the files were looked for."""
         return f"not in {self.root} or {self.root / meta.name}: {_names(files)}"
 
 
-def _install(meta: CorpusMetadata, file: SourceFile, part: Path, target: Path) -> None:
-    """Check a filled file and move it to its place in one step; what is there is replaced.
-
-    Raises:
-        SourceError: size or SHA-256 is not the pinned one; nothing was moved.
-    """
-    place, size = Place(f"{meta.name}/{file.path}"), part.stat().st_size
-    if size != file.bytes:
-        raise SourceError(place, f"size is not {file.bytes:,} bytes", f"{size:,}", _REMEDY)
-    if (found := sha256_of(part)) != file.sha256:
-        raise SourceError(place, f"SHA-256 is not {file.sha256}", found, _REMEDY)
-    part.replace(target)
-
-
-def _install_bytes(
-    meta: CorpusMetadata, file: SourceFile, chunks: Iterable[bytes], folder: Path
-) -> EmollmsError | None:
-    """Write a file beside its place, check it, and move it in; of wrong bytes nothing is left.
-
-    No more than the pinned size and one chunk are written, however much `chunks` would give.
-    """
-    target = folder / file.path
-    part, written = _part_of(target), 0
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with part.open("wb") as stream:
-            for chunk in chunks:
-                written += stream.write(chunk)
-                if written > file.bytes:
-                    break
-        _install(meta, file, part, target)
-    except EmollmsError as error:
-        return error
-    finally:
-        part.unlink(missing_ok=True)
+def _install(meta: CorpusMetadata, file: SourceFile, source: Path, packed: bool, folder: Path) -> EmollmsError | None:
+    """Put a file in its place if `source` is, or as an archive holds, the pinned one; else say why not."""
+    place = Place(f"{meta.name}/{file.path}")
+    if packed:
+        try:
+            content = read_member(source, str(file.address).partition("!")[2], file.bytes)
+        except ArchiveError as error:
+            return ArchiveError(f"{meta.name}: {error}")
+    elif (size := source.stat().st_size) != file.bytes:  # before it is read: a file of any size may have this name
+        return SourceError(place, f"size is not {file.bytes:,} bytes", f"{size:,}", _REMEDY)
+    else:
+        content = source.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != file.sha256:
+        return SourceError(place, f"SHA-256 is not {file.sha256}", found, _REMEDY)
+    write_whole(folder / file.path, content)
     return None
 
 
-def _install_members(meta: CorpusMetadata, path: Path, members: Sequence[SourceFile], folder: Path) -> list[Installed]:
-    """Put members of an archive in their places, each of them checked."""
-    try:
-        with open_archive(path) as archive:
-            ends = {file.path: (file.address or "").partition("!")[2] for file in members}
-            return [
-                (file, _install_bytes(meta, file, archive.read(ends[file.path], file.bytes), folder))
-                for file in members
-            ]
-    except ArchiveError as error:
-        return [(file, ArchiveError(f"{meta.name}: {error}")) for file in members]
-
-
-def _by_archive(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
-    """Files by the address of the archive that they are in; "" for those that are in none."""
-    groups: dict[str, list[SourceFile]] = {}
-    for file in files:
-        archive, mark, _ = (file.address or "").partition("!")
-        groups.setdefault(archive if mark else "", []).append(file)
-    return groups
-
-
-def _part_of(target: Path) -> Path:
-    return target.with_name(f"{target.name}.part")
-
-
-def _chunks_of(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            yield chunk
-
-
-def _base_name(url: str) -> str:
-    return PurePosixPath(unquote(urlsplit(url).path)).name
+def _archive_name(file: SourceFile) -> str:
+    """The name of the archive that a file is fetched in; empty for one that is fetched as it is."""
+    url, mark, _ = (file.address or "").partition("!")
+    return PurePosixPath(unquote(urlsplit(url).path)).name if mark else ""
 
 
 def _names(files: Sequence[SourceFile], most: int = 10) -> str:
