@@ -1,22 +1,15 @@
 """Getting a corpus: what is missing is downloaded or copied, checked against its pinned hash, and put in its place."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
 
-from emollms.corpora.archives import ArchiveError, read_member
-from emollms.corpora.download import Downloader, DownloadError
+from emollms.corpora.download import LocalFolder, Network
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
-from emollms.errors import EmollmsError, Place, SourceError, UsageError
-from emollms.storage import locked, write_whole
-
-Installed = tuple[SourceFile, EmollmsError | None]
-"""A file, and why it could not be put in its place; None where it is there now."""
-
-_REMEDY = "the source gives another file than the pinned one; see `emollms corpora show` for other ways to get it"
+from emollms.errors import EmollmsError
+from emollms.storage import locked
 
 
 @dataclass
@@ -59,7 +52,7 @@ class Outcome:
         return f"{self.corpus}: {count} could not be got: {' | '.join(shown)}{more}"
 
 
-def fetch(meta: CorpusMetadata, folder: Path, supplier: "Network | LocalFolder") -> Outcome:
+def fetch(meta: CorpusMetadata, folder: Path, supplier: Network | LocalFolder) -> Outcome:
     """Put the files of a corpus that are missing or wrong in their places.
 
     A file that is right is left alone; a wrong one is replaced only by the pinned one. Whatever fails, the other files
@@ -115,121 +108,3 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@dataclass
-class Network:
-    """The official addresses; an archive is downloaded once for all its members.
-
-    Args:
-        downloader: downloads files.
-    """
-
-    downloader: Downloader
-
-    def supply(self, meta: CorpusMetadata, files: Sequence[SourceFile], folder: Path) -> Iterator[Installed]:
-        """Put every file that has an address below `folder`."""
-        groups: dict[tuple[str, str], list[SourceFile]] = {}
-        for file in files:
-            if file.address:
-                url = file.address.partition("!")[0]
-                groups.setdefault((url, _archive_name(file) or file.path), []).append(file)
-        for (url, name), members in groups.items():
-            yield from self._get(meta, url, name, members, folder)
-
-    def _get(
-        self, meta: CorpusMetadata, url: str, name: str, files: Sequence[SourceFile], folder: Path
-    ) -> list[Installed]:
-        """Download what becomes one file, or the archive of several, and put them in their places."""
-        part = folder / f"{name}.part"
-        resumed = part.exists()
-        packed = bool(_archive_name(files[0]))
-        try:
-            self.downloader.download(url, part, f"{meta.name}/{name}", None if packed else files[0].bytes)
-        except DownloadError as error:
-            return [(file, error) for file in files]
-        results = [(file, _install(meta, file, part, packed, folder)) for file in files]
-        part.unlink()
-        if resumed and (wrong := [file for file, error in results if error]):
-            # The first half may be that of an older file: once more, from the first byte.
-            return [one for one in results if not one[1]] + self._get(meta, url, name, wrong, folder)
-        return results
-
-    def explain(self, meta: CorpusMetadata, files: Sequence[SourceFile]) -> str:
-        """Which files only a person can get, and how."""
-        how = meta.by_hand or f"see {meta.homepage}"
-        return f"only by hand: {_names(files)}; {how}; then: emollms corpora fetch {meta.name} --from DIR"
-
-
-@dataclass
-class LocalFolder:
-    """A folder that holds all corpora (`ROOT/NAME/path`), one of them (`ROOT/path`), or archives of them.
-
-    Args:
-        root: the folder.
-
-    Raises:
-        UsageError: there is no such folder.
-    """
-
-    root: Path
-
-    def __post_init__(self) -> None:
-        if not self.root.is_dir():
-            raise UsageError(f"{self.root} is no folder; --from takes the folder that holds the files")
-
-    def has_any(self, meta: CorpusMetadata) -> bool:
-        """Whether any file of a corpus, or an archive of it, seems to be here."""
-        return any(True for file in meta.files for _ in self._sources(meta, file))
-
-    def supply(self, meta: CorpusMetadata, files: Sequence[SourceFile], folder: Path) -> Iterator[Installed]:
-        """Put every file that is here, as it is or in an archive, below `folder`."""
-        for file in files:
-            errors: list[EmollmsError] = []
-            for path, packed in self._sources(meta, file):
-                if (error := _install(meta, file, path, packed, folder)) is None:
-                    yield file, None
-                    break
-                errors.append(error)
-            else:
-                yield from ((file, error) for error in errors[:1])
-
-    def _sources(self, meta: CorpusMetadata, file: SourceFile) -> Iterator[tuple[Path, bool]]:
-        """Where a file may be, the archives last, and whether each of these is an archive."""
-        for name, packed in ((file.path, False), (_archive_name(file), True)):
-            for folder in (self.root / meta.name, self.root):
-                if name and (folder / name).is_file():
-                    yield folder / name, packed
-
-    def explain(self, meta: CorpusMetadata, files: Sequence[SourceFile]) -> str:
-        """Where the files were looked for."""
-        return f"not in {self.root} or {self.root / meta.name}: {_names(files)}"
-
-
-def _install(meta: CorpusMetadata, file: SourceFile, source: Path, packed: bool, folder: Path) -> EmollmsError | None:
-    """Put a file in its place if `source` is, or as an archive holds, the pinned one; else say why not."""
-    place = Place(f"{meta.name}/{file.path}")
-    if packed:
-        try:
-            content = read_member(source, str(file.address).partition("!")[2], file.bytes)
-        except ArchiveError as error:
-            return ArchiveError(f"{meta.name}: {error}")
-    elif (size := source.stat().st_size) != file.bytes:  # before it is read: a file of any size may have this name
-        return SourceError(place, f"size is not {file.bytes:,} bytes", f"{size:,}", _REMEDY)
-    else:
-        content = source.read_bytes()
-    if (found := hashlib.sha256(content).hexdigest()) != file.sha256:
-        return SourceError(place, f"SHA-256 is not {file.sha256}", found, _REMEDY)
-    write_whole(folder / file.path, content)
-    return None
-
-
-def _archive_name(file: SourceFile) -> str:
-    """The name of the archive that a file is fetched in; empty for one that is fetched as it is."""
-    url, mark, _ = (file.address or "").partition("!")
-    return PurePosixPath(unquote(urlsplit(url).path)).name if mark else ""
-
-
-def _names(files: Sequence[SourceFile], most: int = 10) -> str:
-    more = f" and {len(files) - most} more" if len(files) > most else ""
-    return ", ".join(file.path for file in files[:most]) + more

@@ -78,6 +78,12 @@ class SourceFile(Strict):
         return self
 
 
+def listed(files: Sequence[SourceFile], most: int = 5) -> str:
+    """The paths of files for an error, which names at most so many."""
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return ", ".join(file.path for file in files[:most]) + more
+
+
 def askable(task: Task) -> tuple[str, ...]:
     """The labels of a multi-label task; else the emotions that are asked for one at a time."""
     return task.labels if isinstance(task, MultiLabelTask) else task.emotions
