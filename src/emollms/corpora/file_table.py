@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from emollms.corpora.builder_errors import field_problems
-from emollms.corpora.encodings import check_encoding
+from emollms.corpora.lines import check_encoding
 from emollms.errors import UsageError, unknown
 from emollms.tasks import MultiLabelTask, Task, get_task
 

@@ -8,11 +8,29 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
-from emollms.corpora.encodings import UTF_8, check_encoding
 from emollms.corpora.file_table import listed
-from emollms.corpora.lines import MEND, LeftOut, Line, read_lines
+from emollms.corpora.lines import MEND, UTF_8, Line, check_encoding, read_lines
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
 from emollms.errors import Place, SourceError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A raw row that was left out, and why.
+
+    Args:
+        place: where it stands.
+        reason: why, in a few words.
+        value: what stands there.
+        source_id: its id, where it has one.
+        refused: whether the row could not be read, rather than carrying no data.
+    """
+
+    place: Place
+    reason: str
+    value: str | None
+    source_id: str | None = None
+    refused: bool = False
 
 
 @dataclass
