@@ -31,8 +31,8 @@ from emollms.cli import (
     train,
 )
 from emollms.cli.output import examples, print_error
-from emollms.cli.progress import hide_library_bars
 from emollms.errors import EmollmsError
+from emollms.progress import hide_library_bars
 
 _MODULES = (
     corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality,

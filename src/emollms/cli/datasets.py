@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.dataset.build import Build
@@ -81,7 +81,7 @@ def build(
         quarantine=quarantine,
         mask=mask,
     )
-    with progress("texts", "looking at the corpora") as on_progress:
+    with show_progress("texts", "looking at the corpora") as on_progress:
         done = run(settings, out, version, source, on_progress=on_progress)
     _print_build(done, out)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -59,7 +59,7 @@ def dedup(
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     search = Search(threshold, memory=memory * 2**20 if memory else None)
-    with progress("texts") as on_progress:
+    with show_progress("texts") as on_progress:
         done = deduplicate(
             data, out, against, policy.value, search, text_column, dialect, warn=print_note, on_progress=on_progress
         )
@@ -89,6 +89,6 @@ def overlap(
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
-    with progress("texts", "comparing texts"):
+    with show_progress("texts", "comparing texts"):
         found = compare(one, other, Search(threshold), text_column, dialect, print_note)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

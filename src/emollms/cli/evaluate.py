@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.evaluation.model_source import ModelSource
@@ -211,7 +211,7 @@ def evaluate(
         scale=scale.value,
     )
     command = ("emollms", *sys.argv[1:])
-    with progress() as on_progress:
+    with show_progress() as on_progress:
         done = run(source, opened, out, options, command=command, tell=on_progress, note=print_note)
     _print_scores(done.scores)
     _print_missing(done.scores)
@@ -248,7 +248,7 @@ def calibrate(
     further = {"workers": workers, "per_minute": per_minute, "needs_probabilities": True}
     source = _model(model, endpoint, engine, template, dtype, Decode.expectation, seed, **further)
     names = as_names(task or [])
-    with progress() as on_progress:
+    with show_progress() as on_progress:
         done = run(source, opened, out, tasks=names, limit=limit, language=language, tell=on_progress)
     rows = [
         (name, one.rows, _fitted(one.temperature, one.thresholds), f"{one.error_before:.3f}", f"{one.error_after:.3f}")

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -53,7 +53,7 @@ def merge(
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
-    with progress("steps") as on_progress:
+    with show_progress("steps") as on_progress:
 
         def tell(step: str) -> None:
             print_note(step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.expectations.report import GateReport
@@ -81,7 +81,7 @@ def _report(target: str, against: str | None) -> "GateReport":
 
     is_corpus = target in corpora() and not Path(target).is_dir()
     folder, benchmark = (None if is_corpus else local_copy(target)), (local_copy(against) if against else None)
-    with progress("expectations", "reading") as on_progress:
+    with show_progress("expectations", "reading") as on_progress:
         if folder is None:
             return check_corpus(target, on_progress=on_progress)
         return check(folder, benchmark=benchmark, on_progress=on_progress)

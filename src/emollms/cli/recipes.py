@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 app = typer.Typer(name="recipes")
 
@@ -60,7 +60,7 @@ def check(
     except ModuleNotFoundError as error:
         raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     checked = []
-    with progress("recipes", "making data and tiny models") as on_progress:
+    with show_progress("recipes", "making data and tiny models") as on_progress:
         for one in run(wanted):
             checked.append(one)
             on_progress(one.name, len(checked), len(wanted))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.training.manifest import RunManifest
@@ -82,7 +82,7 @@ def train(
     command = ("emollms", *sys.argv[1:])
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with progress("steps", shown=first) as on_progress:
+        with show_progress("steps", progress=first) as on_progress:
             done = run(
                 chosen, opened, out, resume=resume, command=command, begun=begun, tell=on_progress, note=print_note
             )
