@@ -153,13 +153,13 @@ def test_bars_of_libraries_stay_away(early: bool, tmp_path: Path) -> None:
 
 def test_a_build_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from emollms.dataset import pipeline
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     monkeypatch.setattr(pipeline, "TEXTS_PER_UPDATE", 10)
     told: list[tuple[str, int, int | None]] = []
     settings = Settings(DATA_SETS["aaid"], corpora=("sample",))
-    done = build(settings, tmp_path / "aaid", on_progress=lambda *now: told.append(now))
+    done = build_repo(settings, tmp_path / "aaid", on_progress=lambda *now: told.append(now))
     read = [count for label, count, _ in told if label == "reading sample"]
     assert read == sorted(read)
     assert ("comparing texts", 0, None) in told
