@@ -60,7 +60,7 @@ def build(
     profile: Profile = "release",
     corpora: str | Sequence[str] = (),
     tasks: str | Sequence[str] = (),
-    languages: str | Sequence[str] = ("en",),
+    languages: str | Sequence[str] = (),
     from_: str | Path | None = None,
     version: str = "1.0.0",
     quarantine: bool = False,
