@@ -50,7 +50,7 @@ def shorten(value: str, length: int = 80) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that nobody knows; suggests the near ones."""
+    """The error for an unknown name; suggests the near ones."""
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"

@@ -158,9 +158,9 @@ def _bars(unit: str, start: str) -> Iterator[OnProgress]:
 
     each = unit == "bytes"
     counts = DownloadColumn() if each else MofNCompleteColumn()
-    look = (TextColumn("{task.description}", markup=False), BarColumn(), counts)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), counts)
     rate = TextColumn("{task.fields[rate]}", markup=False)
-    with Progress(*look, rate, TimeElapsedColumn(), TimeLeftColumn(), console=Console(stderr=True)) as bars:
+    with Progress(*columns, rate, TimeElapsedColumn(), TimeLeftColumn(), console=Console(stderr=True)) as bars:
         first = bars.add_task(start, total=None, rate="")
         tasks = {start: first}
 

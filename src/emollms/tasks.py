@@ -327,7 +327,7 @@ def get_task(name: str) -> Task:
     """The task of this name.
 
     Raises:
-        UsageError: nobody knows the name; the message suggests the near ones.
+        UsageError: the name is unknown; the message suggests the near ones.
     """
     if name not in TASKS:
         raise unknown("task", name, TASKS)

@@ -107,4 +107,4 @@ _OF_THE_MACHINE = {
     errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHTS, errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS,
     errno.ENOTDIR: _PLACE, errno.EISDIR: _PLACE, errno.ENAMETOOLONG: _PLACE,
 }  # fmt: skip
-"""What whoever meets it can do about errors that the machine makes."""
+"""What a user can do about errors of the machine."""

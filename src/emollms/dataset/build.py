@@ -128,7 +128,7 @@ def build_repo(
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
         SourceError: a raw file is not what its corpus says.
         EmollmsError: `out` holds this version with other content.
-        GateFailed: the data falls short of its suite; the draft is kept as `<out>.failed`.
+        GateFailed: the data does not pass its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
     recover(out)
@@ -148,7 +148,7 @@ def build_repo(
 
 
 def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
-    """The manifest of what stands in `out`, if anything does, when it may be replaced by this version."""
+    """The manifest of the data set in `out`, if there is one that it may be replaced by this version."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         parse_version(version)
         return None

@@ -64,7 +64,7 @@ def get_data_set(name: str) -> DataSet:
     """The data set of this name.
 
     Raises:
-        UsageError: nobody knows the name.
+        UsageError: the name is unknown.
     """
     if name not in DATA_SETS:
         raise unknown("data set", name, DATA_SETS)
