@@ -1,8 +1,7 @@
 """`emollms build` and `emollms diff`: data sets, and what changed between two versions of one."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,30 +21,17 @@ _BUILD = examples(
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
 
 
-class DataSetName(StrEnum):
-    """The data sets that can be built."""
-
-    aaid = "aaid"
-    aeb = "aeb"
-
-
-class ProfileName(StrEnum):
-    """What is built: a repaired release, or what the paper published."""
-
-    release = "release"
-    paper = "paper"
-
-
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given more than once, or with commas.")]
 
 
 @app.command(epilog=_BUILD)
 def build(
-    data_set: Annotated[DataSetName, typer.Argument(help="aaid trains models, aeb evaluates them.")],
+    data_set: Annotated[Literal["aaid", "aeb"], typer.Argument(help="aaid trains models, aeb evaluates them.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
-        ProfileName, typer.Option(help="release repairs; paper gives the published texts and gold labels.")
-    ] = (ProfileName.release),
+        Literal["release", "paper"],
+        typer.Option(help="release repairs; paper gives the published texts and gold labels."),
+    ] = "release",
     corpora: Names = None,
     tasks: Names = None,
     languages: Annotated[
@@ -69,9 +55,9 @@ def build(
     from emollms.dataset.build import build as run
 
     done = run(
-        data_set.value,
+        data_set,
         out,
-        profile=profile.value,
+        profile=profile,
         corpora=corpora or (),
         tasks=tasks or (),
         languages=languages or (),

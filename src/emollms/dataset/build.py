@@ -148,7 +148,7 @@ def build_repo(
 
 
 def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
-    """The manifest of the data set in `out`, if there is one that it may be replaced by this version."""
+    """The manifest of the data set in `out`, if there is one that this version may replace."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         parse_version(version)
         return None
