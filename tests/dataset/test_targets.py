@@ -8,12 +8,12 @@ import pytest
 from tiny_corpus import Install, Tiny, settings
 
 from emollms.corpora.base import Example
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
 from emollms.dataset.build import build_repo
 from emollms.dataset.examples import mask_texts
 from emollms.errors import SourceError
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 SAMPLE_TARGETS = {"zephyr phone", "marlo vance", "tramline app", "quarrybrook"}
 

@@ -13,7 +13,7 @@ from emollms.builders.brighter import Brighter
 from emollms.corpora import registry
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated
-from emollms.corpora.reader import Record, Source
+from emollms.corpora.reader import RawSource, Record
 from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.reader import open_data
@@ -59,7 +59,7 @@ def metadata(*files: SourceFile, name: str = "judged", unannotated: object = WIT
 class Judged(Corpus):
     """One table a split."""
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         for file in self.wanted_files(selection):
             yield from source.table(file, COLUMNS, header=False)
 

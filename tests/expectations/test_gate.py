@@ -94,7 +94,7 @@ def test_the_rows_that_fail_are_named(aaid: Path) -> None:
     with pytest.raises(GateFailed) as caught:
         enforce(aaid, read_manifest(aaid))
     message = str(caught.value)
-    assert message.startswith("aaid falls short of its suite: no-html-entities: 1 of ")
+    assert message.startswith("aaid fails its suite: no-html-entities: 1 of ")
     assert message.endswith("/-/0: 'you &amp; me')")
     assert "\n" not in message
     assert caught.value.exit_code == 1

@@ -82,7 +82,7 @@ def fetch(
 ) -> None:
     """Get corpora from their official addresses, or from a folder; every file is checked against its SHA-256.
 
-    What is here already is not fetched again, and a download that was cut goes on where it stopped.
+    What is here already is not fetched again, and an interrupted download resumes.
     """
     from emollms.corpora.fetch import LocalFolder
 

@@ -1,4 +1,4 @@
-"""`emollms validate` and `emollms statistics`: what data sets and corpora must be, and what is in them."""
+"""`emollms validate` and `emollms statistics`: checks of data sets and corpora, and their statistics."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Downloads that resume where they stopped: after a dropped connection, and after the program was killed."""
+"""Downloads that resume: after a dropped connection, and after the program was killed."""
 
 import ssl
 import time

@@ -169,7 +169,7 @@ class Record:
     """One raw row.
 
     Args:
-        file: the file it stands in.
+        file: the file it is in.
         line: its last line there, from 1.
         cells: column name to cell, as written.
     """

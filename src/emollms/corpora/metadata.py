@@ -6,8 +6,17 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from emollms.corpora.file_table import pinned_files
-from emollms.corpora.source_file import Language, SourceFile, Split, Strict, Text, askable, check_names, known_task
+from emollms.corpora.file_table import (
+    Language,
+    SourceFile,
+    Split,
+    Strict,
+    Text,
+    askable,
+    check_names,
+    known_task,
+    pinned_files,
+)
 from emollms.tasks import get_task
 
 __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]

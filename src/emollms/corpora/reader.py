@@ -8,13 +8,13 @@ from emollms.corpora.metadata import SourceFile
 from emollms.corpora.quoting import QuotedRows
 from emollms.corpora.source_folder import SourceFolder
 
-__all__ = ["CellError", "LeftOut", "Record", "Source"]  # all that a builder needs, in one place
+__all__ = ["CellError", "LeftOut", "RawSource", "Record"]  # all that a builder needs, in one place
 
 WHOLE = "file left out as a whole"
 COLUMNS_IN_BUILDER = "name the file's own columns in the builder, or correct its first line"
 
 
-class Source(SourceFolder):
+class RawSource(SourceFolder):
     """The raw files of one corpus, and the readers for their formats; arguments as for `SourceFolder`."""
 
     def lines(self, file: SourceFile, encoding: str | None = None) -> Iterator[tuple[int, str]]:

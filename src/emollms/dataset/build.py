@@ -128,7 +128,7 @@ def build_repo(
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
         SourceError: a raw file is not what its corpus says.
         EmollmsError: `out` holds this version with other content.
-        GateFailed: the data does not pass its suite; the draft is kept as `<out>.failed`.
+        GateFailed: the data fails its suite; the draft is kept as `<out>.failed`.
     """
     settings.check()
     recover(out)

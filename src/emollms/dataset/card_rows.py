@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.corpora.base import Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus
 from emollms.dataset.card_metadata import Tables
@@ -194,7 +194,7 @@ def _made_up() -> dict[str, str]:
 
 def _made_up_rows() -> Iterator[tuple[str, dict[str, Any]]]:
     corpus = get_corpus(MADE_UP)
-    source = Source(corpus.meta, corpus_folder(corpus))
+    source = RawSource(corpus.meta, corpus_folder(corpus))
     seen = set()
     for example in corpus("release").examples(source, Selection(corpus.meta.tasks, corpus.meta.splits, ("en",))):
         if example.task not in seen:

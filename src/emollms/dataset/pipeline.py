@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from emollms import __version__
 from emollms.corpora.base import Corpus
-from emollms.corpora.reader import LeftOut, Source
+from emollms.corpora.reader import LeftOut, RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.card import render_readme
 from emollms.dataset.card_metadata import croissant
@@ -124,7 +124,7 @@ class Pipeline:
         )
 
     def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:
-        source = Source(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
+        source = RawSource(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
         left_out: Counter[Reason] = Counter()
         for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
             self.store.add(corpus.meta.name, example)
@@ -137,7 +137,7 @@ class Pipeline:
         self._reject(source, rejected, left_out)
         return _source_entry(source, left_out)
 
-    def _reject(self, source: Source, rejected: TableWriter, counts: Counter[Reason]) -> None:
+    def _reject(self, source: RawSource, rejected: TableWriter, counts: Counter[Reason]) -> None:
         """Write the rows that a source has left out, and count them by reason."""
         rows = source.take_left_out()
         counts.update((row.reason, row.refused) for row in rows)
@@ -192,7 +192,7 @@ class Pipeline:
         """Count what is sensitive in the texts, and mask it where that is asked for."""
         for kind, count in count_sensitive(examples["text"]).items():
             self.sensitive[kind]["texts"] += count.texts
-            self.sensitive[kind]["finds"] += count.finds
+            self.sensitive[kind]["finds"] += count.matches
         return mask_texts(examples) if self.settings.mask else examples
 
     def _masked(self, rows: pa.RecordBatch, *columns: str) -> pa.RecordBatch:
@@ -264,7 +264,7 @@ class Pipeline:
         self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - start
 
 
-def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
+def _source_entry(source: RawSource, left_out: Counter[Reason]) -> SourceEntry:
     meta = source.meta
     counts: Counter[str] = Counter()
     for (reason, _), count in sorted(left_out.items()):
@@ -283,7 +283,7 @@ def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
     )
 
 
-def _rejected(source: Source, row: LeftOut) -> dict[str, object]:
+def _rejected(source: RawSource, row: LeftOut) -> dict[str, object]:
     return {
         "corpus": source.meta.name,
         "file": row.place.file,

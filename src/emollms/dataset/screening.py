@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from emollms.corpora.base import Example, Selection
 from emollms.corpora.metadata import Split
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, folder, get_corpus, is_here
 from emollms.dataset.examples import ExampleStore, Group, to_arrow
 from emollms.dataset.manifest import PairCount, ScreeningEntry
@@ -181,7 +181,7 @@ def _benchmark(names: list[str], settings: Settings, root: Path | None) -> pa.Ta
     """The test texts of these corpora, in every language."""
     batches = []
     for corpus in map(get_corpus, names):
-        source = Source(corpus.meta, folder(corpus, root), settings.quarantine)
+        source = RawSource(corpus.meta, folder(corpus, root), settings.quarantine)
         selection = Selection(corpus.meta.tasks, TEST)
         groups: dict[str, list[tuple[str, Example]]] = {}
         for example in corpus(settings.profile).examples(source, selection):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.corpora.base import Corpus, Profile, Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, get_corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.examples import ExampleStore
@@ -60,7 +60,7 @@ class CorpusTables:
     def _texts(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
         meta = self.corpus.meta
         examples = self.corpus(self.profile).examples(
-            Source(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
+            RawSource(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
         )
         with TemporaryDirectory() as folder:
             store = ExampleStore(Path(folder) / "examples")

@@ -1,4 +1,4 @@
-"""What texts and golds look like in figures: for the page of a check, and for the statistics of a corpus."""
+"""Distributions of texts and gold labels, for the page of a check and the statistics of a corpus."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,7 +19,7 @@ LENGTHS = (0, 20, 40, 60, 80, 100, 120, 140, 160, 200, 300, 500)
 
 
 def distributions(texts: "pd.DataFrame") -> Iterator[Distribution]:
-    """Golds, then lengths, of each task by split.
+    """Gold labels, then lengths, of each task by split.
 
     Args:
         texts: a frame as of `tables.texts_frame`, with `split`.

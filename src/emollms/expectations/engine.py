@@ -40,7 +40,7 @@ class Answer:
 
 
 def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
-    """Hold expectations against a frame.
+    """Check a frame against expectations.
 
     Args:
         frame: the rows; where it has a column `id`, rows that fail are told by it.

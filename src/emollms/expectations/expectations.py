@@ -7,7 +7,6 @@ makes them known to GX, and takes the seconds that GX takes.
 # GX is typed, and does not export what it documents, nor type its decorators and the keys of its base classes.
 # mypy: disable-error-code="attr-defined, untyped-decorator, assignment"
 
-import html
 import re
 from collections.abc import Hashable
 from functools import cache
@@ -35,11 +34,11 @@ from great_expectations.expectations.metrics.map_metric_provider import (
 )
 
 from emollms.corpora.registry import corpora
-from emollms.dedup.mojibake import repair
 from emollms.dedup.normalize import normalize
 from emollms.prompts.answers import parse_answer
 from emollms.prompts.cleaning import cut_surroundings
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
+from emollms.text_repair import fix_mojibake, unescape_entities
 
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 ROUNDING = 0.0005 + 1e-9  # answers have three decimals
@@ -63,7 +62,7 @@ class ColumnValuesFreeOfMojibake(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N805 - GX calls it on the class
-        return column.map(lambda text: text.isascii() or repair(text) == text).astype(bool)
+        return column.map(lambda text: fix_mojibake(text) == text).astype(bool)
 
 
 class ExpectColumnValuesToBeFreeOfMojibake(ColumnMapExpectation):
@@ -79,7 +78,7 @@ class ColumnValuesFreeOfHtmlEntities(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N805
-        return column.map(lambda text: "&" not in text or html.unescape(text) == text).astype(bool)
+        return column.map(lambda text: unescape_entities(text) == text).astype(bool)
 
 
 class ExpectColumnValuesToBeFreeOfHtmlEntities(ColumnMapExpectation):
@@ -116,7 +115,7 @@ class ExpectColumnPairValuesToBeInScriptOfLanguage(ColumnPairMapExpectation):
 
 
 class ColumnPairValuesInOneSplit(ColumnPairMapMetricProvider):
-    """Whether a text stands in no split that comes after its own: train, validation, test."""
+    """Whether a text appears in no split that comes after its own: train, validation, test."""
 
     condition_metric_name = "column_pair_values.in_one_split"
     condition_value_keys = ("compare",)
@@ -166,7 +165,7 @@ class CompoundColumnsUniqueOrMarked(MulticolumnMapMetricProvider):
 
 
 class ExpectCompoundColumnsToBeUniqueOrMarked(MulticolumnMapExpectation):
-    """No row stands twice, unless one column says which rows belong together, and says it of both.
+    """No row appears twice, unless one column says which rows belong together, and says it of both.
 
     Args:
         mark: that column, one of `column_list`; the others are compared.
@@ -259,7 +258,7 @@ def _left_out(corpus: str, task: str, split: str, language: str) -> tuple[str, .
 
 
 class ExpectGoldLabelsToBeOfTheirTask(MulticolumnMapExpectation):
-    """Golds are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
+    """Gold labels are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
 
     map_metric = "multicolumn_values.golds_of_their_task"
     ignore_row_if: Literal["never"] = "never"

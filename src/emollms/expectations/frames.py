@@ -129,7 +129,7 @@ class FolderTables:
 
 
 def texts_frame(texts: pa.Table) -> "pd.DataFrame":
-    """Texts with their golds as plain Python values, and the number of the class, as text, in a column `class`."""
+    """Texts with their gold labels as plain Python values; the number of the class, as text, is in a column `class`."""
     frame: pd.DataFrame = texts.drop_columns(["labels", "label"]).to_pandas()
     frame["labels"] = [tuple(labels or ()) for labels in texts["labels"].to_pylist()]
     frame["label"] = texts["label"].to_pandas(integer_object_nulls=True).astype(object)

@@ -154,7 +154,7 @@ class GateReport:
 
 
 class GateFailed(EmollmsError):  # noqa: N818 - it says what happened, like the others of `errors`
-    """A data set that falls short of its suite.
+    """A data set that fails its suite.
 
     Args:
         report: what was found; at least one check failed.
@@ -167,4 +167,4 @@ class GateFailed(EmollmsError):  # noqa: N818 - it says what happened, like the 
         more = f"; and {len(others)} more checks failed" if len(others) > 1 else ""
         more = f"; and {others[0]}" if len(others) == 1 else more
         where = f"; the draft is in {kept}" if kept else ""
-        super().__init__(f"{report.subject.suite} falls short of its suite: {first}{more}{where}")
+        super().__init__(f"{report.subject.suite} fails its suite: {first}{more}{where}")

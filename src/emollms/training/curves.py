@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import vl_convert
+
 from emollms.charts import LOOK
-from emollms.errors import UsageError
 from emollms.storage import write_whole
 from emollms.training.manifest import RunManifest
 
@@ -23,14 +24,7 @@ def draw_curves(run: RunManifest, path: Path) -> None:
     Args:
         run: its record.
         path: the file; it is written whole or not at all.
-
-    Raises:
-        UsageError: the package that draws is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
     write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
 
 

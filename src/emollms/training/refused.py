@@ -203,7 +203,7 @@ def check_uploads(recipe: Recipe) -> None:
         if key.startswith(PUBLISHING) and not _is_among(value, refusal.allowed):
             raise UsageError(f"{recipe.where(key)}: {key} cannot be set in a recipe: {_PUBLISH}")
     for key, value in recipe.values.items():
-        if any(find.kind == "secret" for text in _texts(key, value) for find in find_sensitive(text)):
+        if any(match.kind == "secret" for text in _texts(key, value) for match in find_sensitive(text)):
             raise UsageError(
                 f"{recipe.where(key)}: {key} holds a token, key or password, and what a recipe says is recorded; take "
                 "it out (tokens come from `hf auth login`, or from the environment)"
