@@ -8,9 +8,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from emollms.corpora.builder_errors import field_problems
+from emollms.corpora.builder_errors import Strict, field_problems
 from emollms.corpora.encodings import check_encoding
 from emollms.errors import UsageError, unknown
 from emollms.tasks import MultiLabelTask, Task, get_task
@@ -19,12 +19,6 @@ Split = Literal["train", "validation", "test"]
 Text = Annotated[str, Field(min_length=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
-
-
-class Strict(BaseModel):
-    """What forbids unknown fields, and changes no more."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class SourceFile(Strict):

@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
+from emollms.corpora.builder_errors import Strict
 from emollms.corpora.file_table import (
     Language,
     SourceFile,
     Split,
-    Strict,
     Text,
     askable,
     check_names,
