@@ -17,8 +17,8 @@ from emollms.corpora.base import Selection
 from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import folder, get_corpus
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
+from emollms.dedup.search import Search
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emollms.dataset.validation import validate
     from emollms.dedup.standalone import find_duplicates
     from emollms.errors import EmollmsError
-    from emollms.evaluation.run import evaluate
+    from emollms.evaluation.evaluate import evaluate
     from emollms.hub.push import publish
     from emollms.training.merge import merge
     from emollms.training.run import train
@@ -26,7 +26,7 @@ _HOMES = {
     "EmollmsError": "errors",
     "Example": "corpora.base",
     "build": "dataset.build",
-    "evaluate": "evaluation.run",
+    "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
     "merge": "training.merge",
     "publish": "hub.push",

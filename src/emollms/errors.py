@@ -19,7 +19,7 @@ class UsageError(EmollmsError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in a source: the file, and its line counted from 1 (0 for the whole file)."""
+    """A position in a source: the file, and its line counted from 1 (0 for the whole file)."""
 
     file: str
     line: int = 0
@@ -34,7 +34,7 @@ class SourceError(EmollmsError):
     Args:
         place: the file and line.
         problem: what is wrong, in a few words.
-        value: what stands there, cut to a readable length; None where nothing does.
+        value: what is there, cut to a readable length; None where nothing is.
         remedy: what the reader can do.
     """
 

@@ -30,6 +30,10 @@ def hide_library_bars() -> None:
         sys.modules["datasets"].disable_progress_bars()
 
 
+Warn = Callable[[str], None]
+"""Takes a line that the user should see."""
+
+
 def silent(label: str, done: int, total: int | None) -> None:
     """Report nothing."""
 

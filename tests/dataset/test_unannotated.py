@@ -19,8 +19,8 @@ from emollms.dataset.manifest import read_manifest
 from emollms.dataset.reader import open_data
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.lm_eval import export
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 
 COLUMNS = ("id", "language", "text", "labels")
 ROWS = {
@@ -132,9 +132,11 @@ def said(out: Path, answers: dict[str, str]) -> Path:
 def scores(out: Path, answers: dict[str, str], language: str = "en") -> dict[str, object]:
     data = open_data(str(out))
     known = {str(row["id"]): "E-c" for row in data.rows("E-c", "test")}
-    source = FileSource(said(out, answers), known)
-    done = evaluate(source, data, out.parent / f"scores-{language}-{len(answers)}", Options(language=language))
-    return dict(done.scores["tasks"]["E-c"]["metrics"])
+    source = FilePredictor(said(out, answers), known)
+    done = run_benchmark(
+        source, data, out.parent / f"scores-{language}-{len(answers)}", EvaluationOptions(language=language)
+    )
+    return dict(done.model_dump(mode="json")["tasks"]["E-c"]["metrics"])
 
 
 def test_scores_leave_them_out(root: Path) -> None:

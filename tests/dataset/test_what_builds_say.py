@@ -18,9 +18,9 @@ from emollms.dataset.diff import diff
 from emollms.dataset.reader import open_data
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.predictors import BaselineSource
-from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.predictors import BaselinePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 
@@ -106,7 +106,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
     assert "They are for scoring alone" in card
     for task in DATA_SETS["aeb"].tasks:
         line = next(line for line in card.splitlines() if line.startswith(f"| {task} |"))
-        assert SCHEMES[task].main.title in line
+        assert TASK_METRICS[task].main.title in line
     assert "### Baselines" not in card, "these are other rows than those that the figures are of"
 
 
@@ -117,7 +117,7 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
     data = open_data(str(tmp_path / "aeb"))
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
-        done = evaluate(BaselineSource(name), data, tmp_path / name, Options())
+        done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
         assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
     build_repo(masked, tmp_path / "masked", root=corpora_dir, validate=False)

@@ -12,9 +12,8 @@ from emollms.dataset.reader import EvaluationData, open_data
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.lm_eval import export
-from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.predictors import FilePredictor, ModelPredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.tasks import benchmark_tasks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,8 +57,8 @@ def test_the_harness_gives_the_scores_of_evaluate(
         log_samples=True,
     )
     found = evaluated["results"]
-    source = ModelSource(str(talkative), mode="greedy")
-    evaluate(source, data, tmp_path / "run", Options(tasks=tuple(TASKS), mode="greedy"))
+    source = ModelPredictor(str(talkative), decode="greedy")
+    run_benchmark(source, data, tmp_path / "run", EvaluationOptions(tasks=tuple(TASKS), decode="greedy"))
     scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))["tasks"]
     for task, name in TASKS.items():
         assert exported.tasks[task] == name
@@ -81,9 +80,9 @@ def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) 
     for name, logged in samples.items():
         tracker.save_results_samples(name, logged)
     rows = BenchmarkRows.of(data)
-    source = FileSource(folder / "logs", rows.task_of, rows=rows)
+    source = FilePredictor(folder / "logs", rows.task_of, rows=rows)
     assert source.name == "logs"
-    evaluate(source, data, folder / "again", Options(tasks=tuple(TASKS), mode="greedy"))
+    run_benchmark(source, data, folder / "again", EvaluationOptions(tasks=tuple(TASKS), decode="greedy"))
     return json.loads((folder / "again" / "scores.json").read_text(encoding="utf-8"))["tasks"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from emollms.dataset.reader import TEST, open_data
 from emollms.evaluation.run import remarks
-from emollms.evaluation.scoring import gold_of
+from emollms.evaluation.scoring import gold_label
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
 from emollms.report.write import make_report, write_report
@@ -26,7 +26,7 @@ def said(sample_aeb: Path, tmp_path: Path) -> Path:
         for name in ("TDT", "V-A", "E-c"):
             task = get_task(name)
             for row in (one for one in data.rows(name, TEST) if one["language"] == "en"):
-                gold = gold_of(task, row)
+                gold = gold_label(task, row)
                 if isinstance(task, RegressionTask):
                     text = f"{task.from_unit(float(str(gold))):.3f}"
                 elif name == "TDT":

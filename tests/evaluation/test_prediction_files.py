@@ -17,8 +17,8 @@ from emollms.dataset.reader import EvaluationData, open_data
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.prediction_files import read_answers
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.scoring import gold_of
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.scoring import gold_label
 from emollms.prompts.answers import answer
 from emollms.tasks import PLUTCHIK_PLUS, OrdinalTask, get_task
 
@@ -54,7 +54,7 @@ def english(data: EvaluationData, task: str) -> Rows:
 
 
 def right(name: str, row: Mapping[str, Any]) -> str:
-    task, gold = get_task(name), gold_of(get_task(name), row)
+    task, gold = get_task(name), gold_label(get_task(name), row)
     return answer(task, int(str(gold).split(".")[0]) if isinstance(task, OrdinalTask) else gold, row["emotion"])
 
 
@@ -310,7 +310,7 @@ def test_a_folder_of_a_run_or_of_logs_has_its_name(data: EvaluationData, tmp_pat
     log = write(tmp_path / "logs" / "model" / "samples_emollms_sst_2026.jsonl", lines([sample]))
     for path, name in ((tmp_path / "mine", "mine"), (tmp_path / "logs", "logs"), (log, "model"),
                        (tmp_path / "mine" / "predictions.jsonl", "mine")):  # fmt: skip
-        source = FileSource(path, rows.task_of, rows=rows)
+        source = FilePredictor(path, rows.task_of, rows=rows)
         assert (source.name, read_answers(path, rows)[row_id].answer) == (name, "0.5")
     write(log.with_name("samples_emollms_sst_2027.jsonl"), lines([sample | {"filtered_resps": ["0.6"]}]))
     with pytest.raises(EmollmsError, match=r"samples_emollms_sst_2027\.jsonl:1: 1 id has two answers, the first one"):

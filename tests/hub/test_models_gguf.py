@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaC
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub import gguf
 from emollms.hub.gguf import convert, packaged_converter
-from emollms.inference.load_back import SAMPLES, compare_gguf
+from emollms.inference.loading import SAMPLES, compare_gguf
 from hub.client import TestHub
 from hub.tiny_release import adapter_run, record
 
@@ -104,7 +104,9 @@ def test_another_model_is_noticed(converter: Path, model: Path, tmp_path: Path) 
         changed.model.layers[0].mlp.up_proj.weight.neg_()
         changed.lm_head.weight.neg_()
     changed.save_pretrained(other, max_shard_size="100KB")
-    with pytest.raises(EmollmsError, match=r"model-f32.gguf goes on otherwise than the model after \d+ of \d+ tokens"):
+    with pytest.raises(
+        EmollmsError, match=r"model-f32.gguf predicts other tokens than the model after \d+ of \d+ tokens"
+    ):
         compare_gguf(other, made)
     made.write_bytes(made.read_bytes()[:1000])
     with pytest.raises(EmollmsError, match=r"model-f32.gguf does not load again: "):

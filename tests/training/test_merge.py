@@ -511,7 +511,7 @@ def test_a_run_that_was_trained_answers_the_same_when_it_is_merged(aaid, write_r
     assert before.codec.template == after.codec.template == read_run(tmp_path / "merged").template
     rows = aaid.rows("V-reg", "validation")
     said = [
-        [one.answer for one in decode(engine, get_task("V-reg"), rows, "expectation")] for engine in (before, after)
+        [one.answer for one in decode(engine, get_task("V-reg"), rows, "expected_value")] for engine in (before, after)
     ]
     assert said[0] == said[1]
 

@@ -183,7 +183,7 @@ def test_a_resumed_run_keeps_its_steps_and_is_not_timed_again(aaid, write_recipe
     resumed = train(load_recipe(path, minutes=5), aaid, tmp_path / "run").run
     assert (resumed.steps, resumed.losses) == (6, whole.losses)
     same(tmp_path / "run", tmp_path / "whole")
-    with pytest.raises(UsageError, match=r"other settings \(recipe.minutes was 5.*, now 6"):
+    with pytest.raises(UsageError, match=r"other settings \(recipe.minutes: 5.*, not 6"):
         train(load_recipe(path, minutes=6), aaid, tmp_path / "run")
 
 

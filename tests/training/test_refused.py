@@ -170,5 +170,5 @@ def test_a_tracker_that_uploads_by_itself_must_be_told_not_to(monkeypatch):
 
 
 def test_a_tracker_that_is_not_installed_is_named_with_its_package():
-    with pytest.raises(UsageError, match=r"report_to azure_ml needs the package azureml; install it with: pip install"):
+    with pytest.raises(UsageError, match=r"report_to azure_ml needs azureml; install it with: pip install"):
         _check_trackers(["azure_ml"])

@@ -94,7 +94,7 @@ def test_a_finished_run_is_not_run_again_and_other_settings_are_refused(aaid, wr
     again = train(load_recipe(str(path)), aaid, tmp_path / "run")
     assert (first.already, again.already) == (False, True)
     assert again.run == first.run
-    with pytest.raises(UsageError, match=r"other settings \(recipe.learning_rate was 0.003, now 1e-05\)"):
+    with pytest.raises(UsageError, match=r"other settings \(recipe.learning_rate: 0.003, not 1e-05\)"):
         train(load_recipe(str(path), ["learning_rate=1e-5"]), aaid, tmp_path / "run")
 
 

@@ -16,6 +16,7 @@ _BUILD = examples(
     "emollms build aeb --corpora sample --out out/aeb",
     "emollms build aaid --out out/aaid",
     "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
+    "emollms build aaid --out out/aaid --index out/seen",
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
 )
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
@@ -50,6 +51,10 @@ def build(
     mask: Annotated[
         bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
     ] = False,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
+    ] = None,
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
     from emollms.dataset.build import build as run
@@ -65,6 +70,7 @@ def build(
         version=version,
         quarantine=quarantine,
         mask=mask,
+        index=index,
         progress=True,
     )
     _print_build(done, out)

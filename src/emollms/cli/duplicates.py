@@ -16,6 +16,8 @@ _DEDUP = examples(
     "emollms dedup tweets.jsonl --out out/tweets",
     "emollms dedup out/aaid --against out/aeb --out out/aaid-clean --policy drop",
     "emollms dedup someone/their-data@main --against out/aeb --out out/theirs --text-column tweet",
+    "emollms dedup monday.jsonl --out out/monday --index out/seen",
+    "emollms dedup tuesday.jsonl --out out/tuesday --index redis://localhost:6379/0",
     "emollms dedup reviews.csv.gz --out out/reviews --delimiter semicolon --encoding cp1252",
 )
 _OVERLAP = examples(
@@ -26,11 +28,19 @@ Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard 
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
 
 
-class PolicyName(StrEnum):
+class DuplicatePolicy(StrEnum):
     """What becomes of near-duplicates inside the training split."""
 
     flag = "flag"
     drop = "drop"
+
+
+class EngineName(StrEnum):
+    """What finds the pairs."""
+
+    numba = "numba"
+    dask = "dask"
+    spark = "spark"
 
 
 @app.command(epilog=_DEDUP)
@@ -43,26 +53,30 @@ def dedup(
         str | None, typer.Option(metavar="REF", help="A data set whose texts must not be in training or validation.")
     ] = None,
     threshold: Threshold = 0.7,
-    policy: Annotated[PolicyName, typer.Option(help="flag near-duplicates inside training, or drop all but one.")] = (
-        PolicyName.flag
-    ),
+    policy: Annotated[
+        DuplicatePolicy, typer.Option(help="flag near-duplicates inside training, or drop all but one.")
+    ] = (DuplicatePolicy.flag),
     text_column: TextColumn = "text",
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
+    ] = None,
+    engine: Annotated[EngineName, typer.Option(help="What finds the pairs; dask and spark need their extra.")] = (
+        EngineName.numba
+    ),
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.dedup.pairs import Search
-    from emollms.dedup.standalone import deduplicate
-    from emollms.tables.files import Dialect
+    from emollms.dedup.standalone import find_duplicates
 
-    dialect = Dialect(delimiter, encoding, not no_quotes)
-    search = Search(threshold, memory=memory * 2**20 if memory else None)
-    with show_progress("texts") as on_progress:
-        done = deduplicate(
-            data, out, against, policy.value, search, text_column, dialect, warn=print_note, on_progress=on_progress
-        )
+    found = find_duplicates(
+        data, out, against, threshold, policy.value, text_column, memory, index, engine.value, delimiter, encoding,
+        no_quotes, progress=True, warn=print_note,
+    )  # fmt: skip
+    done = found.counts
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
     for name, free in done.renamed.items():
         print_note(f"the data has a column {name!r} of its own, which stays as it is; ours is called {free!r}")
@@ -82,8 +96,8 @@ def overlap(
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
 ) -> None:
-    """Count the texts of A that stand in B, equal or nearly, split by split."""
-    from emollms.dedup.pairs import Search
+    """Count the texts of A that appear in B, equal or nearly, split by split."""
+    from emollms.dedup.search import Search
     from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect
 

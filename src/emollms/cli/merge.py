@@ -9,6 +9,7 @@ import typer
 
 from emollms.cli.output import examples, print_note
 from emollms.errors import UsageError
+from emollms.optional import needing
 from emollms.progress import show_progress
 
 app = typer.Typer()
@@ -48,10 +49,8 @@ def merge(
     """
     _check(run, dtype, shard_size, base)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: threads sleep while they wait
-    try:
+    with needing("train"):
         from emollms.training.merge import merge as write
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
     with show_progress("steps") as on_progress:
 
@@ -82,7 +81,7 @@ def _check(run: Path, dtype: str, shard_size: str, base: str | None) -> None:
     if not run.is_dir():
         raise UsageError(f"{run} is a file; name the folder of a run") if run.exists() else missing(str(run))
     if base is not None:
-        check_model(base, note=print_note)
+        check_model(base, warn=print_note)
     if not any((run / name).exists() for name in (NAME, MODEL, *FILES)):
         read_run(run)  # says what is missing
     if base is None and (named := base_of(run / MODEL)) and not is_local(named[0]):

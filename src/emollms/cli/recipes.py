@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_note, print_table
-from emollms.errors import UsageError
+from emollms.optional import needing
 from emollms.progress import show_progress
 
 app = typer.Typer(name="recipes")
@@ -55,10 +55,8 @@ def check(
     for name in wanted:
         find_recipe(name)
     calm_libraries()
-    try:
+    with needing("train"):
         from emollms.training.dry_run import check as run
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     checked = []
     with show_progress("recipes", "making data and tiny models") as on_progress:
         for one in run(wanted):

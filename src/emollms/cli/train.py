@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.errors import UsageError
+from emollms.optional import needing
 from emollms.progress import show_progress
 
 if TYPE_CHECKING:
@@ -73,12 +73,10 @@ def train(
     if (code := launched(chosen)) is not None:
         raise typer.Exit(code)
     limit_threads()
-    try:
+    with needing("train"):
         from emollms.training.finite import DivergedError
         from emollms.training.run import train as run
         from emollms.training.stop import Interrupted
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[train]'") from error
     command = ("emollms", *sys.argv[1:])
     first = not int(os.environ.get("RANK", "0"))
     try:

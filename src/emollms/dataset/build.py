@@ -1,6 +1,7 @@
 """A build: raw corpora in, a finished dataset repo out, under the rules of versions."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -19,6 +20,8 @@ from emollms.storage import commit, draft, keep_failed, recover
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from emollms.dedup.index import DuplicateIndex
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def build(
     version: str = "1.0.0",
     quarantine: bool = False,
     mask: bool = False,
+    index: str | None = None,
     progress: bool | OnProgress = False,
 ) -> Build:
     """Build a data set from raw corpora, ready for `load_dataset`; the command is `emollms build`.
@@ -80,6 +84,8 @@ def build(
         version: the semantic version; a version never changes.
         quarantine: leave broken source rows out and count them, instead of stopping.
         mask: put placeholders in place of user names, links, addresses and secrets.
+        index: a folder, or `redis://HOST:PORT/DB`, of texts of earlier builds: they are dropped, and those of this
+            build added.
         progress: whether to show progress on stderr, or a function to call with it.
 
     Raises:
@@ -102,7 +108,7 @@ def build(
         mask=mask,
     )
     with show_progress("texts", "reading the corpora", progress) as on_progress:
-        return build_repo(settings, out, version, root, on_progress=on_progress)
+        return build_repo(settings, out, version, root, on_progress=on_progress, index=index)
 
 
 def build_repo(
@@ -112,6 +118,7 @@ def build_repo(
     root: Path | None = None,
     validate: bool = True,
     on_progress: OnProgress = silent,
+    index: str | None = None,
 ) -> Build:
     """Build a dataset repo as its settings say; `build` makes them from names.
 
@@ -123,6 +130,8 @@ def build_repo(
         validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
             data; benchmarks of the other parts leave it out.
         on_progress: called with what is done, and with the texts that are read, and then written.
+        index: a folder, or `redis://HOST:PORT/DB`: texts of earlier runs, which must not be in training or validation.
+            The texts of this data set are added to it when it is in its place.
 
     Raises:
         UsageError: settings or names are wrong, a corpus is missing, or `out` holds something else.
@@ -133,8 +142,8 @@ def build_repo(
     settings.check()
     recover(out)
     before = _standing(out, settings, version)
-    with draft(out) as folder:
-        pipeline = Pipeline(settings, folder, root, validate, on_progress)
+    with _open_index(index, settings) as earlier, draft(out) as folder:
+        pipeline = Pipeline(settings, folder, root, validate, on_progress, earlier)
         try:
             manifest = pipeline.run(version, before)
         except GateFailed as failure:
@@ -142,9 +151,24 @@ def build_repo(
         if before and before.version == version:
             _refuse_other_content(before, manifest, out)
             rmtree(folder)
-            return Build(out, before, False, pipeline.seconds)
-        commit(folder, out)
+        else:
+            commit(folder, out)
+        if earlier is not None:  # last: a build that fails or is killed before leaves the index as it was
+            earlier.commit()
+    if before and before.version == version:
+        return Build(out, before, False, pipeline.seconds)
     return Build(out, manifest, True, pipeline.seconds)
+
+
+def _open_index(url: str | None, settings: Settings) -> AbstractContextManager["DuplicateIndex | None"]:
+    if url is None:
+        return nullcontext()
+    if settings.profile == "paper":
+        raise UsageError("the profile paper is not screened for duplicates, so it takes no --index")
+    from emollms.dataset.screening import index_search  # compiles kernels: only where something is screened
+    from emollms.dedup.index import open_index
+
+    return open_index(url, index_search())
 
 
 def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:

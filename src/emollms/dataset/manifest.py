@@ -115,6 +115,7 @@ class ScreeningEntry(_Strict):
         benchmark_texts: how many different texts that were.
         pairs: numbers of pairs.
         overlaps: for each task how many of its texts stand in each other task, equal or nearly.
+        index: hash of the index of earlier texts that was compared with; None where there was none.
     """
 
     threshold: float
@@ -124,6 +125,13 @@ class ScreeningEntry(_Strict):
     benchmark_texts: int
     pairs: list[PairCount]
     overlaps: dict[str, dict[str, int]]
+    index: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_index(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests of builds without an index stay as they were before there was such a field."""
+        found: dict[str, object] = plain(self)
+        return {name: value for name, value in found.items() if value is not None or name != "index"}
 
 
 class SensitiveCount(_Strict):

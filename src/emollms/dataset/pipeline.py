@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -45,6 +46,9 @@ from emollms.progress import OnProgress, silent
 from emollms.storage import LOCK, write_json
 from emollms.tasks import get_task
 
+if TYPE_CHECKING:
+    from emollms.dedup.index import DuplicateIndex
+
 LEFT_OUT_AT_ONCE = 10_000
 Reason = tuple[str, bool]
 """Why raw rows were left out, and whether that is because they could not be read."""
@@ -61,14 +65,22 @@ class Pipeline:
         root: the folder of the corpora; None for where they are on this machine.
         validate: whether the data is held against its suite before the manifest is written.
         on_progress: called with what is done, and with the texts that are read, and then written.
+        index: texts of earlier runs to compare with; what is built is staged in it.
 
     Attributes:
         seconds: wall time by part.
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, root: Path | None, validate: bool, on_progress: OnProgress = silent
+        self,
+        settings: Settings,
+        folder: Path,
+        root: Path | None,
+        validate: bool,
+        on_progress: OnProgress = silent,
+        index: "DuplicateIndex | None" = None,
     ) -> None:
+        self.index = index
         self.settings, self.folder, self.root, self.validate = settings, folder, root, validate
         self.on_progress, self.texts = on_progress, 0
         self.seconds: dict[str, float] = {}
@@ -87,6 +99,10 @@ class Pipeline:
             with self._timed("screening"):
                 self.screen(rejected)
         self.write_rows()
+        if self.index is not None:
+            from emollms.dataset.screening import stage_texts
+
+            stage_texts(self.index, f"{self.settings.data_set.name} {version}", self.store, self.filters)
         rmtree(self.store.folder)
         with self._timed("describing"):
             manifest = self.describe(self._manifest(version, before, sources))
@@ -152,7 +168,7 @@ class Pipeline:
         self.on_progress("comparing texts", 0, None)
         from emollms.dataset.screening import screen_store  # compiles kernels: only where something is screened
 
-        self.filters = screen_store(self.store, self.settings, self.root)
+        self.filters = screen_store(self.store, self.settings, self.root, index=self.index)
         for batch in rejected_rows(self.filters, self.store):
             rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:

@@ -17,9 +17,10 @@ from emollms.dataset.manifest import PairCount, ScreeningEntry
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.pairs import Search
+from emollms.dedup.index import DuplicateIndex
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
 from emollms.dedup.screen import screen
+from emollms.dedup.search import Search
 
 BATCH = 10_000
 
@@ -83,7 +84,8 @@ def without_bound(pairs: pa.Table, settings: Settings) -> pa.Table:
     if any(corpus.meta.redistribution != "text" for corpus in settings.sources()):
         return pairs
     names = pc.list_element(pc.split_pattern(pairs["id_b"], "/", max_splits=1), 0)
-    bound = [name for name in pc.unique(names).to_pylist() if get_corpus(name).meta.redistribution != "text"]
+    known = [name for name in pc.unique(names).to_pylist() if name in corpora()]  # an index has no texts to withhold
+    bound = [name for name in known if get_corpus(name).meta.redistribution != "text"]
     there = pc.invert(pc.is_in(names, pa.array(bound, pa.string())))
     texts = pc.if_else(there, pairs["text_b"], pa.scalar(None, pa.string()))
     return pairs.set_column(pairs.schema.get_field_index("text_b"), "text_b", texts)
@@ -145,7 +147,13 @@ TEST: tuple[Split, ...] = ("test",)
 MEMORY = 1 << 28  # bytes of band keys that the search holds before it goes to disk: enough for 1.2 million texts
 
 
-def screen_store(store: ExampleStore, settings: Settings, root: Path | None, policy: Policy = "flag") -> Filters:
+def screen_store(
+    store: ExampleStore,
+    settings: Settings,
+    root: Path | None,
+    policy: Policy = "flag",
+    index: DuplicateIndex | None = None,
+) -> Filters:
     """Screen the examples of a store against each other and against the benchmark.
 
     Args:
@@ -153,13 +161,14 @@ def screen_store(store: ExampleStore, settings: Settings, root: Path | None, pol
         settings: what is built; only training data is held against the benchmark.
         root: the folder of the corpora.
         policy: what becomes of near-duplicates inside the training split.
+        index: texts of earlier runs, which must not be in training or validation either.
     """
     texts, offsets = texts_of(store)
     names = _benchmark_corpora(settings) if "train" in settings.data_set.splits else []
     here = [name for name in names if name in corpora() and is_here(get_corpus(name), root)]
     benchmark = _benchmark(here, settings, root)
-    search = Search(memory=MEMORY)
-    found = screen(texts, benchmark, policy, search)
+    search = index_search()
+    found = screen(texts, benchmark, policy, search, index)
     entry = ScreeningEntry(
         threshold=search.threshold,
         policy=policy,
@@ -168,8 +177,22 @@ def screen_store(store: ExampleStore, settings: Settings, root: Path | None, pol
         benchmark_texts=len(pc.unique(benchmark["text"])),
         pairs=[count for kind in KINDS for count in _counts(kind, found.pairs)],
         overlaps={group[0]: counts for group, rows in offsets.items() if (counts := _overlaps(found, rows))},
+        index=index.digest if index else None,
     )
     return Filters(found, offsets, entry)
+
+
+def index_search() -> Search:
+    """How a build searches; an index that it uses must have been made so."""
+    return Search(memory=MEMORY)
+
+
+def stage_texts(index: DuplicateIndex, name: str, store: ExampleStore, filters: Filters) -> None:
+    """Stage the texts of a store that stay, for `index.commit`."""
+    texts, _ = texts_of(store)
+    if filters.screening is not None:
+        kept = texts.filter(pa.array(filters.screening.kept()))
+        index.stage(name, kept["id"].to_pylist(), kept["text"])
 
 
 def _benchmark_corpora(settings: Settings) -> list[str]:

@@ -29,6 +29,9 @@ import pyarrow.compute as pc
 from emollms.dedup.shingles import Bytes, Offsets, Texts, kernel, string_array, usable_cores
 from emollms.text_repair import MOJIBAKE_HINT, PTB_BRACKETS, fix_mojibake, unescape_entities
 
+FORM = 1
+"""Number of this form; raise it when the form of any text changes, so that indexes of the old form are refused."""
+
 _PART = 1 << 15  # rows a thread normalises at a time
 
 _ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2}))")

@@ -10,7 +10,7 @@ import yaml
 from emollms import __version__
 from emollms.dataset.reader import TEST, EvaluationData, choose_language, choose_tasks
 from emollms.evaluation.lm_eval_hooks import INVALID_RATE
-from emollms.evaluation.task_metrics import scheme_of
+from emollms.evaluation.task_metrics import metrics_of
 from emollms.inference.decoding import answer_limit
 from emollms.locations import check_free
 from emollms.storage import commit, draft
@@ -104,7 +104,7 @@ def _word(task: Task) -> str:
 
 
 def _metrics(task: Task) -> list[str]:
-    return [metric.name for metric in scheme_of(task).metrics] + [INVALID_RATE]
+    return [metric.name for metric in metrics_of(task).metrics] + [INVALID_RATE]
 
 
 def _config(data: EvaluationData, task: Task) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import yaml
 from emollms.dataset.card_metadata import size_category
 from emollms.dataset.manifest import CountEntry
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.scores import Scores
 from emollms.hub.card_merge import expected_rows, metadata_in, rows_by_config, scores_said, values
 from emollms.hub.release import Kind
 
@@ -123,7 +124,7 @@ def check_dataset_card(text: str, where: str, counts: Sequence[CountEntry]) -> d
     return metadata
 
 
-def check_model_card(text: str, where: str, scores: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def check_model_card(text: str, where: str, scores: Sequence[Scores] = ()) -> dict[str, Any]:
     """Refuse the card of a model as `check_card` does, or where its `model-index` says other than its scores.
 
     Args:
@@ -246,13 +247,13 @@ def _rows(metadata: Mapping[str, Any], counts: Sequence[CountEntry]) -> Iterator
         yield f"size_categories: {metadata['size_categories']}, the data has {size}"
 
 
-def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Scores]) -> Iterator[str]:
     """Scores of the `model-index` that nobody measured, and measured ones that it lacks."""
     measured: dict[tuple[str, str], list[float]] = {}
     for run in scores:
-        for task, entry in run["tasks"].items():
-            for name, metric in entry["metrics"].items():
-                measured.setdefault((task, name), []).append(metric["value"])
+        for task, entry in run.tasks.items():
+            for name, metric in entry.metrics.items():
+                measured.setdefault((task, name), []).append(metric.value)
     for key, found in said.items():
         wrong = [value for value in found if not any(_near(value, known) for known in measured.get(key, []))]
         if wrong:
@@ -261,8 +262,8 @@ def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Mapping[
     missing = dict.fromkeys(
         task
         for run in scores
-        for task, entry in run["tasks"].items()
-        if not any(_near(value, entry["value"]) for value in said.get((task, entry["main"]), []))
+        for task, entry in run.tasks.items()
+        if not any(_near(value, entry.value) for value in said.get((task, entry.main), []))
     )
     if missing:
         yield f"model-index lacks scores of {', '.join(missing)}"

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import Calibration
-from emollms.evaluation.run_folder import SCORES, read_json
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.run_folder import SCORES
+from emollms.evaluation.scores import Scores
 from emollms.storage import weights_hash
 
 
@@ -33,33 +34,32 @@ class Evidence:
     def _hash(self) -> str:
         return weights_hash(self.folder)
 
-    def read_scores(self) -> tuple[list[Mapping[str, Any]], list[str]]:
+    def read_scores(self) -> tuple[list[Scores], list[str]]:
         """What each `scores.json` holds, and notes about those that nobody can check.
 
         Raises:
             UsageError: a folder holds none, or they are of another model.
             EmollmsError: a file is damaged.
         """
-        found: list[Mapping[str, Any]] = []
+        found: list[Scores] = []
         notes: list[str] = []
         for folder in self.scores:
-            scores = read_json(folder / SCORES)
-            if scores is None:
+            if not (folder / SCORES).is_file():
                 raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
+            scores = Scores.read(folder / SCORES)
             notes += self._check(folder, scores)
             found.append(scores)
         return found, notes
 
-    def _check(self, folder: Path, scores: Mapping[str, Any]) -> list[str]:
+    def _check(self, folder: Path, scores: Scores) -> list[str]:
         """Refuse scores of another model.
 
         Returns:
             A note, if nobody can know.
         """
-        try:
-            source = scores["run"]["settings"]["source"]
-        except (KeyError, TypeError):
-            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again") from None
+        source = scores.run.settings.source
+        if not source:
+            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again")
         model = str(source.get("model", ""))
         if "baseline" in source:
             raise UsageError(f"{folder} holds scores of the baseline {source['baseline']}, not of the model")

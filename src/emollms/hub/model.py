@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from emollms.hub.model_files import ADAPTER, CONFIG, check_code, check_tokenizer
 from emollms.hub.release import LocalFile, Release, local_file, local_files, made_file
 from emollms.hub.repo import FROM_THE_CLIENT
 from emollms.hub.rights import refuse_bound_rows
+from emollms.optional import check_installed
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
 OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "odc-by", "unlicense", "isc")
@@ -250,11 +250,7 @@ def _data_repo(run: RunManifest) -> str | None:
 
 def _check_needed(model: LocalModel) -> None:
     needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise UsageError(
-            f"a model is loaded before and after it is sent, which needs {', '.join(missing)}; "
-            f"install it with: pip install 'emollms[train]'"
-        )
+    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
 
 
 def load_model_back(folder: Path, cache: Path) -> None:
@@ -267,6 +263,6 @@ def load_model_back(folder: Path, cache: Path) -> None:
     Raises:
         EmollmsError: it does not load, or gives no numbers.
     """
-    from emollms.inference.load_back import load_and_read
+    from emollms.inference.loading import load_and_read
 
     load_and_read(folder)

@@ -43,7 +43,7 @@ PADDING = 1.28
 """How much more is computed where rows are not grouped by length."""
 
 # Bytes that are kept for the backward pass, for each token, layer and number of the width, in bfloat16 autocast.
-# Measured on SmolLM2-135M: plain attention on a processor, fused attention, which keeps no scores, on an H200.
+# Measured on SmolLM2-135M: plain attention on a CPU, fused attention, which keeps no scores, on an H200.
 PLAIN_ACTIVATIONS = 125
 FUSED_ACTIVATIONS = 70
 ADAPTER_ACTIVATIONS = 20
@@ -51,13 +51,13 @@ ADAPTER_ACTIVATIONS = 20
 ADAPTER_PASSES = 5.25
 """Operations for each weight and token with an adapter: four, and what it takes itself; 386 tokens a second for 338."""
 PROCESS = 1.2e9
-"""What Python, the libraries and the rows take on a processor, measured; and about what CUDA takes of a GPU."""
+"""What Python, the libraries and the rows take on a CPU, measured; and about what CUDA takes of a GPU."""
 FOUR_BIT = 0.516
 """Bytes of a weight in NF4 with nested quantisation: four bits, and the scales of blocks."""
 
 
 @dataclass(frozen=True)
-class Hardware:
+class DeviceSpeed:
     """What a run is timed on.
 
     Args:
@@ -71,11 +71,11 @@ class Hardware:
     launch: float = 0.0
 
 
-H100 = Hardware("H100", 0.35 * 989e12, 1.4e-3)
+H100 = DeviceSpeed("H100", 0.35 * 989e12, 1.4e-3)
 """35 % of the dense bfloat16 peak, about what well-filled batches of short rows reach with plain PyTorch. Six runs of
 SmolLM2-135M that shared one H200 came together to 23 steps of 30 layers a second, in which it was mostly waiting."""
-TWO_CORES = Hardware("2 cores", 0.18e12)
-"""Two processor cores with AMX in bfloat16: SmolLM2-135M trained at 247 and at 306 tokens a second in two whole runs,
+TWO_CORES = DeviceSpeed("2 cores", 0.18e12)
+"""Two CPU cores with AMX in bfloat16: SmolLM2-135M trained at 247 and at 306 tokens a second in two whole runs,
 looks at the validation rows included. What torch does on one core alone keeps the other one waiting."""
 
 
@@ -133,7 +133,7 @@ class Estimate:
     layers: float
     minutes: float | None = None
 
-    def seconds(self, hardware: Hardware, devices: int | None = None) -> float:
+    def seconds(self, hardware: DeviceSpeed, devices: int | None = None) -> float:
         """Time of the training, without loading and evaluations of the validation rows; `minutes` are the most.
 
         Args:

@@ -50,7 +50,7 @@ class NumberTrees:
 
     def __init__(self, codec: PromptEncoder) -> None:
         self.codec = codec
-        self._nodes: dict[token_trie.Node, int] = {}
+        self._nodes: dict[token_trie.TrieNode, int] = {}
 
     def copy(self) -> "NumberTrees":
         """Trees with the nodes met so far, to which more can be added apart."""
@@ -72,7 +72,7 @@ class NumberTrees:
             node = node.children.get(token, node)
         return found
 
-    def _number(self, node: token_trie.Node) -> int:
+    def _number(self, node: token_trie.TrieNode) -> int:
         return self._nodes.setdefault(node, len(self._nodes))
 
     def table(self) -> NumberTable:
@@ -87,12 +87,12 @@ class NumberTrees:
         )
 
 
-def _mean(node: token_trie.Node) -> float:
+def _mean(node: token_trie.TrieNode) -> float:
     ends = list(_ends(node))
     return sum(float(SCORES[end]) for end in ends) / len(ends)
 
 
-def _ends(node: token_trie.Node) -> Iterable[int]:
+def _ends(node: token_trie.TrieNode) -> Iterable[int]:
     yield from node.ends
     for child in node.children.values():
         yield from _ends(child)

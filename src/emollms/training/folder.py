@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.run_folder import check_settings
 from emollms.storage import write_json
 from emollms.training.manifest import CHECKPOINTS, NAME
 from emollms.training.precision import Resolved
@@ -37,11 +38,7 @@ def begin(out: Path, settings: Mapping[str, Any], resolved: Resolved, resume: bo
     if not (is_finished(out) or any(out.glob(f"{CHECKPOINTS}/*/"))):
         write_settings(out, settings, resolved)
         return
-    before, now = _flat(_read_settings(out)), _flat(_plain(settings))
-    differing = sorted(name for name in {*before, *now} - {_RESOLVED} if before.get(name) != now.get(name))
-    if differing:
-        shown = "; ".join(f"{name} was {before.get(name)!r}, now {now.get(name)!r}" for name in differing[:3])
-        raise UsageError(f"{out} holds a run with other settings ({shown}); choose another --out")
+    check_settings(out, _read_settings(out), settings, ignored=(_RESOLVED,))
 
 
 def write_settings(out: Path, settings: Mapping[str, Any], resolved: Resolved) -> None:
@@ -71,12 +68,6 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as they are read back."""
     found: dict[str, Any] = json.loads(json.dumps(settings))
     return found
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, those of the recipe by `recipe.NAME`."""
-    recipe = {f"recipe.{name}": value for name, value in settings["recipe"].items()}
-    return {name: value for name, value in settings.items() if name != "recipe"} | recipe
 
 
 def is_finished(out: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from emollms import optional
 from emollms.errors import UsageError, unknown
 from emollms.training.recipe import Recipe, accelerate_settings
 
@@ -111,7 +112,7 @@ def settings_file(settings: str) -> Path:
         return Path(settings)
     spec = find_spec("trl")
     if spec is None or spec.origin is None:
-        raise UsageError("this needs trl; install it with: pip install 'emollms[train]'")
+        raise optional.missing(["trl"], "train")
     shipped = {path.stem: path for path in (Path(spec.origin).parent / "accelerate_configs").glob("*.yaml")}
     known = shipped | accelerate_settings()
     if settings not in known:
@@ -121,5 +122,5 @@ def settings_file(settings: str) -> Path:
 
 def _check_deepspeed(file: Path) -> None:
     settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if settings.get("distributed_type") == "DEEPSPEED" and find_spec("deepspeed") is None:
-        raise UsageError(f"{file.stem} needs deepspeed; install it with: pip install 'emollms[gpu]'")
+    if settings.get("distributed_type") == "DEEPSPEED":
+        optional.check_installed(["deepspeed"], "gpu", file.stem)

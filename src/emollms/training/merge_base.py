@@ -7,11 +7,10 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.model_source import split_revision
-from emollms.inference import adapters
+from emollms.evaluation.predictors import split_revision
+from emollms.inference import weights
 from emollms.inference.loading import in_a_line
-from emollms.inference.smollm2 import resolve
-from emollms.inference.weights import load_whole
+from emollms.inference.model_names import resolve_model
 from emollms.storage import weights_hash
 from emollms.training.merge_checks import prompts
 from emollms.training.merge_source import MergeSource, adapter_settings
@@ -28,7 +27,7 @@ def load_weights(folder: Path, dtype: str) -> Any:
         EmollmsError: it cannot be read, its weights do not fill it exactly, or are not finite.
     """
     try:
-        return load_whole(str(folder), dtype=dtype).eval()
+        return weights.load_whole(str(folder), dtype=dtype).eval()
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
@@ -51,13 +50,13 @@ def load_base(
         UsageError: there is no such model.
         EmollmsError: it is another one than in training, its weights do not fill it exactly, or are not finite.
     """
-    name, revision = split_revision(resolve(base)) if base else _named(source)
+    name, revision = split_revision(resolve_model(base)) if base else _named(source)
     _check_hash(name, source, tell if base else None)
     try:
         if getattr(AutoConfig.from_pretrained(name, revision=revision), "quantization_config", None):
             raise UsageError(f"the base {name} is stored quantised; name the one it was made from with --base")
         _check_vocabulary(name, revision, tokenizer, source)
-        return load_whole(name, revision, dtype=dtype).eval()
+        return weights.load_whole(name, revision, dtype=dtype).eval()
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
@@ -67,13 +66,13 @@ def load_base(
 
 
 def load_adapter(model: Any, folder: Path) -> Any:
-    """The adapter in `folder` on its base; see `emollms.inference.adapters.load_adapter`.
+    """The adapter in `folder` on its base; see `emollms.inference.weights.load_adapter`.
 
     Raises:
         EmollmsError: it does not fit, or cannot be put into the weights of its base.
     """
     try:
-        adapted = adapters.load_adapter(model, str(folder))
+        adapted = weights.load_adapter(model, str(folder))
     except EmollmsError:
         raise
     except Exception as error:  # PEFT raises anything where an adapter does not fit
@@ -92,7 +91,7 @@ def _named(source: MergeSource) -> tuple[str, str | None]:
     adapter = adapter_settings(source.weights)
     name = str(adapter.get("base_model_name_or_path") or "")
     if source.base and not Path(name).is_dir() and (Path(name).is_absolute() or source.base != name):
-        name = resolve(source.base)
+        name = resolve_model(source.base)
     if not name:
         raise UsageError(f"the adapter in {source.weights} names no base model; name it with --base")
     if Path(name).is_dir():

@@ -11,8 +11,7 @@ from trl.trainer.utils import get_quantization_config
 
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.inference.loading import in_a_line
-from emollms.inference.model_names import check_model
-from emollms.inference.smollm2 import resolve
+from emollms.inference.model_names import check_model, resolve_model
 from emollms.inference.weights import load_whole
 from emollms.training.generation import drop_unused
 from emollms.training.recipe_args import Parsed
@@ -40,7 +39,7 @@ def load_model(parsed: Parsed) -> Loaded:
         UsageError: it cannot be loaded, or is of another kind than the recipe says.
         EmollmsError: its weights do not fill it exactly, or are not finite.
     """
-    name = resolve(str(parsed.model.model_name_or_path))
+    name = resolve_model(str(parsed.model.model_name_or_path))
     revision = None if parsed.model.model_revision == "main" else parsed.model.model_revision
     check_model(name, revision)
     try:

@@ -11,7 +11,7 @@ from emollms import __version__
 from emollms.dataset.reader import EvaluationData, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
-from emollms.inference.smollm2 import resolve
+from emollms.inference.model_names import resolve_model
 from emollms.storage import weights_hash
 from emollms.training.data import TrainingRows
 from emollms.training.manifest import (
@@ -19,7 +19,6 @@ from emollms.training.manifest import (
     DataSource,
     Evaluation,
     LossPoint,
-    Method,
     ModelRecord,
     RecipeRecord,
     RowsRecord,
@@ -74,7 +73,7 @@ def make_manifest(
             kernels=["liger"] if args.use_liger_kernel else [],
             processes=args.world_size,
         ),
-        method=method_of(parsed),
+        method=parsed.method,
         template=template,
         objective=parsed.tuning.objective,
         seed=args.seed,
@@ -101,20 +100,13 @@ def make_manifest(
 def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
     """All that the weights of a run follow from, as far as it is known before anything is loaded."""
     name = str(recipe.values["model_name_or_path"])
-    folder = Path(resolve(name))
+    folder = Path(resolve_model(name))
     return {
         "recipe": dict(recipe.values),
         "data": data.manifest.content_hash,
         "model": weights_hash(folder) if folder.is_dir() else name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }
-
-
-def method_of(parsed: Parsed) -> Method:
-    """What of the model is trained."""
-    if parsed.peft is None:
-        return "full"
-    return "qlora" if parsed.model.load_in_4bit or parsed.model.load_in_8bit else "lora"
 
 
 def _data(data: EvaluationData) -> DataRecord:
@@ -158,7 +150,7 @@ def repository_of(name: str) -> str | None:
 
 def revision_of(name: str, model: Any) -> str | None:
     """The commit of a base model, or a hash of its files."""
-    folder = Path(resolve(name))
+    folder = Path(resolve_model(name))
     return weights_hash(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None)
 
 

@@ -6,7 +6,6 @@ every decoder of transformers can do (`logits_to_keep`), on every device and wha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any, cast
 
 import torch
@@ -17,7 +16,7 @@ from transformers import IntervalStrategy, Seq2SeqTrainer, set_seed
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from emollms.errors import UsageError
+from emollms.optional import check_installed
 from emollms.training.collate import Batch
 from emollms.training.expected_value_loss import NumberTable, squared_error
 from emollms.training.finite import FiniteSteps
@@ -187,9 +186,8 @@ def _check_trackers(names: Sequence[str]) -> None:
         UsageError: it is not, or does; the message tells what to do.
     """
     for name in names:
-        if name not in ("none", "all") and find_spec(_PACKAGES.get(name, name)) is None:
-            package = _PACKAGES.get(name, name)
-            raise UsageError(f"report_to {name} needs the package {package}; install it with: pip install {package}")
+        if name not in ("none", "all"):
+            check_installed([_PACKAGES.get(name, name)], None, f"report_to {name}")
     check_trackers(names)
 
 

@@ -9,9 +9,9 @@ import torch
 from accelerate.utils import broadcast_object_list
 
 from emollms.dataset.reader import Row
-from emollms.evaluation.parsing import read_all
-from emollms.evaluation.scoring import gold_of, score, unannotated_of
-from emollms.evaluation.task_metrics import MACRO_F1, PEARSON, scheme_of
+from emollms.evaluation.parsing import parse_predictions
+from emollms.evaluation.scoring import gold_label, score, unannotated_of
+from emollms.evaluation.task_metrics import MACRO_F1, PEARSON, metrics_of
 from emollms.inference.decoding import decode
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.framing import Template
@@ -66,8 +66,8 @@ def _task_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> 
 
 def _language_score(engine: TransformersEngine, task: Task, rows: Sequence[Row]) -> float:
     predictions = {prediction.id: prediction for prediction in decode(engine, task, rows)}
-    readings = read_all(task, rows, predictions).readings
-    gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-    scored = score(task, gold_labels, readings, emotions, unannotated=unannotated_of(rows), resamples=1)
-    metric = PEARSON if scheme_of(task).main is PEARSON else MACRO_F1
+    parsed = parse_predictions(task, rows, predictions).parsed
+    gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
+    scored = score(task, gold_labels, parsed, emotions, unannotated=unannotated_of(rows), resamples=1)
+    metric = PEARSON if metrics_of(task).main is PEARSON else MACRO_F1
     return float(scored.metrics[metric.name].value)
