@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from emollms.dataset.reader import open_data
+from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
@@ -32,7 +33,7 @@ def evaluate(
     endpoint: str | None = None,
     predictions: str | Path | None = None,
     baseline: str | None = None,
-    task: Sequence[str] = (),
+    task: str | Sequence[str] = (),
     decode: Decode | str = Decode.expected_value,
     engine: engines.Name | None = None,
     limit: int | None = None,
@@ -66,7 +67,7 @@ def evaluate(
         endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
         predictions: a file of answers, or a folder of them; see `prediction_files`.
         baseline: one of `baselines.BASELINES`.
-        task: names of tasks; empty for all that can be answered.
+        task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
         engine: what runs a model; None for `transformers`, or for `endpoint` where one is given.
         limit: rows of a task, a sample that is the same each time; None for all.
@@ -96,7 +97,7 @@ def evaluate(
         UsageError: the call is wrong, something named is not there, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    out, predictions = Path(out), Path(predictions) if predictions else None
+    out, predictions, task = Path(out), Path(predictions) if predictions else None, as_names(task)
     decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
     _chosen("policy for invalid answers", policy, POLICIES)
     _chosen("rule for parsing answers", parse, get_args(Parse))
