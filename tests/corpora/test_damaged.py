@@ -44,7 +44,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 def no_screening(monkeypatch: pytest.MonkeyPatch) -> None:
     """Near-duplicates stay, and the gate is left out, so that the rows that go in and come out can be compared."""
     monkeypatch.setattr(pipeline.Pipeline, "screen", lambda self, rejected: None)
-    monkeypatch.setattr(pipeline.Pipeline, "hold_against_suite", lambda self, manifest: None)
+    monkeypatch.setattr(pipeline.Pipeline, "check_suite", lambda self, manifest: None)
 
 
 def settings(case: Case, quarantine: bool) -> Settings:

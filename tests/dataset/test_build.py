@@ -125,7 +125,8 @@ def test_same_bytes_every_time_on_one_core_and_two(tmp_path: Path) -> None:
 def test_manifest_lists_every_file_as_it_is(tmp_path: Path) -> None:
     build_repo(settings("aeb", "sample"), tmp_path / "out")
     found = tree(tmp_path / "out")
-    found.pop("manifest.json")
+    for name in ("manifest.json", "README.md"):
+        found.pop(name)
     assert {file.path: file.sha256 for file in read_manifest(tmp_path / "out").files} == found
 
 

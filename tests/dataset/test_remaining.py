@@ -14,7 +14,7 @@ from emollms.corpora.base import Example
 from emollms.corpora.reader import Record
 from emollms.dataset.build import build_repo
 from emollms.dataset.diff import diff
-from emollms.dataset.remaining import check_remaining
+from emollms.dataset.screening import check_remaining
 from emollms.errors import EmollmsError
 from emollms.hub.ids import write_ids
 

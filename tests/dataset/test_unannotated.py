@@ -16,7 +16,7 @@ from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated
 from emollms.corpora.reader import RawSource, Record
 from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.lm_eval import export
 from emollms.evaluation.predictors import FilePredictor
@@ -123,14 +123,14 @@ def test_the_manifest_and_the_card_say_so(root: Path) -> None:
 
 def said(out: Path, answers: dict[str, str]) -> Path:
     path = out.parent / "answers.jsonl"
-    rows = open_data(str(out)).rows("E-c", "test")
+    rows = Dataset(out).rows("E-c", "test")
     lines = [{"id": row["id"], "answer": answers[row["source_id"]]} for row in rows if row["source_id"] in answers]
     path.write_text("\n".join(map(json.dumps, lines)))
     return path
 
 
 def scores(out: Path, answers: dict[str, str], language: str = "en") -> dict[str, object]:
-    data = open_data(str(out))
+    data = Dataset(out)
     known = {str(row["id"]): "E-c" for row in data.rows("E-c", "test")}
     source = FilePredictor(said(out, answers), known)
     done = run_benchmark(
@@ -160,7 +160,7 @@ def test_two_corpora_of_which_one_annotated_more(root: Path) -> None:
 
 def test_lm_eval_leaves_them_out(root: Path) -> None:
     out = root.parent / "lm"
-    export(open_data(str(built(root))), out)
+    export(Dataset(built(root)), out)
     expected = "rows_in('en', {'judged': {'E-c': ['surprise', 'trust', 'love']}})"
     assert expected in (out / "utils.py").read_text()
     import datasets

@@ -15,7 +15,7 @@ from emollms.corpora.reader import Record
 from emollms.dataset.baselines import rows_hash
 from emollms.dataset.build import build_repo
 from emollms.dataset.diff import diff
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.predictors import BaselinePredictor
@@ -52,10 +52,15 @@ def test_a_corpus_in_another_language_says_which_option_is_missing(tiny: Path, m
 def test_what_is_left_out_is_listed_the_serious_first(tmp_path: Path) -> None:
     manifest = build_repo(settings("aaid", "sample"), tmp_path / "aaid", validate=False).manifest
     near = "near-duplicate of a text of {}"
-    manifest.counts[0].dropped = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
-    manifest.counts[1].dropped = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
-    manifest.sources[0].left_out = {"no gold": 84_685, "5 columns instead of 4": 90_000}
-    manifest.sources[0].refused = ["5 columns instead of 4"]
+    train = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
+    validation = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
+    raw = {"no gold": 84_685, "5 columns instead of 4": 90_000}
+    counts = [
+        count.model_copy(update={"dropped": dropped})
+        for count, dropped in zip(manifest.counts[:2], (train, validation), strict=True)
+    ]
+    source = manifest.sources[0].model_copy(update={"left_out": raw, "refused": ["5 columns instead of 4"]})
+    manifest = manifest.model_copy(update={"counts": counts, "sources": [source]})
     assert [str(one) for one in manifest.left_out()] == [
         "3 texts: near-duplicate of a text of the benchmark",
         "5 texts: near-duplicate of a text of test or validation",
@@ -115,7 +120,7 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     build_repo(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
-    data = open_data(str(tmp_path / "aeb"))
+    data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
         done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
         assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)

@@ -13,7 +13,7 @@ import emollms.builders.sample
 import emollms.hub.hydrate
 from emollms.builders.sample import Sample
 from emollms.dataset.build import build_repo
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.hub.dataset import dataset_release, load_dataset_back
 from emollms.hub.hydrate import hydrate
@@ -133,7 +133,7 @@ def test_other_folders_are_left_alone(restricted: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already; choose another --out"):
         hydrate(tmp_path / "ids", tmp_path)
     with pytest.raises(UsageError, match=r"ids holds ids, not rows; `emollms hydrate` builds the rows"):
-        open_data(str(tmp_path / "ids"))
+        Dataset(tmp_path / "ids")
     with pytest.raises(UsageError, match="holds no id-only data set; make one with"):
         hydrate(restricted, tmp_path / "out")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"

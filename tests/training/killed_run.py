@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError
 from emollms.training.recipe import load_recipe
 from emollms.training.run import train
@@ -17,7 +17,7 @@ def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
             os.kill(os.getpid(), signal.Signals[name])
 
     try:
-        train(load_recipe(recipe), open_data(data), Path(out), tell=tell)
+        train(load_recipe(recipe), Dataset(data), Path(out), tell=tell)
     except EmollmsError as error:
         print(error)
         sys.exit(error.exit_code)

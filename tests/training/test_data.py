@@ -7,7 +7,7 @@ from tiny_corpus import settings, write_corpus
 
 from emollms.corpora import registry
 from emollms.dataset.build import build_repo
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.inference.encoding import PromptEncoder
 from emollms.training.arguments import TuningArguments
@@ -102,7 +102,7 @@ def test_a_text_of_validation_is_no_training_text(tmp_path, codec, monkeypatch):
     root = write_corpus(tmp_path / "corpora", cells)
     build_repo(settings("aaid", "tiny", profile="paper"), tmp_path / "aaid", root=root, validate=False)
     registry.corpora.cache_clear()
-    rows = drawn(open_data(str(tmp_path / "aaid")), codec)
+    rows = drawn(Dataset(tmp_path / "aaid"), codec)
     assert (rows.counts["V-reg"].train, rows.counts["V-reg"].shared) == (1, 1)
     assert all("plum" in text for epoch in range(3) for text in texts(rows, codec, epoch))
 

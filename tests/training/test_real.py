@@ -4,7 +4,7 @@ import pytest
 from tiny_corpus import settings
 
 from emollms.dataset.build import build_repo
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
@@ -39,6 +39,6 @@ def test_v_reg_from_a_few_minutes_of_tuning(corpora_dir, tmp_path):
     build_repo(settings("aaid", "semeval2018_task1", tasks=("V-reg",)), tmp_path / "aaid", root=corpora_dir)
     changes = ["tasks=V-reg", "task_weights={}", "num_train_epochs=1", "per_device_train_batch_size=8",
                "learning_rate=1e-4", "selection_rows=200", "eval_steps=0.5", "save_steps=0.5"]  # fmt: skip
-    run = train(load_recipe("emosmol-135m", changes), open_data(str(tmp_path / "aaid")), tmp_path / "run").run
+    run = train(load_recipe("emosmol-135m", changes), Dataset(tmp_path / "aaid"), tmp_path / "run").run
     best = max(look.tasks["V-reg"] for look in run.evaluations)
     assert best > 0.7

@@ -51,7 +51,7 @@ def train(
     """
     begun = time.monotonic()
     calm_libraries()
-    from emollms.dataset.reader import choose_tasks, open_data
+    from emollms.dataset.reader import Dataset
     from emollms.evaluation.run_folder import check_place
     from emollms.hardware import limit_threads
     from emollms.training.fields import check_keys
@@ -65,9 +65,9 @@ def train(
     check_recipe(chosen)
     launcher(chosen)
     check_place(out, SETTINGS)
-    opened = open_data(data)
+    opened = Dataset(data)
     tasks = chosen.values.get("tasks")
-    choose_tasks(opened, "train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
+    opened.tasks("train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
     if not is_finished(out):
         _check_model(chosen)
     if (code := launched(chosen)) is not None:

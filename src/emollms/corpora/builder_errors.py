@@ -6,16 +6,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from emollms.errors import EmollmsError, shorten
-
-
-class Strict(BaseModel):
-    """What forbids unknown fields, and changes no more."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
+from emollms.storage import Strict
 
 _MEANINGS = {
     r"^[a-z][a-z0-9_]*$": "small letters, digits and _, a letter first",

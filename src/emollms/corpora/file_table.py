@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from emollms.corpora.builder_errors import Strict, field_problems
+from emollms.corpora.builder_errors import field_problems
 from emollms.corpora.encodings import check_encoding
 from emollms.errors import UsageError, unknown
+from emollms.storage import Strict
 from emollms.tasks import MultiLabelTask, Task, get_task
 
 Split = Literal["train", "validation", "test"]
@@ -21,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
 
-class SourceFile(Strict):
+class SourceFile(Strict, str_strip_whitespace=True):
     """One raw file, pinned.
 
     Args:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from emollms.corpora.builder_errors import Strict
 from emollms.corpora.file_table import (
     Language,
     SourceFile,
@@ -17,6 +16,7 @@ from emollms.corpora.file_table import (
     known_task,
     pinned_files,
 )
+from emollms.storage import Strict
 from emollms.tasks import get_task
 
 __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]
@@ -24,7 +24,7 @@ __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotat
 Redistribution = Literal["text", "ids", "none"]
 
 
-class Unannotated(Strict):
+class Unannotated(Strict, str_strip_whitespace=True):
     """Labels, or emotions, that a corpus did not annotate: they are not asked for, and count in no score.
 
     Args:
@@ -49,7 +49,7 @@ class Unannotated(Strict):
         return all(own is None or own == other for own, other in asked)
 
 
-class CorpusMetadata(Strict):
+class CorpusMetadata(Strict, str_strip_whitespace=True):
     """A source corpus.
 
     Args:

@@ -11,7 +11,9 @@ from emollms.corpora.base import Profile
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
+from emollms.dataset.screening import index_search
 from emollms.dataset.specs import Settings, as_names, get_data_set
+from emollms.dedup.index import DuplicateIndex, open_index
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
 from emollms.locations import check_folder
@@ -20,8 +22,6 @@ from emollms.storage import commit, draft, keep_failed, recover
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from emollms.dedup.index import DuplicateIndex
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def build_repo(
         out: the folder of the dataset repo; it appears when everything is written.
         version: the semantic version.
         root: the folder of the corpora; None for where they are on this machine.
-        validate: hold the data against its suite before the manifest is written. Without it nothing vouches for the
-            data; benchmarks of the other parts leave it out.
+        validate: check the data against its suite before the manifest is written; only benchmarks of other parts
+            leave that out.
         on_progress: called with what is done, and with the texts that are read, and then written.
         index: a folder, or `redis://HOST:PORT/DB`: texts of earlier runs, which must not be in training or validation.
             The texts of this data set are added to it when it is in its place.
@@ -141,7 +141,7 @@ def build_repo(
     """
     settings.check()
     recover(out)
-    before = _standing(out, settings, version)
+    before = _replaceable(out, settings, version)
     with _open_index(index, settings) as earlier, draft(out) as folder:
         pipeline = Pipeline(settings, folder, root, validate, on_progress, earlier)
         try:
@@ -160,19 +160,16 @@ def build_repo(
     return Build(out, manifest, True, pipeline.seconds)
 
 
-def _open_index(url: str | None, settings: Settings) -> AbstractContextManager["DuplicateIndex | None"]:
+def _open_index(url: str | None, settings: Settings) -> AbstractContextManager[DuplicateIndex | None]:
     if url is None:
         return nullcontext()
     if settings.profile == "paper":
         raise UsageError("the profile paper is not screened for duplicates, so it takes no --index")
-    from emollms.dataset.screening import index_search  # compiles kernels: only where something is screened
-    from emollms.dedup.index import open_index
-
     return open_index(url, index_search())
 
 
-def _standing(out: Path, settings: Settings, version: str) -> Manifest | None:
-    """The manifest of the data set in `out`, if there is one that this version may replace."""
+def _replaceable(out: Path, settings: Settings, version: str) -> Manifest | None:
+    """The manifest of the data set in `out`, if there is one, when this version may replace it."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         parse_version(version)
         return None

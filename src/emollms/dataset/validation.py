@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class CorpusTables:
-    """The tables of a source corpus: its texts with their golds, all tasks, splits and languages.
+    """The tables of a source corpus: its texts with their gold labels, all tasks, splits and languages.
 
     Args:
         corpus: the corpus.
@@ -86,7 +86,7 @@ def _with_ids(texts: pa.Table, task: str, split: str) -> pa.Table:
 
 
 def corpus_statistics(corpus: type[Corpus], root: Path | None = None) -> dict[str, object]:
-    """Figures on a corpus as it is read in the profile `release`; they tell no text.
+    """Figures on a corpus as it is read in the profile `release`; they contain no text.
 
     Args:
         corpus: the corpus.
@@ -156,7 +156,7 @@ def validate(
 def enforce(
     folder: Path, manifest: Manifest, benchmark: Path | None = None, on_progress: OnProgress = silent
 ) -> GateReport:
-    """Check a data set, and refuse it where it falls short; arguments as for `check`.
+    """Check a data set, and refuse it where it fails; arguments as for `check`.
 
     Raises:
         GateFailed: an expectation failed, and not in the way that is known; it names the first rows.
@@ -170,7 +170,7 @@ def enforce(
 def check(
     folder: Path, manifest: Manifest | None = None, benchmark: Path | None = None, on_progress: OnProgress = silent
 ) -> GateReport:
-    """Hold a data set against the suite that its manifest names.
+    """Check a data set against the suite that its manifest names.
 
     Args:
         folder: the dataset repo, finished or still a draft.
@@ -190,7 +190,7 @@ def check(
 def check_corpus(
     name: str, root: Path | None = None, profile: Profile = "release", on_progress: OnProgress = silent
 ) -> GateReport:
-    """Hold a source corpus, as it is read, against its suite.
+    """Check a source corpus, as it is read, against its suite.
 
     Args:
         name: the corpus.
@@ -207,7 +207,7 @@ def check_corpus(
 
 
 def check_tables(name: str, tables: CorpusTables, on_progress: OnProgress = silent) -> GateReport:
-    """Hold the tables of a corpus against its suite; as `check_corpus`, for tables that are at hand."""
+    """Check the tables of a corpus against its suite; as `check_corpus`, for tables that are at hand."""
     meta = tables.corpus.meta
     facts = {"languages": list(meta.languages), "corpora": [meta.name]}
     subject = Subject(f"corpora/{name}", meta.title, meta.version, tables.profile, True, facts, {})

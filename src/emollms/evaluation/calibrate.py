@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emollms.dataset.reader import EvaluationData, Row, choose_language, choose_tasks, one_wording, open_data, sample
+from emollms.dataset.reader import Dataset, Row, choose_language, one_wording, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
 from emollms.evaluation.evaluate import check_model_name, check_one
@@ -75,13 +75,13 @@ def calibrate(
         workers=workers, per_minute=per_minute, needs_probabilities=True, warn=warn,
     )  # fmt: skip
     return fit_calibration(
-        predictor, open_data(str(data)), out, tasks=task, limit=limit, language=language, on_progress=on_progress
+        predictor, Dataset(data), out, tasks=task, limit=limit, language=language, on_progress=on_progress
     )
 
 
 def fit_calibration(
     predictor: ModelPredictor,
-    data: EvaluationData,
+    data: Dataset,
     out: Path,
     *,
     tasks: Sequence[str] = (),
@@ -116,12 +116,12 @@ def fit_calibration(
 
 
 def _rows(
-    data: EvaluationData, tasks: Sequence[str], limit: int | None, seed: int, language: str | None
+    data: Dataset, tasks: Sequence[str], limit: int | None, seed: int, language: str | None
 ) -> dict[str, list[Row]]:
     """The validation rows of tasks that can be calibrated, by name of the task."""
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit} leaves no row; give 1 or more")
-    chosen = choose_tasks(data, VALIDATION, tasks)
+    chosen = data.tasks(VALIDATION, tasks)
     fitting = [task for task in chosen if isinstance(task, OrdinalTask | MultiLabelTask)]
     if not fitting or (tasks and len(fitting) < len(chosen)):
         others = ", ".join(task.name for task in chosen if task not in fitting)

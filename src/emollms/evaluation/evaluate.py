@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
@@ -116,7 +116,7 @@ def evaluate(
     check_place(out, RUN)
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)
-    opened = open_data(str(data))
+    opened = Dataset(data)
     predictor: Predictor
     if baseline:
         predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)

@@ -9,11 +9,11 @@ from math import ceil
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset
+from datasets import Dataset as TokenDataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 
-from emollms.dataset.reader import EvaluationData, Row, choose_tasks, one_wording, sample
+from emollms.dataset.reader import Dataset, Row, one_wording, sample
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError, unknown
 from emollms.inference.encoding import PromptEncoder
@@ -62,7 +62,7 @@ class TrainingRows:
         counts: what there is, by name of the task.
     """
 
-    tokens: Dataset
+    tokens: TokenDataset
     draws: Sequence[Numbers]
     trees: NumberTrees
     counts: Mapping[str, RowsRecord]
@@ -79,7 +79,7 @@ class TrainingRows:
 
 
 def training_rows(
-    data: EvaluationData,
+    data: Dataset,
     codec: PromptEncoder,
     tuning: TuningArguments,
     *,
@@ -100,8 +100,8 @@ def training_rows(
     Raises:
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
-    names = [task.name for task in choose_tasks(data, TRAIN, tuning.tasks or ())]
-    there = [task.name for task in choose_tasks(data, TRAIN, ())]
+    names = [task.name for task in data.tasks(TRAIN, tuning.tasks or ())]
+    there = [task.name for task in data.tasks(TRAIN, ())]
     for name in tuning.task_weights:  # those of a task that is not asked for do no harm
         if name not in there:
             raise unknown("task in task_weights", name, there)
@@ -115,7 +115,7 @@ def training_rows(
         found = _draw(codec, name, own, tuning, trees, ceil(epochs(size)), max_length, [seed, number])
         drawn.append(replace(found, epochs=[rows + offset for rows in found.epochs]))
         offset += len(found.tokens)
-    tokens = Dataset(InMemoryTable(pa.concat_tables([one.tokens for one in drawn])))
+    tokens = TokenDataset(InMemoryTable(pa.concat_tables([one.tokens for one in drawn])))
     draws = [np.concatenate(own) for own in zip(*(one.epochs for one in drawn), strict=True)]
     if not len(draws[0]):
         raise UsageError(f"every row of {data.target} is longer than {max_length} tokens; raise max_length")
@@ -148,43 +148,43 @@ def _draw(
     return _Drawn(tokens, chosen, count)
 
 
-def validation_rows(data: EvaluationData, tuning: TuningArguments, seed: int) -> dict[str, list[Row]]:
+def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[str, list[Row]]:
     """The validation rows that are looked at, by name of the task: each text and emotion with one wording.
 
     Raises:
         UsageError: the data set has no validation split.
     """
     found = {}
-    for task in choose_tasks(data, VALIDATION, tuning.tasks or ()):
+    for task in data.tasks(VALIDATION, tuning.tasks or ()):
         rows = [row for row in data.rows(task.name, VALIDATION) if not tuning.languages or _is_of(row, tuning)]
         found[task.name] = sample(one_wording(rows, seed), tuning.selection_rows, seed)
     return {name: rows for name, rows in found.items() if rows}
 
 
 def validation_tokens(
-    data: EvaluationData, codec: PromptEncoder, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
-) -> Dataset:
+    data: Dataset, codec: PromptEncoder, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
+) -> TokenDataset:
     """The tokens of validation rows, for their loss; columns as those of `TrainingRows.tokens`."""
     parts = []
     for name, rows in chosen.items():
         table = data.table(name, VALIDATION, COLUMNS)
         own = table.filter(pc.is_in(table["id"], pa.array([row["id"] for row in rows])))
         parts.append(_tokens(codec, own, trees, name))
-    return Dataset(InMemoryTable(pa.concat_tables(parts)))
+    return TokenDataset(InMemoryTable(pa.concat_tables(parts)))
 
 
 def _is_of(row: Row, tuning: TuningArguments) -> bool:
     return row["language"] in (tuning.languages or ())
 
 
-def _validation_texts(data: EvaluationData) -> pa.Array:
+def _validation_texts(data: Dataset) -> pa.Array:
     """Every text of the validation split, of whatever task, in the form in which texts are compared."""
     here = {count.task for count in data.manifest.counts if count.split == VALIDATION and count.rows}
     columns = [data.table(name, VALIDATION, ["text"])["text"].unique() for name in sorted(here)]
     return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
 
 
-def _examples(data: EvaluationData, name: str, tuning: TuningArguments, known: pa.Array, seed: int) -> Examples:
+def _examples(data: Dataset, name: str, tuning: TuningArguments, known: pa.Array, seed: int) -> Examples:
     rows = data.table(name, TRAIN, COLUMNS)
     if tuning.languages:
         rows = rows.filter(pc.is_in(rows["language"], pa.array(tuning.languages)))

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from emollms.dataset.build import build_repo
-from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError
 from emollms.training.launch import settings_file
@@ -59,7 +59,7 @@ def check(names: Sequence[str]) -> Iterator[Checked]:
         root = Path(scratch)
         settings = Settings(get_data_set("aaid"), corpora=("sample",))
         build_repo(settings, root / "data", validate=False)
-        data = open_data(str(root / "data"))
+        data = Dataset(root / "data")
         for name in names:
             with TemporaryDirectory(dir=root) as folder:
                 yield _check(name, data, Path(folder))
@@ -71,7 +71,7 @@ def kind_of(recipe: Recipe) -> str:
     return next((kind for pattern, kind in _KINDS if re.search(pattern, name)), str(recipe.values["family"]))
 
 
-def _check(name: str, data: EvaluationData, scratch: Path) -> Checked:
+def _check(name: str, data: Dataset, scratch: Path) -> Checked:
     method = ""
     try:
         recipe = load_recipe(name)

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hardware import Hardware
-from emollms.storage import write_whole
+from emollms.storage import Strict, write_whole
 
 NAME = "run.json"
 MODEL = "model"
@@ -20,11 +20,7 @@ Architecture = Literal["causal", "seq2seq"]
 Method = Literal["full", "lora", "qlora"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RecipeRecord(_Strict):
+class RecipeRecord(Strict):
     """The recipe.
 
     Args:
@@ -40,7 +36,7 @@ class RecipeRecord(_Strict):
     overrides: list[str]
 
 
-class DataSource(_Strict):
+class DataSource(Strict):
     """A corpus that the data is made of."""
 
     corpus: str
@@ -48,7 +44,7 @@ class DataSource(_Strict):
     redistribution: str
 
 
-class DataRecord(_Strict):
+class DataRecord(Strict):
     """The data set.
 
     Args:
@@ -66,7 +62,7 @@ class DataRecord(_Strict):
     sources: list[DataSource]
 
 
-class ModelRecord(_Strict):
+class ModelRecord(Strict):
     """The base model.
 
     Args:
@@ -88,7 +84,7 @@ class ModelRecord(_Strict):
     trainable: int
 
 
-class RowsRecord(_Strict):
+class RowsRecord(Strict):
     """Rows of a task: examples for training, of validation that are looked at, and rows that are longer than the limit.
 
     Args:
@@ -104,7 +100,7 @@ class RowsRecord(_Strict):
     shared: int
 
 
-class Evaluation(_Strict):
+class Evaluation(Strict):
     """One look at the validation rows.
 
     Args:
@@ -122,7 +118,7 @@ class Evaluation(_Strict):
     tasks: dict[str, float]
 
 
-class LossPoint(_Strict):
+class LossPoint(Strict):
     """The training loss, averaged since the point before.
 
     Args:
@@ -138,7 +134,7 @@ class LossPoint(_Strict):
     learning_rate: float
 
 
-class RunManifest(_Strict):
+class RunManifest(Strict):
     """What a finished run was.
 
     Args:

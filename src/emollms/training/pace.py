@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from accelerate.utils import broadcast_object_list
 
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.training.data import TrainingRows
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import Parsed
@@ -35,7 +35,7 @@ class Trial:
 
 
 def time_steps(
-    recipe: Recipe, parsed: Parsed, data: EvaluationData, out: Path, begun: float, note: Callable[[str], None]
+    recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, begun: float, note: Callable[[str], None]
 ) -> Trial:
     """Find out how many steps fit into the `minutes` of a recipe.
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from emollms.errors import UsageError
 from emollms.hardware import Precision, training_attention, training_precision
+from emollms.storage import Strict
 from emollms.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 HALF = ("bfloat16", "float16")
 
 
-class Resolved(BaseModel):
+class Resolved(Strict):
     """What was decided on the machine on which a run began; it is kept wherever the run is resumed.
 
     Args:
@@ -25,8 +24,6 @@ class Resolved(BaseModel):
         max_steps: optimizer steps that fit into the `minutes` of the recipe; None where it gives none, or before they
             are timed.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     precision: str
     precision_reason: str

