@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from emollms.errors import EmollmsError
     from emollms.evaluation.evaluate import evaluate
     from emollms.hub.push import publish
-    from emollms.training.merge import merge
-    from emollms.training.run import train
+    from emollms.training.api import merge, train
 
 _HOMES = {
     "Corpus": "corpora.base",
@@ -28,9 +27,9 @@ _HOMES = {
     "build": "dataset.build",
     "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
-    "merge": "training.merge",
+    "merge": "training.api",
     "publish": "hub.push",
-    "train": "training.run",
+    "train": "training.api",
     "validate": "dataset.validation",
 }
 """The module of each public name."""
