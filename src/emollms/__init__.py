@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emollms.dedup.standalone import find_duplicates
     from emollms.errors import EmollmsError
     from emollms.evaluation.evaluate import evaluate
-    from emollms.hub.push import publish
+    from emollms.hub.publish import publish
     from emollms.training.api import merge, train
 
 _HOMES = {
@@ -28,7 +28,7 @@ _HOMES = {
     "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
     "merge": "training.api",
-    "publish": "hub.push",
+    "publish": "hub.publish",
     "train": "training.api",
     "validate": "dataset.validation",
 }
