@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.cli.progress import progress
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.training.manifest import TrainingRun
@@ -49,7 +49,7 @@ def train(
 
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with progress("steps", shown=first) as on_progress:
+        with show_progress("steps", shown=first) as on_progress:
             run = api.train(
                 recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, on_progress=on_progress,
                 warn=print_note,
