@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers take it for that of `typing`, which would cost most of the time of the import
 if TYPE_CHECKING:
     from emollms import tasks
+    from emollms.annotation.annotator import Annotator
     from emollms.corpora.base import Corpus, Example
     from emollms.dataset.build import build
     from emollms.dataset.reader import Dataset
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from emollms.training.api import merge, train
 
 _HOMES = {
+    "Annotator": "annotation.annotator",
     "Corpus": "corpora.base",
     "Dataset": "dataset.reader",
     "EmollmsError": "errors",
@@ -35,6 +37,7 @@ _HOMES = {
 """The module of each public name."""
 
 __all__ = [
+    "Annotator",
     "Corpus",
     "Dataset",
     "EmollmsError",
