@@ -443,6 +443,24 @@ def write_parts(parts: Sequence[Path], header: bytes, format: Format, out: Path,
             stream.close()
 
 
+def table_bytes(table: pa.Table, format: Format, gzipped: bool = False) -> bytes:
+    """A table as a file of a format."""
+    if format == "parquet":
+        sink = io.BytesIO()
+        pq.write_table(table, sink, compression="zstd")
+        return sink.getvalue()
+    rows = table.to_pylist()
+    if format == "jsonl":
+        text = "".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in rows)
+    else:
+        lines = io.StringIO()
+        writer = csv.writer(lines, delimiter=_DELIMITERS[format], lineterminator="\n")
+        writer.writerow(table.column_names)
+        writer.writerows([as_cell(value) for value in row.values()] for row in rows)
+        text = lines.getvalue()
+    return gzip.compress(text.encode(), mtime=0) if gzipped else text.encode()
+
+
 def column_place(name: str, columns: Sequence[str], column: str) -> int:
     """The place of a column.
 
