@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from emollms.dataset.baselines import rows_hash
-from emollms.dataset.build import build
-from emollms.dataset.reader import open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.predictors import BaselinePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
@@ -29,8 +29,8 @@ def main() -> None:
     scores: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as name:
         aeb = Path(name) / "aeb"
-        manifest = build(Settings(DATA_SETS["aeb"]), aeb).manifest
-        data = open_data(str(aeb))
+        manifest = build_repo(Settings(DATA_SETS["aeb"]), aeb).manifest
+        data = Dataset(aeb)
         for baseline, column in BASELINES.items():
             source = BaselinePredictor(baseline, lambda task: data.rows(task, "train"))
             done = run_benchmark(source, data, Path(name) / baseline, EvaluationOptions())

@@ -24,10 +24,10 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_package_of_no_extra_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    line = "^a picture needs vl-convert-python; install it with: pip install vl-convert-python$"
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    line = "^--engine vllm needs vllm; install it with: pip install vllm$"
     with pytest.raises(UsageError, match=line):
-        require("vl_convert", None, "a picture")
+        require("vllm", None, "--engine vllm")
 
 
 def test_all_that_is_missing_is_named_without_an_import() -> None:

@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import vl_convert
 from markupsafe import escape
-
-from emollms.optional import require
 
 LOOK: Mapping[str, Any] = {
     "background": "transparent",
@@ -47,11 +46,7 @@ def draw(specification: Mapping[str, Any], about: str) -> str:
     Args:
         specification: what to draw; it holds its data.
         about: what the picture shows, for those who cannot see it.
-
-    Raises:
-        UsageError: the package that draws is not installed.
     """
-    vl_convert = require("vl_convert", None, "a picture")
     svg: str = vl_convert.vegalite_to_svg({**specification, "config": LOOK})
     return _NOT_NEEDED.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
 

@@ -11,9 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from emollms.bfloat16 import bfloat16_speed
+from emollms.storage import Strict
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +24,7 @@ and 0.075 where it is 0.07 (AVX2); on these figures it breaks even at 1.3."""
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 
 
-class Hardware(BaseModel):
+class Hardware(Strict):
     """What a run ran on.
 
     Args:
@@ -41,8 +40,6 @@ class Hardware(BaseModel):
         attention: implementation of attention.
         kernels: further kernels that were used, such as `liger`.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     device: str
     accelerators: int

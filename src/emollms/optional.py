@@ -8,9 +8,6 @@ from typing import Any
 
 from emollms.errors import UsageError
 
-_DISTRIBUTIONS = {"vl_convert": "vl-convert-python"}
-"""What pip calls a module, where that is not its name."""
-
 
 def require(module: str, extra: str | None, what: str = "this") -> Any:
     """Import a module of an optional package.
@@ -80,6 +77,6 @@ def missing(modules: Iterable[str], extra: str | None, what: str = "this") -> Us
         extra: the extra that brings it, such as `evaluate`; None for a package that no extra brings.
         what: what it is needed for, as the user typed it.
     """
-    names = [_DISTRIBUTIONS.get(module, module) for module in modules]
+    names = list(modules)
     target = f"'emollms[{extra}]'" if extra else " ".join(names)
     return UsageError(f"{what} needs {', '.join(names)}; install it with: pip install {target}")

@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.predictors import ModelPredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference import batching, engines
@@ -79,7 +79,7 @@ def compare(model: Path, data: Path, out: Path, case: Case) -> None:
 def run(model: Path, data: Path, out: Path, case: Case) -> Path:
     with small_batches() if case.small else nullcontext():
         run_benchmark(
-            ModelPredictor(str(model), decode=case.mode, display_name="tiny"), open_data(str(data)), out, case.options
+            ModelPredictor(str(model), decode=case.mode, display_name="tiny"), Dataset(data), out, case.options
         )
     return out
 

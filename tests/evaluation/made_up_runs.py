@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, open_data
+from emollms.dataset.reader import TEST, Dataset, Row
 from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.scoring import gold_label
@@ -34,7 +34,7 @@ def evaluate_made_up(
         mode: whether probabilities are scored.
         limit: the most rows of a task.
     """
-    data, generator = open_data(str(aeb)), random.Random(f"{skill}")
+    data, generator = Dataset(aeb), random.Random(f"{skill}")
     tasks = data.tasks(TEST)
     rows = {task.name: data.rows(task.name, TEST) for task in tasks}
     folder = out / f"run-{len(list(out.glob('run-*')))}"
@@ -64,6 +64,6 @@ def predict(task: Task, row: Row, skill: float, generator: random.Random, said: 
     return Prediction(row["id"], answer(task, value, row["emotion"]), shares, 0.01)
 
 
-def row_of(data: EvaluationData, task: str, place: int = 0) -> Row:
+def row_of(data: Dataset, task: str, place: int = 0) -> Row:
     """A row of a task."""
     return data.rows(task, TEST)[place]

@@ -16,7 +16,7 @@ from typing import Any
 
 from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 
-from emollms.dataset.reader import TEST, open_data
+from emollms.dataset.reader import TEST, Dataset
 from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference.decoding import Decode
@@ -40,7 +40,7 @@ def evaluate_published(
         mode: `sample` scores what the model said, as the paper does; `expected_value` its probabilities.
         tasks: names of tasks; all by default.
     """
-    data = open_data(str(aeb))
+    data = Dataset(aeb)
     rows = {task.name: data.rows(task.name, TEST) for task in benchmark_tasks() if task.name in tasks or not tasks}
     path = out / "answers" / f"{model}.jsonl"
     if not path.exists():

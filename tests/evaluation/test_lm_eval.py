@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.lm_eval import export
@@ -36,13 +36,11 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture(scope="module")
-def data(sample_aeb: Path) -> EvaluationData:
-    return open_data(str(sample_aeb))
+def data(sample_aeb: Path) -> Dataset:
+    return Dataset(sample_aeb)
 
 
-def test_the_harness_gives_the_scores_of_evaluate(
-    offline: Any, talkative: Path, data: EvaluationData, tmp_path: Path
-) -> None:
+def test_the_harness_gives_the_scores_of_evaluate(offline: Any, talkative: Path, data: Dataset, tmp_path: Path) -> None:
     from lm_eval.tasks import TaskManager
 
     exported = export(data, tmp_path / "tasks")
@@ -71,7 +69,7 @@ def test_the_harness_gives_the_scores_of_evaluate(
     assert scores_of_logs(evaluated["samples"], data, tmp_path) == scores
 
 
-def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) -> Any:
+def scores_of_logs(samples: dict[str, Any], data: Dataset, folder: Path) -> Any:
     """The scores of the sample logs that the harness writes of its answers, as `--predictions` reads them."""
     from lm_eval.loggers import EvaluationTracker
 
@@ -86,7 +84,7 @@ def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) 
     return json.loads((folder / "again" / "scores.json").read_text(encoding="utf-8"))["tasks"]
 
 
-def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationData, tmp_path: Path) -> None:
+def test_every_task_of_the_benchmark_is_written_in_one_group(data: Dataset, tmp_path: Path) -> None:
     exported = export(data, tmp_path / "tasks", "chat", "es")
     spanish = [task for task in benchmark_tasks() if any(r["language"] == "es" for r in data.rows(task.name, "test"))]
     assert list(exported.tasks) == [task.name for task in spanish]
@@ -101,5 +99,5 @@ def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationDat
 
 def test_data_without_test_rows_is_refused(sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split test"):
-        export(open_data(str(sample_aaid)), tmp_path / "tasks")
+        export(Dataset(sample_aaid), tmp_path / "tasks")
     assert not (tmp_path / "tasks").exists()

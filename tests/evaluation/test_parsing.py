@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emollms.dataset.reader import TEST, open_data
+from emollms.dataset.reader import TEST, Dataset
 from emollms.evaluation.run_folder import RunSettings
 from emollms.evaluation.scores import InvalidAnswers, MetricScore, ParseScores, ScoredRun, Scores, TaskScores
 from emollms.evaluation.scoring import gold_label
@@ -22,7 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def said(sample_aeb: Path, tmp_path: Path) -> Path:
     """Right answers; those to TDT under another number, those to V-A on their native range."""
-    data, path = open_data(str(sample_aeb)), tmp_path / "said.jsonl"
+    data, path = Dataset(sample_aeb), tmp_path / "said.jsonl"
     with PredictionFile(path) as file:
         for name in ("TDT", "V-A", "E-c"):
             task = get_task(name)

@@ -12,7 +12,7 @@ import pytest
 from evaluation import interrupted
 from filelock import FileLock
 
-from emollms.dataset.reader import open_data, sample
+from emollms.dataset.reader import Dataset, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibrate import fit_calibration
 from emollms.evaluation.calibration import Calibration, TaskCalibration
@@ -37,7 +37,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from emollms.evaluation import predictors
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.hardware import Precision
 from emollms.inference.predictions import PredictionFile
@@ -56,12 +56,12 @@ def add_and_die(self, predictions):
 PredictionFile.add = add_and_die
 model, data, out = sys.argv[1:4]
 options = EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=6)
-run_benchmark(predictors.ModelPredictor(model), open_data(data), Path(out), options)
+run_benchmark(predictors.ModelPredictor(model), Dataset(data), Path(out), options)
 """
 
 
 def run(source: Any, data: Path, out: Path, options: EvaluationOptions = FEW, **more: Any) -> dict[str, Any]:
-    run_benchmark(source, open_data(str(data)), out, options, **more)
+    run_benchmark(source, Dataset(data), out, options, **more)
     found: dict[str, Any] = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     return found
 
@@ -89,7 +89,7 @@ def test_a_run_tells_what_was_asked_of_whom(expected: Path, talkative: Path, sam
     assert facts["engine"]["engine"] == "transformers"
     assert facts["engine"]["revision"] == facts["settings"]["source"]["weights"]
     assert facts["data"]["path"] == str(sample_aeb.resolve())
-    assert facts["data"]["content_hash"] == open_data(str(sample_aeb)).manifest.content_hash
+    assert facts["data"]["content_hash"] == Dataset(sample_aeb).manifest.content_hash
     assert facts["versions"]["torch"]
     assert facts["hardware"]["cores"] >= 1
     assert facts["engine"]["dtype"] == "float32"
@@ -211,7 +211,7 @@ def test_a_finished_run_is_not_run_again(
 
     monkeypatch.setattr(engines, "open_engine", fail)
     before = (expected / "scores.json").read_bytes()
-    done = run_benchmark(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), expected, FEW)
+    done = run_benchmark(ModelPredictor(str(talkative)), Dataset(sample_aeb), expected, FEW)
     assert done.model_dump(mode="json") == json.loads(before)
     assert (expected / "scores.json").read_bytes() == before
 
@@ -307,7 +307,7 @@ def test_folders_of_others_and_of_runs_that_go_on_are_left_alone(sample_aeb: Pat
 
 
 def test_the_sample_is_stated_balanced_and_part_of_larger_ones(sample_aeb: Path) -> None:
-    rows = [row for row in open_data(str(sample_aeb)).rows("EI-oc", "test") if row["language"] == "en"]
+    rows = [row for row in Dataset(sample_aeb).rows("EI-oc", "test") if row["language"] == "en"]
     eight, six = sample(rows, 8), sample(rows, 6)
     assert sorted(row["emotion"] for row in eight) == sorted(["anger", "fear", "joy", "sadness"] * 2)
     assert [row for row in rows if row in eight] == eight
@@ -326,7 +326,7 @@ def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: 
     assert sum(bar["n"] for bar in bins) == 6
     assert 0 <= scores["EI-oc"]["calibration"]["error"] <= 1
     task, found = get_task("EI-oc"), read_predictions(expected / "predictions.jsonl")
-    rows = [row for row in open_data(str(sample_aeb)).rows("EI-oc", "test") if row["id"] in found]
+    rows = [row for row in Dataset(sample_aeb).rows("EI-oc", "test") if row["id"] in found]
     said = [expected_class(found[row["id"]].probabilities or {}) for row in rows]
     again = score(
         task,
@@ -362,7 +362,7 @@ def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sampl
 
 
 def file_source(path: Path, data: Path) -> FilePredictor:
-    opened = open_data(str(data))
+    opened = Dataset(data)
     return FilePredictor(path, {row["id"]: t.name for t in opened.tasks("test") for row in opened.rows(t.name, "test")})
 
 
@@ -372,7 +372,7 @@ def write(path: Path, *rows: Mapping[str, Any]) -> Path:
 
 
 def test_missing_answers_count_as_invalid_and_answers_are_only_read(sample_aeb: Path, tmp_path: Path) -> None:
-    rows = [row for row in open_data(str(sample_aeb)).rows("TDT", "test") if row["language"] == "en"]
+    rows = [row for row in Dataset(sample_aeb).rows("TDT", "test") if row["language"] == "en"]
     said = ["1: positive", "__import__('os').abort()", "<script>alert()</script>", "NaN"]
     path = write(
         tmp_path / "theirs.jsonl",
@@ -389,7 +389,7 @@ def test_missing_answers_count_as_invalid_and_answers_are_only_read(sample_aeb: 
 
 
 def test_answers_in_the_order_of_the_rows_need_no_ids(sample_aeb: Path, tmp_path: Path) -> None:
-    rows = open_data(str(sample_aeb)).rows("TDT", "test")
+    rows = Dataset(sample_aeb).rows("TDT", "test")
     said = [f"{int(row['score'])}: {row['text']}" for row in rows]
     by_id = write(
         tmp_path / "a.jsonl", *({"id": row["id"], "answer": text} for row, text in zip(rows, said, strict=True))
@@ -416,7 +416,7 @@ def test_predictions_that_belong_elsewhere_are_refused(sample_aeb: Path, tmp_pat
         file_source(tmp_path / "b.jsonl", sample_aeb)
     with pytest.raises(UsageError, match=r"c\.jsonl is empty; give JSON Lines with id and answer"):
         file_source(write(tmp_path / "c.jsonl"), sample_aeb)
-    row = open_data(str(sample_aeb)).rows("TDT", "test")[0]
+    row = Dataset(sample_aeb).rows("TDT", "test")[0]
     write(path, {"id": row["id"], "answer": "0: neutral", "probabilities": {"happy": 1.0}})
     with pytest.raises(UsageError, match="a probability of 'happy', which is nothing in task TDT"):
         run(file_source(path, sample_aeb), sample_aeb, tmp_path / "out", EvaluationOptions(language=row["language"]))
@@ -457,7 +457,7 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
     told: list[tuple[str, int, int]] = []
     fit_calibration(
         ModelPredictor(str(talkative)),
-        open_data(str(sample_aaid)),
+        Dataset(sample_aaid),
         file,
         limit=8,
         on_progress=lambda *now: told.append(now),
@@ -466,7 +466,7 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
     assert told[-1] == ("E-c", 24, 24)
     assert list(fitted.tasks) == ["EI-oc", "V-oc", "E-c"]
     assert all(task.rows == 8 for task in fitted.tasks.values())
-    assert fitted.data_hash == open_data(str(sample_aaid)).manifest.content_hash
+    assert fitted.data_hash == Dataset(sample_aaid).manifest.content_hash
     moved = copytree(talkative, tmp_path / "elsewhere")
     options = replace(FEW, calibration=fitted, tasks=("EI-oc", "E-c"))
     tasks = run(ModelPredictor(str(moved)), sample_aeb, tmp_path / "run", options)["tasks"]
@@ -482,13 +482,11 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 
 def test_nothing_is_fitted_on_test_rows(talkative: Path, sample_aeb: Path, sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split validation; it has these splits: test"):
-        fit_calibration(ModelPredictor(str(talkative)), open_data(str(sample_aeb)), tmp_path / "fit.json")
+        fit_calibration(ModelPredictor(str(talkative)), Dataset(sample_aeb), tmp_path / "fit.json")
     with pytest.raises(UsageError, match="has no rows in split test; it has these splits: train, validation"):
         run(BaselinePredictor("mean"), sample_aaid, tmp_path / "run", EvaluationOptions())
     with pytest.raises(UsageError, match="V-reg: a score has neither classes nor labels"):
-        fit_calibration(
-            ModelPredictor(str(talkative)), open_data(str(sample_aaid)), tmp_path / "fit.json", tasks=("V-reg",)
-        )
+        fit_calibration(ModelPredictor(str(talkative)), Dataset(sample_aaid), tmp_path / "fit.json", tasks=("V-reg",))
 
 
 def test_one_language_at_a_time(sample_aeb: Path, tmp_path: Path) -> None:

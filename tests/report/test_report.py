@@ -17,8 +17,8 @@ from evaluation.reference_rows import BLOOM, CHAT_13B
 from typer.testing import CliRunner
 
 from emollms.cli import app
-from emollms.dataset.build import build
-from emollms.dataset.reader import open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.bootstrap import Interval
@@ -56,8 +56,8 @@ class Reported:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     out = tmp_path_factory.mktemp("report")
     aeb = out / "aeb"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
-    data = open_data(str(aeb))
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
+    data = Dataset(aeb)
     said = {row_of(data, "V-reg")["id"]: EVIL, row_of(data, "V-reg", 1)["id"]: row_of(data, "V-reg", 1)["text"]}
     folders = [evaluate_made_up(aeb, out, NAMES[0], 0.9), evaluate_made_up(aeb, out, NAMES[1], 0.4, said)]
     report = build_report(folders, with_published=True)
@@ -309,7 +309,7 @@ def test_verdicts(seen: tuple[float, float, float, int], expected: str | None) -
 
 
 def test_the_correlation_of_constant_answers_is_undefined(reported: Reported, tmp_path: Path) -> None:
-    data, ids = open_data(str(reported.aeb)), {}
+    data, ids = Dataset(reported.aeb), {}
     answers = tmp_path / "constant.jsonl"
     with PredictionFile(answers) as file:
         for row in data.rows("V-reg", "test"):
@@ -372,7 +372,7 @@ def private(reported: Reported, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_texts_that_may_not_be_passed_on(reported: Reported, private: Path, tmp_path: Path) -> None:
-    data = open_data(str(private))
+    data = Dataset(private)
     texts = {row["text"] for task in benchmark_tasks() for row in data.rows(task.name, "test")}
     report = build_report(reported.folders, data=str(private), worst_rows=100)
     for ending in ("html", "md", "json"):
@@ -393,9 +393,7 @@ def test_of_several_data_sets_only_what_is_private_is_named(reported: Reported, 
     manifest["sources"] = [source | {"corpus": "secret", "redistribution": "ids"} for source in manifest["sources"]]
     manifest["content_hash"] = "0" * 64
     (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    run_benchmark(
-        BaselinePredictor("vader"), open_data(str(other)), tmp_path / "run", EvaluationOptions(tasks=("V-reg",))
-    )
+    run_benchmark(BaselinePredictor("vader"), Dataset(other), tmp_path / "run", EvaluationOptions(tasks=("V-reg",)))
     notes = build_report([reported.folders[0], tmp_path / "run"]).notes
     assert notes == [
         "The runs are about different data sets; where rows differ, so may scores.",
@@ -423,7 +421,7 @@ def test_what_is_wrong_is_told(reported: Reported, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"report\.pdf has no known ending; .* as \.html, \.md, \.json"):
         write_report(reported.report, tmp_path / "report.pdf")
     other = tmp_path / "other"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
     with pytest.raises(UsageError, match=r"was evaluated on .* give the evaluated data set with --data"):
         build_report(reported.folders, data=str(other))
     with pytest.raises(UsageError, match=r"nowhere, the data set of .*, is not here; give it with --data"):

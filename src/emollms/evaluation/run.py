@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks, sample
+from emollms.dataset.reader import TEST, Dataset, Row, choose_language, sample
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.parsing import parse_predictions
@@ -90,7 +90,7 @@ class EvaluationPlan:
         return sum(map(len, self.rows.values()))
 
 
-def plan(predictor: Predictor, data: EvaluationData, options: EvaluationOptions) -> EvaluationPlan:
+def plan(predictor: Predictor, data: Dataset, options: EvaluationOptions) -> EvaluationPlan:
     """The rows that a run asks.
 
     Raises:
@@ -98,7 +98,7 @@ def plan(predictor: Predictor, data: EvaluationData, options: EvaluationOptions)
     """
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
-    tasks = predictor.answerable(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
+    tasks = predictor.answerable(data.tasks(TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
     language = choose_language((row for rows in every.values() for row in rows), options.language)
     spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
@@ -109,7 +109,7 @@ def plan(predictor: Predictor, data: EvaluationData, options: EvaluationOptions)
 
 def run_benchmark(
     predictor: Predictor,
-    data: EvaluationData,
+    data: Dataset,
     out: Path,
     options: EvaluationOptions,
     *,
@@ -159,7 +159,7 @@ def run_benchmark(
 
 
 def settings_of(
-    predictor: Predictor, data: EvaluationData, options: EvaluationOptions, planned: EvaluationPlan
+    predictor: Predictor, data: Dataset, options: EvaluationOptions, planned: EvaluationPlan
 ) -> RunSettings:
     """What must be the same for a run to be resumed."""
     return RunSettings(

@@ -70,7 +70,7 @@ class RunFacts(BaseModel):
     Args:
         command: the command line; empty for a call from Python.
         settings: see there.
-        data: the data set, see `EvaluationData.describe`.
+        data: the data set, see `Dataset.describe`.
         engine: the engine's description of itself, where there is one.
         versions: packages and their versions.
         hardware: the machine, without its name.

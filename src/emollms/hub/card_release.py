@@ -1,32 +1,25 @@
 """The README of a release, with what other people wrote into the one on the Hub."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from emollms.dataset.manifest import NAME, parse_version, sorted_versions
-from emollms.errors import EmollmsError
+from emollms.dataset.manifest import README, parse_version, sorted_versions
 from emollms.hub.card_merge import merge_card
-from emollms.hub.release import Kind, LocalFile, Release, made_file
+from emollms.hub.release import LocalFile, Release, made_file
 from emollms.hub.repo import Remote
 from emollms.hub.state import differences
-
-README = "README.md"
 
 
 def with_sections_of(release: Release, existing: str | None) -> Release:
     """A release whose README keeps what other people wrote into the one on the Hub: see `merged_files`."""
-    return replace(release, files=merged_files(release.files, release.kind, existing))
+    return replace(release, files=merged_files(release.files, existing))
 
 
-def merged_files(files: Mapping[str, LocalFile], kind: Kind, existing: str | None) -> Mapping[str, LocalFile]:
+def merged_files(files: Mapping[str, LocalFile], existing: str | None) -> Mapping[str, LocalFile]:
     """The files of a release with a README that keeps the sections of other people.
-
-    The manifest of a data set lists its README, so it changes with it.
 
     Args:
         files: what is to be published.
-        kind: what it is.
         existing: the README that is on the Hub; None if there is none.
 
     Raises:
@@ -35,22 +28,7 @@ def merged_files(files: Mapping[str, LocalFile], kind: Kind, existing: str | Non
     if existing is None or README not in files:
         return files
     readme = made_file(README, merge_card(existing, files[README].read().decode("utf-8")).encode("utf-8"))
-    if readme.sha256 == files[README].sha256:
-        return files
-    changed = {README: readme}
-    if kind == "dataset" and NAME in files:
-        changed[NAME] = made_file(NAME, _relisted(files[NAME], readme))
-    return {**files, **changed}
-
-
-def _relisted(manifest: LocalFile, readme: LocalFile) -> bytes:
-    """A manifest that lists another README, and is the same else."""
-    found = json.loads(manifest.read())
-    for entry in found["files"]:
-        if entry["path"] == README:
-            entry |= {"sha256": readme.sha256, "bytes": readme.size}
-            return (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode("utf-8")
-    raise EmollmsError(f"{NAME} does not list {README}; build the data set again")
+    return {**files, README: readme}
 
 
 FIRST = "1.0.0"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from emollms.dataset.manifest import CountEntry, FileEntry
+from emollms.dataset.manifest import README, CountEntry, FileEntry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import PLACEHOLDER, check_dataset_card
 from emollms.hub.card_merge import metadata_in, rows_by_config
@@ -22,7 +22,7 @@ ENDINGS = (".parquet", ".json", ".md")
 
 
 def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> dict[str, LocalFile]:
-    """The files of a repo, when they are what its manifest says.
+    """The files of a repo, when they are what its manifest says; the README, which is derived, may be any.
 
     Args:
         folder: the repo.
@@ -33,10 +33,10 @@ def checked_files(folder: Path, entries: Sequence[FileEntry], manifest: str) -> 
         EmollmsError: a file is missing, or is not what the manifest says.
     """
     expected = {entry.path: entry.sha256 for entry in entries}
-    missing = [path for path in expected if not (folder / path).is_file()]
+    missing = [path for path in (*expected, README) if not (folder / path).is_file()]
     if missing:
         raise EmollmsError(f"{folder} lacks {', '.join(missing)}; build it again")
-    files = local_files(folder, [*expected, manifest])
+    files = local_files(folder, {*expected, manifest, README})
     changed = [path for path, sha256 in expected.items() if files[path].sha256 != sha256]
     if changed:
         raise EmollmsError(f"{folder}: {', '.join(changed)} changed after the build; build it again, as a new version")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from emollms.dataset.manifest import NAME, CountEntry, FileEntry, read_manifest
+from emollms.dataset.manifest import NAME, README, CountEntry, FileEntry, read_manifest
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.checks import (
     check_endings,
@@ -56,7 +56,7 @@ def _release(
     files = checked_files(folder, entries, NAME)
     refuse_others(folder, files)
     check_endings(files)
-    check_readme(folder / "README.md", counts)
+    check_readme(folder / README, counts)
     return Release("dataset", name, found, files, load_dataset_back, notes=check_sensitive(files))
 
 
@@ -74,7 +74,7 @@ def load_dataset_back(folder: Path, cache: Path) -> None:
     from datasets.exceptions import DatasetsError
 
     disable_progress_bars()
-    for config, expected in rows_by_config(read_metadata(folder / "README.md")).items():
+    for config, expected in rows_by_config(read_metadata(folder / README)).items():
         try:
             loaded = load_dataset(str(folder), config, cache_dir=str(cache))
         except (DatasetsError, ValueError, OSError) as error:

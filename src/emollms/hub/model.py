@@ -9,8 +9,8 @@ from typing import Literal
 
 from huggingface_hub import HfApi
 
+from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.card_release import README
 from emollms.hub.checks import check_sensitive
 from emollms.hub.evidence import Evidence
 from emollms.hub.model_card import render_model_card

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from emollms.dataset.manifest import FileEntry
 from emollms.errors import EmollmsError, UsageError
@@ -17,13 +17,14 @@ from emollms.hub.checks import check_sensitive, checked_files, refuse_others
 from emollms.hub.release import LocalFile, Release
 from emollms.hub.repo import Remote
 from emollms.hub.rights import refuse_bound_rows
+from emollms.storage import Strict
 
 NAME, APP, REQUIREMENTS = "space.json", "app.py", "requirements.txt"
 ENDINGS = (".py", ".yaml", ".json", ".md", ".txt", ".typed")
 """Kinds of files that a Space is made of."""
 
 
-class SpaceManifest(BaseModel):
+class SpaceManifest(Strict):
     """What a Space is.
 
     Args:
@@ -36,8 +37,6 @@ class SpaceManifest(BaseModel):
         files: all its files but this one.
         made_with: version of this package.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     format: Literal[1] = 1
     model: str

@@ -8,11 +8,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from emollms import __version__
-from emollms.dataset.manifest import entry
+from emollms.dataset.manifest import README, entry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import check_license
 from emollms.hub.card_merge import metadata_in
-from emollms.hub.card_release import README, published_versions
+from emollms.hub.card_release import published_versions
 from emollms.hub.model_files import ADAPTER
 from emollms.hub.repo import Remote
 from emollms.hub.space import APP, NAME, REQUIREMENTS, SpaceManifest
@@ -74,7 +74,7 @@ def _own_terms(model_repo: str) -> dict[str, object]:
     return {"license": "other", "license_name": name, "license_link": f"https://huggingface.co/{model_repo}#licence"}
 
 
-CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "tasks.py", "py.typed", "prompts", "inference")
+CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "py.typed", "tasks", "prompts", "inference")
 """What of the package a Space carries, besides the instructions in English."""
 PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
 """What that part needs; the Hub adds gradio, in the version that the card names."""

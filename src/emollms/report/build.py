@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow.parquet as pq
 
 from emollms import __version__
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError
 from emollms.evaluation.published import explanations, source
@@ -37,7 +37,7 @@ _COMPARED = (
 )
 
 
-def overlaps(data: EvaluationData) -> TextOverlaps:
+def overlaps(data: Dataset) -> TextOverlaps:
     """What the build of a data set found; equal texts where it did not look."""
     screening = data.manifest.screening
     if screening is None:
@@ -48,7 +48,7 @@ def overlaps(data: EvaluationData) -> TextOverlaps:
     return TextOverlaps(_SCREENED.format(screening.threshold), *_only_shared(totals, screening.overlaps))
 
 
-def _equal_texts(data: EvaluationData) -> TextOverlaps:
+def _equal_texts(data: Dataset) -> TextOverlaps:
     texts: dict[str, set[str]] = {}
     for task in dict.fromkeys(count.task for count in data.manifest.counts):
         folder = data.folder / "data" / task

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, open_data, sample
+from emollms.dataset.reader import TEST, Dataset, Row, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.run_folder import PREDICTIONS, SCORES, RunSettings
 from emollms.evaluation.scores import Scores
@@ -49,7 +49,7 @@ class ScoredData:
         data: the data set.
     """
 
-    data: EvaluationData
+    data: Dataset
 
     @cached_property
     def public(self) -> frozenset[str]:
@@ -57,8 +57,8 @@ class ScoredData:
         return frozenset(source.corpus for source in self.data.manifest.sources if source.redistribution == "text")
 
     def may_show(self, row: Row) -> bool:
-        """Whether the text of a row may be passed on; ids begin with the corpus."""
-        return str(row["id"]).split("/")[0] in self.public
+        """Whether the text of a row may be redistributed."""
+        return row["corpus"] in self.public
 
     def rows(self, task: str, run: ScoredFolder) -> list[Row]:
         """The rows of a task that `run` was asked, in order."""
@@ -109,7 +109,7 @@ def benchmark_of(run: ScoredFolder, data: str | None) -> ScoredData:
     if not place:
         raise UsageError(f"{run.folder / SCORES} does not say where its data set is; give it with --data")
     try:
-        opened = open_data(str(place))
+        opened = Dataset(place)
     except UsageError:
         raise UsageError(f"{place}, the data set of {run.folder}, is not here; give it with --data") from None
     found = opened.manifest.content_hash
