@@ -124,7 +124,7 @@ def with_pipeline(engine: Any, rows: list[dict[str, Any]], batch: int) -> Answer
     from emollms.inference.engine import first_line
     from emollms.prompts.template import frame
 
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     generate = pipeline("text-generation", model=engine.model, tokenizer=tokenizer, batch_size=batch)
     answers = {}
@@ -141,7 +141,7 @@ def with_release(engine: Any, rows: list[dict[str, Any]]) -> Answers:
     from emollms.prompts.template import frame
 
     torch.manual_seed(123)
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     settings = {"temperature": 0.9, "top_k": 30, "top_p": 0.6, "do_sample": True, "repetition_penalty": 1.2}
     answers = {}
