@@ -49,11 +49,9 @@ def train(
 
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with show_progress("steps", shown=first) as on_progress:
-            run = api.train(
-                recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, on_progress=on_progress,
-                warn=print_note,
-            )  # fmt: skip
+        run = api.train(
+            recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, progress=first, warn=print_note
+        )
     except LaunchError as error:  # its processes have printed why
         raise typer.Exit(error.exit_code) from None
     except (Interrupted, DivergedError) as error:  # all processes raise it together
