@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.training.manifest import TrainingRun
