@@ -157,7 +157,7 @@ def test_a_captive_portal_is_one_line_with_the_state_of_the_repo(
     error = done.err.splitlines()[-1]
     assert error.startswith("error: ")
     state = hub.state()
-    assert call == "look" or AFTER[call].format(head=state and state["head"]) in error
+    assert call in ("look", "card") or AFTER[call].format(head=state and state["head"]) in error
     assert "Traceback" not in done.err
     push(hub, small, "--public")
     new_state(hub, small, private=False)
@@ -418,4 +418,32 @@ def test_a_kill_at_any_request_and_a_second_run(hub: TestHub, small: Path) -> No
             push(hub, small)
         new_state(hub, small)
         number += 1
-    assert number - 1 == 5 + (0 if hub.xet else 1 + 2 * 3)  # by LFS: a batch, and three contents sent and verified
+    assert number - 1 == 6 + (0 if hub.xet else 1 + 2 * 3)  # by LFS: a batch, and three contents sent and verified
+
+
+INTERRUPTED = KILLED.replace("import os, signal, sys", "import sys").replace(
+    "os.kill(os.getpid(), signal.SIGKILL)", "number = 99; raise KeyboardInterrupt"
+)
+
+
+def test_ctrl_c_at_any_request_tells_the_state_of_the_repo(hub: TestHub, small: Path) -> None:
+    """In a line, after each request that changes something, until a push ends uninterrupted."""
+    first, said = hub.repo, []
+    code = 130
+    while code == 130:
+        hub.repo = f"{first}-{len(said)}"
+        arguments = (len(said), "publish", "dataset", small, "--repo", hub.repo, "--yes")
+        done = hub.run(INTERRUPTED, *arguments, code=None)
+        code, state = done.code, hub.state()
+        said.append(done.err.splitlines()[-1])
+        head = state["head"] if state else None
+        if code == 130:
+            assert "Traceback" not in done.err
+            assert said[-1] in (
+                "interrupted (nothing was changed)",
+                f"interrupted (the repo is private and holds nothing of this version (commit {head}))",
+                f"interrupted (commit {head} holds this version, and is not tagged: run the command again)",
+                f"interrupted (v1.0.0 is published, at commit {head})",
+            )
+    new_state(hub, small)
+    assert len({line.partition("commit")[0] for line in said[:-1]}) == 4

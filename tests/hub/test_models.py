@@ -50,11 +50,22 @@ def released(folder: Path) -> dict[str, str]:
     return {path: file.sha256 for path, file in local_model(folder).files.items()}
 
 
+@pytest.mark.parametrize("options", [(), ("--yes",)])
+def test_a_licence_that_the_hub_does_not_know(options: tuple[str, ...], hub: TestHub, model: Path) -> None:
+    """It is asked for before weights are hashed, and nothing is changed."""
+    arguments = ("publish", "model", model, "--repo", hub.repo, "--license", "mitt", *options)
+    assert hub.emollms(*arguments, models=True, code=2).err.splitlines() == [
+        "error: the Hub knows no licence 'mitt' (did you mean mit?); the Hub's list of licences is at "
+        "https://huggingface.co/docs/hub/repositories-licenses"
+    ]
+    assert hub.state(kind="models") is None
+
+
 def test_the_whole_way(hub: TestHub, model: Path) -> None:
     plan = hub.emollms("publish", "model", model, "--repo", hub.repo, "--license", "apache-2.0")
     assert state(hub) is None
     assert "add\tmodel-00001-of-" in plan.out
-    assert f"{hub.repo} is not there: it will be created, private" in plan.err
+    assert f"{hub.repo} does not exist: it will be created, private" in plan.err
     assert plan.err.endswith("nothing was changed; add --yes to do it\n")
     said = push(hub, model)
     assert " back from an empty cache\ntagged v1.0.0\n" in said

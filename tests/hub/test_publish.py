@@ -256,8 +256,8 @@ def test_many_files_are_one_commit(hub: TestHub) -> None:
     script = """
 import json, sys
 from pathlib import Path
-from emollms.hub.plan import Options, make_plan
-from emollms.hub.publish import publish
+from emollms.hub.plan import PushOptions, make_plan
+from emollms.hub.push import push
 from emollms.hub.release import Release, local_files
 from emollms.hub.repo import Remote
 folder = Path("many")
@@ -267,7 +267,7 @@ for number in range(300):
 files = local_files(folder, [path.name for path in folder.iterdir()])
 release = Release("model", "many", "1.0.0", files, load=lambda folder, cache: None)
 remote = Remote(sys.argv[1], "model")
-print(json.dumps(publish(make_plan(release, remote, Options()), remote, Options()).steps))
+print(json.dumps(push(make_plan(release, remote, PushOptions()), remote, PushOptions()).steps))
 """
     before = hub.settings(page_size=100)
     hub.run(script, hub.repo)
@@ -308,12 +308,12 @@ def test_plans_come_as_data(hub: TestHub, small: Path) -> None:
 import json, sys
 from pathlib import Path
 from emollms.hub.dataset import dataset_release
-from emollms.hub.plan import Options, make_plan
-from emollms.hub.publish import publish
+from emollms.hub.plan import PushOptions, make_plan
+from emollms.hub.push import push
 from emollms.hub.repo import Remote
-release, remote, options = dataset_release(Path(sys.argv[1])), Remote(sys.argv[2]), Options()
+release, remote, options = dataset_release(Path(sys.argv[1])), Remote(sys.argv[2]), PushOptions()
 plan = make_plan(release, remote, options)
-done = publish(plan, remote, options)
+done = push(plan, remote, options)
 again = make_plan(release, remote, options)
 print(json.dumps([plan.state, plan.add, done.commit, done.steps, again.published, again.commits]))
 """

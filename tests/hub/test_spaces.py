@@ -203,5 +203,5 @@ def test_what_must_not_go_out(space: Path, tmp_path: Path) -> None:
     (spoilt / "app.py").write_text("if")
     with pytest.raises(EmollmsError, match=r"app.py changed after the build"):
         local_space(spoilt)
-    with pytest.raises(EmollmsError, match=r"app.py is no Python: invalid syntax; make the Space again"):
+    with pytest.raises(EmollmsError, match=r"app.py is not valid Python: invalid syntax; make the Space again"):
         load_space_back(spoilt, tmp_path)

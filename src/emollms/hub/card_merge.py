@@ -9,18 +9,20 @@ without any section of ours is set behind ours. Of the metadata, the keys that o
 stand (tags are joined), the others are kept with their order, and their comments.
 """
 
+import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
-from emollms.dataset.manifest import CountEntry
+from emollms.dataset.manifest import NAME
 from emollms.errors import EmollmsError
+from emollms.hub.release import Kind, LocalFile, Release, made_file
 from emollms.templates import dump_metadata
 
+README = "README.md"
 BEGIN = re.compile(r"<!-- emollms: ([a-z-]+) -->")
 END = "<!-- /emollms: {} -->"
 STALE = ("license_name", "license_link", "model-index")
@@ -39,6 +41,43 @@ class Part:
 
     section: str | None
     text: str
+
+
+def with_sections_of(release: Release, existing: str | None) -> Release:
+    """A release whose README keeps what other people wrote into the one on the Hub: see `merged_files`."""
+    return replace(release, files=merged_files(release.files, release.kind, existing))
+
+
+def merged_files(files: Mapping[str, LocalFile], kind: Kind, existing: str | None) -> Mapping[str, LocalFile]:
+    """The files of a release with a README that keeps the sections of other people.
+
+    The manifest of a data set may list its README, and then changes with it.
+
+    Args:
+        files: what is to be published.
+        kind: what it is.
+        existing: the README that is on the Hub; None if there is none.
+
+    Raises:
+        EmollmsError: the README on the Hub cannot be merged.
+    """
+    if existing is None or README not in files:
+        return files
+    readme = made_file(README, merge_card(existing, files[README].read().decode("utf-8")).encode("utf-8"))
+    if readme.sha256 == files[README].sha256:
+        return files
+    manifest = {NAME: _relisted(files[NAME], readme)} if kind == "dataset" and NAME in files else {}
+    return {**files, **manifest, README: readme}
+
+
+def _relisted(manifest: LocalFile, readme: LocalFile) -> LocalFile:
+    """A manifest that lists another README, where it lists one, and is the same otherwise."""
+    found = json.loads(manifest.read())
+    listed = [entry for entry in found["files"] if entry["path"] == README]
+    if not listed:
+        return manifest
+    listed[0] |= {"sha256": readme.sha256, "bytes": readme.size}
+    return made_file(NAME, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode("utf-8"))
 
 
 def merge_card(existing: str | None, ours: str) -> str:
@@ -165,72 +204,3 @@ def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
 
 def _dump(values: Mapping[str, Any]) -> str:
     return dump_metadata(values) if values else ""
-
-
-Rows = dict[str, dict[str, int]]
-"""Rows by config and split."""
-
-
-def metadata_in(text: str, where: str) -> dict[str, Any]:
-    """The YAML metadata in the text of a README.
-
-    Args:
-        text: the text.
-        where: what it is called in messages.
-
-    Raises:
-        EmollmsError: there is none, or it is broken.
-    """
-    lines, _ = split_card(text)
-    try:
-        metadata = yaml.safe_load(lines)
-    except yaml.YAMLError as error:
-        raise EmollmsError(f"{where}: the metadata is no YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(metadata, dict):
-        raise EmollmsError(f"{where} has no metadata; it stands between two lines of --- at the top")
-    return metadata
-
-
-def values(value: object) -> list[Any]:
-    """A value of the metadata as a list: many may be one, or several."""
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def rows_by_config(metadata: Mapping[str, Any]) -> Rows:
-    """Rows as the `dataset_info` of a README has them; an entry that says none has none."""
-    return {
-        str(info.get("config_name", "default")): {
-            str(split.get("name")): split.get("num_examples") for split in values(info.get("splits"))
-        }
-        for info in values(metadata.get("dataset_info"))
-        if isinstance(info, dict)
-    }
-
-
-def expected_rows(counts: Sequence[CountEntry]) -> Rows:
-    """Rows as the counts of a manifest have them."""
-    rows: dict[str, Counter[str]] = {}
-    for count in counts:
-        for config in ("default", count.task):
-            rows.setdefault(config, Counter())[count.split] += count.rows
-    return {config: dict(splits) for config, splits in rows.items()}
-
-
-def scores_said(metadata: Mapping[str, Any], where: str) -> dict[tuple[str, str], list[Any]]:
-    """The values of a `model-index`, by task and name of the metric.
-
-    Raises:
-        EmollmsError: it has another form than the Hub's.
-    """
-    found: dict[tuple[str, str], list[Any]] = {}
-    try:
-        for model in values(metadata.get("model-index")):
-            for result in model["results"]:
-                for metric in result["metrics"]:
-                    key = str(result["dataset"].get("config")), str(metric.get("config") or metric["type"])
-                    found.setdefault(key, []).append(metric["value"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EmollmsError(
-            f"{where}: the model-index is not of the Hub's form ({error!r}); make the card again"
-        ) from None
-    return found

@@ -5,18 +5,15 @@ from pathlib import Path
 
 from emollms.dataset.manifest import NAME, CountEntry, FileEntry, read_manifest
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import (
-    check_endings,
-    check_readme,
-    check_sensitive,
-    checked_files,
-    read_metadata,
-    refuse_others,
-    rows_by_config,
-)
+from emollms.hub.card_checks import check_dataset_card, read_metadata, rows_by_config
+from emollms.hub.card_merge import README
 from emollms.hub.ids import IDS_SCHEMA, is_id_only, read_ids_manifest, read_original
-from emollms.hub.release import LocalFile, Release
+from emollms.hub.release import LocalFile, Release, checked_files, refuse_others
 from emollms.hub.rights import refuse_bound_rows, refuse_ids, refuse_texts
+from emollms.hub.sensitive import check_sensitive
+
+ENDINGS = (".parquet", ".json", ".md")
+"""Kinds of files that a data set is made of."""
 
 
 def dataset_release(folder: Path, version: str | None = None) -> Release:
@@ -53,10 +50,11 @@ def _release(
 ) -> Release:
     if version not in (None, found):
         raise UsageError(f"{folder} is version {found}, not {version}")
-    files = checked_files(folder, entries, NAME)
+    files = checked_files(folder, entries, NAME, README)
     refuse_others(folder, files)
-    check_endings(files)
-    check_readme(folder / "README.md", counts)
+    if others := [path for path in files if not path.endswith(ENDINGS)]:
+        raise EmollmsError(f"a data set is made of {', '.join(ENDINGS)} files; refused: {', '.join(others)}")
+    check_dataset_card((folder / README).read_text(encoding="utf-8"), str(folder / README), counts)
     return Release("dataset", name, found, files, load_dataset_back, notes=check_sensitive(files))
 
 
@@ -74,7 +72,7 @@ def load_dataset_back(folder: Path, cache: Path) -> None:
     from datasets.exceptions import DatasetsError
 
     disable_progress_bars()
-    for config, expected in rows_by_config(read_metadata(folder / "README.md")).items():
+    for config, expected in rows_by_config(read_metadata(folder / README)).items():
         try:
             loaded = load_dataset(str(folder), config, cache_dir=str(cache))
         except (DatasetsError, ValueError, OSError) as error:
@@ -91,4 +89,4 @@ def local_release_files(folder: Path) -> tuple[str, dict[str, LocalFile]]:
         UsageError, EmollmsError: it is none, or is damaged.
     """
     manifest = read_ids_manifest(folder) if is_id_only(folder) else read_manifest(folder)
-    return manifest.version, checked_files(folder, manifest.files, NAME)
+    return manifest.version, checked_files(folder, manifest.files, NAME, README)

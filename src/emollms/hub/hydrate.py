@@ -18,8 +18,8 @@ from emollms.dataset.build import build
 from emollms.dataset.manifest import NAME, CountEntry, Manifest, entry
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import checked_files
 from emollms.hub.ids import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
+from emollms.hub.release import checked_files
 from emollms.locations import check_free
 from emollms.progress import OnProgress, silent
 from emollms.storage import commit

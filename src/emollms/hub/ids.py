@@ -20,7 +20,7 @@ from emollms.dataset.manifest import NAME, CountEntry, FileEntry, Manifest, Sour
 from emollms.dataset.schema import features
 from emollms.dataset.writer import TableWriter
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import read_metadata
+from emollms.hub.card_checks import read_metadata
 from emollms.storage import commit, draft, recover, write_json
 from emollms.templates import render_card
 

@@ -4,66 +4,24 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
-
-from huggingface_hub import HfApi
+from typing import Any, Literal
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.card_release import README
-from emollms.hub.checks import check_sensitive
-from emollms.hub.evidence import Evidence
+from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.run_folder import SCORES
+from emollms.evaluation.run_folder import read_json as read_scores_file
+from emollms.hub.card_merge import README
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_files import ADAPTER, CONFIG, check_code, check_tokenizer, check_weights, model_files, read_json
+from emollms.hub.model_license import model_license
 from emollms.hub.release import LocalFile, Release, local_file, local_files, made_file
-from emollms.hub.repo import FROM_THE_CLIENT
 from emollms.hub.rights import refuse_bound_rows
+from emollms.hub.sensitive import check_sensitive
+from emollms.storage import weights_hash
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
-
-OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "odc-by", "unlicense", "isc")
-"""Licences of data that ask for no more than to name whose it is."""
-
-
-def model_license(run: RunManifest, given: str | None, api: HfApi | None = None) -> str:
-    """The licence of a model, as the Hub names it.
-
-    A model keeps the licence of the model that it was tuned from, where its data ask for nothing more than to be named.
-
-    Args:
-        run: the record of its run.
-        given: what its publisher says; it is taken as it is.
-        api: the client.
-
-    Raises:
-        UsageError: none was given, and the licence does not follow; the message tells what it was made of.
-    """
-    if given:
-        return given
-    base = _license_of(run, api or HfApi(library_name="emollms"))
-    data = {source.corpus: source.license for source in run.data.sources}
-    asking = [f"{corpus} ({license})" for corpus, license in data.items() if license not in OPEN]
-    if base and not asking:
-        return base
-    name = run.model.repository or run.model.name
-    reason = f"of the data {', '.join(asking)}" if base else f"the licence of {name} is not to be found"
-    chain = (
-        f"base model {name} ({base or 'unknown'}); data {', '.join(f'{name} ({one})' for name, one in data.items())}"
-    )
-    raise UsageError(f"give the model's licence with --license ID; it does not follow, because {reason}: {chain}")
-
-
-def _license_of(run: RunManifest, api: HfApi) -> str | None:
-    """The licence that the card of the base model states; None where that cannot be read."""
-    if not run.model.repository:
-        return None
-    try:
-        card = api.model_info(run.model.repository).card_data
-    except FROM_THE_CLIENT:
-        return None
-    stated = card.get("license") if card else None
-    return str(stated) if stated and stated != "other" else None
-
 
 CALIBRATION = "calibration.json"
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -150,6 +108,81 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
         return Release("model", model.run.name, version, {README: readme, **files}, load_model_back, notes)
 
     return make
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Scores and calibration of a model.
+
+    Args:
+        folder: the model.
+        repo: where it is published to; what was scored there is taken for it.
+        scores: folders of `emollms evaluate`.
+        calibration: file of `emollms calibrate`.
+    """
+
+    folder: Path
+    repo: str
+    scores: Sequence[Path] = ()
+    calibration: Path | None = None
+
+    @cached_property
+    def _hash(self) -> str:
+        return weights_hash(self.folder)
+
+    def read_scores(self) -> tuple[list[Mapping[str, Any]], list[str]]:
+        """What each `scores.json` holds, and notes about those that nobody can check.
+
+        Raises:
+            UsageError: a folder holds none, or they are of another model.
+            EmollmsError: a file is damaged.
+        """
+        found: list[Mapping[str, Any]] = []
+        notes: list[str] = []
+        for folder in self.scores:
+            scores = read_scores_file(folder / SCORES)
+            if scores is None:
+                raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
+            notes += self._check(folder, scores)
+            found.append(scores)
+        return found, notes
+
+    def _check(self, folder: Path, scores: Mapping[str, Any]) -> list[str]:
+        """Refuse scores of another model.
+
+        Returns:
+            A note, if nobody can know.
+        """
+        try:
+            source = scores["run"]["settings"]["source"]
+        except (KeyError, TypeError):
+            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again") from None
+        model = str(source.get("model", ""))
+        if "baseline" in source:
+            raise UsageError(f"{folder} holds scores of the baseline {source['baseline']}, not of the model")
+        if "weights" in source and source["weights"] != self._hash:
+            raise UsageError(f"{folder} holds scores of other weights than those in {self.folder}; evaluate these")
+        if "endpoint" in source or "predictions" in source:
+            what = f"the served model {model}" if model else "a file of answers"
+            return [f"the scores in {folder} are of {what}; that it is this model is for you to know"]
+        if model and model.partition("@")[0] != self.repo:
+            raise UsageError(f"{folder} holds scores of {model}, not of {self.folder} or {self.repo}; evaluate these")
+        return []
+
+    def read_calibration(self) -> Mapping[str, Any] | None:
+        """What the file of the calibration holds; None without one.
+
+        Raises:
+            UsageError: it is none, or of other weights.
+        """
+        if self.calibration is None:
+            return None
+        fitted = Calibration.read(self.calibration)
+        if (fitted.model_hash or "").startswith("sha256:") and fitted.model_hash != self._hash:
+            raise UsageError(
+                f"{self.calibration} was fitted for other weights than those in {self.folder}; calibrate these"
+            )
+        return dict(json.loads(fitted.model_dump_json()))
 
 
 def local_model(folder: Path) -> LocalModel:

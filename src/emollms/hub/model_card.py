@@ -2,21 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
+
+import yaml
 
 from emollms.corpora.registry import corpora
 from emollms.errors import UsageError
 from emollms.evaluation.published import source
-from emollms.hub.card_checks import check_license, check_model_card
-from emollms.hub.model_facts import (
-    facts,
-    license_chain,
-    looks,
-    loss_bars,
-    loss_near,
-    recipe_yaml,
-    restrictive,
-)
+from emollms.hub.card_checks import check_model_card
+from emollms.hub.model_license import license_chain, model_link, restrictive
 from emollms.hub.model_scores import (
     command_line,
     model_index,
@@ -28,10 +23,20 @@ from emollms.hub.model_scores import (
 )
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
-from emollms.templates import render_card
-from emollms.training.manifest import RunManifest
+from emollms.templates import bars, cell, code, render_card
+from emollms.training.manifest import Evaluation, LossPoint, RunManifest
 
 Relation = Literal["finetune", "adapter"]
+BARS = 48
+"""The most bars of a loss curve."""
+LOOKS = 12
+"""The most looks at the validation rows that a card shows."""
+METHODS = {"full": "all weights", "lora": "a LoRA adapter", "qlora": "a LoRA adapter on the quantised base model"}
+OBJECTIVES = {
+    "cross_entropy": "cross-entropy of the answer's tokens",
+    "expected_value": "cross-entropy, and the squared error of the expected score",
+}
+_UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _PIECE = re.compile(r".{1,96}(?: |$)|.{1,96}")
 """A line of a long text in code; together they are the text."""
@@ -63,10 +68,9 @@ def render_model_card(
         data_repo: the repository of the data on the Hub, where it is there.
 
     Raises:
-        UsageError: the licence is none of the Hub's, or a name is no repository.
+        UsageError: a name is no repository.
         EmollmsError: the card would not be fit to go out.
     """
-    check_license(license)
     for name in filter(None, (repo, data_repo)):
         if not REPO.fullmatch(name):
             raise UsageError(f"{name!r} is no repository; repositories are named OWNER/NAME")
@@ -146,3 +150,111 @@ def _commands(run: RunManifest, scores: Sequence[Mapping[str, Any]]) -> list[str
 
 def _citations(run: RunManifest) -> list[str]:
     return [corpora()[one.corpus].meta.citation for one in run.data.sources if one.corpus in corpora()]
+
+
+def facts(run: RunManifest) -> list[tuple[str, str]]:
+    """Name and value of what a run was, for a table."""
+    model, on = run.model, run.hardware
+    many = f"{on.accelerators} × " if on.accelerators > 1 else ""
+    memory = f", {gib(on.accelerator_memory)} each" if on.accelerators else f", {on.cores} cores, {gib(on.memory)}"
+    speed = f", {run.tokens / run.seconds:,.0f} tokens a second" if run.seconds else ""
+    energy = f"{run.energy_joules / 3.6e6:.3f} kWh (GPUs, by NVML)" if run.energy_joules else "not measured"
+    return [
+        ("base model", _base(run)),
+        ("trained", f"{METHODS[run.method]}: {amount(model.trainable)} of {amount(model.parameters)} parameters"),
+        ("objective", OBJECTIVES.get(run.objective, cell(run.objective))),
+        ("recipe", f"{code(shown_word(run.recipe.name))} (SHA-256 {code(run.recipe.sha256[:16])}){_changed(run)}"),
+        ("data", cell(f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash ")
+                 + f" {code(run.data.content_hash[:16])}"),
+        ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens "
+                  f"read, {amount(run.answer_tokens)} of them with a loss"),
+        ("kept", f"the weights of step {run.best_step:,}, by {_selection(run)}"),
+        ("hardware", f"{many}{cell(on.device)}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
+        ("numbers", cell(", ".join([on.precision, f"attention {on.attention}", *on.kernels]))),
+        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; begun {cell(run.started)}"),
+        ("energy", energy),
+        ("peak memory", gib(run.peak_memory)),
+        ("seed", str(run.seed)),
+        ("versions", cell(", ".join(f"{name} {number}" for name, number in run.versions.items()))),
+    ]  # fmt: skip
+
+
+def _base(run: RunManifest) -> str:
+    model = run.model
+    name = model_link(run)
+    revision = f" at {code(model.revision[:19])}" if model.revision else ""
+    kind = "encoder-decoder" if model.architecture == "seq2seq" else "decoder-only"
+    return f"{name}{revision}, {cell(model.family)}, {kind}"
+
+
+def _changed(run: RunManifest) -> str:
+    changed = ", ".join(code(shown_word(one)) for one in run.recipe.overrides)
+    return f", with {changed}" if changed else ""
+
+
+def _selection(run: RunManifest) -> str:
+    return {"metric": "the mean metric on validation", "loss": "the loss on validation"}.get(
+        run.selection, "being the last"
+    )
+
+
+def _resumed(run: RunManifest) -> str:
+    return (
+        f", taken up again {run.resumed} times" if run.resumed > 1 else ", taken up again once" if run.resumed else ""
+    )
+
+
+def recipe_yaml(run: RunManifest) -> str:
+    """All that the recipe says, with what was changed, as YAML."""
+    return yaml.safe_dump(_shown(run.recipe.values), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _shown(value: object) -> Any:
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return shown_word(value) if isinstance(value, str) else value
+
+
+def loss_bars(losses: Sequence[LossPoint]) -> str:
+    """The training loss as a row of bars from its lowest to its highest, by steps; "" without any."""
+    count = min(BARS, len(losses))
+    edges = [round(number * len(losses) / count) for number in range(count + 1)] if count else []
+    means = [sum(point.loss for point in losses[start:end]) / (end - start) for start, end in pairwise(edges)]
+    return bars(means, min(means)) if means else ""
+
+
+def looks(run: RunManifest) -> list[Evaluation]:
+    """Looks at the validation rows, evenly chosen, the one whose weights are kept among them."""
+    every = run.evaluations
+    if len(every) <= LOOKS:
+        return list(every)
+    places = {round(number * (len(every) - 1) / (LOOKS - 1)) for number in range(LOOKS)}
+    return [one for place, one in enumerate(every) if place in places or one.step == run.best_step]
+
+
+def loss_near(losses: Sequence[LossPoint], step: int) -> float | None:
+    """The training loss at the last point up to a step."""
+    known = [point.loss for point in losses if point.step <= step]
+    return known[-1] if known else None
+
+
+def amount(number: float) -> str:
+    """A number with three digits and a unit: 135M."""
+    for unit, size in _UNITS:
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:g}"
+
+
+def gib(size: int) -> str:
+    """Bytes as GiB."""
+    return f"{size / 2**30:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

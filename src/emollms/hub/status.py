@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emollms.errors import EmollmsError
-from emollms.hub.card_release import README, merged_files, published_versions
+from emollms.hub.card_merge import README, merged_files
 from emollms.hub.dataset import local_release_files
-from emollms.hub.foreign import foreign_files
 from emollms.hub.ids import ORIGINAL, is_id_only, write_ids
 from emollms.hub.model import local_model
+from emollms.hub.plan import published_versions
 from emollms.hub.release import Kind, LocalFile
 from emollms.hub.repo import Remote
 from emollms.hub.space import local_space
-from emollms.hub.state import differences
+from emollms.hub.state import differences, foreign_files
 
 
 @dataclass(frozen=True)

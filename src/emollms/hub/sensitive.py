@@ -1,11 +1,12 @@
-"""The words of a file that is to leave, for the search for secrets and personal data.
+"""Secrets and personal data in the files of a release: in every text cell, every file, every name of a setting.
 
 Numbers of numeric columns, and of JSON and YAML, are no words: ten digits of a size or a count are no telephone number.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from huggingface_hub import parse_local_safetensors_file_metadata
 from emollms.errors import EmollmsError
 from emollms.hub.model_files import BINARY
 from emollms.hub.release import LocalFile
+from emollms.pii.mask import count_sensitive
 from emollms.pii.secrets import is_secret_setting
 
 HASHES = ("sha256",)
@@ -22,6 +24,37 @@ CELLS = 65_536
 _NUMBER = re.compile(r"^(\s*(?:- )*[\w./ -]+:)\s*[-+]?[\d_.,]+(?:e[-+]?\d+)?\s*$", re.IGNORECASE)
 _NUMBER_CELL = re.compile(r"(?<=\|)\s*[-+]?[\d.,]+\s*(?=\|)")
 _SETTING = re.compile(r"-{0,2}(?P<name>[\w.-]+)\s*[=:]\s*(?P<value>.+)", re.DOTALL)
+
+
+def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
+    """Look for secrets and personal data in every text cell and file.
+
+    Returns:
+        How much personal data there is, a line for each kind that was found.
+
+    Raises:
+        EmollmsError: there are secrets, such as tokens and keys; the message says where, and never what.
+    """
+    places: dict[str, Counter[str]] = {}
+    for path, file in files.items():
+        for column, cells in words_of(file):
+            for kind, count in count_sensitive(cells).items():
+                places.setdefault(kind, Counter())[f"{path}{column}"] += count.texts
+        if settings := count_settings(file):
+            secrets = places.setdefault("secret", Counter())
+            secrets[path] = max(secrets[path], settings)
+    found = [f"{place} ({number})" for place, number in places.pop("secret", Counter()).items() if number]
+    if found:
+        raise EmollmsError(f"there are secrets, such as tokens or keys, in {', '.join(found)}; take them out")
+    return tuple(_note(kind, counts) for kind, counts in places.items() if counts.total())
+
+
+def _note(kind: str, counts: Counter[str]) -> str:
+    """How many texts hold what looks like something, and where the most of them stand."""
+    first = [place for place, number in counts.most_common(3) if number]
+    more = sum(number > 0 for number in counts.values()) - len(first)
+    where = "; ".join(first) + (f" and {more} more" if more else "")
+    return f"{counts.total():,} texts hold what looks like a {kind}: {where}"
 
 
 def words_of(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
