@@ -206,5 +206,5 @@ def test_what_the_hub_says_is_one_short_line(message: str, line: str) -> None:
 
 @pytest.mark.parametrize("text", ["# Hello\n", "---\n---\n# Hello\n", "---\n- a\n---\n"])
 def test_what_has_no_metadata(text: str) -> None:
-    with pytest.raises(EmollmsError, match=r"README\.md has no metadata; it stands between two lines of ---"):
+    with pytest.raises(EmollmsError, match=r"README\.md has no metadata; put it between two lines of ---"):
         metadata_in(text, "README.md")

@@ -168,7 +168,7 @@ def test_a_portal_that_stays_is_told_as_well(hub: TestHub, small: Path) -> None:
     hub.fault(f"GET /api/datasets/{hub.repo}$", skip=2, **PAGE, times=-1)
     error = push(hub, small, code=1).splitlines()[-1]
     assert "the answer is not the Hub's: a sign-in page or a proxy of this network may have answered" in error
-    assert f"({hub.repo} cannot be looked at now; `emollms status` tells later what is in it)" in error
+    assert f"({hub.repo} cannot be read now; `emollms status` shows later what is in it)" in error
 
 
 @pytest.mark.parametrize("call", ["create", "commit", "tag", "public"])
@@ -185,8 +185,8 @@ def test_a_commit_that_somebody_else_beats_is_not_made(hub: TestHub, versions: d
     hub.fault("POST .*/commit/", push={"repo": f"datasets/{hub.repo}", "files": {"notes.md": "theirs"}})
     error = push(hub, versions["1.1.0"], code=1).splitlines()[-1]
     now = hub.state()
-    assert f"error: somebody else has committed since {before['head']}; run the command again" in error
-    assert f"(the repo is at commit {now['head']} of somebody else, and nothing of this version is in it)" in error
+    assert f"error: someone else has committed since {before['head']}; run the command again" in error
+    assert f"(the repo is at commit {now['head']} by someone else, and nothing of this version is in it)" in error
     assert now["tags"] == before["tags"]
     assert set(now["files"]) - set(before["files"]) == {"notes.md"}
     push(hub, versions["1.1.0"])
@@ -220,7 +220,7 @@ main()
 """
     error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
     state = hub.state()
-    assert "error: somebody else tagged other content as v1.0.0" in error
+    assert "error: someone else tagged other content as v1.0.0" in error
     first = state["history"][-1]["oid"]
     assert (
         f"(commit {state['head']} holds this version, and v1.0.0 is a tag of other content, at commit {first})" in error

@@ -166,7 +166,7 @@ def test_a_license_follows_from_the_parts_or_is_asked_for(hub: TestHub, tmp_path
     hub.run("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1], private=True)", base)
     tuned = merged(tmp_path / "tuned", model={"repository": base})
     said = push(hub, tuned, license="", code=2)
-    assert f"give the model's licence with --license ID; it does not follow, because the licence of {base} is" in said
+    assert f"give the model's licence with --license ID; it cannot be derived, because the licence of {base} is" in said
     hub.push({"README.md": "---\nlicense: apache-2.0\n---\n"}, kind="models", repo=base)
     push(hub, tuned, license="")
     card = "import sys; from huggingface_hub import HfApi; print(HfApi().model_info(sys.argv[1]).card_data.license)"
@@ -285,7 +285,7 @@ class TestFaults:
         hub.fault("POST .*/commit/", push={"repo": f"models/{hub.repo}", "files": {"notes.md": "theirs"}})
         error = push(hub, other, code=1).splitlines()[-1]
         now = state(hub)
-        assert f"error: somebody else has committed since {before['head']}; run the command again" in error
+        assert f"error: someone else has committed since {before['head']}; run the command again" in error
         assert now["tags"] == before["tags"]
         assert set(now["files"]) - set(before["files"]) == {"notes.md"}
         error = push(hub, other, "--expect-head", before["head"], code=1)

@@ -82,8 +82,11 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda d: shutil.copy(shard(d), d / "model.safetensors"),
         "weights that are not of this model: model.safetensors",
     ),
-    "a file too many": (lambda d: (d / "notes.txt").write_text("x"), "holds what is not of a model: notes.txt; move"),
-    "a hidden file": (lambda d: (d / ".env").write_text("x"), r"holds what is not of a model: \.env"),
+    "a file too many": (
+        lambda d: (d / "notes.txt").write_text("x"),
+        "holds files that do not belong to a model: notes.txt; move",
+    ),
+    "a hidden file": (lambda d: (d / ".env").write_text("x"), r"holds files that do not belong to a model: \.env"),
     "a link": (lambda d: (d / "LICENSE").symlink_to("/etc/hosts"), "holds a link, not a file: LICENSE"),
     "a broken configuration": (lambda d: (d / "config.json").write_text("{"), r"config.json is no JSON"),
     "a damaged record": (lambda d: (d / "run.json").write_text("{"), r"run.json is damaged"),
@@ -135,7 +138,7 @@ def test_secrets_are_refused_wherever_they_are(name: str, model: Path) -> None:
 
 def test_files_that_nobody_can_look_into(model: Path) -> None:
     (model / "LICENSE").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(EmollmsError, match="LICENSE is no text, and nobody can look into it"):
+    with pytest.raises(EmollmsError, match="LICENSE is not UTF-8 text and cannot be checked for secrets"):
         check_sensitive(local_model(model).files)
 
 

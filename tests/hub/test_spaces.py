@@ -186,7 +186,7 @@ def test_wrong_calls(hub: TestHub, model: str, space: Path) -> None:
     )
     (hub.folder / "thesis").mkdir()
     (hub.folder / "thesis" / "text").write_text("years of work")
-    assert "is there and holds no Space" in hub.emollms("space", model, "--out", "thesis", code=2).err
+    assert "exists and holds no Space" in hub.emollms("space", model, "--out", "thesis", code=2).err
     assert "--repo is missing" in hub.emollms("publish", "space", space, code=2).err
     assert not (hub.folder / "demo").exists()
 
@@ -197,7 +197,7 @@ def test_what_must_not_go_out(space: Path, tmp_path: Path) -> None:
     spoilt = tmp_path / "spoilt"
     subprocess.run(["cp", "-r", space, spoilt], check=True)
     (spoilt / ".env").write_text("x")
-    with pytest.raises(UsageError, match=r"holds what is not of the Space: \.env"):
+    with pytest.raises(UsageError, match=r"holds files that do not belong to the Space: \.env"):
         local_space(spoilt)
     (spoilt / ".env").unlink()
     (spoilt / "app.py").write_text("if")

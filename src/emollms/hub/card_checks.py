@@ -28,7 +28,7 @@ GAPS = (
     (re.compile(r"<!-- (?:Provide a (?:quick|longer) summary|This section (?:is|describes|aims|provides|should))"),
      "<!-- Provide a quick summary -->"),
 )  # fmt: skip
-"""What the Hub's templates leave behind where nobody filled them in, and what it is called in messages."""
+"""What the Hub's templates leave behind where they were not filled in, and what it is called in messages."""
 NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "dataset": (
         "pretty_name", "license", "language", "task_categories", "size_categories", "configs", "dataset_info",
@@ -129,7 +129,7 @@ def metadata_in(text: str, where: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise EmollmsError(f"{where}: the metadata is no YAML ({' '.join(str(error).split())})") from None
     if not isinstance(metadata, dict):
-        raise EmollmsError(f"{where} has no metadata; it stands between two lines of --- at the top")
+        raise EmollmsError(f"{where} has no metadata; put it between two lines of --- at the top")
     return metadata
 
 
@@ -228,7 +228,7 @@ def _rows(metadata: Mapping[str, Any], counts: Sequence[CountEntry]) -> Iterator
 
 
 def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Scores of the `model-index` that nobody measured, and measured ones that it lacks."""
+    """Scores of the `model-index` that were not measured, and measured ones that it lacks."""
     measured: dict[tuple[str, str], list[float]] = {}
     for run in scores:
         for task, entry in run["tasks"].items():

@@ -1,12 +1,12 @@
 """A README of ours into one that is on the Hub: ours replaced, what other people wrote kept to the letter.
 
-A section is ours where it stands between the two comments that every section of our cards has; nobody sees them on the
-page. A heading would not do: other people write `## Citation` too, and put a paragraph of their own under ours. So all
-that stands outside the comments is other people's, also under the same heading, and is never touched.
+A section is ours where it is between the two comments that every section of our cards has; the page does not show
+them. A heading would not do: other people write `## Citation` too, and put a paragraph of their own under ours. So all
+that is outside the comments is other people's, also under the same heading, and is never touched.
 
 A new section goes behind the one that it follows in our card; one that our card no longer has goes away. A README
-without any section of ours is set behind ours. Of the metadata, the keys that our card has are replaced where they
-stand (tags are joined), the others are kept with their order, and their comments.
+without any section of ours is set behind ours. Of the metadata, the keys that our card has are replaced in
+place (tags are joined), the others are kept with their order, and their comments.
 """
 
 import json
@@ -81,7 +81,7 @@ def _relisted(manifest: LocalFile, readme: LocalFile) -> LocalFile:
 
 
 def merge_card(existing: str | None, ours: str) -> str:
-    """Our card with what other people wrote into the one that is there; merging it again gives the same.
+    """Our card with what other people wrote into the existing one; merging it again gives the same.
 
     Args:
         existing: the README that is there; None where there is none.
@@ -106,7 +106,7 @@ def split_card(card: str) -> tuple[str, str]:
 
 
 def _parts(text: str) -> Iterator[Part]:
-    """Our sections, and what stands between them without the blank lines around it."""
+    """Our sections, and what is between them without the blank lines around it."""
     inside: str | None = None
     lines: list[str] = []
     for line in text.split("\n"):
@@ -168,7 +168,7 @@ def _merge_metadata(old: str, new: str) -> str:
     ]
     merged = "".join([above, *texts, _dump({key: ours[key] for key in ours if key not in kept})])
     wanted = kept | ours
-    # Lines do not stand for themselves where they share anchors, or are of another style: then comments go.
+    # Lines cannot be kept where they share anchors, or are of another style: then their comments are lost.
     return merged if _reads_as(merged, wanted) else _dump(wanted)
 
 

@@ -63,7 +63,7 @@ def call_hub(call: Callable[[], Result], doing: str = "an answer", policy: retry
 
 @contextmanager
 def telling(doing: str, after: float | None = None) -> Iterator[None]:
-    """Say on the log `emollms` that something is still waited for, again and again, while a block runs.
+    """Say on the log `emollms` that something is still waited for, at intervals, while a block runs.
 
     Args:
         doing: what is waited for.

@@ -25,7 +25,7 @@ class CollectionPlan:
 
     Args:
         title: its title.
-        about: what stands under it; None to leave that as it is.
+        about: the text under it; None to leave that as it is.
         found: the collection; None if it is to be created.
         add: what is not in it yet: kind and repo.
         there: what is in it already.
@@ -74,12 +74,12 @@ class Collections:
         self.api = api or HfApi(library_name="emollms")
 
     def plan(self, title: str, repos: Sequence[str], about: str | None = None, public: bool = False) -> CollectionPlan:
-        """Look what is there, and work out what is to be done; nothing is ever taken out.
+        """Read what exists, and work out what is to be done; nothing is ever removed.
 
         Args:
             title: title of the collection; the owner's one of this title is used.
             repos: `OWNER/NAME`, or with the kind before it: `datasets/OWNER/NAME`, `models/…`, `spaces/…`.
-            about: what stands under the title.
+            about: the text under the title.
             public: whether everybody is to see it.
 
         Raises:
@@ -101,7 +101,7 @@ class Collections:
         )
 
     def apply(self, plan: CollectionPlan, on_step: Callable[[str], None] = lambda step: None) -> str:
-        """Do what a plan says; run again after a failure, it goes on where it stopped.
+        """Do what a plan says; run again after a failure, it resumes.
 
         Args:
             plan: what `plan` gave.

@@ -24,8 +24,8 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
         version: the version that it must be.
 
     Raises:
-        UsageError: it is no data set, another version, or there are files that nobody expects.
-        EmollmsError: it may not be passed on, is damaged or incomplete, or holds secrets.
+        UsageError: it is no data set, another version, or there are unexpected files.
+        EmollmsError: it may not be redistributed, is damaged or incomplete, or holds secrets.
     """
     if is_id_only(folder):
         ids = read_ids_manifest(folder)
@@ -37,7 +37,7 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
         refuse_texts(manifest.sources, {})  # before the files, which take a while
         if manifest.redistribution != "text":
             raise EmollmsError(
-                f"the manifest says that this may be passed on: {manifest.redistribution}; build it again"
+                f"the manifest says that this may be redistributed: {manifest.redistribution}; build it again"
             )
         release = _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
         refuse_texts(manifest.sources, release.files)

@@ -1,4 +1,4 @@
-"""The way back from ids: a data set built from the reader's own corpora, and held against the published hashes."""
+"""The way back from ids: a data set built from the reader's own corpora, and checked against the published hashes."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ class Hydrated:
 
 
 def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgress = silent) -> Hydrated:
-    """Build the data set that an id-only form stands for.
+    """Build the data set that an id-only form was made from.
 
     Args:
         ids: the id-only form.
@@ -72,21 +72,21 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
 
 
 def _link_corpora(original: Manifest, root: Path | None, links: Path) -> Path:
-    """A folder with the corpora that the data set was built from and held against, and no others.
+    """A folder with the corpora that the data set was built from and checked against, and no others.
 
-    A build holds its texts against whatever part of the benchmark it finds, and says so in its manifest and README.
+    A build checks its texts against what it finds of the benchmark, and says so in its manifest and README.
 
     Raises:
         UsageError: corpora are missing; the message names them.
     """
-    held_against = original.screening.benchmark if original.screening else []
-    names = list(dict.fromkeys([*(source.corpus for source in original.sources), *held_against]))
+    checked_against = original.screening.benchmark if original.screening else []
+    names = list(dict.fromkeys([*(source.corpus for source in original.sources), *checked_against]))
     places = {name: _place(get_corpus(name), root) for name in names}
     missing = [name for name, place in places.items() if place is None]
     if missing:
         raise UsageError(
-            f"{original.data_set} {original.version} was built from, or held against, {', '.join(missing)}, which you "
-            f"do not have; `emollms corpora show {missing[0]}` tells how to get it"
+            f"{original.data_set} {original.version} was built from, or checked against, {', '.join(missing)}, which "
+            f"you do not have; `emollms corpora show {missing[0]}` shows how to get it"
         )
     links.mkdir()
     for name, place in places.items():
@@ -130,7 +130,7 @@ def _pretend_before(original: Manifest, folder: Path) -> None:
 
 
 def _check_rows(count: CountEntry, ids: Path, folder: Path) -> int:
-    """Hold the rows of a task and split against the published ids and hashes; gives how many there are."""
+    """Check the rows of a task and split against the published ids and hashes; gives how many there are."""
     published = pa.Table.from_batches(_published(ids, count), IDS_SCHEMA)
     built = pa.Table.from_batches(ids_of(folder, count), IDS_SCHEMA)
     if built.equals(published):

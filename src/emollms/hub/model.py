@@ -26,14 +26,14 @@ from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 CALIBRATION = "calibration.json"
 COMMIT = re.compile("[0-9a-f]{40}")
 WHOLE_PATH = re.compile(r"(?<![^\s='\"])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])*([^/\\\s]+)[/\\]?")
-"""A path from the root, a drive or a home; its last part stands for it."""
+"""A path from the root, a drive or a home; only its last part is shown."""
 NEEDED = ("torch", "transformers")
 """What loading a model back takes; an adapter takes `peft` as well."""
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What whoever publishes a model knows besides.
+    """What is known of a model besides its run.
 
     Args:
         scores: folders of `emollms evaluate`.
@@ -58,7 +58,7 @@ class LocalModel:
         folder: the folder of its weights.
         run: the record of its run.
         files: its files as they are to be published, but for the card.
-        notes: what whoever publishes it should know.
+        notes: what its publisher should know.
     """
 
     folder: Path
@@ -131,7 +131,7 @@ class Evidence:
         return weights_hash(self.folder)
 
     def read_scores(self) -> tuple[list[Mapping[str, Any]], list[str]]:
-        """What each `scores.json` holds, and notes about those that nobody can check.
+        """What each `scores.json` holds, and notes about those that cannot be checked.
 
         Raises:
             UsageError: a folder holds none, or they are of another model.
@@ -151,7 +151,7 @@ class Evidence:
         """Refuse scores of another model.
 
         Returns:
-            A note, if nobody can know.
+            A note, if that cannot be checked.
         """
         try:
             source = scores["run"]["settings"]["source"]
@@ -164,7 +164,7 @@ class Evidence:
             raise UsageError(f"{folder} holds scores of other weights than those in {self.folder}; evaluate these")
         if "endpoint" in source or "predictions" in source:
             what = f"the served model {model}" if model else "a file of answers"
-            return [f"the scores in {folder} are of {what}; that it is this model is for you to know"]
+            return [f"the scores in {folder} are of {what}; make sure that it is this model"]
         if model and model.partition("@")[0] != self.repo:
             raise UsageError(f"{folder} holds scores of {model}, not of {self.folder} or {self.repo}; evaluate these")
         return []
@@ -245,7 +245,7 @@ def _check_run(folder: Path, run: RunManifest, files: Sequence[str], numbers: in
 
 
 def _record(folder: Path) -> LocalFile:
-    """The record of a run, with names in place of whole paths: those tell whose machine it was."""
+    """The record of a run, with names in place of whole paths: those reveal whose machine it was."""
     text = (folder / NAME).read_text(encoding="utf-8")
     shown = json.dumps(_without_folders(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
     return made_file(NAME, shown.encode("utf-8"))

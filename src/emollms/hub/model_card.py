@@ -29,8 +29,8 @@ from emollms.training.manifest import Evaluation, LossPoint, RunManifest
 Relation = Literal["finetune", "adapter"]
 BARS = 48
 """The most bars of a loss curve."""
-LOOKS = 12
-"""The most looks at the validation rows that a card shows."""
+EVALUATIONS = 12
+"""The most evaluations on the validation split that a card shows."""
 METHODS = {"full": "all weights", "lora": "a LoRA adapter", "qlora": "a LoRA adapter on the quantised base model"}
 OBJECTIVES = {
     "cross_entropy": "cross-entropy of the answer's tokens",
@@ -81,7 +81,7 @@ def render_model_card(
         _metadata(run, scores, repo, license, relation, data_repo),
         run=run, repo=repo, name=repo.partition("/")[2], tag=f"v{version}", version=version, license=license,
         relation=relation, data_repo=data_repo, calibration=calibration, languages=_languages(run, scores),
-        facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), looks=looks(run),
+        facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), evaluations=evaluations(run),
         loss_at={one.step: loss_near(run.losses, one.step) for one in run.evaluations},
         tables=score_tables(scores), published=published, source=source(), groups=published_groups(published),
         models=published_models(published), chain=chain, restrictive=restrictive(chain),
@@ -166,12 +166,12 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
         ("recipe", f"{code(shown_word(run.recipe.name))} (SHA-256 {code(run.recipe.sha256[:16])}){_changed(run)}"),
         ("data", cell(f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash ")
                  + f" {code(run.data.content_hash[:16])}"),
-        ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens "
-                  f"read, {amount(run.answer_tokens)} of them with a loss"),
-        ("kept", f"the weights of step {run.best_step:,}, by {_selection(run)}"),
+        ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens, "
+                  f"{amount(run.answer_tokens)} of them in the loss"),
+        ("checkpoint", f"step {run.best_step:,}: {_selection(run)}"),
         ("hardware", f"{many}{cell(on.device)}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
-        ("numbers", cell(", ".join([on.precision, f"attention {on.attention}", *on.kernels]))),
-        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; begun {cell(run.started)}"),
+        ("precision", cell(", ".join([on.precision, f"attention {on.attention}", *on.kernels]))),
+        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; started {cell(run.started)}"),
         ("energy", energy),
         ("peak memory", gib(run.peak_memory)),
         ("seed", str(run.seed)),
@@ -193,15 +193,13 @@ def _changed(run: RunManifest) -> str:
 
 
 def _selection(run: RunManifest) -> str:
-    return {"metric": "the mean metric on validation", "loss": "the loss on validation"}.get(
-        run.selection, "being the last"
+    return {"metric": "best mean metric on the validation split", "loss": "lowest loss on the validation split"}.get(
+        run.selection, "the last"
     )
 
 
 def _resumed(run: RunManifest) -> str:
-    return (
-        f", taken up again {run.resumed} times" if run.resumed > 1 else ", taken up again once" if run.resumed else ""
-    )
+    return f", resumed {run.resumed} times" if run.resumed > 1 else ", resumed once" if run.resumed else ""
 
 
 def recipe_yaml(run: RunManifest) -> str:
@@ -225,12 +223,12 @@ def loss_bars(losses: Sequence[LossPoint]) -> str:
     return bars(means, min(means)) if means else ""
 
 
-def looks(run: RunManifest) -> list[Evaluation]:
-    """Looks at the validation rows, evenly chosen, the one whose weights are kept among them."""
+def evaluations(run: RunManifest) -> list[Evaluation]:
+    """Evaluations on the validation split, evenly spaced, with the one whose weights are kept."""
     every = run.evaluations
-    if len(every) <= LOOKS:
+    if len(every) <= EVALUATIONS:
         return list(every)
-    places = {round(number * (len(every) - 1) / (LOOKS - 1)) for number in range(LOOKS)}
+    places = {round(number * (len(every) - 1) / (EVALUATIONS - 1)) for number in range(EVALUATIONS)}
     return [one for place, one in enumerate(every) if place in places or one.step == run.best_step]
 
 

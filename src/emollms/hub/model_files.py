@@ -24,7 +24,7 @@ PATTERNS = re.compile(
     r"model-\d{5}-of-\d{5}\.safetensors|additional_chat_templates/[\w.-]+\.jinja|(LICEN[CS]E|NOTICE|USE_POLICY)[\w.-]*"
 )
 LEFT_OUT = ("README.md", ".gitattributes", "run.json", "training_args.bin")
-"""What is not looked at: a release has its own card and record, and needs no pickle of the trainer's settings."""
+"""What is ignored: a release has its own card and record, and needs no pickle of the trainer's settings."""
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz")
 BINARY = (".safetensors", ".gguf", ".model")
 """Kinds of files that hold no text."""

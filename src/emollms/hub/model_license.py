@@ -44,7 +44,7 @@ def model_license(run: RunManifest, given: str | None, api: HfApi | None = None)
         api: the client.
 
     Raises:
-        UsageError: none was given, and the licence does not follow; the message tells what it was made of.
+        UsageError: none was given, and it cannot be derived; the message lists what the model was made of.
     """
     if given:
         return given
@@ -54,11 +54,11 @@ def model_license(run: RunManifest, given: str | None, api: HfApi | None = None)
     if base and not asking:
         return base
     name = run.model.repository or run.model.name
-    reason = f"of the data {', '.join(asking)}" if base else f"the licence of {name} is not to be found"
+    reason = f"of the data {', '.join(asking)}" if base else f"the licence of {name} is unknown"
     chain = (
         f"base model {name} ({base or 'unknown'}); data {', '.join(f'{name} ({one})' for name, one in data.items())}"
     )
-    raise UsageError(f"give the model's licence with --license ID; it does not follow, because {reason}: {chain}")
+    raise UsageError(f"give the model's licence with --license ID; it cannot be derived, because {reason}: {chain}")
 
 
 def _license_of(run: RunManifest, api: HfApi) -> str | None:
@@ -74,9 +74,9 @@ def _license_of(run: RunManifest, api: HfApi) -> str | None:
 
 
 def license_chain(run: RunManifest, repo: str, license: str) -> list[LicenseLink]:
-    """Whose terms a model stands under: the base model's, each corpus's, and its own."""
+    """The terms that apply to a model: the base model's, each corpus's, and its own."""
     where = "as its card states it" if run.model.repository else "as it came with"
-    chain = [LicenseLink("base model", model_link(run), where, "its terms go on for what is tuned from it")]
+    chain = [LicenseLink("base model", model_link(run), where, "its terms also apply to models tuned from it")]
     chain += [
         LicenseLink("data", cell(one.corpus), one.license, listed(list(_asks(one.license, one.redistribution))))
         for one in run.data.sources
@@ -88,17 +88,17 @@ def _asks(license: str, redistribution: str) -> Iterator[str]:
     """What a licence, or the terms of a corpus, ask for that is easily missed."""
     parts = license.lower().split("-")
     if redistribution != "text":
-        yield "its texts may not be passed on"
+        yield "texts may not be redistributed"
     if "nc" in parts or "noncommercial" in parts:
         yield "no commercial use"
     if "nd" in parts:
-        yield "no derived works"
+        yield "no derivative works"
     if "sa" in parts or parts[0] in ("gpl", "agpl", "odbl"):
-        yield "what is derived must be shared alike"
+        yield "share-alike"
     if license == "unknown":
-        yield "no licence is stated: research use, with citation"
+        yield "no licence stated: research use, with citation"
     if license == "other":
-        yield "terms of its own"
+        yield "custom terms"
 
 
 def restrictive(chain: Sequence[LicenseLink]) -> list[LicenseLink]:

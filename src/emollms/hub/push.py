@@ -33,7 +33,7 @@ def standing(plan: Plan, remote: Remote, options: PushOptions, made: str | None)
     try:
         return _tell(plan, once, options, made)
     except EmollmsError:
-        return f"{remote.repo} cannot be looked at now; `emollms status` tells later what is in it"
+        return f"{remote.repo} cannot be read now; `emollms status` shows later what is in it"
 
 
 def _tell(plan: Plan, remote: Remote, options: PushOptions, made: str | None) -> str:
@@ -45,7 +45,7 @@ def _tell(plan: Plan, remote: Remote, options: PushOptions, made: str | None) ->
 
 
 def _version(plan: Plan, remote: Remote, now: RepoState, made: str | None) -> str:
-    """Where the version stands: tagged, committed, or nowhere."""
+    """Where the version is: tagged, committed, or nowhere."""
     release = plan.release
     if release.tag in now.tags:
         commit = now.tags[release.tag]
@@ -63,7 +63,7 @@ def _version(plan: Plan, remote: Remote, now: RepoState, made: str | None) -> st
         return f"the repo is {seen} and holds nothing of this version (commit {now.head})"
     if now.head == plan.state.head:
         return f"the repo is as it was, at commit {now.head}"
-    return f"the repo is at commit {now.head} of somebody else, and nothing of this version is in it"
+    return f"the repo is at commit {now.head} by someone else, and nothing of this version is in it"
 
 
 def _new(plan: Plan, remote: Remote, now: RepoState) -> list[str]:
@@ -168,11 +168,11 @@ class _Push:
             return self._find_commit(error, state)
 
     def _find_commit(self, error: Exception, before: RepoState) -> str:
-        """The new commit, where it was made though it seemed to fail: an answer that was lost looks the same.
+        """The new commit, where it was made although it seemed to fail: its answer may have been lost.
 
         Raises:
             Exception: `error` itself, if the commit may be tried again.
-            EmollmsError: trying again is of no use; or somebody else has committed.
+            EmollmsError: trying again is of no use; or someone else has committed.
         """
         if not (may_pass(error) or is_foreign(error)):
             raise EmollmsError(describe(error)) from error
@@ -184,7 +184,7 @@ class _Push:
         for commit in self.remote.commits_since(before.head):
             if self._is_ours(commit):
                 return commit
-        raise EmollmsError(f"somebody else has committed since {before.head}; run the command again") from error
+        raise EmollmsError(f"someone else has committed since {before.head}; run the command again") from error
 
     def _is_ours(self, commit: str) -> bool:
         """Whether a commit holds exactly what is planned."""
@@ -218,7 +218,7 @@ class _Push:
         if tagged is None:
             raise EmollmsError(f"the Hub took the tag {release.tag}, and does not have it")
         if tagged != commit and differences(release.files, self.remote.files(tagged)):
-            raise EmollmsError(f"somebody else tagged other content as {release.tag}")
+            raise EmollmsError(f"someone else tagged other content as {release.tag}")
         self._did(f"tagged {release.tag}")
 
     def _open(self, state: RepoState) -> None:
@@ -238,7 +238,7 @@ class _Push:
     def _check_access(self, gated: bool = False, public: bool = False) -> None:
         now = self.remote.state()
         if now is None or (gated and now.gated != self.options.gated) or (public and now.private):
-            raise EmollmsError("the Hub took the settings and did not apply them; look at them on its page")
+            raise EmollmsError("the Hub took the settings and did not apply them; check them on its page")
 
     def _did(self, step: str) -> None:
         self.steps.append(step)

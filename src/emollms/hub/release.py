@@ -43,7 +43,7 @@ class LocalFile:
         """Refuse a file that is no longer what was hashed.
 
         Args:
-            content: hash it again; else only its size and its time of change are looked at.
+            content: hash it again; else only its size and its time of change are compared.
 
         Raises:
             EmollmsError: it was changed, replaced or removed.
@@ -83,7 +83,7 @@ class Release:
         files: all its files, by path.
         load: loads the release from a folder, before it is sent and after it was downloaded, and raises EmollmsError
             if it does not load; its second argument is an empty folder for caches.
-        notes: what whoever publishes it should know, a line each.
+        notes: what its publisher should know, a line each.
     """
 
     kind: Kind
@@ -164,11 +164,11 @@ def checked_files(folder: Path, entries: Sequence[FileEntry], *others: str) -> d
 
 
 def refuse_others(folder: Path, files: Iterable[str], what: str = "the data set") -> None:
-    """Refuse a folder with files that nobody expects, hidden ones and links among them.
+    """Refuse a folder with unexpected files, hidden ones and links among them.
 
     Raises:
         UsageError: there are some.
     """
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
     if others := sorted(there - set(files)):
-        raise UsageError(f"{folder} holds what is not of {what}: {', '.join(others)}; move it elsewhere")
+        raise UsageError(f"{folder} holds files that do not belong to {what}: {', '.join(others)}; move it elsewhere")

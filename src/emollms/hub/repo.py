@@ -1,4 +1,4 @@
-"""A repo on the Hub: what is there, and the few calls that change it.
+"""A repo on the Hub: its state, and the few calls that change it.
 
 Calls that fail for a reason that may pass are made again, all but the commit: see `publish`.
 """
@@ -120,7 +120,7 @@ class Remote:
         return list(takewhile(lambda name: name != commit, self.commits()))
 
     def create(self) -> None:
-        """Create the repo, private; one that is there stays as it is."""
+        """Create the repo, private; an existing one stays as it is."""
         sdk = "gradio" if self.kind == "space" else None
 
         def create() -> None:
@@ -191,12 +191,14 @@ class Remote:
         _refuse_changed(files)
         additions = [CommitOperationAdd(file.path, _content(file)) for file in files]
         for addition, file in zip(additions, files, strict=True):
-            addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it is known, so nobody need read for it again
+            addition.upload_info.sha256 = bytes.fromhex(
+                file.sha256
+            )  # it is known, so the file is not read again for it
 
         def send() -> None:
             try:
                 self.api.preupload_lfs_files(self.repo, additions, repo_type=self.kind, free_memory=False)
-            except Exception as error:  # a file that changes on its way looks like a bad line, or is refused
+            except Exception as error:  # a file that changes on its way causes a broken connection, or is refused
                 _refuse_changed(files, content=not may_pass(error))
                 raise
 
@@ -224,7 +226,7 @@ class Remote:
         return made.oid
 
     def tag(self, tag: str, commit: str, message: str) -> None:
-        """Tag a commit; a tag that is there stays as it is."""
+        """Tag a commit; an existing one stays as it is."""
 
         def create() -> None:
             try:

@@ -50,7 +50,7 @@ def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
 
 
 def _note(kind: str, counts: Counter[str]) -> str:
-    """How many texts hold what looks like something, and where the most of them stand."""
+    """How many texts hold what looks like something, and where most of them are."""
     first = [place for place, number in counts.most_common(3) if number]
     more = sum(number > 0 for number in counts.values()) - len(first)
     where = "; ".join(first) + (f" and {more} more" if more else "")
@@ -61,7 +61,7 @@ def words_of(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
     """The texts of a file, in portions, each text once in a portion; and where in the file they are.
 
     Raises:
-        EmollmsError: it cannot be looked into.
+        EmollmsError: it cannot be read as text.
     """
     if file.path.endswith(".parquet"):
         yield from _cells(file)
@@ -71,12 +71,14 @@ def words_of(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
         try:
             text = file.read().decode("utf-8")
         except UnicodeDecodeError:
-            raise EmollmsError(f"{file.path} is no text, and nobody can look into it; leave it out") from None
+            raise EmollmsError(
+                f"{file.path} is not UTF-8 text and cannot be checked for secrets; leave it out"
+            ) from None
         yield "", pa.array(_lines(file.path, text), pa.string()).unique()
 
 
 def count_settings(file: LocalFile) -> int:
-    """How many secrets stand in a JSON file under names that say so, such as `hub_token`, whatever they look like."""
+    """How many settings of a JSON file are secrets by their names, such as `hub_token`, whatever their form."""
     if not file.path.endswith(".json"):
         return 0
     try:
@@ -117,7 +119,7 @@ def _flat(column: pa.Array) -> pa.Array | None:
 
 
 def _beside_texts(prompts: pa.StringArray, texts: pa.StringArray) -> pa.StringArray:
-    """What prompts say beside the text of their row, which is looked at in a column of its own: a few instructions."""
+    """What prompts say beside the text of their row, which is checked in a column of its own: a few instructions."""
     rows = zip(prompts.to_pylist(), texts.to_pylist(), strict=True)
     return pa.array([prompt.replace(text, "\n") if prompt and text else prompt for prompt, text in rows], pa.string())
 
@@ -140,7 +142,7 @@ def _lines(path: str, text: str) -> list[str]:
 
 
 def _strings(value: object, name: str = "") -> Iterator[str]:
-    """The strings of a JSON value, each after its key, as it stands there; numbers left out."""
+    """The strings of a JSON value, each after its key, as written there; numbers left out."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from (str(key),) if not isinstance(inner, str) else ()

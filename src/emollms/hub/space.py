@@ -89,7 +89,7 @@ def local_space(folder: Path) -> LocalSpace:
     """A Space here.
 
     Raises:
-        UsageError: there is none, or there are files that nobody expects.
+        UsageError: there is none, or there are unexpected files.
         EmollmsError: it is damaged.
     """
     manifest = _read(folder)
@@ -168,7 +168,7 @@ def render_space_card(model_repo: str, revision: str, title: str, license: str) 
         "pinned": False,
         "models": [model_repo],
         **({"license": license} if license != "other" else _own_terms(model_repo)),
-        "short_description": "What a text feels like, to a tuned language model"[:LONGEST_ABOUT],
+        "short_description": "The affect of a text, read by a tuned language model"[:LONGEST_ABOUT],
         "tags": ["emotion", "sentiment", "affective-computing", "emollms"],
     }
     values = {"model_repo": model_repo, "revision": revision, "title": title, "sdk_version": metadata["sdk_version"]}
@@ -209,7 +209,7 @@ def write_space(
     """
     recover(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
-        raise UsageError(f"{out} is there and holds no Space; choose another --out")
+        raise UsageError(f"{out} exists and holds no Space; choose another --out")
     repo, _, revision = model.partition("@")
     wanted = [get_task(name).name for name in tasks]
     require_hub()

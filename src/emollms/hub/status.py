@@ -1,4 +1,4 @@
-"""Whether what is on the Hub is what is here."""
+"""Whether a repo on the Hub is the same as a folder here."""
 
 import tempfile
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Status:
         repo: the repo.
         here: what is here, for people.
         missing: the tag that the repo should have and has not; None if it has it.
-        revision: what was looked at: the tag, or `main`.
+        revision: what was compared: the tag, or `main`.
         commit: its commit.
         differing: paths by how they differ: `differs`, `only here`, `only there`; of the last those that would be
             loaded together with what is here, as `emollms publish` judges.
