@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emollms.dataset.manifest import read_manifest
+from emollms.errors import UsageError
+from emollms.hub.publish import publish
 from hub.client import TestHub
 from hub.test_checks import sign
 
@@ -402,3 +404,44 @@ def test_what_is_sent_was_loaded_here_and_the_tag_comes_last(hub: TestHub, small
     tag = next(n for n, path in enumerate(paths) if "/tag/" in path)
     assert all("/resolve/" not in path and "/_lfs/" not in path for path in paths[tag:])
     assert sum("/resolve/" in path for path in paths[:tag]) >= len(tree(small))
+
+
+def test_the_function_is_the_command(hub: TestHub, small: Path) -> None:
+    """It plans, and pushes where that is wanted; the plan says in a line what goes where."""
+    script = """
+import sys
+from emollms.hub.publish import publish
+for options in ({}, {"yes": True}, {"yes": True}):
+    print(publish("dataset", sys.argv[1], sys.argv[2], **options))
+"""
+    planned, pushed, again = hub.run(script, small, hub.repo).out.splitlines()
+    count, head = len(tree(small)), hub.state()["head"]
+    assert planned.startswith(f"Plan(dataset aeb 1.0.0 -> {hub.repo} (to be created, private), tag v1.0.0; files: add ")
+    assert f"add {count}, change 0, delete 0, leave 0; " in planned
+    assert planned.endswith("; nothing sent)")
+    assert pushed.endswith(f"; published, commit {head})")
+    assert again.endswith(f"; was published already, commit {head})")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (
+            "dataset",
+            {"scores": ["a"], "license": "mit"},
+            "--scores, --license: only for a model, and this is a dataset",
+        ),
+        ("model", {"ids_only": True}, "--ids-only: only for a dataset, and this is a model"),
+        ("space", {"gated": "auto"}, "a Space cannot be gated"),
+        ("dataset", {"gated": "open"}, "--gated 'open' is unknown; choose one of auto, manual"),
+        ("corpus", {}, "kind 'corpus' is unknown; choose one of dataset, model, space"),
+        ("model", {"converter": "a"}, "--converter goes with --gguf"),
+        ("model", {"folder": "nothing"}, "there is no folder nothing"),
+        ("dataset", {"repo": ""}, "--repo is missing"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(
+    kind: str, options: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        publish(kind, **{"folder": tmp_path, "repo": "me/aeb", **options})

@@ -90,7 +90,6 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
     license = model_license(model.run, options.license)
-    data_repo = options.data_repo or _data_repo(model.run)
     files = dict(model.files)
     if options.calibration:
         files[CALIBRATION] = local_file(options.calibration, CALIBRATION)
@@ -101,7 +100,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     def make(version: str) -> Release:
         card = render_model_card(
             model.run, scores, repo=repo, version=version, license=license, relation=model.relation,
-            calibration=calibration, data_repo=data_repo,
+            calibration=calibration, data_repo=options.data_repo,
         )  # fmt: skip
         readme = made_file(README, card.encode("utf-8"))
         check_sensitive({README: readme})
@@ -273,12 +272,6 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
         return config
     found |= {"base_model_name_or_path": run.model.repository, "revision": commit}
     return made_file(ADAPTER, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode("utf-8"))
-
-
-def _data_repo(run: RunManifest) -> str | None:
-    """The repository of the data, where the run took them from the Hub."""
-    repo, _, revision = run.data.target.partition("@")
-    return repo if revision and repo.count("/") == 1 else None
 
 
 def _check_needed(model: LocalModel) -> None:
