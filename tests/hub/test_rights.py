@@ -117,7 +117,7 @@ FOREIGN: dict[str, tuple[Edit, str]] = {
         column("id", lambda value: value.replace("sample/", "tdt/")),
         "the texts of tdt may not",
     ),
-    "a corpus that nobody knows": (source(corpus="mine"), "unknown corpora: 'mine'; what of them may be redistributed"),
+    "a corpus that nobody knows": (source(corpus="mine"), "unknown corpora: 'mine'; whether they may be redistributed"),
     "rows that nobody knows": (column("corpus", lambda value: "mine"), "unknown corpora: 'mine'; what of them"),
     "a text of a pair": (pair(id_b="tdt/TDT/1/-/0", text_b="b"), "the texts of tdt may not be redistributed"),
     "a row in the card": (
@@ -134,7 +134,7 @@ FOREIGN: dict[str, tuple[Edit, str]] = {
         "there are rows of sample, which the manifest does not",
     ),
     "a manifest that is stricter": (source(redistribution="ids"), "the texts of sample may not be redistributed"),
-    "a manifest that lets nothing pass": (manifest(redistribution="none"), "says that this may be redistributed: none"),
+    "a manifest that lets nothing pass": (manifest(redistribution="none"), "the manifest states redistribution: none"),
 }
 
 

@@ -36,9 +36,7 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
         manifest = read_manifest(folder)
         refuse_texts(manifest.sources, {})  # before the files, which take a while
         if manifest.redistribution != "text":
-            raise EmollmsError(
-                f"the manifest says that this may be redistributed: {manifest.redistribution}; build it again"
-            )
+            raise EmollmsError(f"the manifest states redistribution: {manifest.redistribution}; build it again")
         release = _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
         refuse_texts(manifest.sources, release.files)
     refuse_bound_rows(release.files)
