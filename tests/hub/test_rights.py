@@ -118,7 +118,7 @@ FOREIGN: dict[str, tuple[Edit, str]] = {
         "the texts of tdt may not",
     ),
     "a corpus that nobody knows": (source(corpus="mine"), "unknown corpora: 'mine'; whether they may be redistributed"),
-    "rows that nobody knows": (column("corpus", lambda value: "mine"), "unknown corpora: 'mine'; what of them"),
+    "rows that nobody knows": (column("corpus", lambda value: "mine"), "unknown corpora: 'mine'; whether they"),
     "a text of a pair": (pair(id_b="tdt/TDT/1/-/0", text_b="b"), "the texts of tdt may not be redistributed"),
     "a row in the card": (
         in_the_card(f"\n```json\n{json.dumps(ROW, indent=2)}\n```\n"),

@@ -180,7 +180,9 @@ class _Push:
         if now is None:
             raise EmollmsError("the repo is gone") from error
         if now.head == before.head:
-            raise error if may_pass(error) else EmollmsError(describe(error)) from error
+            if may_pass(error):
+                raise error  # not `from error`: an error that causes itself has no last cause
+            raise EmollmsError(describe(error)) from error
         for commit in self.remote.commits_since(before.head):
             if self._is_ours(commit):
                 return commit
