@@ -88,7 +88,7 @@ def test_the_same_again_does_nothing(hub: TestHub, model: Path) -> None:
     said = push(hub, model)
     assert state(hub) == before
     assert changes(hub, sent) == []
-    assert "was there already, unchanged: emo-tiny v1.0.0" in said
+    assert "was published already, unchanged: emo-tiny v1.0.0" in said
 
 
 def test_scores_are_those_of_the_model_here(hub: TestHub, model: Path, aeb: Path) -> None:
@@ -121,8 +121,8 @@ def test_versions(hub: TestHub, model: Path, other: Path) -> None:
     assert "published emo-tiny v1.1.0" in push(hub, other)
     before = state(hub)
     assert set(before["tags"]) == {"v1.0.0", "v1.0.1", "v1.1.0"}
-    assert "was there already, unchanged: emo-tiny v1.0.0" in push(hub, model)
-    assert "was there already, unchanged: emo-tiny v1.0.1" in push(hub, model, "--data-repo", "me/aaid")
+    assert "was published already, unchanged: emo-tiny v1.0.0" in push(hub, model)
+    assert "was published already, unchanged: emo-tiny v1.0.1" in push(hub, model, "--data-repo", "me/aaid")
     said = push(hub, model, "--version", "1.1.0", code=1)
     assert f"error: {hub.repo} has v1.1.0 with other content (model-00001-of-0000" in said
     assert state(hub) == before
@@ -157,7 +157,7 @@ def test_what_other_people_wrote_stays(hub: TestHub, model: Path, other: Path) -
     ).out  # fmt: skip
     assert merged_card.count("It made my day.") == 1
     assert "v1.1.0" in merged_card
-    assert "was there already, unchanged: emo-tiny v1.1.0" in push(hub, other)
+    assert "was published already, unchanged: emo-tiny v1.1.0" in push(hub, other)
     assert hub.emollms("status", hub.repo, "--model", other).code == 0
 
 

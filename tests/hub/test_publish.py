@@ -87,7 +87,7 @@ def test_the_same_again_does_nothing(hub: TestHub, small: Path) -> None:
     said = push(hub, small)
     assert hub.state() == before
     assert changes(hub, sent) == []
-    assert "was there already, unchanged: aeb v1.0.0" in said
+    assert "was published already, unchanged: aeb v1.0.0" in said
     assert f"{hub.repo} is private, at commit {before['head']}" in said
 
 
@@ -146,7 +146,7 @@ def test_what_other_people_wrote_into_the_card_stays(hub: TestHub, versions: dic
     theirs = "\n## From our users\n\nIt made my day.\n"
     card = (versions["1.0.0"] / "README.md").read_text()
     hub.push({"README.md": card + theirs})
-    assert "was there already, unchanged" in push(hub, versions["1.0.0"])
+    assert "was published already, unchanged" in push(hub, versions["1.0.0"])
     push(hub, versions["1.1.0"])
     hub.command("hf", "download", hub.repo, "--type", "dataset", "--revision", "v1.1.0", "--local-dir", "down")
     merged = (hub.folder / "down" / "README.md").read_text()
@@ -160,7 +160,7 @@ def test_what_other_people_wrote_into_the_card_stays(hub: TestHub, versions: dic
     }
     assert "is the same as version 1.1.0 here" in hub.emollms("status", hub.repo, "--data", versions["1.1.0"]).err
     before = hub.state()
-    assert "was there already, unchanged" in push(hub, versions["1.1.0"])
+    assert "was published already, unchanged" in push(hub, versions["1.1.0"])
     assert hub.state() == before
 
 

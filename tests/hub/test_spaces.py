@@ -152,7 +152,7 @@ def test_the_whole_way(hub: TestHub, space: Path, model: str) -> None:
     assert (state["private"], state["tags"]) == (True, {"v1.0.0": state["head"]})
     sent = len(hub.log())
     said = hub.emollms("publish", "space", space, "--repo", hub.repo, "--yes").err
-    assert "was there already, unchanged: How does it feel? v1.0.0" in said
+    assert "was published already, unchanged: How does it feel? v1.0.0" in said
     assert changes(hub, sent) == []
     assert hub.emollms("status", hub.repo, "--space", space).err.endswith(f"is the same as the Space in {space}\n")
     look = "import sys; from huggingface_hub import HfApi; print(HfApi().space_info(sys.argv[1]).card_data.sdk)"
