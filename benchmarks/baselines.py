@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 
 from emollms.dataset.baselines import rows_hash
-from emollms.dataset.build import build
-from emollms.dataset.reader import open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.evaluation.predictors import BaselineSource
-from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.predictors import BaselinePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.task_metrics import TASK_METRICS
 
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
 """The baselines, and the columns that they are in: the first two answer different tasks."""
@@ -29,18 +29,18 @@ def main() -> None:
     scores: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as name:
         aeb = Path(name) / "aeb"
-        manifest = build(Settings(DATA_SETS["aeb"]), aeb).manifest
-        data = open_data(str(aeb))
+        manifest = build_repo(Settings(DATA_SETS["aeb"]), aeb).manifest
+        data = Dataset(aeb)
         for baseline, column in BASELINES.items():
-            source = BaselineSource(baseline, lambda task: data.rows(task, "train"))
-            done = evaluate(source, data, Path(name) / baseline, Options())
+            source = BaselinePredictor(baseline, lambda task: data.rows(task, "train"))
+            done = run_benchmark(source, data, Path(name) / baseline, EvaluationOptions())
             for task, entry in done.scores["tasks"].items():
                 main = entry["metrics"][entry["main"]]
                 scores.setdefault(task, {})[column] = "undefined" if main["low"] is None else f"{main['value']:.3f}"
         rows = {count.task: rows_hash(sorted(aeb.glob(f"data/{count.task}/test-*"))) for count in manifest.counts}
     content = {
         "about": ABOUT,
-        "metrics": {task: scheme.main.title for task, scheme in SCHEMES.items()},
+        "metrics": {task: scheme.main.title for task, scheme in TASK_METRICS.items()},
         "names": list(dict.fromkeys(BASELINES.values())),
         "rows": rows,
         "scores": {task: scores[task] for task in rows},

@@ -37,9 +37,9 @@ def verified(texts: list[str], candidates: Iterable[tuple[int, int]]) -> np.ndar
 def emollms(path: str) -> np.ndarray:
     import pyarrow.parquet as pq
 
-    from emollms.dedup.pairs import find_duplicates
+    from emollms.dedup.pairs import find_pairs
 
-    near = find_duplicates(pq.read_table(path)["text"]).near
+    near = find_pairs(pq.read_table(path)["text"]).near
     return near.left.astype(np.uint64) << np.uint64(32) | near.right.astype(np.uint64)
 
 

@@ -10,8 +10,8 @@ from duplicate_texts import make_texts
 
 from emollms.dedup.jaccard import similarities
 from emollms.dedup.minhash import permutations, permute, signatures
-from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
+from emollms.dedup.search import Search
 from emollms.dedup.shingles import Scratch, Texts, kernel, pack_grams, usable_cores
 
 THRESHOLD = 0.7
@@ -70,7 +70,7 @@ def _sorted_sets(ranks: Any, begins: Any) -> Any:
 
 
 def prefix_join(ranks: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Candidates by prefix filtering (Chaudhuri, Ganti, Kaushik 2006): no pair at the threshold is left out.
+    """CandidatePairs by prefix filtering (Chaudhuri, Ganti, Kaushik 2006): no pair at the threshold is left out.
 
     Two sets of similarity t share a gram among the rarest |x| - ceil(t |x|) + 1 of each.
     """

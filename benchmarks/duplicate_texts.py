@@ -13,7 +13,7 @@ from emollms.dedup.normalize import normalize
 from emollms.dedup.shingles import Texts
 from emollms.errors import UsageError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "quality"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import raw_corpora
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

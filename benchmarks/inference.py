@@ -6,7 +6,7 @@
 One model (SmolLM2-135M-Instruct from PyPI, unless another is named) in float32, in one process, with the same rows of
 the AEB in the same order: the real ones where EMOLLMS_CORPORA names the corpora, else made-up ones. Five sides:
 
-* `greedy` and `expectation`: this library's two ways to an answer;
+* `greedy` and `expected_value`: this library's two ways to an answer;
 * `release`: `src/inference.py` of the original release: batches of 16 in file order, padded at the left to the longest,
   sampling (temperature .9, top_k 30, top_p .6, repetition penalty 1.2) with 256 new tokens. The padding token is the
   model's own here; the release fixes it to 0, which other models use for a word;
@@ -45,15 +45,15 @@ def main() -> None:
     from transformers.utils import logging
 
     from emollms.inference.loading import load
-    from emollms.inference.smollm2 import cache_folder, ensure
+    from emollms.inference.model_names import cache_folder, fetch_packaged
 
     torch.set_num_threads(arguments.threads)
     logging.disable_progress_bar()
-    engine = load(arguments.model or str(ensure(cache_folder())), template="frame")
+    engine = load(arguments.model or str(fetch_packaged(cache_folder())), template="frame")
     rows = sample(arguments.rows)
     sides: dict[str, Callable[[], Answers]] = {
         "greedy": lambda: with_emollms(engine, rows, "greedy"),
-        "expectation": lambda: with_emollms(engine, rows, "expectation"),
+        "expected_value": lambda: with_emollms(engine, rows, "expected_value"),
         "pipeline": lambda: with_pipeline(engine, rows, 1),
         "pipeline, 16": lambda: with_pipeline(engine, rows, 16),
         "release": lambda: with_release(engine, rows),
@@ -79,13 +79,13 @@ def sample(count: int) -> list[dict[str, Any]]:
     """Rows of the AEB, as many of each task, in file order."""
     import pyarrow.parquet as pq
 
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "aeb"
-        build(Settings(DATA_SETS["aeb"], corpora=corpora), out)
+        build_repo(Settings(DATA_SETS["aeb"], corpora=corpora), out)
         tables = {task: pq.read_table(next((out / "data" / task).glob("test*.parquet"))).to_pylist() for task in TASKS}
     each = -(-count // len(TASKS))
     # The made-up rows are few; a number keeps their repeats apart.
@@ -124,7 +124,7 @@ def with_pipeline(engine: Any, rows: list[dict[str, Any]], batch: int) -> Answer
     from emollms.inference.engine import first_line
     from emollms.prompts.template import frame
 
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     generate = pipeline("text-generation", model=engine.model, tokenizer=tokenizer, batch_size=batch)
     answers = {}
@@ -141,7 +141,7 @@ def with_release(engine: Any, rows: list[dict[str, Any]]) -> Answers:
     from emollms.prompts.template import frame
 
     torch.manual_seed(123)
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     settings = {"temperature": 0.9, "top_k": 30, "top_p": 0.6, "do_sample": True, "repetition_penalty": 1.2}
     answers = {}
@@ -166,7 +166,7 @@ def compare(runs: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> dict
     sides = {side: {name: run[name] for name in run if name != "answers"} for side, run in runs.items()}
     times = {
         f"{ours} / {theirs}": runs[ours]["per_cpu"] / runs[theirs]["per_cpu"]
-        for ours in ("greedy", "expectation")
+        for ours in ("greedy", "expected_value")
         for theirs in ("release", "pipeline", "pipeline, 16")
     }
     same = sum(runs["greedy"]["answers"][row["id"]] == runs["pipeline"]["answers"][row["id"]] for row in rows)
@@ -185,10 +185,10 @@ def valid(answers: Answers, rows: list[dict[str, Any]]) -> int:
 
 def show(runs: dict[str, dict[str, Any]], figures: dict[str, Any]) -> None:
     table = Table(
-        "side", "rows a second", "rows a cpu second", "greedy is … times", "expectation is … times", "readable"
+        "side", "rows a second", "rows a cpu second", "greedy is … times", "expected_value is … times", "readable"
     )
     for side, run in runs.items():
-        ratios = [f"{runs[ours]['per_cpu'] / run['per_cpu']:.1f}" for ours in ("greedy", "expectation")]
+        ratios = [f"{runs[ours]['per_cpu'] / run['per_cpu']:.1f}" for ours in ("greedy", "expected_value")]
         read = f"{figures['readable'][side]} of {figures['rows']}"
         table.add_row(side, f"{run['per_second']:.2f}", f"{run['per_cpu']:.2f}", *ratios, read)
     Console(width=110).print(table)

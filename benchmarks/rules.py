@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from emollms.corpora.base import Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import folder, get_corpus
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Search
 from emollms.dedup.reference import ReferenceIndex
+from emollms.dedup.search import Search
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
 def texts(name: str, split: str) -> list[str]:
     """The different normalised texts of a split."""
     corpus = get_corpus(name)
-    examples = corpus().examples(Source(corpus.meta, folder(corpus)), Selection(("GoEmotions",), (split,)))
+    examples = corpus().examples(RawSource(corpus.meta, folder(corpus)), Selection(("GoEmotions",), (split,)))
     return list(dict.fromkeys(normalize(pa.array([example.text for example in examples])).to_pylist()))
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated, pinned_files
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import NO_EMOTION
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 INTENSITIES = ("0", "1", "2", "3")
 
@@ -44,7 +44,7 @@ class Brighter(Corpus):
     )  # fmt: skip
     repairs = (ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The rows of the wanted tables; those without labels are left out."""
         for file in self.wanted_files(selection):
             columns = ("id", "text", *_emotions(file))

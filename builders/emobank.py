@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split, pinned_files
-from emollms.corpora.reader import CellError, LeftOut, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.corpora.reader import CellError, LeftOut, RawSource, Record
 from emollms.tasks import DIMENSIONS
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 COMBINED = ("id", "split", "V", "A", "D", "text")
 PERSPECTIVE = ("id", "V", "A", "D", "stdV", "stdA", "stdD", "N")
@@ -41,7 +41,7 @@ class EmoBank(Corpus):
     )
     repairs = (ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The rows of each table with text and split joined in, once for each dimension."""
         combined = source.table(source.file("emobank.csv"), COMBINED, delimiter=",", quotes=True)
         sentences = {record["id"]: record for record in combined}
@@ -68,7 +68,7 @@ class EmoBank(Corpus):
         )
 
 
-def _with_sentence(source: Source, file: SourceFile, sentences: dict[str, Record]) -> Iterator[Record]:
+def _with_sentence(source: RawSource, file: SourceFile, sentences: dict[str, Record]) -> Iterator[Record]:
     if file.path == "emobank.csv":
         yield from sentences.values()
         return

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import GOEMOTIONS
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 COLUMNS = ("text", "labels", "id")
 GROUPS = {  # ekman_mapping.json of the distribution
@@ -50,7 +50,7 @@ class GoEmotions(Corpus):
     )
     repairs = (ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The rows of the wanted tables."""
         for file in self.wanted_files(selection):
             yield from source.table(file, COLUMNS, header=False, quotes=True)

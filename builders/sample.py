@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.base import Corpus, Example, Selection, Value
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
-from emollms.corpora.reader import CellError, Record, Source
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import TASKS, OrdinalTask, RegressionTask
 
 COLUMNS = ("id", "language", "task", "emotion", "target", "gold", "text")
@@ -38,7 +38,7 @@ class Sample(Corpus):
         bundled=True,
     )  # fmt: skip
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The rows of the wanted splits."""
         for file in self.wanted_files(selection):
             yield from source.table(file, COLUMNS)

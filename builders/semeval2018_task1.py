@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from emollms.corpora.base import Corpus, Example, Selection, Value
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
 from emollms.corpora.published import published_tweet
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, LINE_BREAKS, OUTER_SPACE
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import NO_EMOTION, PLUTCHIK_PLUS
+from emollms.text_repair import ENTITIES, LINE_BREAKS, OUTER_SPACE
 
 HEADERLESS = "Emotion_testingSet.txt"
 _CLASS = re.compile(r"(-?[0-9]): ")
@@ -45,7 +45,7 @@ class SemEval2018Task1(Corpus):
     )
     repairs = (ENTITIES, LINE_BREAKS, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """Every wanted table, without the bias-probe sentences that follow the gold tweets of the test files."""
         for file in self.wanted_files(selection):
             headed = not file.path.endswith(HEADERLESS)

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split, pinned_files
 from emollms.corpora.published import published_number
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE, SLASHES, repair_brackets, repair_utf8
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import OrdinalTask, get_task
+from emollms.text_repair import ENTITIES, OUTER_SPACE, SLASHES, fix_mojibake, unescape_brackets
 
 SENTENCES = "stanfordSentimentTreebank/datasetSentences.txt"
 VALUES = "stanfordSentimentTreebank/sentiment_labels.txt"
@@ -47,7 +47,7 @@ class SST(Corpus):
     )
     repairs = (SLASHES, ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The sentences of the treebank with split and value joined in, then the lines of SST-5."""
         if "SST" in selection.tasks:
             yield from _treebank(source)
@@ -68,15 +68,15 @@ class SST(Corpus):
         yield Example("SST", SPLITS[record["split"]], record["index"], text, value, gold)
 
 
-def _treebank(source: Source) -> Iterator[Record]:
+def _treebank(source: RawSource) -> Iterator[Record]:
     splits = _lookup(source, SPLIT_OF, delimiter=",")
     values = _lookup(source, VALUES, delimiter="|")
     phrases = _lookup(source, PHRASES, delimiter="|")
     sentences = source.file(SENTENCES)
     for record in source.table(sentences, ("sentence_index", "sentence")):
-        text = repair_utf8(record["sentence"])
+        text = fix_mojibake(record["sentence"])
         source.defects["broken UTF-8"] += text != record["sentence"]
-        sentence = repair_brackets(text)
+        sentence = unescape_brackets(text)
         source.defects["escaped bracket"] += sentence != text
         value = values.get(phrases.get(sentence, ""), "")
         index = record["sentence_index"]
@@ -84,13 +84,13 @@ def _treebank(source: Source) -> Iterator[Record]:
         yield Record(sentences, record.line, cells)
 
 
-def _lookup(source: Source, path: str, delimiter: str) -> dict[str, str]:
+def _lookup(source: RawSource, path: str, delimiter: str) -> dict[str, str]:
     """The last column of a two-column file by the first; a header line is one more entry, which nothing asks for."""
     pairs = (line.rpartition(delimiter) for _, line in source.lines(source.file(path)))
     return {key: cell for key, _, cell in pairs}
 
 
-def _lines(source: Source, file: SourceFile) -> Iterator[Record]:
+def _lines(source: RawSource, file: SourceFile) -> Iterator[Record]:
     rows = 0
     for line, text in source.lines(file):
         rows += 1

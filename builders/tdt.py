@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, pinned_files
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.corpora.reader import CellError, RawSource, Record
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 TARGET = "$T$"
 CLASSES = ("-1", "0", "1")
@@ -39,7 +39,7 @@ class TDT(Corpus):
     )
     repairs = (ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The instances of the wanted files."""
         for file in self.wanted_files(selection):
             yield from _instances(source, file)
@@ -56,7 +56,7 @@ class TDT(Corpus):
         yield Example("TDT", record.split, source_id, text, int(number), number, target=record["target"].strip())
 
 
-def _instances(source: Source, file: SourceFile) -> Iterator[Record]:
+def _instances(source: RawSource, file: SourceFile) -> Iterator[Record]:
     rows = 0
     for number, (text, target, label) in source.groups(file, 3):
         source.defects["several $T$ in one text"] += text.count(TARGET) > 1

@@ -9,8 +9,8 @@ from importlib.resources import files
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, Split, pinned_files
 from emollms.corpora.published import published_number
-from emollms.corpora.reader import Record, Source
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.corpora.reader import RawSource, Record
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 
 COLUMNS = ("id", "rating", "text")
 
@@ -49,7 +49,7 @@ class Vader(Corpus):
     )
     repairs = (ENTITIES, OUTER_SPACE)
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """Each wanted table: first the rows of the AEB, in its order, then the others."""
         for file in self.wanted_files(selection):
             table = {record["id"]: record for record in source.table(file, COLUMNS, header=False)}

@@ -7,7 +7,7 @@ from pathlib import Path
 from emollms.corpora import registry
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
-from emollms.corpora.reader import Record, Source
+from emollms.corpora.reader import RawSource, Record
 from emollms.dataset.specs import DATA_SETS, Settings
 
 Install = Callable[[Mapping[str, Sequence[Sequence[str]]]], Path]
@@ -20,7 +20,7 @@ class Tiny(Corpus):
 
     meta: CorpusMetadata
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         for file in self.wanted_files(selection):
             yield from source.table(file, COLUMNS)
 

@@ -100,7 +100,7 @@ def _ratio(device: "torch.device") -> float:
 
 
 def _seconds(work: Callable[[], object], device: "torch.device") -> float:
-    """CPU seconds on a CPU, seconds on an accelerator, which works while the CPU goes on."""
+    """CPU seconds on a CPU, seconds on an accelerator, which computes while the CPU moves on."""
     import torch
 
     if device.type == "cpu":

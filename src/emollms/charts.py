@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import vl_convert
 from markupsafe import escape
-
-from emollms.errors import UsageError
 
 LOOK: Mapping[str, Any] = {
     "background": "transparent",
@@ -47,14 +46,7 @@ def draw(specification: Mapping[str, Any], about: str) -> str:
     Args:
         specification: what to draw; it holds its data.
         about: what the picture shows, for those who cannot see it.
-
-    Raises:
-        UsageError: the package that draws is not installed.
     """
-    try:
-        import vl_convert
-    except ImportError:
-        raise UsageError("pictures need the package vl-convert-python: pip install vl-convert-python") from None
     svg: str = vl_convert.vegalite_to_svg({**specification, "config": LOOK})
     return _NOT_NEEDED.sub("", svg).replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
 

@@ -19,7 +19,7 @@ class UsageError(EmollmsError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in a source: the file, and its line counted from 1 (0 for the whole file)."""
+    """A position in a source: the file, and its line counted from 1 (0 for the whole file)."""
 
     file: str
     line: int = 0
@@ -34,7 +34,7 @@ class SourceError(EmollmsError):
     Args:
         place: the file and line.
         problem: what is wrong, in a few words.
-        value: what stands there, cut to a readable length; None where nothing does.
+        value: what is there, cut to a readable length; None where nothing is.
         remedy: what the reader can do.
     """
 
@@ -50,7 +50,7 @@ def shorten(value: str, length: int = 80) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that nobody knows; suggests the near ones."""
+    """The error for an unknown name; suggests the near ones."""
     names = sorted(known)
     near = get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"

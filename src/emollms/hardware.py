@@ -11,21 +11,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from emollms.bfloat16 import bfloat16_speed
+from emollms.storage import Strict
 
 if TYPE_CHECKING:
     import torch
 
-PAYS = 1.5
+MIN_SPEEDUP = 1.5
 """How many times as fast as in float32 a product must be for bfloat16 to pay: casts, and all that is no product, eat
 the rest. SmolLM2-135M trains 1.6 times as fast where it is 3.9 (AVX-512 with bfloat16), 0.4 where it is 0.4 (without)
 and 0.075 where it is 0.07 (AVX2); on these figures it breaks even at 1.3."""
 _PROC, _CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
 
 
-class Hardware(BaseModel):
+class Hardware(Strict):
     """What a run ran on.
 
     Args:
@@ -41,8 +40,6 @@ class Hardware(BaseModel):
         attention: implementation of attention.
         kernels: further kernels that were used, such as `liger`.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     device: str
     accelerators: int
@@ -123,7 +120,9 @@ def default_device() -> "torch.device":
 def _measured(device: "torch.device") -> Precision:
     speed = bfloat16_speed(device, cpu_name() if device.type == "cpu" else _accelerator()[0])
     shown = f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
-    return Precision("bfloat16" if speed >= PAYS else "float32", f"bfloat16 is {shown} times as fast as float32 here")
+    return Precision(
+        "bfloat16" if speed >= MIN_SPEEDUP else "float32", f"bfloat16 is {shown} times as fast as float32 here"
+    )
 
 
 def describe_hardware(

@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
 
 from emollms.errors import EmollmsError, UsageError
 
 LOCK = ".lock"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.model", "*.jinja", "*.txt")
+
+
+class Strict(BaseModel):
+    """A record that is kept in a file; unknown keys are errors, so that no misspelt one is silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @contextmanager

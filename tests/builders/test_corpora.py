@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from emollms.corpora.base import Example, Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, folder, get_corpus
 from emollms.tasks import TASKS
 
 SPLITS = ("train", "validation", "test")
 
 
-def read(name: str, root: Path | None, profile: str = "release") -> tuple[list[Example], Source]:
+def read(name: str, root: Path | None, profile: str = "release") -> tuple[list[Example], RawSource]:
     corpus = get_corpus(name)
-    source = Source(corpus.meta, folder(corpus, root))
+    source = RawSource(corpus.meta, folder(corpus, root))
     return list(corpus(profile).examples(source, Selection(TASKS, SPLITS))), source
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 MODULE = """
 from emollms.corpora.base import Corpus, Example
 from emollms.corpora.metadata import CorpusMetadata, Unannotated, pinned_files
-from emollms.corpora.repairs import ENTITIES, OUTER_SPACE
+from emollms.text_repair import ENTITIES, OUTER_SPACE
 from emollms.corpora.reader import CellError, Record
 
 

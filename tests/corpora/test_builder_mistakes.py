@@ -13,7 +13,7 @@ from contributed import TABLE, Newcomer
 
 from emollms.corpora import registry
 from emollms.corpora.base import Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.errors import EmollmsError
 
 Say = Callable[[Newcomer], str]
@@ -193,10 +193,10 @@ def refused(newcomer: Newcomer) -> str:
     return told
 
 
-def read(newcomer: Newcomer, quarantine: bool = False) -> tuple[list[object], Source]:
+def read(newcomer: Newcomer, quarantine: bool = False) -> tuple[list[object], RawSource]:
     importlib.invalidate_caches()
     corpus = registry.get_corpus("mine")
-    source = Source(corpus.meta, newcomer.root / "raw/mine", quarantine)
+    source = RawSource(corpus.meta, newcomer.root / "raw/mine", quarantine)
     return list(corpus().examples(source, Selection(corpus.meta.tasks, corpus.meta.splits))), source
 
 
@@ -319,14 +319,14 @@ def test_all_examples_of_a_row_are_left_out_with_one(newcomer: Newcomer) -> None
 def test_a_folder_too_deep_names_the_right_one(newcomer: Newcomer) -> None:
     newcomer.write()
     corpus = registry.get_corpus("mine")
-    source = Source(corpus.meta, newcomer.root / "raw/mine/mine")
+    source = RawSource(corpus.meta, newcomer.root / "raw/mine/mine")
     with pytest.raises(EmollmsError, match=f"the one that holds mine/: give {newcomer.root / 'raw'}$"):
         list(corpus().examples(source, Selection(corpus.meta.tasks, corpus.meta.splits)))
 
 
 def test_words_for_flags() -> None:
-    from emollms.corpora.lines import CellError, Record
-    from emollms.corpora.source_file import SourceFile
+    from emollms.corpora.file_table import SourceFile
+    from emollms.corpora.reader import CellError, Record
 
     file = SourceFile(path="a", sha256="0" * 64, bytes=0)
     record = Record(file, 2, {"anger": "0.0", "joy": "1.0"})

@@ -82,6 +82,19 @@ def test_a_file_in_latin_1(newcomer: Newcomer) -> None:
     assert texts(newcomer, "TDT") == [line.split(",")[2] for line in lines]
 
 
+def test_mojibake_of_windows_1252_is_repaired_and_counted(newcomer: Newcomer) -> None:
+    """Whether the file is UTF-8, or is itself in Windows-1252; the gate would refuse what is left."""
+    rows = ["id\ttext\tscore", "1\tI donâ€™t mind the cafÃ©\t0.5"]
+    for encoding in ("utf-8", "cp1252"):
+        newcomer.files = {"train.tsv": "\n".join(rows).encode(encoding)}
+        newcomer.about = {"train.tsv": {**SHARED, "encoding": encoding}}
+        done = newcomer.write().build()
+        assert done.returncode == 0, done.stderr
+        assert texts(newcomer, "V-reg") == ["I don’t mind the café"]
+        card = (newcomer.root / "out/README.md").read_text(encoding="utf-8")
+        assert "| broken UTF-8 | 1 |" in card
+
+
 def test_two_files_side_by_side(newcomer: Newcomer) -> None:
     """What TweetEval looks like: read in step by hand, and with the reader for it."""
     newcomer.files = {"text.txt": OUTSIDE.encode(), "labels.txt": b"1\n3\n0\n0\n2\n"}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.encodings import check_encoding
-from emollms.corpora.reader import Source
+from emollms.corpora.lines import check_encoding
+from emollms.corpora.reader import RawSource
 from emollms.errors import SourceError
 
-Read = Callable[..., Source]
+Read = Callable[..., RawSource]
 COLUMNS = ("id", "text")
 TEXTS = {
     "latin-1": "the café on the corner",
@@ -34,14 +34,14 @@ TEXTS = {
 def source(tmp_path: Path) -> Read:
     """A function that makes a source of one file with these bytes."""
 
-    def make(body: bytes, quarantine: bool = False, **about: object) -> Source:
+    def make(body: bytes, quarantine: bool = False, **about: object) -> RawSource:
         (tmp_path / "a.tsv").write_bytes(body)
-        return Source(toys.corpus(toys.pinned("a.tsv", body).model_copy(update=about)), tmp_path, quarantine)
+        return RawSource(toys.corpus(toys.pinned("a.tsv", body).model_copy(update=about)), tmp_path, quarantine)
 
     return make
 
 
-def rows(made: Source, **how: object) -> list[tuple[object, ...]]:
+def rows(made: RawSource, **how: object) -> list[tuple[object, ...]]:
     records = made.table(made.meta.files[0], COLUMNS, **how)
     return [(record.line, *record.cells.values()) for record in records]
 

@@ -11,8 +11,9 @@ import toys
 
 from emollms.builders.sample import Sample
 from emollms.corpora.file_table import pinned_files, read_table
-from emollms.corpora.pin import pin, write_table
+from emollms.corpora.pin import pin
 from emollms.errors import EmollmsError, UsageError
+from emollms.storage import write_whole
 
 HASH = "0" * 64
 HEADER = "path,sha256,bytes,rows,split,language,task,emotion,address"
@@ -113,7 +114,7 @@ class TestPin:
         assert (row["rows"], row["split"], row["emotion"], row["encoding"]) == ("2", "train", "joy", "latin-1")
         assert (row["address"], row["note"]) == ("https://example.org/a", "one, two")
         assert (pinned.new, pinned.changed, pinned.gone) == ((), ("a.tsv",), ())
-        write_table(pinned.table, out)
+        write_whole(out, pinned.table)
         assert pin("mine", root, out=out) == type(pinned)(pinned.table, (), (), ())
 
     def test_a_table_that_is_damaged_is_not_replaced(self, root: Path, out: Path) -> None:
@@ -134,7 +135,7 @@ class TestPin:
 
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            write_table("x" * 100_000, out)
+            write_whole(out, "x" * 100_000)
         assert out.read_text() == "before"
         assert [path.name for path in out.parent.iterdir()] == ["mine.csv"]
 
@@ -142,7 +143,7 @@ class TestPin:
         out.write_text("before")
         out.chmod(0o640)
         (tmp_path / "link.csv").symlink_to(out)
-        write_table("after", tmp_path / "link.csv")
+        write_whole(tmp_path / "link.csv", "after")
         assert (tmp_path / "link.csv").is_symlink()
         assert (out.read_text(), out.stat().st_mode & 0o777) == ("after", 0o640)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.errors import SourceError
 
-Read = Callable[..., Source]
+Read = Callable[..., RawSource]
 TEXTS, LABELS = b"one\ntwo\n\nfour\n", b"0\n1\n2\n3\n"
 
 
@@ -17,16 +17,16 @@ TEXTS, LABELS = b"one\ntwo\n\nfour\n", b"0\n1\n2\n3\n"
 def source(tmp_path: Path) -> Read:
     """A function that makes a source of files with these bytes by name."""
 
-    def make(bodies: dict[str, bytes], quarantine: bool = False, **about: object) -> Source:
+    def make(bodies: dict[str, bytes], quarantine: bool = False, **about: object) -> RawSource:
         for name, body in bodies.items():
             (tmp_path / name).write_bytes(body)
         files = [toys.pinned(name, body).model_copy(update=about) for name, body in bodies.items()]
-        return Source(toys.corpus(*files), tmp_path, quarantine)
+        return RawSource(toys.corpus(*files), tmp_path, quarantine)
 
     return make
 
 
-def pairs(made: Source, **how: object) -> list[tuple[int, str, str]]:
+def pairs(made: RawSource, **how: object) -> list[tuple[int, str, str]]:
     texts, labels = made.meta.files
     records = list(made.side_by_side(text=texts, label=labels, **how))
     assert all(record.file is texts for record in records)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.errors import SourceError
 
-Read = Callable[..., Source]
+Read = Callable[..., RawSource]
 COLUMNS = ("text", "labels", "id")
 SWALLOWS = b"""\
 "Nobody told me the pool was closed today\t9\tsw1
@@ -25,19 +25,19 @@ CLOSES = "toy/a.tsv:{}: a quote opens here and closes "
 def source(tmp_path: Path) -> Read:
     """A function that makes a source of one file with these bytes."""
 
-    def make(body: bytes, quarantine: bool = False) -> Source:
+    def make(body: bytes, quarantine: bool = False) -> RawSource:
         (tmp_path / "a.tsv").write_bytes(body)
-        return Source(toys.corpus(toys.pinned("a.tsv", body)), tmp_path, quarantine)
+        return RawSource(toys.corpus(toys.pinned("a.tsv", body)), tmp_path, quarantine)
 
     return make
 
 
-def rows(made: Source, columns: tuple[str, ...] = COLUMNS, **how: object) -> list[tuple[str, ...]]:
+def rows(made: RawSource, columns: tuple[str, ...] = COLUMNS, **how: object) -> list[tuple[str, ...]]:
     how = {"header": False, "quotes": True, **how}
     return [tuple(record.cells.values()) for record in made.table(made.meta.files[0], columns, **how)]
 
 
-def error(made: Source, *args: object, **how: object) -> str:
+def error(made: RawSource, *args: object, **how: object) -> str:
     with pytest.raises(SourceError) as caught:
         rows(made, *args, **how)
     return str(caught.value)

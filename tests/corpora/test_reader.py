@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.reader import CellError, Record, Source
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.errors import SourceError, UsageError
 
-Read = Callable[..., Source]
+Read = Callable[..., RawSource]
 COLUMNS = ("id", "text")
 
 
@@ -19,21 +19,21 @@ COLUMNS = ("id", "text")
 def source(tmp_path: Path) -> Read:
     """A function that makes a source of one file with these bytes."""
 
-    def make(body: bytes, quarantine: bool = False, **about: object) -> Source:
+    def make(body: bytes, quarantine: bool = False, **about: object) -> RawSource:
         (tmp_path / "a.tsv").write_bytes(body)
         file = toys.pinned("a.tsv", body).model_copy(update=about)
-        return Source(toys.corpus(file), tmp_path, quarantine)
+        return RawSource(toys.corpus(file), tmp_path, quarantine)
 
     return make
 
 
-def rows(source: Source, **how: object) -> list[tuple[int, ...]]:
+def rows(source: RawSource, **how: object) -> list[tuple[int, ...]]:
     """Line and cells of each row."""
     records = source.table(source.meta.files[0], how.pop("columns", COLUMNS), **how)
     return [(record.line, *record.cells.values()) for record in records]
 
 
-def error(source: Source, **how: object) -> str:
+def error(source: RawSource, **how: object) -> str:
     with pytest.raises(SourceError) as caught:
         rows(source, **how)
     return str(caught.value)

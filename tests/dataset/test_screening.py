@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.pairs import Search
 from emollms.dedup.schema import TEXT_SCHEMA
 from emollms.dedup.screen import screen
-from emollms.dedup.standalone import deduplicate, overlap
+from emollms.dedup.search import Search
+from emollms.dedup.standalone import find_duplicates, overlap
 from emollms.errors import SourceError, UsageError
 
 SEA = "the sea was calm and we sat on the rocks all evening"
@@ -41,7 +41,7 @@ def built(install: Install, tmp_path: Path) -> Path:
             "test": [("g", TRAIN_HOME, "0.7")],
         }
     )
-    build(settings("aaid", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
     return tmp_path / "out"
 
 
@@ -81,7 +81,7 @@ def test_manifest_and_card_say_what_was_done(built: Path) -> None:
 
 def test_paper_is_not_screened(install: Install, tmp_path: Path) -> None:
     root = install({"train": [("a", SEA, "0.9"), ("b", SEA, "0.2")], "validation": [("c", SEA, "0.5")]})
-    build(settings("aaid", "tiny", profile="paper"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny", profile="paper"), tmp_path / "out", root=root)
     assert len(rows_of(tmp_path / "out", "train")) == 20
     assert not (tmp_path / "out" / "duplicates.parquet").exists()
 
@@ -146,9 +146,9 @@ class TestAnyDataSet:
         rows = [{"tweet": SEA, "n": 1}, {"tweet": f"{SEA} :)", "n": 2}, {"tweet": HILL, "n": 3}]
         (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         (tmp_path / "ref.jsonl").write_text(json.dumps({"tweet": HILL.title()}) + "\n")
-        done = deduplicate(
-            str(tmp_path / "in.jsonl"), tmp_path / "out", str(tmp_path / "ref.jsonl"), "drop", column="tweet"
-        )
+        done = find_duplicates(
+            tmp_path / "in.jsonl", tmp_path / "out", tmp_path / "ref.jsonl", policy="drop", text_column="tweet"
+        ).counts
         assert (done.rows, done.kept) == ({"train": 3}, {"train": 1})
         from datasets import load_dataset
 
@@ -158,8 +158,8 @@ class TestAnyDataSet:
         assert [(row["n"], row["duplicate_of"]) for row in rejected] == [(2, "train/0"), (3, "train/0")]
 
     def test_wordings_of_a_text_stand_or_fall_together(self, tmp_path: Path) -> None:
-        build(settings("aaid", "sample"), tmp_path / "aaid")
-        done = deduplicate(str(tmp_path / "aaid"), tmp_path / "out", policy="drop")
+        build_repo(settings("aaid", "sample"), tmp_path / "aaid")
+        done = find_duplicates(tmp_path / "aaid", tmp_path / "out", policy="drop").counts
         assert done.kept == done.rows
         assert done.clusters == 0
 
@@ -171,28 +171,28 @@ class TestAnyDataSet:
 
     def test_what_cannot_be_read_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"there is no folder .*nothing$"):
-            deduplicate(str(tmp_path / "nothing"), tmp_path / "out")
+            find_duplicates(str(tmp_path / "nothing"), tmp_path / "out")
         (tmp_path / "folder").mkdir()
         with pytest.raises(UsageError, match="cannot be read as a data set"):
-            deduplicate(str(tmp_path / "folder"), tmp_path / "out")
+            find_duplicates(str(tmp_path / "folder"), tmp_path / "out")
         (tmp_path / "empty.jsonl").touch()
         with pytest.raises(UsageError, match=r"empty\.jsonl is empty"):
-            deduplicate(str(tmp_path / "empty.jsonl"), tmp_path / "out")
+            find_duplicates(str(tmp_path / "empty.jsonl"), tmp_path / "out")
         (tmp_path / "latin.jsonl").write_bytes(b'{"text": "fine"}\n{"text": "caf\xe9"}\n')
         with pytest.raises(SourceError, match=r"latin\.jsonl:2: byte 14 of the line, 0xE9, is not utf-8"):
-            deduplicate(str(tmp_path / "latin.jsonl"), tmp_path / "out")
+            find_duplicates(str(tmp_path / "latin.jsonl"), tmp_path / "out")
         pq.write_table(pa.table({"tweet": ["x"], "text": [1]}), tmp_path / "a.parquet")
         with pytest.raises(UsageError, match="holds int64, not text; see --text-column"):
-            deduplicate(str(tmp_path / "a.parquet"), tmp_path / "out")
+            find_duplicates(str(tmp_path / "a.parquet"), tmp_path / "out")
         with pytest.raises(UsageError, match="has no column 'words'; it has tweet, text"):
-            deduplicate(str(tmp_path / "a.parquet"), tmp_path / "out", column="words")
+            find_duplicates(str(tmp_path / "a.parquet"), tmp_path / "out", text_column="words")
         assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.corpora
 def test_real_training_data_against_the_real_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
     """AAID training and validation hit 5 SemEval test texts equally, 14 at 0.7."""
-    manifest = build(Settings(DATA_SETS["aaid"]), tmp_path / "aaid", root=corpora_dir).manifest
+    manifest = build_repo(Settings(DATA_SETS["aaid"]), tmp_path / "aaid", root=corpora_dir).manifest
     pairs = pq.read_table(tmp_path / "aaid" / "duplicates.parquet").to_pylist()
     semeval = [p for p in pairs if p["kind"] == "benchmark" and p["id_b"].startswith("semeval2018_task1/")]
     assert sum(count.rows for count in manifest.counts) == 280_010

@@ -13,14 +13,14 @@ from emollms.builders.brighter import Brighter
 from emollms.corpora import registry
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated
-from emollms.corpora.reader import Record, Source
-from emollms.dataset.build import build
+from emollms.corpora.reader import RawSource, Record
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
-from emollms.dataset.reader import open_data
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.lm_eval import export
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 
 COLUMNS = ("id", "language", "text", "labels")
 ROWS = {
@@ -59,7 +59,7 @@ def metadata(*files: SourceFile, name: str = "judged", unannotated: object = WIT
 class Judged(Corpus):
     """One table a split."""
 
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         for file in self.wanted_files(selection):
             yield from source.table(file, COLUMNS, header=False)
 
@@ -90,7 +90,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def built(root: Path, data_set: str = "aeb", corpora: tuple[str, ...] = ("judged",)) -> Path:
     out = root.parent / data_set
-    build(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
+    build_repo(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
     return out
 
 
@@ -123,18 +123,20 @@ def test_the_manifest_and_the_card_say_so(root: Path) -> None:
 
 def said(out: Path, answers: dict[str, str]) -> Path:
     path = out.parent / "answers.jsonl"
-    rows = open_data(str(out)).rows("E-c", "test")
+    rows = Dataset(out).rows("E-c", "test")
     lines = [{"id": row["id"], "answer": answers[row["source_id"]]} for row in rows if row["source_id"] in answers]
     path.write_text("\n".join(map(json.dumps, lines)))
     return path
 
 
 def scores(out: Path, answers: dict[str, str], language: str = "en") -> dict[str, object]:
-    data = open_data(str(out))
+    data = Dataset(out)
     known = {str(row["id"]): "E-c" for row in data.rows("E-c", "test")}
-    source = FileSource(said(out, answers), known)
-    done = evaluate(source, data, out.parent / f"scores-{language}-{len(answers)}", Options(language=language))
-    return dict(done.scores["tasks"]["E-c"]["metrics"])
+    source = FilePredictor(said(out, answers), known)
+    done = run_benchmark(
+        source, data, out.parent / f"scores-{language}-{len(answers)}", EvaluationOptions(language=language)
+    )
+    return dict(done.model_dump(mode="json")["tasks"]["E-c"]["metrics"])
 
 
 def test_scores_leave_them_out(root: Path) -> None:
@@ -158,7 +160,7 @@ def test_two_corpora_of_which_one_annotated_more(root: Path) -> None:
 
 def test_lm_eval_leaves_them_out(root: Path) -> None:
     out = root.parent / "lm"
-    export(open_data(str(built(root))), out)
+    export(Dataset(built(root)), out)
     expected = "rows_in('en', {'judged': {'E-c': ['surprise', 'trust', 'love']}})"
     assert expected in (out / "utils.py").read_text()
     import datasets
@@ -203,7 +205,7 @@ def test_brighter_says_what_it_always_did() -> None:
 
 def test_an_emotion_that_was_not_annotated_is_refused() -> None:
     from emollms.corpora.example_checks import checked_value
-    from emollms.corpora.lines import CellError
+    from emollms.corpora.reader import CellError
 
     example = Example("BRIGHTER-EI-oc", "test", "a", "so it was", 2, "2", "disgust")
     with pytest.raises(CellError, match=r"it did not annotate this \(BRIGHTER-EI-oc, test, en\)"):

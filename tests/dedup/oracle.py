@@ -1,4 +1,4 @@
-"""The same questions answered the slow and plain way, for the tests to hold the engine against."""
+"""The same questions answered the slow and plain way, for the tests to compare the engine with."""
 
 from collections import Counter, defaultdict
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollms.dedup.mojibake import repair
 from emollms.dedup.normalize import normalize
+from emollms.text_repair import fix_mojibake
 
 CHARACTERS = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
@@ -144,4 +144,4 @@ def test_mojibake_is_undone(words: list[str]) -> None:
 
 @given(st.text(st.sampled_from("abcxyz ÄÖÜäöüßéÉ.,!?–“”’жщюя今日"), max_size=30))
 def test_sound_text_is_not_repaired(text: str) -> None:
-    assert repair(text) == text
+    assert fix_mojibake(text) == text

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emollms.dedup import pairs as pairs_module
+from emollms.dedup import search as search_module
 from emollms.dedup.jaccard import similarities
-from emollms.dedup.lsh import Banding, Candidates
+from emollms.dedup.lsh import Banding, CandidatePairs
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Duplicates, Pairs, Search, connected, find_duplicates
+from emollms.dedup.pairs import Duplicates, Pairs, connected, find_pairs
+from emollms.dedup.search import Search
 from emollms.dedup.shingles import Texts
 from emollms.errors import EmollmsError, UsageError
 
@@ -59,14 +61,14 @@ def test_every_banding_finds_nine_of_ten_on_its_threshold(threshold: float) -> N
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8])
 def test_the_pairs_are_those_of_datasketch(threshold: float) -> None:
-    found = as_dict(find_duplicates(TEXTS, None, Search(threshold, min_tokens=1)).near)
+    found = as_dict(find_pairs(TEXTS, None, Search(threshold, min_tokens=1)).near)
     assert found.keys() == oracle.datasketch_pairs(TEXTS, threshold)
     assert found.items() <= oracle.self_join(TEXTS, threshold).items()
     assert len(found) > 50
 
 
 def test_the_pairs_are_those_of_the_exact_join() -> None:
-    found = as_dict(find_duplicates(TEXTS, None, Search(0.7, min_tokens=1)).near)
+    found = as_dict(find_pairs(TEXTS, None, Search(0.7, min_tokens=1)).near)
     exact = oracle.self_join(TEXTS, 0.7)
     assert found.items() <= exact.items()
     sure = {pair for pair, score in exact.items() if score >= 0.9}
@@ -79,7 +81,7 @@ def test_the_pairs_are_those_of_the_exact_join() -> None:
 def test_the_pairs_on_real_texts(corpora_dir: Path) -> None:
     texts = normalize(raw_corpora.tdt(corpora_dir, "train")[::2] + raw_corpora.brighter(corpora_dir)[::200])
     distinct = list(dict.fromkeys(texts.to_pylist()))
-    found = as_dict(find_duplicates(distinct, None, Search(min_tokens=1)).near)
+    found = as_dict(find_pairs(distinct, None, Search(min_tokens=1)).near)
     exact = oracle.self_join(distinct, 0.7)
     assert found.keys() == oracle.datasketch_pairs(distinct, 0.7)
     assert found.items() <= exact.items()
@@ -89,7 +91,7 @@ def test_the_pairs_on_real_texts(corpora_dir: Path) -> None:
 @given(st.lists(st.lists(st.sampled_from(["a", "bc", "今日", "дом", "é"]), max_size=7).map(" ".join), max_size=12))
 @settings(max_examples=50)
 def test_equal_texts_point_to_the_first(texts: list[str]) -> None:
-    found = find_duplicates(texts)
+    found = find_pairs(texts)
     assert found.first.tolist() == [texts.index(text) for text in texts]
     assert all(found.first[left] == left for left in found.near.left)
 
@@ -102,11 +104,11 @@ def test_short_texts_are_only_compared_for_equality() -> None:
         "thank you so very much now yes",
     ]
     texts += ["thank you so very much now yess"]
-    found = find_duplicates(texts)
+    found = find_pairs(texts)
     assert found.first.tolist() == [0, 1, 0, 3, 4]
     assert as_dict(found.near).keys() == {(3, 4)}
     assert as_dict(found.equal) == {(0, 2): 1.0}
-    assert as_dict(find_duplicates(texts, None, Search(min_tokens=1)).near).keys() >= {(0, 1), (3, 4)}
+    assert as_dict(find_pairs(texts, None, Search(min_tokens=1)).near).keys() >= {(0, 1), (3, 4)}
 
 
 @pytest.mark.parametrize(
@@ -121,14 +123,14 @@ def test_short_texts_are_only_compared_for_equality() -> None:
     ],
 )
 def test_any_script(one: str, other: str) -> None:
-    found = find_duplicates([one, "something else altogether in one more row", other])
+    found = find_pairs([one, "something else altogether in one more row", other])
     assert as_dict(found.near) == {(0, 2): pytest.approx(oracle.jaccard(one, other))}
 
 
 def test_only_rows_of_one_group_are_compared() -> None:
     near = ["one two three four five six seven", "one two three four five six sevens"]
     texts = [near[0], near[1], near[0], near[0], near[1], near[1]]
-    found = find_duplicates(texts, [7, 8, 8, 7, 9, 8])
+    found = find_pairs(texts, [7, 8, 8, 7, 9, 8])
     assert found.first.tolist() == [0, 1, 2, 0, 4, 1]
     assert as_dict(found.near) == {(1, 2): oracle.jaccard(*near)}
     assert found.clusters().tolist() == [0, 1, 1, 0, 4, 1]
@@ -137,11 +139,11 @@ def test_only_rows_of_one_group_are_compared() -> None:
 def test_groups_give_the_pairs_of_separate_searches() -> None:
     texts = TEXTS + TEXTS[::3]
     groups = np.random.default_rng(5).integers(-2, 2, len(texts))
-    together = as_dict(find_duplicates(texts, groups).near)
+    together = as_dict(find_pairs(texts, groups).near)
     apart = {}
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        for (a, b), score in as_dict(find_duplicates([texts[row] for row in rows]).near).items():
+        for (a, b), score in as_dict(find_pairs([texts[row] for row in rows]).near).items():
             apart[int(rows[a]), int(rows[b])] = score
     assert together == apart
     assert together
@@ -149,22 +151,22 @@ def test_groups_give_the_pairs_of_separate_searches() -> None:
 
 def test_threads_memory_and_chunks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = made_up.sentences(12_000, seed=8)
-    plain = find_duplicates(texts, None, Search(threads=1))
+    plain = find_pairs(texts, None, Search(threads=1))
     assert len(plain.near) > 500
-    assert same(plain, find_duplicates(texts, None, Search(threads=2)))
-    assert same(plain, find_duplicates(texts, None, Search(threads=2, memory=1 << 20, folder=tmp_path)))
-    monkeypatch.setattr(pairs_module, "_MIN_MEMORY", 1)
-    assert same(plain, find_duplicates(texts, None, Search(memory=20_000, folder=tmp_path)))  # 5 files a band
+    assert same(plain, find_pairs(texts, None, Search(threads=2)))
+    assert same(plain, find_pairs(texts, None, Search(threads=2, memory=1 << 20, folder=tmp_path)))
+    monkeypatch.setattr(search_module, "_MIN_MEMORY", 1)
+    assert same(plain, find_pairs(texts, None, Search(memory=20_000, folder=tmp_path)))  # 5 files a band
     monkeypatch.setattr(pairs_module, "_CAPACITY", 64)
-    assert same(plain, find_duplicates(texts, None, Search(threads=1)))
+    assert same(plain, find_pairs(texts, None, Search(threads=1)))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs_module, "_MIN_MEMORY", 1)
+    monkeypatch.setattr(search_module, "_MIN_MEMORY", 1)
     search = Search(memory=1000, folder=tmp_path / "missing")
     with pytest.raises(EmollmsError, match=r"band keys cannot be spilled to .*missing"):
-        find_duplicates(TEXTS, None, search)
+        find_pairs(TEXTS, None, search)
 
 
 @given(st.lists(st.lists(st.integers(0, 5), max_size=12), max_size=4), st.integers(1, 5))
@@ -172,7 +174,7 @@ def test_candidates_are_the_pairs_within_buckets(bands: list[list[int]], capacit
     buckets = [
         np.sort(np.array([key << 32 | place for place, key in enumerate(band)], np.uint64)) for band in bands
     ]  # fmt: skip
-    chunks = [chunk.tolist() for chunk in Candidates(capacity).of(iter(buckets))]
+    chunks = [chunk.tolist() for chunk in CandidatePairs(capacity).of(iter(buckets))]
     expected = {a << 32 | b for band in bands for b in range(len(band)) for a in range(b) if band[a] == band[b]}
     assert {pair for chunk in chunks for pair in chunk} == expected
     assert all(chunk == sorted(set(chunk)) and len(chunk) <= capacity for chunk in chunks)
@@ -191,7 +193,7 @@ def test_clusters_are_the_connected_components(graph: tuple[int, list[tuple[int,
 
 @pytest.mark.parametrize("texts", [[], [""], ["", ""], ["one text"]])
 def test_next_to_nothing(texts: list[str]) -> None:
-    found = find_duplicates(texts, np.zeros(len(texts), int))
+    found = find_pairs(texts, np.zeros(len(texts), int))
     assert len(found.near) == 0
     assert found.clusters().tolist() == [0] * len(texts)
 
@@ -213,11 +215,11 @@ def test_wrong_settings(arguments: dict[str, float], message: str) -> None:
 @pytest.mark.parametrize("groups", [[1], [0.5, 1.5], [[1], [2]]])
 def test_groups_that_do_not_fit(groups: list[float]) -> None:
     with pytest.raises(UsageError, match="2 integer group keys are needed, got"):
-        find_duplicates(["a", "b"], groups)
+        find_pairs(["a", "b"], groups)
 
 
 def test_a_template_that_fills_a_bucket_stays_one_cluster_at_a_bounded_price() -> None:
     texts = [f"the parcel you ordered last week has left our house today number {number}" for number in range(1_000)]
-    found = find_duplicates(texts)
+    found = find_pairs(texts)
     assert set(found.clusters().tolist()) == {0}
     assert len(found.near) < 1_000 * 300

@@ -10,8 +10,9 @@ import raw_corpora
 from emollms.dedup import reference as reference_module
 from emollms.dedup.batches import band, verify
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Search, find_duplicates
+from emollms.dedup.pairs import find_pairs
 from emollms.dedup.reference import Matches, ReferenceIndex
+from emollms.dedup.search import Search
 from emollms.errors import UsageError
 
 TEXTS = made_up.sentences(1_600, seed=11)
@@ -36,7 +37,7 @@ def test_the_matches_are_those_of_the_exact_join() -> None:
 
 
 def test_the_matches_are_those_of_one_search_over_both() -> None:
-    both = find_duplicates(REFERENCE + STREAM)
+    both = find_pairs(REFERENCE + STREAM)
     index = ReferenceIndex(REFERENCE)
     across = {(int(b), int(a)) for a, b in zip(both.near.left, both.near.right, strict=True) if a < len(REFERENCE) <= b}
     found = {(row + len(REFERENCE), ref) for row, ref, _, equal in rows(index.matches(STREAM)) if not equal}
@@ -116,7 +117,7 @@ def test_the_batch_kernels_give_the_pairs_of_the_search(grouped: bool) -> None:
         columns = {"id": list(texts)[part], "text": list(texts.values())[part]}
         batches.append(band(pa.record_batch(columns | ({"group": groups[part]} if grouped else {})), search))
     found = meet(pa.Table.from_batches(batches).combine_chunks().to_batches()[0], texts, search)
-    expected = find_duplicates(list(texts.values()), groups if grouped else None, search)
+    expected = find_pairs(list(texts.values()), groups if grouped else None, search)
     both = [
         *zip(expected.near.left, expected.near.right, strict=True),
         *zip(expected.equal.left, expected.equal.right, strict=True),
@@ -130,7 +131,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def counts(train: list[str], test: list[str]) -> tuple[int, int, int]:
-    """Distinct test texts after normalising, and how many stand in the training side, equal and at 0.7."""
+    """Distinct test texts after normalising, and how many are in the training side, equal and at 0.7."""
     index = ReferenceIndex(normalize(test))
     matches = index.matches(normalize(train))
     equal, near = np.unique(matches.reference[matches.equal]), np.unique(matches.reference)

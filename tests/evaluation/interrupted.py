@@ -16,11 +16,11 @@ from unittest import mock
 
 import torch
 
-from emollms.dataset.reader import open_data
-from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.run import Options, evaluate
+from emollms.dataset.reader import Dataset
+from emollms.evaluation.predictors import ModelPredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference import batching, engines
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import PredictionFile
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
@@ -35,11 +35,11 @@ class Case:
     limit: int
     stops: tuple[int, ...]
     small: bool
-    mode: Mode = "expectation"
+    mode: Decode = Decode.expected_value
 
     @property
-    def options(self) -> Options:
-        return Options(tasks=("EI-oc", "V-reg", "E-c"), limit=self.limit, mode=self.mode)
+    def options(self) -> EvaluationOptions:
+        return EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=self.limit, decode=self.mode)
 
 
 MANY = Case(limit=25, stops=(1, 13, 40, 66), small=True)
@@ -78,7 +78,9 @@ def compare(model: Path, data: Path, out: Path, case: Case) -> None:
 
 def run(model: Path, data: Path, out: Path, case: Case) -> Path:
     with small_batches() if case.small else nullcontext():
-        evaluate(ModelSource(str(model), mode=case.mode, shown="tiny"), open_data(str(data)), out, case.options)
+        run_benchmark(
+            ModelPredictor(str(model), decode=case.mode, display_name="tiny"), Dataset(data), out, case.options
+        )
     return out
 
 

@@ -1,14 +1,14 @@
-"""Evaluations of answers that nobody gave, to the made-up corpus `sample`."""
+"""Evaluations of made-up answers, to the made-up corpus `sample`."""
 
 import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, open_data
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
-from emollms.evaluation.scoring import gold_of
-from emollms.inference.decoding import Mode
+from emollms.dataset.reader import TEST, Dataset, Row
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.scoring import gold_label
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
@@ -20,7 +20,7 @@ def evaluate_made_up(
     name: str,
     skill: float,
     said: Mapping[str, str] | None = None,
-    mode: Mode = "expectation",
+    mode: Decode = Decode.expected_value,
     limit: int | None = None,
 ) -> Path:
     """Evaluate answers that are right with probability `skill`, and give the folder.
@@ -34,7 +34,7 @@ def evaluate_made_up(
         mode: whether probabilities are scored.
         limit: the most rows of a task.
     """
-    data, generator = open_data(str(aeb)), random.Random(f"{skill}")
+    data, generator = Dataset(aeb), random.Random(f"{skill}")
     tasks = data.tasks(TEST)
     rows = {task.name: data.rows(task.name, TEST) for task in tasks}
     folder = out / f"run-{len(list(out.glob('run-*')))}"
@@ -43,14 +43,14 @@ def evaluate_made_up(
         for task in tasks:
             file.add([predict(task, row, skill, generator, said or {}) for row in rows[task.name]])
     known = {row["id"]: task for task, own in rows.items() for row in own}
-    options = Options(mode=mode, limit=limit)
-    evaluate(FileSource(path, known, name), data, folder, options, command=("emollms", "evaluate", name))
+    options = EvaluationOptions(decode=mode, limit=limit)
+    run_benchmark(FilePredictor(path, known, name), data, folder, options, command=("emollms", "evaluate", name))
     return folder
 
 
 def predict(task: Task, row: Row, skill: float, generator: random.Random, said: Mapping[str, str]) -> Prediction:
     """An answer, with probabilities of classes."""
-    value, shares = gold_of(task, row), None
+    value, shares = gold_label(task, row), None
     lucky = generator.random() < skill
     if isinstance(task, MultiLabelTask):
         value = value if lucky else generator.sample(task.labels, 2)
@@ -64,6 +64,6 @@ def predict(task: Task, row: Row, skill: float, generator: random.Random, said: 
     return Prediction(row["id"], answer(task, value, row["emotion"]), shares, 0.01)
 
 
-def row_of(data: EvaluationData, task: str, place: int = 0) -> Row:
+def row_of(data: Dataset, task: str, place: int = 0) -> Row:
     """A row of a task."""
     return data.rows(task, TEST)[place]

@@ -16,10 +16,10 @@ from typing import Any
 
 from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 
-from emollms.dataset.reader import TEST, open_data
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
-from emollms.inference.decoding import Mode
+from emollms.dataset.reader import TEST, Dataset
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.tasks import benchmark_tasks
 
@@ -28,7 +28,7 @@ CLASSES = {"EI-oc": range(4), "V-oc": range(3, -4, -1), "SST5": range(5)}
 
 
 def evaluate_published(
-    reference: Path, model: str, aeb: Path, out: Path, mode: Mode = "sample", tasks: Sequence[str] = ()
+    reference: Path, model: str, aeb: Path, out: Path, mode: Decode = Decode.sample, tasks: Sequence[str] = ()
 ) -> Path:
     """Evaluate the answers of a model into a folder below `out`, and give it.
 
@@ -37,10 +37,10 @@ def evaluate_published(
         model: whose answers.
         aeb: the benchmark.
         out: where the folder is made.
-        mode: `sample` scores what the model said, as the paper does; `expectation` its probabilities.
+        mode: `sample` scores what the model said, as the paper does; `expected_value` its probabilities.
         tasks: names of tasks; all by default.
     """
-    data = open_data(str(aeb))
+    data = Dataset(aeb)
     rows = {task.name: data.rows(task.name, TEST) for task in benchmark_tasks() if task.name in tasks or not tasks}
     path = out / "answers" / f"{model}.jsonl"
     if not path.exists():
@@ -50,7 +50,7 @@ def evaluate_published(
     known = {row["id"]: task for task, own in rows.items() for row in own}
     name = model if mode == "sample" else f"{model}, {mode}"
     folder = out / name.replace(", ", "-")
-    evaluate(FileSource(path, known, name), data, folder, Options(mode=mode))
+    run_benchmark(FilePredictor(path, known, name), data, folder, EvaluationOptions(decode=mode))
     return folder
 
 
@@ -84,5 +84,9 @@ if __name__ == "__main__":
     given = parser.parse_args()
     published = Path(os.environ.get("EMOLLMS_CORPORA", "corpora")).resolve().parent / "reference"
     models = [evaluate_published(published, model, given.aeb.resolve(), given.out) for model in (CHAT_13B, BLOOM)]
-    print(*models, evaluate_published(published, CHAT_13B, given.aeb.resolve(), given.out, "expectation"), sep="\n")
+    print(
+        *models,
+        evaluate_published(published, CHAT_13B, given.aeb.resolve(), given.out, Decode.expected_value),
+        sep="\n",
+    )
     print(tables(models))

@@ -21,14 +21,14 @@ class Answers:
 
     task: Task
     gold_labels: Sequence[Any]
-    readings: Sequence[ParsedAnswer]
+    parsed: Sequence[ParsedAnswer]
     emotions: Sequence[str | None]
     probabilities: Sequence[Sequence[float] | None]
     texts: Sequence[str]
 
     @property
     def rows(self) -> tuple[Task, Sequence[Any], Sequence[ParsedAnswer], Sequence[str | None]]:
-        return self.task, self.gold_labels, self.readings, self.emotions
+        return self.task, self.gold_labels, self.parsed, self.emotions
 
 
 def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict") -> Answers:
@@ -40,9 +40,9 @@ def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict")
     emotions = [emotion(name, number, row["input"]) for number, row in enumerate(rows)]
     scale = SCALES.get(name, (0.0, 1.0))
     texts = [said(row["prediction"]) for row in rows]
-    readings = [parse_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
+    parsed = [parse_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
     gold_labels = [gold(task, row["gold"]) for row in rows]
-    return Answers(task, gold_labels, readings, emotions, [row["probs"] for row in rows], texts)
+    return Answers(task, gold_labels, parsed, emotions, [row["probs"] for row in rows], texts)
 
 
 def said(prediction: str | list[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from emollms.errors import UsageError
 from emollms.evaluation.baselines import BASELINES, VALENCE_TASKS, baseline, by_largest
-from emollms.evaluation.scoring import TaskScore, gold_of, score
+from emollms.evaluation.scoring import ScoredTask, gold_label, score
 from emollms.prompts.answers import ParsedAnswer, answer, parse_answer
 from emollms.tasks import benchmark_tasks, get_task
 
@@ -28,17 +28,17 @@ def rows_of(aeb: Path, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def scored(name: str, rows: list[dict[str, Any]], by: str, *, worded: bool = False) -> TaskScore:
+def scored(name: str, rows: list[dict[str, Any]], by: str, *, worded: bool = False) -> ScoredTask:
     task = get_task(name)
     values = baseline(by, task).predict(rows)
-    readings = [ParsedAnswer(value, None) for value in values]  # type: ignore[arg-type]
+    parsed = [ParsedAnswer(value, None) for value in values]  # type: ignore[arg-type]
     about = [row.get("emotion") for row in rows]
     if worded:
-        readings = [
+        parsed = [
             parse_answer(task, answer(task, value, emotion), emotion)
             for value, emotion in zip(values, about, strict=True)
         ]
-    return score(task, [gold_of(task, row) for row in rows], readings, about, resamples=1)
+    return score(task, [gold_label(task, row) for row in rows], parsed, about, resamples=1)
 
 
 @pytest.mark.corpora

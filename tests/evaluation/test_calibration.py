@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from emollms.errors import UsageError
 from emollms.evaluation import calibration
-from emollms.evaluation.fitted import Calibration, TaskCalibration, fit_task
+from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
 from emollms.prompts.answers import ParsedAnswer
@@ -26,7 +26,7 @@ E_C = get_task("E-c")
 
 
 def with_probabilities(read: Answers, order: Sequence[int]) -> tuple[Floats, Integers, list[str | None]]:
-    """Distributions over `order`, golds and emotions of the rows that have probabilities."""
+    """Distributions over `order`, gold labels and emotions of the rows that have probabilities."""
     rows = [number for number, row in enumerate(read.probabilities) if row]
     table = np.array([read.probabilities[number] for number in rows])
     assert table.shape[1] == len(order)
@@ -63,11 +63,12 @@ def test_a_temperature_from_a_tenth_of_the_rows(
     rest = np.setdiff1d(np.arange(len(gold)), tenth)
     fitted = fit_task(EI_OC, table[tenth], gold[tenth], "validation")
     assert isinstance(EI_OC, OrdinalTask)
-    expected = fitted.expected_classes(EI_OC, table[rest])
+    tempered = calibration.temper(table[rest], fitted.temperature or 1.0)
+    expected = calibration.expected_value(tempered, list(EI_OC.classes))
     assert round(mean_pearson(expected, gold[rest], [emotions[row] for row in rest]), 3) == value
     errors = [
         calibration.calibration_error(calibration.class_reliability(rows, gold[rest]))
-        for rows in (table[rest], fitted.distributions(table[rest]))
+        for rows in (table[rest], tempered)
     ]
     assert [round(error, 3) for error in errors] == [before, after]
 
@@ -92,7 +93,7 @@ def test_the_order_of_the_classes(reference_dir: Path, model: str, task: str, or
     """The most likely class is mostly the sampled one in this order, and the expected one goes with the gold."""
     read = answers(reference_dir, model, task)
     table, gold, _ = with_probabilities(read, order)
-    sampled = [reading.value for reading, row in zip(read.readings, read.probabilities, strict=True) if row]
+    sampled = [one.value for one, row in zip(read.parsed, read.probabilities, strict=True) if row]
     likely = np.array(order)[table.argmax(axis=1)]
     assert np.mean([a == b for a, b in zip(likely, sampled, strict=True)]) > 0.7
     assert pearson(calibration.expected_value(table, order), gold.astype(float)).value > 0.75

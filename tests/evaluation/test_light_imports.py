@@ -4,8 +4,8 @@ import subprocess
 import sys
 
 MODULES = (
-    "baselines", "calibration", "extras", "fitted", "intervals", "metrics", "published", "results", "schemes",
-    "scoring", "sheet",
+    "baselines", "bootstrap", "calibration", "gold_vs_predicted", "metrics", "parsing", "predictors", "published",
+    "run_folder", "scores", "scoring", "task_metrics",
 )  # fmt: skip
 HEAVY = {"torch", "sklearn", "scipy", "nltk", "textblob", "vaderSentiment"}
 

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.lm_eval import export
-from emollms.evaluation.model_source import ModelSource
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.predictors import FilePredictor, ModelPredictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.tasks import benchmark_tasks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,13 +36,11 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture(scope="module")
-def data(sample_aeb: Path) -> EvaluationData:
-    return open_data(str(sample_aeb))
+def data(sample_aeb: Path) -> Dataset:
+    return Dataset(sample_aeb)
 
 
-def test_the_harness_gives_the_scores_of_evaluate(
-    offline: Any, talkative: Path, data: EvaluationData, tmp_path: Path
-) -> None:
+def test_the_harness_gives_the_scores_of_evaluate(offline: Any, talkative: Path, data: Dataset, tmp_path: Path) -> None:
     from lm_eval.tasks import TaskManager
 
     exported = export(data, tmp_path / "tasks")
@@ -58,8 +55,8 @@ def test_the_harness_gives_the_scores_of_evaluate(
         log_samples=True,
     )
     found = evaluated["results"]
-    source = ModelSource(str(talkative), mode="greedy")
-    evaluate(source, data, tmp_path / "run", Options(tasks=tuple(TASKS), mode="greedy"))
+    source = ModelPredictor(str(talkative), decode="greedy")
+    run_benchmark(source, data, tmp_path / "run", EvaluationOptions(tasks=tuple(TASKS), decode="greedy"))
     scores = json.loads((tmp_path / "run" / "scores.json").read_text(encoding="utf-8"))["tasks"]
     for task, name in TASKS.items():
         assert exported.tasks[task] == name
@@ -72,7 +69,7 @@ def test_the_harness_gives_the_scores_of_evaluate(
     assert scores_of_logs(evaluated["samples"], data, tmp_path) == scores
 
 
-def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) -> Any:
+def scores_of_logs(samples: dict[str, Any], data: Dataset, folder: Path) -> Any:
     """The scores of the sample logs that the harness writes of its answers, as `--predictions` reads them."""
     from lm_eval.loggers import EvaluationTracker
 
@@ -81,13 +78,13 @@ def scores_of_logs(samples: dict[str, Any], data: EvaluationData, folder: Path) 
     for name, logged in samples.items():
         tracker.save_results_samples(name, logged)
     rows = BenchmarkRows.of(data)
-    source = FileSource(folder / "logs", rows.task_of, rows=rows)
+    source = FilePredictor(folder / "logs", rows.task_of, rows=rows)
     assert source.name == "logs"
-    evaluate(source, data, folder / "again", Options(tasks=tuple(TASKS), mode="greedy"))
+    run_benchmark(source, data, folder / "again", EvaluationOptions(tasks=tuple(TASKS), decode="greedy"))
     return json.loads((folder / "again" / "scores.json").read_text(encoding="utf-8"))["tasks"]
 
 
-def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationData, tmp_path: Path) -> None:
+def test_every_task_of_the_benchmark_is_written_in_one_group(data: Dataset, tmp_path: Path) -> None:
     exported = export(data, tmp_path / "tasks", "chat", "es")
     spanish = [task for task in benchmark_tasks() if any(r["language"] == "es" for r in data.rows(task.name, "test"))]
     assert list(exported.tasks) == [task.name for task in spanish]
@@ -102,5 +99,5 @@ def test_every_task_of_the_benchmark_is_written_in_one_group(data: EvaluationDat
 
 def test_data_without_test_rows_is_refused(sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split test"):
-        export(open_data(str(sample_aaid)), tmp_path / "tasks")
+        export(Dataset(sample_aaid), tmp_path / "tasks")
     assert not (tmp_path / "tasks").exists()

@@ -13,14 +13,14 @@ from hypothesis.extra.numpy import arrays
 
 from emollms.evaluation import metrics
 from emollms.evaluation.metrics import Flags, Floats
-from emollms.evaluation.task_metrics import SCHEMES, Metric
+from emollms.evaluation.task_metrics import TASK_METRICS, Metric
 
 relaxed = settings(deadline=None)  # the first call imports scikit-learn; machines are shared
 ROWS = st.shared(st.integers(0, 30), key="rows")
 scores = arrays(np.float64, ROWS, elements=st.integers(0, 20).map(lambda number: number / 20))
 classes = arrays(np.float64, ROWS, elements=st.integers(-3, 3).map(float))
 labels = arrays(np.bool_, st.tuples(ROWS, st.just(4)))
-ALL_METRICS = {metric.name: metric for scheme in SCHEMES.values() for metric in scheme.metrics}
+ALL_METRICS = {metric.name: metric for own in TASK_METRICS.values() for metric in own.metrics}
 
 
 def slow_pearson(gold: Floats, said: Floats) -> float:

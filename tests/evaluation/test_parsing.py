@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from emollms.dataset.reader import TEST, open_data
+from emollms.dataset.reader import TEST, Dataset
 from emollms.evaluation.run import remarks
-from emollms.evaluation.scoring import gold_of
+from emollms.evaluation.scoring import gold_label
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
 from emollms.report.write import make_report, write_report
@@ -21,12 +21,12 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def said(sample_aeb: Path, tmp_path: Path) -> Path:
     """Right answers; those to TDT under another number, those to V-A on their native range."""
-    data, path = open_data(str(sample_aeb)), tmp_path / "said.jsonl"
+    data, path = Dataset(sample_aeb), tmp_path / "said.jsonl"
     with PredictionFile(path) as file:
         for name in ("TDT", "V-A", "E-c"):
             task = get_task(name)
             for row in (one for one in data.rows(name, TEST) if one["language"] == "en"):
-                gold = gold_of(task, row)
+                gold = gold_label(task, row)
                 if isinstance(task, RegressionTask):
                     text = f"{task.from_unit(float(str(gold))):.3f}"
                 elif name == "TDT":

@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from emollms.cli import app, main
-from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.prediction_files import read_answers
-from emollms.evaluation.predictors import FileSource
-from emollms.evaluation.scoring import gold_of
+from emollms.evaluation.predictors import FilePredictor
+from emollms.evaluation.scoring import gold_label
 from emollms.prompts.answers import answer
 from emollms.tasks import PLUTCHIK_PLUS, OrdinalTask, get_task
 
@@ -27,8 +27,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def data(sample_aeb: Path) -> EvaluationData:
-    return open_data(str(sample_aeb))
+def data(sample_aeb: Path) -> Dataset:
+    return Dataset(sample_aeb)
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def evaluate(
     return call
 
 
-def english(data: EvaluationData, task: str) -> Rows:
+def english(data: Dataset, task: str) -> Rows:
     return [row for row in data.rows(task, "test") if row["language"] == "en"]
 
 
 def right(name: str, row: Mapping[str, Any]) -> str:
-    task, gold = get_task(name), gold_of(get_task(name), row)
+    task, gold = get_task(name), gold_label(get_task(name), row)
     return answer(task, int(str(gold).split(".")[0]) if isinstance(task, OrdinalTask) else gold, row["emotion"])
 
 
@@ -97,7 +97,7 @@ WRITERS: dict[str, Callable[[Rows], str]] = {
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("task", ["SST", "TDT", "E-c"])
 def test_every_form_gives_the_same_scores(
-    name: str, task: str, data: EvaluationData, evaluate: Evaluate, tmp_path: Path
+    name: str, task: str, data: Dataset, evaluate: Evaluate, tmp_path: Path
 ) -> None:
     rows = [
         {"id": row["id"], "task": task, "row": number, "said": right(task, row) if row["language"] == "en" else "0"}
@@ -111,7 +111,7 @@ def test_every_form_gives_the_same_scores(
     assert scores[task]["metrics"][scores[task]["main"]]["value"] == pytest.approx(1.0)
 
 
-def test_answers_alone_to_the_whole_benchmark(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
+def test_answers_alone_to_the_whole_benchmark(data: Dataset, evaluate: Evaluate, tmp_path: Path) -> None:
     said = {row["id"]: right(task.name, row) for task in data.tasks("test") for row in english(data, task.name)}
     code, err, scores = evaluate(write(tmp_path / "all.txt.gz", "\n".join(said.values())))
     assert code == 0, err
@@ -119,7 +119,7 @@ def test_answers_alone_to_the_whole_benchmark(data: EvaluationData, evaluate: Ev
     assert [task["invalid"]["n"] for task in scores.values()] == [0] * len(data.tasks("test"))
 
 
-def test_answers_alone_are_in_one_language(data: EvaluationData, tmp_path: Path) -> None:
+def test_answers_alone_are_in_one_language(data: Dataset, tmp_path: Path) -> None:
     spanish = [row for row in data.rows("V-oc", "test") if row["language"] == "es"]
     path = write(tmp_path / "a.txt", "0\n" * len(spanish))
     assert list(read_answers(path, BenchmarkRows.of(data, ("V-oc",), "es"))) == [row["id"] for row in spanish]
@@ -134,7 +134,7 @@ def test_options_about_files_go_with_a_file(sample_aeb: Path, tmp_path: Path) ->
     assert "they go with --predictions" in str(result.exception)
 
 
-def test_numbers_and_lists_of_labels(data: EvaluationData, tmp_path: Path) -> None:
+def test_numbers_and_lists_of_labels(data: Dataset, tmp_path: Path) -> None:
     ids = {task: [row["id"] for row in english(data, task)] for task in ("SST", "TDT", "E-c", "GoEmotions")}
     said = [
         (ids["SST"][0], 0.25), (ids["SST"][1], 1), (ids["SST"][2], 1e-7), (ids["TDT"][0], -1.0), (ids["TDT"][1], "NA"),
@@ -166,7 +166,7 @@ def submission(rows: Rows, task: str) -> str:
 
 @pytest.mark.parametrize("task", ["EI-reg", "EI-oc", "V-reg", "V-oc", "E-c"])
 def test_submissions_to_semeval_are_matched_by_tweet_and_emotion(
-    task: str, data: EvaluationData, evaluate: Evaluate, tmp_path: Path
+    task: str, data: Dataset, evaluate: Evaluate, tmp_path: Path
 ) -> None:
     rows = english(data, task)
     if task.endswith("-oc"):
@@ -181,7 +181,7 @@ def test_submissions_to_semeval_are_matched_by_tweet_and_emotion(
     assert scores[task]["metrics"][scores[task]["main"]]["value"] == pytest.approx(1.0)
 
 
-def test_a_folder_of_submissions_is_one(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
+def test_a_folder_of_submissions_is_one(data: Dataset, evaluate: Evaluate, tmp_path: Path) -> None:
     (tmp_path / "team").mkdir()
     for emotion in ("anger", "fear", "joy", "sadness"):
         rows = [row for row in english(data, "EI-reg") if row["emotion"] == emotion]
@@ -194,7 +194,7 @@ def test_a_folder_of_submissions_is_one(data: EvaluationData, evaluate: Evaluate
     assert (code, "is a folder, and neither that of a run" in err, len(err.splitlines())) == (2, True, 1)
 
 
-def test_the_terminal_says_what_is_missing(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
+def test_the_terminal_says_what_is_missing(data: Dataset, evaluate: Evaluate, tmp_path: Path) -> None:
     sst, tdt, labels = (english(data, task) for task in ("SST", "TDT", "E-c"))
     said = [{"id": row["id"], "answer": "a film"} for row in sst]
     said += [{"id": row["id"], "answer": right("TDT", row)} for row in tdt[:-2]]
@@ -240,7 +240,7 @@ def test_the_terminal_says_what_is_missing(data: EvaluationData, evaluate: Evalu
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_one_line_with_its_place(
-    name: str, content: str, message: str, data: EvaluationData, tmp_path: Path
+    name: str, content: str, message: str, data: Dataset, tmp_path: Path
 ) -> None:
     content = content.replace('"ID"', json.dumps(english(data, "SST")[0]["id"]))
     message = message.replace("'ID'", repr(english(data, "SST")[0]["id"]))
@@ -263,26 +263,26 @@ def test_what_is_no_answer_is_one_line_with_its_place(
     ],
 )  # fmt: skip
 def test_files_that_belong_elsewhere(
-    name: str, content: str | None, message: str, data: EvaluationData, tmp_path: Path
+    name: str, content: str | None, message: str, data: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / name if content is None else write(tmp_path / name, content)
     with pytest.raises(UsageError, match=message):
         read_answers(path, BenchmarkRows.of(data, language="en"))
 
 
-def test_the_same_answer_twice_is_one(data: EvaluationData, tmp_path: Path) -> None:
+def test_the_same_answer_twice_is_one(data: Dataset, tmp_path: Path) -> None:
     said = {"id": english(data, "SST")[0]["id"], "answer": "0.5"}
     path = write(tmp_path / "a.jsonl", lines([said | {"seconds": 1.5}, said | {"seconds": "quick"}]))
     assert [one.seconds for one in read_answers(path, BenchmarkRows.of(data)).values()] == [1.5]
 
 
-def test_answers_that_are_all_null(data: EvaluationData, tmp_path: Path) -> None:
+def test_answers_that_are_all_null(data: Dataset, tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", json.dumps({row["id"]: None for row in english(data, "SST")}))
     with pytest.raises(UsageError, match=r"each of its \d+ answers is null"):
         read_answers(path, BenchmarkRows.of(data))
 
 
-def test_one_answer_too_few_is_told_with_the_counts(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
+def test_one_answer_too_few_is_told_with_the_counts(data: Dataset, evaluate: Evaluate, tmp_path: Path) -> None:
     rows = english(data, "SST")
     path = write(tmp_path / "a.txt", "0.5\n" * (len(rows) - 1))
     code, err, _ = evaluate(path, "--task", "SST")
@@ -291,7 +291,7 @@ def test_one_answer_too_few_is_told_with_the_counts(data: EvaluationData, evalua
     assert len(err.splitlines()) == 1
 
 
-def test_options_of_tables_are_taken(data: EvaluationData, evaluate: Evaluate, tmp_path: Path) -> None:
+def test_options_of_tables_are_taken(data: Dataset, evaluate: Evaluate, tmp_path: Path) -> None:
     rows = [{"id": row["id"], "answer": f"{right('TDT', row)}", "note": "é"} for row in english(data, "TDT")]
     (tmp_path / "a.csv").write_bytes(as_csv(rows, ";").encode("cp1252"))
     code, err, _ = evaluate(tmp_path / "a.csv")
@@ -301,7 +301,7 @@ def test_options_of_tables_are_taken(data: EvaluationData, evaluate: Evaluate, t
     assert scores["TDT"]["invalid"]["n"] == 0
 
 
-def test_a_folder_of_a_run_or_of_logs_has_its_name(data: EvaluationData, tmp_path: Path) -> None:
+def test_a_folder_of_a_run_or_of_logs_has_its_name(data: Dataset, tmp_path: Path) -> None:
     row_id, rows = english(data, "SST")[0]["id"], BenchmarkRows.of(data)
     (tmp_path / "mine").mkdir()
     write(tmp_path / "mine" / "predictions.jsonl", lines([{"id": row_id, "answer": "0.5"}]))
@@ -310,7 +310,7 @@ def test_a_folder_of_a_run_or_of_logs_has_its_name(data: EvaluationData, tmp_pat
     log = write(tmp_path / "logs" / "model" / "samples_emollms_sst_2026.jsonl", lines([sample]))
     for path, name in ((tmp_path / "mine", "mine"), (tmp_path / "logs", "logs"), (log, "model"),
                        (tmp_path / "mine" / "predictions.jsonl", "mine")):  # fmt: skip
-        source = FileSource(path, rows.task_of, rows=rows)
+        source = FilePredictor(path, rows.task_of, rows=rows)
         assert (source.name, read_answers(path, rows)[row_id].answer) == (name, "0.5")
     write(log.with_name("samples_emollms_sst_2027.jsonl"), lines([sample | {"filtered_resps": ["0.6"]}]))
     with pytest.raises(EmollmsError, match=r"samples_emollms_sst_2027\.jsonl:1: 1 id has two answers, the first one"):
@@ -319,7 +319,7 @@ def test_a_folder_of_a_run_or_of_logs_has_its_name(data: EvaluationData, tmp_pat
 
 @pytest.mark.corpora
 def test_the_published_answers_and_gold_files_fit(paper_aeb: Path, corpora_dir: Path, reference_dir: Path) -> None:
-    rows = BenchmarkRows.of(open_data(str(paper_aeb)))
+    rows = BenchmarkRows.of(Dataset(paper_aeb))
     counts = {"E-c": 3259, "Emobank": 3000, "V-A_V-M_V-NYT_V-T": 4000, "EI-oc": 4068}
     for name, count in counts.items():
         assert len(read_answers(reference_dir / "outputs" / "Emobloom-7b" / f"{name}.jsonl", rows)) == count

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emollms.evaluation.published import COLUMNS, published, published_scores, source
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.tasks import benchmark_tasks, get_task
 
 SAME_MODEL = {"GPT4": "GPT-4", "LLaMA2-chat-13B": "LLaMA2-13B-chat"}
@@ -29,7 +29,7 @@ def test_every_cell(reference_dir: Path) -> None:
 
 def test_every_column_is_a_metric() -> None:
     for task, metric, part in COLUMNS.values():
-        assert SCHEMES[task].get(metric), (task, metric)
+        assert TASK_METRICS[task].get(metric), (task, metric)
         assert part is None or part in get_task(task).emotions
     assert {task for task, _, _ in COLUMNS.values()} == {task.name for task in benchmark_tasks()}
 

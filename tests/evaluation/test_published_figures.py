@@ -14,7 +14,7 @@ import pytest
 from evaluation.reference_rows import BLOOM, CHAT_13B, SCALES, Answers, answers
 
 from emollms.evaluation.scales import choose_scale
-from emollms.evaluation.scoring import TaskScore, score
+from emollms.evaluation.scoring import ScoredTask, score
 from emollms.prompts.answers import ParsedAnswer
 
 pytestmark = pytest.mark.corpora
@@ -85,7 +85,7 @@ STRICT = {
 """BLOOM's figures with `parse_answer`, where they differ from METRICS.md."""
 
 
-def figure(result: TaskScore, name: str) -> float:
+def figure(result: ScoredTask, name: str) -> float:
     metric, _, part = name.partition("/")
     found = result.metrics[metric].parts[part] if part else result.metrics[metric]
     return round(found.value, 3)
@@ -97,12 +97,10 @@ def rounded_up(task: str) -> dict[str, float]:
 
 def read_loosely(read: Answers) -> Answers:
     loose = LOOSE[read.task.name]
-    assert all(read.readings[row].value is None for row in loose)
+    assert all(read.parsed[row].value is None for row in loose)
     return replace(
         read,
-        readings=[
-            ParsedAnswer(loose[row], None) if row in loose else reading for row, reading in enumerate(read.readings)
-        ],
+        parsed=[ParsedAnswer(loose[row], None) if row in loose else answer for row, answer in enumerate(read.parsed)],
     )
 
 

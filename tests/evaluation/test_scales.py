@@ -3,7 +3,7 @@
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.parsing import read_all
+from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.scales import Scale, choose_scale
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
@@ -66,17 +66,17 @@ def rows(name: str, answers: list[str], emotion: str | None = None) -> tuple[lis
 
 def test_native_answers_are_read_on_0_to_1_one_scale_for_all() -> None:
     asked, said = rows("V-A", ["-4", "0", "0.5", "4", "5", "-2.5 to 2"])
-    read = read_all(get_task("V-A"), asked, said, scale="auto")
-    assert [reading.value for reading in read.readings] == [0.0, 0.5, 0.5625, 1.0, None, None]
-    assert read.readings[4].reason == "off the scale: '5'"
+    read = parse_predictions(get_task("V-A"), asked, said, scale="auto")
+    assert [one.value for one in read.parsed] == [0.0, 0.5, 0.5625, 1.0, None, None]
+    assert read.parsed[4].reason == "off the scale: '5'"
     assert read.by_parse["lenient"][5] == ParsedAnswer(0.1875, None)
     assert read.scale is not None
     assert (read.scale.name, read.scale.asked) == ("native", "auto")
     asked, said = rows("EmoBank", ["1", "3", "5", "0.5"], "arousal")
-    read = read_all(get_task("EmoBank"), asked, said, scale="native")
-    assert [reading.value for reading in read.readings] == [0.0, 0.5, 1.0, None]
+    read = parse_predictions(get_task("EmoBank"), asked, said, scale="native")
+    assert [one.value for one in read.parsed] == [0.0, 0.5, 1.0, None]
 
 
 def test_unit_is_what_read_all_takes_unless_asked() -> None:
     asked, said = rows("V-A", ["-2", "3", "0.5"])
-    assert [one.value for one in read_all(get_task("V-A"), asked, said).readings] == [None, None, 0.5]
+    assert [one.value for one in parse_predictions(get_task("V-A"), asked, said).parsed] == [None, None, 0.5]

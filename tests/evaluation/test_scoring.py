@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.results import TaskScore
-from emollms.evaluation.scoring import compare, gold_of, score
-from emollms.evaluation.task_metrics import SCHEMES
+from emollms.evaluation.scoring import ScoredTask, compare, gold_label, score
+from emollms.evaluation.task_metrics import TASK_METRICS
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task
 
 INVALID = ParsedAnswer(None, "no number: 'perhaps'")
 
 
-def readings(*values: Any) -> list[ParsedAnswer]:
+def parsed(*values: Any) -> list[ParsedAnswer]:
     return [INVALID if value is None else ParsedAnswer(value, None) for value in values]
 
 
@@ -37,17 +36,17 @@ def emotions(task: Task, n: int) -> list[str | None]:
     return [task.emotions[i * len(task.emotions) // n] if task.emotions else None for i in range(n)]
 
 
-def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "official") -> TaskScore:
-    return score(get_task(name), gold_labels, readings(*values), policy=policy, resamples=50)
+def scored(name: str, gold_labels: Sequence[Any], *values: Any, policy: Any = "official") -> ScoredTask:
+    return score(get_task(name), gold_labels, parsed(*values), policy=policy, resamples=50)
 
 
-def predicted(result: TaskScore) -> list[Any]:
-    return result.sheet.predicted.tolist()
+def predicted(result: ScoredTask) -> list[Any]:
+    return result.pairs.predicted.tolist()
 
 
-def test_every_task_has_a_scheme() -> None:
-    assert set(SCHEMES) == set(TASKS)
-    mains = {task.name: SCHEMES[task.name].main.name for task in benchmark_tasks()}
+def test_every_task_has_metrics() -> None:
+    assert set(TASK_METRICS) == set(TASKS)
+    mains = {task.name: TASK_METRICS[task.name].main.name for task in benchmark_tasks()}
     assert {task for task, main in mains.items() if main == "accuracy"} == {"SST5", "TDT"}
     assert {task for task, main in mains.items() if main == "jaccard_weighted"} == {"E-c", "GoEmotions"}
 
@@ -55,7 +54,7 @@ def test_every_task_has_a_scheme() -> None:
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_right_answers_get_the_best_score(task: Task) -> None:
     gold_labels = made_up(task, 60)
-    result = score(task, gold_labels, readings(*gold_labels), emotions(task, 60), resamples=50)
+    result = score(task, gold_labels, parsed(*gold_labels), emotions(task, 60), resamples=50)
     assert [round(metric.value, 9) for metric in result.metrics.values()] == [1.0] * len(result.metrics)
     assert (result.n, result.scored, result.invalid_count, result.invalid_rate) == (60, 60, 0, 0.0)
 
@@ -64,13 +63,13 @@ def test_right_answers_get_the_best_score(task: Task) -> None:
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_never_nan_and_never_a_warning(task: Task, policy: Any) -> None:
     gold_labels = made_up(task, 8)
-    cases = [readings(*[None] * 8), readings(*[gold_labels[0]] * 8), readings(*gold_labels[:4], *[None] * 4)]
+    cases = [parsed(*[None] * 8), parsed(*[gold_labels[0]] * 8), parsed(*gold_labels[:4], *[None] * 4)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for rows, answers in [(8, case) for case in cases] + [(1, cases[0][:1]), (1, cases[1][:1]), (0, [])]:
             about = emotions(task, 8)[:rows]
             result = score(task, gold_labels[:rows], answers, about, policy=policy, resamples=20)
-            json.dumps(result.as_json(), allow_nan=False)
+            json.dumps(result.to_scores().model_dump(mode="json"), allow_nan=False)
             assert compare(result, result, resamples=20).difference == 0
 
 
@@ -86,7 +85,7 @@ def test_official_policy() -> None:
 
 
 def test_the_middle_of_a_native_scale() -> None:
-    result = score(get_task("V-A"), [-2.0, 2.0], readings(None, 1.0), scale=(-4.0, 4.0), resamples=5)
+    result = score(get_task("V-A"), [-2.0, 2.0], parsed(None, 1.0), scale=(-4.0, 4.0), resamples=5)
     assert predicted(result) == [0.0, 1.0]
 
 
@@ -104,7 +103,7 @@ def test_constant_answers_have_no_correlation(task: str, metrics: set[str]) -> N
 
 
 def test_one_undefined_emotion_counts_as_0_in_the_mean() -> None:
-    gold_labels, said = [0.1, 0.9, 0.2, 0.8], readings(0.1, 0.9, 0.5, 0.5)
+    gold_labels, said = [0.1, 0.9, 0.2, 0.8], parsed(0.1, 0.9, 0.5, 0.5)
     result = score(get_task("EI-reg"), gold_labels, said, ["anger", "anger", "joy", "joy"], resamples=5)
     parts = result.metrics["pearson"].parts
     assert parts["joy"].interval is None
@@ -147,7 +146,7 @@ def test_invalid_answers_are_counted_by_reason() -> None:
     result = score(get_task("SST"), [0.1, 0.2, 0.3], answers, resamples=5)
     assert result.invalid == {"off the scale": 2, "empty answer": 1}
     assert (result.invalid_count, result.invalid_rate) == (3, 1.0)
-    assert result.as_json()["invalid"] == {
+    assert result.to_scores().model_dump(mode="json")["invalid"] == {
         "policy": "official", "rate": 1.0, "n": 3, "reasons": {"off the scale": 2, "empty answer": 1},
     }  # fmt: skip
 
@@ -160,12 +159,12 @@ def test_an_answer_that_is_no_finite_number_could_not_be_read() -> None:
 def test_parts() -> None:
     task = get_task("EI-reg")
     gold_labels = made_up(task, 40)
-    result = score(task, gold_labels, readings(*made_up(task, 40, 1)), emotions(task, 40))
+    result = score(task, gold_labels, parsed(*made_up(task, 40, 1)), emotions(task, 40))
     metric = result.metrics["pearson"]
     assert tuple(metric.parts) == task.emotions
     assert metric.value == pytest.approx(np.mean([part.value for part in metric.parts.values()]))
     assert sum(part.n for part in metric.parts.values()) == metric.n == 40
-    labels = score(get_task("E-c"), [["joy"], ["fear"]], readings(("joy",), ()), resamples=5)
+    labels = score(get_task("E-c"), [["joy"], ["fear"]], parsed(("joy",), ()), resamples=5)
     assert labels.metrics["macro_f1"].parts["joy"].value == 1.0
     assert labels.metrics["macro_f1"].parts["fear"].value == 0.0
     assert not labels.metrics["micro_f1"].parts
@@ -175,7 +174,7 @@ def test_parts() -> None:
 def test_only_the_emotions_that_are_there_count() -> None:
     task = get_task("EI-reg")
     gold_labels = [0.1, 0.5, 0.9]
-    result = score(task, gold_labels, readings(*gold_labels), ["joy"] * 3, resamples=5)
+    result = score(task, gold_labels, parsed(*gold_labels), ["joy"] * 3, resamples=5)
     assert result.value == pytest.approx(1.0)
     assert tuple(result.metrics["pearson"].parts) == ("joy",)
 
@@ -183,10 +182,10 @@ def test_only_the_emotions_that_are_there_count() -> None:
 def test_labels_that_no_corpus_annotated_are_no_labels() -> None:
     task = get_task("BRIGHTER-E-c")
     rows = [["anger"], ["joy"], ["fear", "sadness"], ["surprise"]]
-    said = readings(*map(tuple, rows))
+    said = parsed(*map(tuple, rows))
     assert score(task, rows, said).value == pytest.approx(5 / 6)  # macro-F1: disgust is in neither, and counts 0
     result = score(task, rows, said, unannotated=[("disgust",)] * 4)
-    assert "disgust" not in result.sheet.labels
+    assert "disgust" not in result.pairs.labels
     assert result.value == pytest.approx(1.0)
 
 
@@ -195,10 +194,10 @@ def test_a_label_counts_in_the_rows_that_asked_for_it(policy: str) -> None:
     """Two corpora in one task: what the first says of disgust is scored, and not what it made up about the second."""
     task = get_task("BRIGHTER-E-c")
     rows = [["disgust"], ["disgust", "joy"], ["joy"], ["anger"]]
-    said = readings(("disgust",), ("disgust", "joy"), ("disgust", "joy"), None)
+    said = parsed(("disgust",), ("disgust", "joy"), ("disgust", "joy"), None)
     left_out = [(), (), ("disgust",), ("disgust", "surprise")]
     result = score(task, rows, said, policy=policy, unannotated=left_out)
-    assert result.sheet.labels == task.labels
+    assert result.pairs.labels == task.labels
     assert result.metrics["macro_f1"].parts["disgust"].value == 1.0
     assert result.metrics["macro_f1"].parts["joy"].value == (1.0 if policy == "official" else pytest.approx(0.8))
 
@@ -211,10 +210,10 @@ def test_expected_classes() -> None:
 
 def test_intervals_hold_the_value_and_repeat() -> None:
     task = get_task("EI-oc")
-    gold_labels, answers, about = made_up(task, 400), readings(*made_up(task, 400, 1)), emotions(task, 400)
+    gold_labels, answers, about = made_up(task, 400), parsed(*made_up(task, 400, 1)), emotions(task, 400)
     first, second = (score(task, gold_labels, answers, about) for _ in range(2))
-    assert first.as_json() == second.as_json()
-    assert first.as_json() != score(task, gold_labels, answers, about, seed=1).as_json()
+    assert first.to_scores() == second.to_scores()
+    assert first.to_scores() != score(task, gold_labels, answers, about, seed=1).to_scores()
     for metric in first.metrics.values():
         for figure in (metric, *metric.parts.values()):
             assert figure.interval
@@ -223,7 +222,7 @@ def test_intervals_hold_the_value_and_repeat() -> None:
 
 def test_a_large_task_takes_seconds() -> None:
     task = get_task("GoEmotions")
-    gold_labels, answers = made_up(task, 5427), readings(*made_up(task, 5427, 1))
+    gold_labels, answers = made_up(task, 5427), parsed(*made_up(task, 5427, 1))
     start = time.process_time()
     score(task, gold_labels, answers)
     assert time.process_time() - start < 30
@@ -231,15 +230,13 @@ def test_a_large_task_takes_seconds() -> None:
 
 def noisy(gold_labels: Sequence[float], noise: float, seed: int) -> list[ParsedAnswer]:
     generator = np.random.default_rng(seed)
-    return readings(
-        *[float(value) for value in np.array(gold_labels) + noise * generator.normal(size=len(gold_labels))]
-    )
+    return parsed(*[float(value) for value in np.array(gold_labels) + noise * generator.normal(size=len(gold_labels))])
 
 
 def test_a_model_and_itself() -> None:
     for task in TASKS.values():
         gold_labels = made_up(task, 60)
-        result = score(task, gold_labels, readings(*made_up(task, 60, 1)), emotions(task, 60), resamples=20)
+        result = score(task, gold_labels, parsed(*made_up(task, 60, 1)), emotions(task, 60), resamples=20)
         found = compare(result, result, resamples=100)
         assert (found.difference, found.interval.low, found.interval.high, found.above_noise) == (0, 0, 0, False)
 
@@ -248,7 +245,7 @@ def test_pairing_finds_what_single_intervals_do_not() -> None:
     task = get_task("V-reg")
     gold_labels = made_up(task, 400)
     worse = noisy(gold_labels, 0.1, 1)
-    better = readings(
+    better = parsed(
         *[0.9 * answer.value + 0.1 * gold for answer, gold in zip(worse, gold_labels, strict=True)]  # type: ignore[operator]
     )
     a, b = score(task, gold_labels, better), score(task, gold_labels, worse)
@@ -294,8 +291,8 @@ def test_what_cannot_be_compared() -> None:
 
 def test_wrong_calls() -> None:
     task = get_task("E-c")
-    with pytest.raises(UsageError, match="1 golds, 2 answers"):
-        score(task, [["joy"]], readings((), ()))
+    with pytest.raises(UsageError, match="1 gold labels, 2 answers"):
+        score(task, [["joy"]], parsed((), ()))
     with pytest.raises(UsageError, match="unknown policy for invalid answers 'wurst'; did you mean worst"):
         scored("E-c", [["joy"]], (), policy="wurst")
     with pytest.raises(UsageError, match="unknown label of task E-c 'joyful'; did you mean joy"):
@@ -308,5 +305,5 @@ def test_wrong_calls() -> None:
 
 def test_gold_of_a_row() -> None:
     row = {"labels": ["joy"], "score": 0.25}
-    assert gold_of(get_task("E-c"), row) == ["joy"]
-    assert gold_of(get_task("V-A"), row) == 0.25
+    assert gold_label(get_task("E-c"), row) == ["joy"]
+    assert gold_label(get_task("V-A"), row) == 0.25

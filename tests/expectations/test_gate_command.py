@@ -10,13 +10,13 @@ from tiny_corpus import settings
 
 from emollms.cli import main
 from emollms.dataset import reader
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError
 
 
 @pytest.fixture
 def aeb(tmp_path: Path) -> Path:
-    build(settings("aeb", "sample", tasks=("TDT",), profile="paper"), tmp_path / "aeb")
+    build_repo(settings("aeb", "sample", tasks=("TDT",), profile="paper"), tmp_path / "aeb")
     return tmp_path / "aeb"
 
 
@@ -50,8 +50,8 @@ def test_a_data_set_that_falls_short(aeb: Path, tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr()
     failed = [line.split("\t")[:5] for line in printed.out.splitlines() if line.split("\t")[2] == "failed"]
     assert [row[:3] + row[4:] for row in failed] == [["texts-not-empty", "TDT/test", "failed", "1"]]
-    assert "error: aeb falls short of its suite: texts-not-empty: 1 of " in printed.err
-    assert "falls short" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "error: aeb fails its suite: texts-not-empty: 1 of " in printed.err
+    assert "fails its suite" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 def test_a_source_corpus(capsys: pytest.CaptureFixture[str]) -> None:

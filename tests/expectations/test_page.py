@@ -84,7 +84,7 @@ def test_a_browser_shows_verdict_checks_and_rows(opened: Opened) -> None:
     page, _ = opened
     assert page.title().endswith("1.2.3: failed")
     assert page.inner_text("h1") == f"Data {EVIL}"
-    assert page.inner_text("#verdict strong") == "It falls short of its suite."
+    assert page.inner_text("#verdict strong") == "It fails its suite."
     first = page.locator("details").first
     assert "No text has an HTML entity." in first.inner_text()
     assert first.locator(".rows td").nth(1).inner_text() == EVIL

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from emollms.evaluation.scores import Scores
 from emollms.training.manifest import RunManifest
 
 COMMIT = "1f0c" * 10
@@ -112,7 +113,12 @@ def entry(task: str, n: int, metrics: dict[str, Any], **more: Any) -> dict[str, 
     return {**scores, "metrics": metrics, **about, **more}
 
 
-def made_up_scores(**settings: Any) -> dict[str, Any]:
+def made_up_scores(**settings: Any) -> Scores:
+    """Scores of the three tasks."""
+    return Scores.model_validate(scores_json(**settings))
+
+
+def scores_json(**settings: Any) -> dict[str, Any]:
     """A `scores.json` of the three tasks."""
     parts = {name: figure(0.7 + place / 100, 1000) for place, name in enumerate(("anger", "fear", "joy", "sadness"))}
     return {
@@ -122,7 +128,7 @@ def made_up_scores(**settings: Any) -> dict[str, Any]:
         "run": {
             "command": ["emollms", "evaluate", "--model", "/home/jane/runs/emo/merged", "--data", "out/aeb"],
             "settings": {
-                "decode": "expectation", "split": "test", "language": "en", "limit": None, "seed": 0,
+                "decode": "expected_value", "split": "test", "language": "en", "limit": None, "seed": 0,
                 "policy": "official", "calibration": None, **settings,
             },
             "data": {

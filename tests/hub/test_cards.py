@@ -14,18 +14,19 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
-from emollms.dataset.card_rows import rejected_examples
+from emollms.dataset.build import build_repo
+from emollms.dataset.card import rejected_examples
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.scores import Scores
 from emollms.hub.card_checks import check_card, check_model_card, metadata_in
 from emollms.hub.card_merge import merge_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_scores import score_tables
 from emollms.hub.space import render_space_card
-from hub.made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores
+from hub.made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores, scores_json
 
 GOLDEN = Path(__file__).parent / "golden"
 VARYING = re.compile(r"(download_size: |num_bytes: |dataset_size: |sdk_version: |gradio==)[\d.]+")
@@ -49,8 +50,8 @@ def model_card(**changes: Any) -> str:
 def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second version of a data set of the sample corpus, with one more task."""
     out = tmp_path_factory.mktemp("golden") / "aeb"
-    build(settings("aeb", "sample", tasks=("V-reg", "E-c")), out, validate=False)
-    build(settings("aeb", "sample", tasks=("V-reg", "E-c", "EI-oc")), out, "1.1.0", validate=False)
+    build_repo(settings("aeb", "sample", tasks=("V-reg", "E-c")), out, validate=False)
+    build_repo(settings("aeb", "sample", tasks=("V-reg", "E-c", "EI-oc")), out, "1.1.0", validate=False)
     return out
 
 
@@ -116,9 +117,9 @@ class TestTheHubsOwnReading:
         assert first.dataset_split == "test"
 
     def test_a_benchmark_on_the_hub_is_named_with_its_commit(self) -> None:
-        scores = made_up_scores()
+        scores = scores_json()
         scores["run"]["data"] |= {"repo": "me/aeb", "commit": "c0ffee" * 6 + "abcd"}
-        result = ModelCard(model_card(scores=[scores])).data.eval_results[0]
+        result = ModelCard(model_card(scores=[Scores.model_validate(scores)])).data.eval_results[0]
         assert (result.dataset_type, result.dataset_revision) == ("me/aeb", "c0ffee" * 6 + "abcd")
 
     def test_space(self) -> None:
@@ -145,15 +146,15 @@ class TestModelCard:
         card = model_card()
         assert "| EI-reg | **0.715** (0.695 to 0.735) | 0.799 Leaderboard(1) |" in card
         assert "| 0.831 EmoLLaMA-chat-13B | below |" in card
-        better = made_up_scores()
+        better = scores_json()
         better["tasks"]["E-c"]["metrics"]["jaccard_weighted"] |= {"value": 0.6, "low": 0.58, "high": 0.62}
         better["tasks"]["E-c"]["value"] = 0.6
-        assert "| 0.559 EmoT5 | above |" in model_card(scores=[better])
+        assert "| 0.559 EmoT5 | above |" in model_card(scores=[Scores.model_validate(better)])
 
     def test_a_sample_of_the_rows_is_called_one(self) -> None:
-        scores = made_up_scores()
+        scores = scores_json()
         scores["tasks"]["V-oc"]["sample"] = {"rows": 50, "of": 937, "seed": 0}
-        assert "| 50 of 937 |" in model_card(scores=[scores])
+        assert "| 50 of 937 |" in model_card(scores=[Scores.model_validate(scores)])
 
     def test_several_evaluations_are_told_apart(self) -> None:
         scores = [made_up_scores(), made_up_scores(decode="greedy")]
@@ -161,7 +162,7 @@ class TestModelCard:
         assert "Decoding: greedy." in card
         names = [result.metric_name for result in ModelCard(card).data.eval_results]
         assert any(name.endswith("rows, greedy, en)") for name in names)
-        assert any(name.endswith("rows, expectation, en)") for name in names)
+        assert any(name.endswith("rows, expected_value, en)") for name in names)
         check_model_card(card, "README.md", scores)
 
     def test_without_scores_it_says_so(self) -> None:
@@ -209,7 +210,7 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     from emollms.builders.sample import Sample
 
     monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-    build(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
+    build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "<summary>V-reg, its id only</summary>" in card
     assert "> **Not for redistribution.**" in card
@@ -238,9 +239,9 @@ def test_a_card_must_have_everything() -> None:
 
 
 def test_a_card_says_how_answers_were_read_where_that_is_unusual() -> None:
-    scores = made_up_scores(parse="lenient")
+    scores = scores_json(parse="lenient")
     scores["tasks"]["V-A"] = scores["tasks"]["V-oc"] | {"scale": {"name": "native", "low": -4.0, "high": 4.0}}
-    (table,) = score_tables([scores])
+    (table,) = score_tables([Scores.model_validate(scores)])
     assert "Answers are parsed leniently. Answers to V-A are parsed on the native range of the task." in table.how
     (table,) = score_tables([made_up_scores(parse="strict")])
     assert "read by" not in table.how

@@ -8,14 +8,15 @@ from markdown_it import MarkdownIt
 from tiny_corpus import Tiny, settings, write_corpus
 
 from emollms.corpora import registry
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
+from emollms.evaluation.scores import Scores
 from emollms.hub.card_checks import metadata_in
 from emollms.hub.card_merge import merge_card, split_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.space import render_space_card
 from emollms.templates import cell, code, fenced, link, prose
-from hub.made_up_model import CALIBRATION, CARD, made_up_run, made_up_scores
+from hub.made_up_model import CALIBRATION, CARD, made_up_run, scores_json
 
 HOSTILE = (
     "Tiny</details><script>alert(1)</script> | **bold** [click](javascript:alert(1)) `tick` <img src=x onerror=y>\n"
@@ -71,7 +72,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[
             }
             about |= {"homepage": "https://example.org/a)b|c <d>" if name == "hostile" else "https://example.org"}
             Tiny.meta = Tiny.meta.model_copy(update=about)
-            build(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
+            build_repo(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
             write_ids(folder / name, folder / f"{name} ids")
             found[name] = tuple((folder / f"{name}{form}" / "README.md").read_text() for form in ("", " ids"))
         yield found
@@ -108,12 +109,12 @@ def test_a_run_that_would_break_out_of_the_card() -> None:
             command=["emollms", "train", said],
             made_with=said,
         )  # fmt: skip
-        scores = made_up_scores()
+        scores = scores_json()
         scores["run"]["data"] |= {"title": said, "version": said, "profile": said}
         scores["run"]["command"] = ["emollms", said]
         fitted = {**CALIBRATION["tasks"]["E-c"], "thresholds": {said: 0.5}}
         calibration = {**CALIBRATION, "data": said, "tasks": {"E-c": fitted}}
-        return render_model_card(run, [scores], **{**CARD, "calibration": calibration})
+        return render_model_card(run, [Scores.model_validate(scores)], **{**CARD, "calibration": calibration})
 
     check(card(HOSTILE), card("tiny"))
 

@@ -33,7 +33,7 @@ def sign(folder: Path) -> None:
             "bytes": path.stat().st_size,
         }
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
+        if path.is_file() and path.name not in ("manifest.json", "README.md")
     ]
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
@@ -69,7 +69,7 @@ def put_into_a_cell(text: str) -> Edit:
 
 KEY = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
 UNSIGNED: dict[str, tuple[Edit, type[EmollmsError], str]] = {
-    "changed after the build": (append("README.md", "x"), EmollmsError, "README.md changed after the build"),
+    "changed after the build": (append("statistics.json", " "), EmollmsError, "statistics.json changed after"),
     "a file is gone": (lambda d: (d / "statistics.json").unlink(), EmollmsError, "lacks statistics.json"),
     "a file too many": (
         lambda d: (d / "notes.txt").write_text("x"),
@@ -117,6 +117,19 @@ def test_what_must_not_go_out_even_if_it_is_in_the_manifest(edit: Edit, message:
     assert KEY not in str(caught.value)
 
 
+def test_a_manifest_that_lists_the_readme_is_read_without_it_and_publishes(copy: Path) -> None:
+    """As manifests did before the README was derived; and then it may change."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"].append({"path": "README.md", "sha256": "0" * 64, "bytes": 1})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert "README.md" not in {file.path for file in read_manifest(copy).files}
+    append("README.md", "\n## Ours\n")(copy)
+    assert "README.md" in dataset_release(copy).files
+    (copy / "README.md").unlink()
+    with pytest.raises(EmollmsError, match=r"lacks README\.md; build it again"):
+        dataset_release(copy)
+
+
 def test_personal_data_is_counted(copy: Path) -> None:
     before = dataset_release(copy).notes
     put_into_a_cell("write to jane@example.org or @jane_doe")(copy)
@@ -128,7 +141,7 @@ def test_personal_data_is_counted(copy: Path) -> None:
 
 def test_a_release_lists_all_files_with_both_hashes(small: Path) -> None:
     release = dataset_release(small, "1.0.0")
-    assert set(release.files) == {"manifest.json", *(file.path for file in read_manifest(small).files)}
+    assert set(release.files) == {"manifest.json", "README.md", *(file.path for file in read_manifest(small).files)}
     content = (small / "statistics.json").read_bytes()
     file = release.files["statistics.json"]
     assert file.git_sha1 == hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()

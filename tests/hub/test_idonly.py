@@ -12,8 +12,8 @@ from tiny_corpus import settings
 import emollms.builders.sample
 import emollms.hub.hydrate
 from emollms.builders.sample import Sample
-from emollms.dataset.build import build
-from emollms.dataset.reader import open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.hub.dataset import dataset_release, load_dataset_back
 from emollms.hub.hydrate import hydrate
@@ -38,8 +38,8 @@ def restricted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("restricted") / "aaid"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-        build(settings("aaid", "sample", tasks=("V-reg",)), out, root=CORPORA)
-        build(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0", CORPORA)
+        build_repo(settings("aaid", "sample", tasks=("V-reg",)), out, root=CORPORA)
+        build_repo(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0", CORPORA)
     return out
 
 
@@ -135,7 +135,7 @@ def test_other_folders_are_left_alone(restricted: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already; choose another --out"):
         hydrate(tmp_path / "ids", tmp_path)
     with pytest.raises(UsageError, match=r"ids holds ids, not rows; `emollms hydrate` builds the rows"):
-        open_data(str(tmp_path / "ids"))
+        Dataset(tmp_path / "ids")
     with pytest.raises(UsageError, match="holds no id-only data set; make one with"):
         hydrate(restricted, tmp_path / "out")
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
@@ -222,7 +222,7 @@ class TestHydrate:
 
 @pytest.mark.corpora
 def test_a_real_restricted_corpus(corpora_dir: Path, tmp_path: Path) -> None:
-    build(settings("aeb", "tdt", "vader"), tmp_path / "aeb", root=corpora_dir)
+    build_repo(settings("aeb", "tdt", "vader"), tmp_path / "aeb", root=corpora_dir)
     with pytest.raises(EmollmsError, match="the texts of tdt may not be redistributed"):
         dataset_release(tmp_path / "aeb")
     write_ids(tmp_path / "aeb", tmp_path / "ids")

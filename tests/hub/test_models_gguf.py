@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaC
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub import gguf
 from emollms.hub.gguf import convert, packaged_converter
-from emollms.inference.load_back import SAMPLES, compare_gguf
+from emollms.inference.loading import SAMPLES, compare_gguf
 from hub.client import TestHub
 from hub.tiny_release import adapter_run, record
 
@@ -104,7 +104,9 @@ def test_another_model_is_noticed(converter: Path, model: Path, tmp_path: Path) 
         changed.model.layers[0].mlp.up_proj.weight.neg_()
         changed.lm_head.weight.neg_()
     changed.save_pretrained(other, max_shard_size="100KB")
-    with pytest.raises(EmollmsError, match=r"model-f32.gguf goes on otherwise than the model after \d+ of \d+ tokens"):
+    with pytest.raises(
+        EmollmsError, match=r"model-f32.gguf predicts other tokens than the model after \d+ of \d+ tokens"
+    ):
         compare_gguf(other, made)
     made.write_bytes(made.read_bytes()[:1000])
     with pytest.raises(EmollmsError, match=r"model-f32.gguf does not load again: "):
@@ -146,7 +148,7 @@ def test_it_is_published_with_the_model(converter: Path, hub: TestHub, model: Pa
     assert state["files"]["model-q8_0.gguf"]["lfs"]
     if not hub.xet:  # how it was sent makes no difference, and converting takes long
         said = hub.emollms("publish", "model", model, *options, models=True).err
-        assert "was there already, unchanged: emo-tiny v1.0.0" in said
+        assert "was published already, unchanged: emo-tiny v1.0.0" in said
         assert hub.state(kind="models") == state
     script = (
         "import sys; from transformers import AutoTokenizer as T\n"

@@ -4,10 +4,12 @@ from collections.abc import Container, Iterator, Sequence
 
 import pytest
 from inference.tiny_models import TEXTS, model, tokenizer
+from pydantic import TypeAdapter
 
 from emollms.errors import UsageError
 from emollms.inference.decoding import (
     SCORES,
+    Decode,
     decode,
     expected_class,
     label_continuations,
@@ -15,7 +17,7 @@ from emollms.inference.decoding import (
     likely_labels,
     softmax,
 )
-from emollms.inference.engine import Result, Sampling
+from emollms.inference.engine import EngineResult, Sampling
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import prompt
@@ -38,7 +40,7 @@ def rows_of(name: str, count: int = 6) -> list[dict[str, str | None]]:
 
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("family", ["qwen2", "t5"])
-def test_expectation_can_always_be_read(name: str, family: str):
+def test_an_expected_value_can_always_be_parsed(name: str, family: str):
     task, rows = get_task(name), rows_of(name, 2)
     found = {one.id: one for one in decode(engine(family), task, rows)}
     for row in rows:
@@ -109,9 +111,9 @@ class Walker:
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         for row, some in enumerate(continuations):
-            yield Result(row, [math.log(0.5 * self.begins(text)) for text in some], 0.1)
+            yield EngineResult(row, [math.log(0.5 * self.begins(text)) for text in some], 0.1)
 
     def begins(self, text: str) -> float:
         if text == self.task.nothing:
@@ -119,8 +121,10 @@ class Walker:
         said = text.split(", ")
         return self.first(said[0]) * math.prod(map(self.step, said, said[1:]))
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
-        yield from (Result(row, f"{sampling.max_new_tokens}", 0.1) for row in range(len(prompts)))
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
+        yield from (EngineResult(row, f"{sampling.max_new_tokens}", 0.1) for row in range(len(prompts)))
 
 
 def hash_of(text: str) -> int:
@@ -177,3 +181,9 @@ def task_of() -> MultiLabelTask:
     task = get_task("E-c")
     assert isinstance(task, MultiLabelTask)
     return task
+
+
+def test_the_name_that_earlier_versions_wrote_is_read():
+    assert Decode("expectation") is Decode.expected_value
+    assert TypeAdapter(Decode).validate_json('"expectation"') is Decode.expected_value
+    assert "expectation" not in list(Decode)

@@ -64,7 +64,7 @@ def test_scores_are_those_of_the_model(server, local):
 
 
 @pytest.mark.parametrize("name", ["V-reg", "EI-oc"])
-def test_expectation_is_that_of_the_model(server, local, name):
+def test_an_expected_value_is_that_of_the_model(server, local, name):
     url, faults = server
     faults.most_top = 700
     task = get_task(name)

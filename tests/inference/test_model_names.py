@@ -53,7 +53,7 @@ def test_the_cache_takes_the_place_of_the_hub(away: list[str], monkeypatch: pyte
 
     monkeypatch.setattr(model_names, "_is_cached", is_cached)
     notes: list[str] = []
-    check_model("me/model@v1", note=notes.append)
+    check_model("me/model@v1", warn=notes.append)
     check_model("me/model", "v2")
     assert asked == [("me/model", "v1"), ("me/model", "v2")]
     assert notes == [f"me/model@v1 is taken from the local cache: {PROBLEM}"]

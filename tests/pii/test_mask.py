@@ -85,7 +85,7 @@ def test_what_is_found(kind: str, value: str, around: str) -> None:
         text = around[: around.index("{") + 2].format(value)
     found = [(find.kind, text[find.start : find.end]) for find in find_sensitive(text)]
     assert found == [(kind, value)]
-    assert count_sensitive(pa.array([text]))[kind] == Count(texts=1, finds=1)
+    assert count_sensitive(pa.array([text]))[kind] == Count(texts=1, matches=1)
 
 
 @pytest.mark.parametrize("text", SOUND)
@@ -177,10 +177,10 @@ def test_nothing_is_found_in_a_masked_text(text: str) -> None:
 
 @given(texts)
 def test_finds_are_apart_and_in_order(text: str) -> None:
-    finds = find_sensitive(text)
-    assert all(find.start < find.end for find in finds)
-    assert all(one.end <= other.start for one, other in pairwise(finds))
-    assert (mask(text) == text) == (not finds)
+    matches = find_sensitive(text)
+    assert all(match.start < match.end for match in matches)
+    assert all(one.end <= other.start for one, other in pairwise(matches))
+    assert (mask(text) == text) == (not matches)
 
 
 FORM = {"user": r"(?:@|u/)user\d+"} | {kind: rf"\[{kind.upper()}\d+\]" for kind in ("email", "phone", "link", "secret")}

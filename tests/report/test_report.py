@@ -17,20 +17,21 @@ from evaluation.reference_rows import BLOOM, CHAT_13B
 from typer.testing import CliRunner
 
 from emollms.cli import app
-from emollms.dataset.build import build
-from emollms.dataset.reader import open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.bootstrap import Interval
-from emollms.evaluation.predictors import BaselineSource
+from emollms.evaluation.predictors import BaselinePredictor
 from emollms.evaluation.published import published
-from emollms.evaluation.results import Comparison
-from emollms.evaluation.run import Options, evaluate
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.scoring import Comparison
 from emollms.inference.predictions import Prediction, PredictionFile
+from emollms.report.build import build_report
 from emollms.report.charts import number
 from emollms.report.model import Report
-from emollms.report.scores import verdict
-from emollms.report.write import make_report, write_report
+from emollms.report.render import write_report
+from emollms.report.tables import verdict
 from emollms.tasks import benchmark_tasks
 
 EVIL = '<script>alert("x")</script><img src=http://evil.example/x.png onerror=alert()> ![x](http://evil.example/y)'
@@ -55,11 +56,11 @@ class Reported:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     out = tmp_path_factory.mktemp("report")
     aeb = out / "aeb"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
-    data = open_data(str(aeb))
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
+    data = Dataset(aeb)
     said = {row_of(data, "V-reg")["id"]: EVIL, row_of(data, "V-reg", 1)["id"]: row_of(data, "V-reg", 1)["text"]}
     folders = [evaluate_made_up(aeb, out, NAMES[0], 0.9), evaluate_made_up(aeb, out, NAMES[1], 0.4, said)]
-    report = make_report(folders, with_published=True)
+    report = build_report(folders, with_published=True)
     for ending in ("html", "md", "json"):
         write_report(report, out / f"report.{ending}")
     return Reported(aeb, folders, report, out / "report.html", (out / "report.md").read_text(encoding="utf-8"))
@@ -228,7 +229,7 @@ def test_differences_are_against_the_first(reported: Reported) -> None:
 
 def test_a_sample_is_held_against_the_rows_of_both(reported: Reported, tmp_path: Path) -> None:
     some = evaluate_made_up(reported.aeb, tmp_path, "some rows", 0.4, limit=5)
-    report = make_report([reported.folders[0], some])
+    report = build_report([reported.folders[0], some])
     found = {one.task: one for one in report.differences}
     undefined = {"EI-oc"}  # of five rows about four emotions no emotion has a correlation
     assert set(found) == {task.name for task in benchmark_tasks()} - undefined
@@ -252,7 +253,7 @@ def test_a_sample_is_held_against_the_rows_of_both(reported: Reported, tmp_path:
         ],
     )
     assert result.exit_code == 0, result.output
-    again = make_report([tmp_path / "kept", some])
+    again = build_report([tmp_path / "kept", some])
     assert {one.task: one.value for one in again.differences} == {name: one.value for name, one in found.items()}
 
 
@@ -308,7 +309,7 @@ def test_verdicts(seen: tuple[float, float, float, int], expected: str | None) -
 
 
 def test_the_correlation_of_constant_answers_is_undefined(reported: Reported, tmp_path: Path) -> None:
-    data, ids = open_data(str(reported.aeb)), {}
+    data, ids = Dataset(reported.aeb), {}
     answers = tmp_path / "constant.jsonl"
     with PredictionFile(answers) as file:
         for row in data.rows("V-reg", "test"):
@@ -322,7 +323,7 @@ def test_the_correlation_of_constant_answers_is_undefined(reported: Reported, tm
     entry = json.loads((out / "scores.json").read_text(encoding="utf-8"))["tasks"]["V-reg"]
     assert entry["value"] == 0
     assert [entry["metrics"]["pearson"][end] for end in ("value", "low", "high")] == [0, None, None]
-    report = make_report([reported.folders[0], out], with_published=True)
+    report = build_report([reported.folders[0], out], with_published=True)
     assert report.differences == []
     write_report(report, tmp_path / "report.md")
     write_report(report, tmp_path / "report.html")
@@ -371,16 +372,16 @@ def private(reported: Reported, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_texts_that_may_not_be_passed_on(reported: Reported, private: Path, tmp_path: Path) -> None:
-    data = open_data(str(private))
+    data = Dataset(private)
     texts = {row["text"] for task in benchmark_tasks() for row in data.rows(task.name, "test")}
-    report = make_report(reported.folders, data=str(private), worst_rows=100)
+    report = build_report(reported.folders, data=str(private), worst_rows=100)
     for ending in ("html", "md", "json"):
         write_report(report, tmp_path / f"report.{ending}")
         shown = html.unescape((tmp_path / f"report.{ending}").read_text(encoding="utf-8")).replace("\\", "")
         assert not [text for text in texts if text[:40] in shown]
         assert row_of(data, "V-reg")["id"] in shown
     assert "may not be passed on" in report.notes[0]
-    full = make_report(reported.folders, data=str(private), show_texts=True)
+    full = build_report(reported.folders, data=str(private), show_texts=True)
     assert all(row.text in texts for task in full.tasks for run in task.runs for row in run.worst)
     assert "Do not publish" in full.notes[0]
 
@@ -392,8 +393,8 @@ def test_of_several_data_sets_only_what_is_private_is_named(reported: Reported, 
     manifest["sources"] = [source | {"corpus": "secret", "redistribution": "ids"} for source in manifest["sources"]]
     manifest["content_hash"] = "0" * 64
     (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    evaluate(BaselineSource("vader"), open_data(str(other)), tmp_path / "run", Options(tasks=("V-reg",)))
-    notes = make_report([reported.folders[0], tmp_path / "run"]).notes
+    run_benchmark(BaselinePredictor("vader"), Dataset(other), tmp_path / "run", EvaluationOptions(tasks=("V-reg",)))
+    notes = build_report([reported.folders[0], tmp_path / "run"]).notes
     assert notes == [
         "The runs are about different data sets; where rows differ, so may scores.",
         "Texts of secret may not be passed on; their rows are named by id.",
@@ -401,7 +402,7 @@ def test_of_several_data_sets_only_what_is_private_is_named(reported: Reported, 
 
 
 def test_one_run_without_published_rows(reported: Reported, tmp_path: Path) -> None:
-    report = make_report(reported.folders[:1], worst_rows=0)
+    report = build_report(reported.folders[:1], worst_rows=0)
     write_report(report, tmp_path / "one.html")
     text = (tmp_path / "one.html").read_text(encoding="utf-8")
     assert "ChatGPT" not in text
@@ -409,22 +410,22 @@ def test_one_run_without_published_rows(reported: Reported, tmp_path: Path) -> N
 
 
 def test_runs_of_one_name_are_told_apart(reported: Reported) -> None:
-    report = make_report([reported.folders[0]] * 2, worst_rows=0)
+    report = build_report([reported.folders[0]] * 2, worst_rows=0)
     assert [run.name for run in report.runs] == [NAMES[0], f"{NAMES[0]} (2)"]
     assert {one.verdict for one in report.differences} <= {"no clear difference", None}
 
 
 def test_what_is_wrong_is_told(reported: Reported, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is no finished evaluation: scores\.json is missing"):
-        make_report([tmp_path])
+        build_report([tmp_path])
     with pytest.raises(UsageError, match=r"report\.pdf has no known ending; .* as \.html, \.md, \.json"):
         write_report(reported.report, tmp_path / "report.pdf")
     other = tmp_path / "other"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
     with pytest.raises(UsageError, match=r"was evaluated on .* give the evaluated data set with --data"):
-        make_report(reported.folders, data=str(other))
+        build_report(reported.folders, data=str(other))
     with pytest.raises(UsageError, match=r"nowhere, the data set of .*, is not here; give it with --data"):
-        make_report(reported.folders, data=str(tmp_path / "nowhere"))
+        build_report(reported.folders, data=str(tmp_path / "nowhere"))
 
 
 def test_scores_that_are_not_of_these_answers(reported: Reported, tmp_path: Path) -> None:
@@ -432,10 +433,10 @@ def test_scores_that_are_not_of_these_answers(reported: Reported, tmp_path: Path
     shutil.copytree(reported.folders[0], folder)
     shutil.copy(reported.folders[1] / "predictions.jsonl", folder)
     with pytest.raises(EmollmsError, match=r"scores\.json has .* but predictions\.jsonl gives"):
-        make_report([folder])
+        build_report([folder])
     (folder / "scores.json").write_text('{"format": 1}')
     with pytest.raises(EmollmsError, match=r"scores\.json is damaged \(name: Field required\)"):
-        make_report([folder])
+        build_report([folder])
 
 
 def test_the_command(reported: Reported, tmp_path: Path) -> None:
@@ -452,9 +453,9 @@ def test_the_command(reported: Reported, tmp_path: Path) -> None:
 @pytest.mark.corpora
 def test_the_released_models(reference_dir: Path, paper_aeb: Path, tmp_path: Path) -> None:
     """BLOOM has .742 without the two rows that have no probabilities."""
-    runs = ((CHAT_13B, "sample"), (CHAT_13B, "expectation"), (BLOOM, "sample"), (BLOOM, "expectation"))
+    runs = ((CHAT_13B, "sample"), (CHAT_13B, "expected_value"), (BLOOM, "sample"), (BLOOM, "expected_value"))
     folders = [evaluate_published(reference_dir, model, paper_aeb, tmp_path, mode, ["EI-oc"]) for model, mode in runs]
-    report = make_report(folders, with_published=True)
+    report = build_report(folders, with_published=True)
     assert [round(row.cells["EI-oc"].value, 3) for row in report.board[:4]] == [0.764, 0.780, 0.733, 0.741]
     assert [(one.run, one.verdict) for one in report.differences] == [(1, "better"), (2, "worse"), (3, "worse")]
     assert report.overlaps.counts["EI-oc"]["V-reg"] == 765
@@ -471,7 +472,7 @@ def test_what_the_data_set_left_out_is_told_the_most_serious_first(reported: Rep
     manifest["counts"][0]["dropped"] = {"near-duplicate of a text of the benchmark": 115}
     manifest["sources"][0]["left_out"] = {"no gold": 84_685}
     (data / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    report = make_report(reported.folders[:1], data=str(data))
+    report = build_report(reported.folders[:1], data=str(data))
     left_out = "115 texts: near-duplicate of a text of the benchmark; 84,685 raw rows of sample: no gold"
     assert report.data["left out"] == left_out
     assert "left out" not in reported.report.data

@@ -6,17 +6,17 @@ import pytest
 import yaml
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
-from emollms.dataset.reader import EvaluationData, open_data
+from emollms.dataset.build import build_repo
+from emollms.dataset.reader import Dataset
 from emollms.training.tiny import make_tiny
 
 
 @pytest.fixture(scope="session")
-def aaid(tmp_path_factory: pytest.TempPathFactory) -> EvaluationData:
+def aaid(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """AAID from the sample corpus, in English."""
     out = tmp_path_factory.mktemp("data") / "aaid"
-    build(settings("aaid", "sample"), out, validate=False)
-    return open_data(str(out))
+    build_repo(settings("aaid", "sample"), out, validate=False)
+    return Dataset(out)
 
 
 @pytest.fixture(scope="session")

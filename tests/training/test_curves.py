@@ -1,12 +1,10 @@
 import json
 import struct
-import sys
 
 import pytest
 from training.finished_run import curves, record
 
-from emollms.errors import UsageError
-from emollms.training.curves import HEIGHT, WIDTH, draw_curves, specification
+from emollms.training.record import HEIGHT, WIDTH, draw_curves, specification
 
 
 def size(path):
@@ -70,9 +68,3 @@ def test_losses_that_are_not_finite_are_left_out(tmp_path):
     drawn = [one for one in points(specification(record(**broken))) if one["curve"] == "training"]
     assert len(drawn) == 19
     draw_curves(record(**broken), tmp_path / "curves.png")
-
-
-def test_without_the_package_that_draws(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(UsageError, match="pip install vl-convert-python"):
-        draw_curves(record(), tmp_path / "curves.png")

@@ -1,14 +1,13 @@
 """`emollms dedup` and `emollms overlap`: near-duplicates in any data set."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -16,21 +15,18 @@ _DEDUP = examples(
     "emollms dedup tweets.jsonl --out out/tweets",
     "emollms dedup out/aaid --against out/aeb --out out/aaid-clean --policy drop",
     "emollms dedup someone/their-data@main --against out/aeb --out out/theirs --text-column tweet",
+    "emollms dedup monday.jsonl --out out/monday --index out/seen",
+    "emollms dedup tuesday.jsonl --out out/tuesday --index redis://localhost:6379/0",
     "emollms dedup reviews.csv.gz --out out/reviews --delimiter semicolon --encoding cp1252",
 )
 _OVERLAP = examples(
     "emollms overlap my-training-data.parquet out/aeb", "emollms overlap out/aaid out/aeb --threshold 0.8"
 )
 
+_Policy = Literal["flag", "drop"]
+_Engine = Literal["numba", "dask", "spark"]
 Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard similarity of character 4-grams.")]
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
-
-
-class PolicyName(StrEnum):
-    """What becomes of near-duplicates inside the training split."""
-
-    flag = "flag"
-    drop = "drop"
 
 
 @app.command(epilog=_DEDUP)
@@ -43,26 +39,28 @@ def dedup(
         str | None, typer.Option(metavar="REF", help="A data set whose texts must not be in training or validation.")
     ] = None,
     threshold: Threshold = 0.7,
-    policy: Annotated[PolicyName, typer.Option(help="flag near-duplicates inside training, or drop all but one.")] = (
-        PolicyName.flag
-    ),
+    policy: Annotated[
+        _Policy, typer.Option(help="flag near-duplicates inside training, or drop all but one.")
+    ] = "flag",
     text_column: TextColumn = "text",
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
+    ] = None,
+    engine: Annotated[_Engine, typer.Option(help="What finds the pairs; dask and spark need their extra.")] = "numba",
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.dedup.pairs import Search
-    from emollms.dedup.standalone import deduplicate
-    from emollms.tables.files import Dialect
+    from emollms.dedup.standalone import find_duplicates
 
-    dialect = Dialect(delimiter, encoding, not no_quotes)
-    search = Search(threshold, memory=memory * 2**20 if memory else None)
-    with progress("texts") as on_progress:
-        done = deduplicate(
-            data, out, against, policy.value, search, text_column, dialect, warn=print_note, on_progress=on_progress
-        )
+    found = find_duplicates(
+        data, out, against, threshold, policy, text_column, memory, index, engine, delimiter, encoding,
+        no_quotes, progress=True, warn=print_note,
+    )  # fmt: skip
+    done = found.counts
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
     for name, free in done.renamed.items():
         print_note(f"the data has a column {name!r} of its own, which stays as it is; ours is called {free!r}")
@@ -82,13 +80,13 @@ def overlap(
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
 ) -> None:
-    """Count the texts of A that stand in B, equal or nearly, split by split."""
-    from emollms.dedup.pairs import Search
+    """Count the texts of A that appear in B, equal or nearly, split by split."""
+    from emollms.dedup.search import Search
     from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
-    with progress("texts", "comparing texts"):
+    with show_progress("texts", "comparing texts"):
         found = compare(one, other, Search(threshold), text_column, dialect, print_note)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

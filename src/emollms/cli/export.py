@@ -34,10 +34,10 @@ def lm_eval(
     language: Language = None,
 ) -> None:
     """Write the benchmark as tasks for lm-evaluation-harness, with our prompts and metrics."""
-    from emollms.dataset.reader import open_data
+    from emollms.dataset.reader import Dataset
     from emollms.evaluation.lm_eval import export
 
-    done = export(open_data(data), out, template.value, language)
+    done = export(Dataset(data), out, template.value, language)
     print_table(("task", "lm_eval task"), list(done.tasks.items()))
     chat = " --apply_chat_template" if template is ExportTemplate.chat else ""
     command = f"lm_eval run --include_path {out} --tasks {done.group} --model hf --model_args pretrained=MODEL{chat}"

@@ -1,13 +1,12 @@
 """`emollms publish`: to the Hub, all or nothing."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.hub.plan import Plan
@@ -42,22 +41,6 @@ app = typer.Typer(
 )
 
 
-class Gate(StrEnum):
-    """How access is given to those who ask."""
-
-    auto = "auto"
-    manual = "manual"
-
-
-class GgufType(StrEnum):
-    """Types of numbers that the converter writes."""
-
-    f32 = "f32"
-    f16 = "f16"
-    bf16 = "bf16"
-    q8_0 = "q8_0"
-
-
 Repo = Annotated[
     str | None, typer.Option(metavar="OWNER/NAME", help="The repo; it is created, private, if it does not exist.")
 ]
@@ -69,7 +52,7 @@ Public = Annotated[bool, typer.Option("--public", help="Show the repo to everybo
 AllowOlder = Annotated[
     bool, typer.Option("--allow-older", help="Let the repo go back to a version that is older than the one it holds.")
 ]
-Gated = Annotated[Gate | None, typer.Option(help="Others must ask for access.")]
+Gated = Annotated[Literal["auto", "manual"] | None, typer.Option(help="Others must ask for access.")]
 
 
 @app.command(epilog=_DATASET)
@@ -127,7 +110,10 @@ def model(
     data_repo: Annotated[
         str | None, typer.Option(metavar="OWNER/NAME", help="The data that it was tuned on, on the Hub.")
     ] = None,
-    gguf: Annotated[GgufType | None, typer.Option(help="Add the model as GGUF, in numbers of this type.")] = None,
+    gguf: Annotated[
+        Literal["f32", "f16", "bf16", "q8_0"] | None,
+        typer.Option(help="Add the model as GGUF, in numbers of this type."),
+    ] = None,
     converter: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --gguf: convert_hf_to_gguf.py of a llama.cpp checkout.")
     ] = None,
@@ -190,7 +176,7 @@ def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes
 
     steps: list[str] = []
     try:
-        with progress("steps", "reading the files and the repo") as on_progress:
+        with show_progress("steps", "reading the files and the repo") as on_progress:
 
             def on_plan(plan: "Plan") -> None:
                 _print_plan(plan, options["public"])
@@ -202,9 +188,7 @@ def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes
                 steps.append(step)
                 on_progress(f"publishing; the last step: {step}", len(steps), None)
 
-            plan = publish(
-                kind, folder, repo or "", version=version, yes=yes, on_plan=on_plan, on_step=on_step, **options
-            )
+            plan = publish(kind, folder, repo, version=version, yes=yes, on_plan=on_plan, on_step=on_step, **options)
     except KeyboardInterrupt as error:
         print_note(str(error) or "interrupted (nothing was changed)")
         raise

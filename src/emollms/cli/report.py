@@ -1,4 +1,4 @@
-"""`emollms report`: what evaluations found, to look at."""
+"""`emollms report`: a page of evaluations."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -17,8 +17,8 @@ _REPORT = examples(
 )
 
 
-class Others(StrEnum):
-    """What stands beside the runs."""
+class ComparedModels(StrEnum):
+    """What is shown beside the runs."""
 
     published = "published"
 
@@ -26,10 +26,11 @@ class Others(StrEnum):
 @app.command(epilog=_REPORT)
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders of `emollms evaluate`; the first is the one to beat.")
+        list[Path],
+        typer.Argument(metavar="DIR", help="Folders of `emollms evaluate`; the first is the reference."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="A file that ends in .html, .md or .json.")],
-    compare: Annotated[Others | None, typer.Option(help="The scores of the paper's models beside them.")] = None,
+    compare: Annotated[ComparedModels | None, typer.Option(help="Show the paper's models, too.")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, if it is not where the runs found it.")
     ] = None,
@@ -38,14 +39,12 @@ def report(
         bool, typer.Option("--show-texts", help="Show also texts that may not be passed on; keep such a report.")
     ] = False,
 ) -> None:
-    """Make a page of evaluations: scores with intervals, pictures, the worst rows, and how to do it again."""
-    from emollms.report.write import check_form, make_report, write_report
+    """Make a page of evaluations: scores with intervals, charts, the worst rows, and how to reproduce them."""
+    from emollms.report.build import make_report
 
-    check_form(out)
     made = make_report(
-        runs, data=data, with_published=compare is Others.published, show_texts=show_texts, worst_rows=worst
+        runs, out, compare=compare.value if compare else None, data=data, worst=worst, show_texts=show_texts
     )
-    write_report(made, out)
     for note in made.notes:
         print_note(note)
     print_note(f"wrote {out}")

@@ -11,9 +11,9 @@ from emollms.corpora.builder_errors import what_was_raised
 from emollms.corpora.example_checks import check_parts, checked_value
 from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
-from emollms.corpora.reader import CellError, Record, Source
-from emollms.corpora.repairs import Repair
+from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.errors import EmollmsError, SourceError, shorten
+from emollms.text_repair import MOJIBAKE, Repair
 
 Profile = Literal["release", "paper"]
 IN_BUILDER = "correct the builder"
@@ -23,14 +23,14 @@ Value = float | int | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text with its gold, before it is worded.
+    """One text with its gold label or score, before an instruction is put around it.
 
     Args:
         task: name of the task.
         split: train, validation or test.
         source_id: the corpus's own id of the text.
         text: the text.
-        value: native score, class number, or labels.
+        value: score on the task's native scale, class number, or labels, as the task takes them.
         gold: the corpus's own value or class, as text.
         emotion: the emotion asked for, where the task has emotions.
         language: code of the text's language.
@@ -79,10 +79,14 @@ class Selection:
 
 
 class Corpus(ABC):
-    """A source corpus.
+    """A source corpus; subclass it to add one. `builders/tdt.py` is a short example.
 
-    Subclasses set `meta`, say how a raw row becomes examples (`rows`), and, where the files are no plain tables, how
-    they are read (`records`).
+    A subclass sets `meta`, reads its files into raw rows (`records`), and turns each row into examples (`rows`).
+    Hashes, checks, repairs, counts and errors with file and line are done here.
+
+    Attributes:
+        meta: name, licence, tasks, splits and pinned files.
+        repairs: repairs of `emollms.text_repair` for the profile `release`, in order; mojibake is always repaired.
 
     Args:
         profile: `paper` yields what the published data sets hold; `release` repairs the texts first.
@@ -95,7 +99,7 @@ class Corpus(ABC):
         self.profile = profile
 
     @abstractmethod
-    def records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The raw rows of the files that `selection` wants, in the order in which their examples are to come."""
 
     def wanted_files(self, selection: Selection) -> Iterator[SourceFile]:
@@ -110,12 +114,12 @@ class Corpus(ABC):
             CellError: a cell cannot be read.
         """
 
-    def examples(self, source: Source, selection: Selection) -> Iterator[Example]:
+    def examples(self, source: RawSource, selection: Selection) -> Iterator[Example]:
         """The examples that `selection` wants, repaired where the profile says so, each of them checked.
 
-        What is not fit for use is refused with its place, or left out and counted: see `Source`. So is a row for which
-        the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the rows
-        after it are unknown.
+        A row that cannot be used is refused with its place, or left out and counted: see `RawSource`. So is a row for
+        which the builder raises an exception. One that `records` raises ends the reading, in quarantine too, since the
+        rows after it are unknown.
 
         Raises:
             SourceError: a file or a row is not what the corpus says, and `source` does not quarantine; `records`
@@ -143,7 +147,7 @@ class Corpus(ABC):
         if source.first_refused and not any_sound:
             raise source.no_row_left(source.first_refused)
 
-    def read_lines(self, source: Source, selection: Selection) -> Iterator[tuple[str, int]]:
+    def read_lines(self, source: RawSource, selection: Selection) -> Iterator[tuple[str, int]]:
         """Path and line of each raw row, once, though `records` may give it more than once."""
         seen: set[tuple[str, int]] = set()
         for record in self._records(source, selection):
@@ -151,7 +155,7 @@ class Corpus(ABC):
                 seen.add(place)
                 yield place
 
-    def _records(self, source: Source, selection: Selection) -> Iterator[Record]:
+    def _records(self, source: RawSource, selection: Selection) -> Iterator[Record]:
         """The records, each of them checked; what `records` raises becomes an error at the line that was read last."""
         try:
             found = self.records(source, selection)
@@ -188,11 +192,13 @@ class Corpus(ABC):
         """The file of the builder, whose lines errors name."""
         return getattr(sys.modules.get(type(self).__module__), "__file__", None)
 
-    def _finish(self, example: Example, source: Source) -> Example:
+    def _finish(self, example: Example, source: RawSource) -> Example:
         """The example with its text repaired, or as it was published, and its value as its task takes it."""
         text = self.published_text(example) if self.profile == "paper" else example.text
         target = example.target
-        for repair in self.repairs if self.profile == "release" else ():
+        # Last once more: entities may hide what was misread, &acirc;&euro;&trade;.
+        repairs = (MOJIBAKE, *self.repairs, MOJIBAKE) if self.profile == "release" else ()
+        for repair in repairs:
             repaired = repair.apply(text)
             source.defects[repair.name] += repaired != text
             text, target = repaired, target and repair.apply(target)

@@ -6,8 +6,17 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from emollms.corpora.file_table import pinned_files
-from emollms.corpora.source_file import Language, SourceFile, Split, Strict, Text, askable, check_names, known_task
+from emollms.corpora.file_table import (
+    Language,
+    SourceFile,
+    Split,
+    Text,
+    askable,
+    check_names,
+    known_task,
+    pinned_files,
+)
+from emollms.storage import Strict
 from emollms.tasks import get_task
 
 __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]
@@ -15,7 +24,7 @@ __all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotat
 Redistribution = Literal["text", "ids", "none"]
 
 
-class Unannotated(Strict):
+class Unannotated(Strict, str_strip_whitespace=True):
     """Labels, or emotions, that a corpus did not annotate: they are not asked for, and count in no score.
 
     Args:
@@ -40,7 +49,7 @@ class Unannotated(Strict):
         return all(own is None or own == other for own, other in asked)
 
 
-class CorpusMetadata(Strict):
+class CorpusMetadata(Strict, str_strip_whitespace=True):
     """A source corpus.
 
     Args:

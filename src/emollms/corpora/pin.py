@@ -10,7 +10,7 @@ from emollms.corpora.base import Corpus, Selection
 from emollms.corpora.fetch import sha256_of
 from emollms.corpora.file_table import COLUMNS, Row, as_csv, read_table, table_of
 from emollms.corpora.metadata import CorpusMetadata
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.errors import UsageError
 
 
@@ -98,7 +98,7 @@ def _before(corpus: str, package: str, out: Path | None) -> tuple[dict[str, Row]
 def _paths(folder: Path) -> list[str]:
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     wanted = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    return sorted(path.as_posix() for path in wanted if not path.name.endswith((".part", ".part.etag")))
+    return sorted(path.as_posix() for path in wanted if not path.name.endswith(".part"))
 
 
 def _row(path: str, file: Path, before: Row) -> Row:
@@ -115,5 +115,5 @@ def _with_counts(rows: list[Row], builder: type[Corpus], folder: Path) -> list[R
     meta: CorpusMetadata = builder.meta.model_copy(update={"files": pinned})
     counting = type(builder.__name__, (builder,), {"meta": meta, "__module__": builder.__module__})
     everything = Selection(meta.tasks, meta.splits)
-    counts = Counter(path for path, _ in counting().read_lines(Source(meta, folder), everything))
+    counts = Counter(path for path, _ in counting().read_lines(RawSource(meta, folder), everything))
     return [{**row, **({"rows": str(counts[row["path"]])} if counts[row["path"]] else {})} for row in rows]

@@ -123,7 +123,7 @@ def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
     """The metadata.
 
     Args:
-        manifest: what the data set is, its files still missing.
+        manifest: what the data set is.
         tables: its tables.
     """
     corpora = [get_corpus(source.corpus).meta for source in manifest.sources]

@@ -15,7 +15,7 @@ from emollms.errors import EmollmsError, UsageError
 
 Step = Literal["major", "minor", "patch", "none"]
 WORDING_COLUMNS = {"prompt", "completion"}
-"""Columns that may change without the texts and golds changing."""
+"""Columns that may change without the texts and gold labels changing."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Diff:
     def step(self) -> Step:
         """The step in the version that the change asks for.
 
-        Major: scores stop being comparable, since rows went, texts or golds changed, or columns did. Minor: rows were
-        added or worded otherwise. Patch: only the description of the data differs. None: nothing does.
+        Major: scores are no longer comparable, since rows were removed, or texts, gold labels or columns changed.
+        Minor: rows were added or worded otherwise. Patch: only the description of the data differs. None: nothing does.
         """
         touched = {column for change in self.changes for column in change.columns}
         if self.columns_changed or any(change.removed for change in self.changes) or touched - WORDING_COLUMNS:
@@ -97,8 +97,7 @@ def diff(old: Path, new: Path) -> Diff:
 
 def _table(folder: Path, manifest: Manifest, task: str, split: str) -> pa.Table | None:
     """The rows of a task and split, from the files that the manifest names; None where it names none."""
-    stem = f"data/{task}/{split}-"
-    files = sorted(folder / file.path for file in manifest.files if file.path.startswith(stem))
+    files = [folder / file.path for file in manifest.files_of(task, split)]
     try:
         return ds.dataset(files, format="parquet").to_table() if files else None
     except (OSError, pa.ArrowInvalid):

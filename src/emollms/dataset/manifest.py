@@ -7,22 +7,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, AliasChoices, Field, SerializerFunctionWrapHandler, model_serializer
 
 from emollms.corpora.metadata import CorpusMetadata, Redistribution, Unannotated
 from emollms.errors import EmollmsError, UsageError
-from emollms.storage import write_json
+from emollms.storage import Strict, write_json
 
 NAME = "manifest.json"
+README = "README.md"
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FileEntry(_Strict):
+class FileEntry(Strict):
     """A file: its path, SHA-256 and size."""
 
     path: str
@@ -30,7 +28,16 @@ class FileEntry(_Strict):
     bytes: int
 
 
-class SourceEntry(_Strict):
+def _without_readme(files: list[FileEntry]) -> list[FileEntry]:
+    """Manifests listed the README until 0.1; it is derived from the rest, and changes without a new version."""
+    return [file for file in files if file.path != README]
+
+
+ListedFiles = Annotated[list[FileEntry], AfterValidator(_without_readme)]
+"""The files that a manifest lists: all of a repo but the manifest itself and the README."""
+
+
+class SourceEntry(Strict):
     """A source corpus as it was read: its metadata, the files that were read, and what was met in them.
 
     Args:
@@ -54,8 +61,8 @@ class SourceEntry(_Strict):
     files: list[FileEntry]
     defects: dict[str, int]
     left_out: dict[str, int]
-    refused: list[str] = []
-    unannotated: list[Unannotated] = []
+    refused: list[str] = Field(default_factory=list)
+    unannotated: list[Unannotated] = Field(default_factory=list)
 
     @model_serializer(mode="wrap")
     def _without_empty(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -64,7 +71,7 @@ class SourceEntry(_Strict):
         return {name: value for name, value in found.items() if value or name not in ("refused", "unannotated")}
 
 
-class CountEntry(_Strict):
+class CountEntry(Strict):
     """How many texts and rows a task has in a split, and how many texts each filter took.
 
     Args:
@@ -82,7 +89,7 @@ class CountEntry(_Strict):
     rows: int
 
 
-class PairCount(_Strict):
+class PairCount(Strict):
     """Near-duplicate pairs of one kind, task and pair of splits.
 
     Args:
@@ -104,17 +111,18 @@ class PairCount(_Strict):
     mean_disagreement: float | None
 
 
-class ScreeningEntry(_Strict):
+class ScreeningEntry(Strict):
     """The search for near-duplicates.
 
     Args:
         threshold: the least Jaccard similarity of character 4-grams.
         policy: what became of near-duplicates inside the training split.
-        benchmark: corpora whose tests training and validation were held against.
-        benchmark_not_here: corpora of the benchmark that were not on the machine, and not held against.
+        benchmark: corpora whose test texts training and validation were compared with.
+        benchmark_not_here: corpora of the benchmark that were not on the machine, and not compared.
         benchmark_texts: how many different texts that were.
         pairs: numbers of pairs.
-        overlaps: for each task how many of its texts stand in each other task, equal or nearly.
+        overlaps: for each task how many of its texts appear in each other task, identical or nearly so.
+        index: hash of the index of earlier texts that was compared with; None where there was none.
     """
 
     threshold: float
@@ -124,14 +132,21 @@ class ScreeningEntry(_Strict):
     benchmark_texts: int
     pairs: list[PairCount]
     overlaps: dict[str, dict[str, int]]
+    index: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_index(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests of builds without an index stay as they were before there was such a field."""
+        found: dict[str, object] = plain(self)
+        return {name: value for name, value in found.items() if value is not None or name != "index"}
 
 
-class SensitiveCount(_Strict):
+class SensitiveCount(Strict):
     """How much there is of one kind of sensitive text, before any masking.
 
     Args:
         texts: texts that hold it.
-        finds: how often it stands in them.
+        finds: how often it appears in them.
     """
 
     texts: int
@@ -165,7 +180,7 @@ def by_seriousness(reason: str) -> int:
     return next((place for place, word in enumerate(_SERIOUS) if word in reason), len(_SERIOUS))
 
 
-class Superseded(_Strict):
+class Superseded(Strict):
     """The version that this one takes the place of, as its manifest has it.
 
     Args:
@@ -175,12 +190,12 @@ class Superseded(_Strict):
 
     version: str
     content_hash: str
-    settings: dict[str, object] = {}
-    counts: list[CountEntry] = []
+    settings: dict[str, object] = Field(default_factory=dict)
+    counts: list[CountEntry] = Field(default_factory=list)
     made_with: str = ""
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What a dataset repo is.
 
     Args:
@@ -188,16 +203,16 @@ class Manifest(_Strict):
         data_set: name of the data set.
         title: its name for people.
         version: semantic version; a version never changes.
-        content_hash: hash of all rows; it tells whether data changed.
+        content_hash: hash of all rows; it differs where data changed.
         supersedes: the version before, where this one was built over it.
         redistribution: what may be passed on: the strictest of the sources.
         settings: what it was built with.
         sources: the corpora.
         counts: rows by task and split.
         screening: the search for near-duplicates; None where there was none.
-        sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` tell whether they are
+        sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` say whether they are
             masked.
-        files: all files of the repo but this one.
+        files: all files of the repo but this one and the README, which is derived.
         made_with: version of this package.
     """
 
@@ -213,7 +228,7 @@ class Manifest(_Strict):
     counts: list[CountEntry]
     screening: ScreeningEntry | None
     sensitive: dict[str, SensitiveCount]
-    files: list[FileEntry]
+    files: ListedFiles
     made_with: str
 
     def left_out(self) -> list[LeftOutCount]:
@@ -234,6 +249,11 @@ class Manifest(_Strict):
                 if (reason in source.refused) == refused
             ]
         return found
+
+    def files_of(self, task: str, split: str) -> list[FileEntry]:
+        """The parquet files of a task and split, in the order of their rows; none where it has no rows."""
+        stem = f"data/{task}/{split}-"
+        return sorted((file for file in self.files if file.path.startswith(stem)), key=lambda file: file.path)
 
     def unannotated(self, corpus: str, task: str, split: str, language: str) -> tuple[str, ...]:
         """The labels of a task that a corpus did not annotate in a split and language."""

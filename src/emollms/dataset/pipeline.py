@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from emollms import __version__
 from emollms.corpora.base import Corpus
-from emollms.corpora.reader import LeftOut, Source
+from emollms.corpora.reader import LeftOut, RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.card import render_readme
 from emollms.dataset.card_metadata import croissant
 from emollms.dataset.examples import ExampleStore, Group, mask_texts
 from emollms.dataset.manifest import (
+    README,
     CountEntry,
     FileEntry,
     Manifest,
@@ -31,10 +33,17 @@ from emollms.dataset.manifest import (
     entry,
     strictest,
 )
-from emollms.dataset.remaining import check_remaining
-from emollms.dataset.render import word
+from emollms.dataset.render import render_rows
 from emollms.dataset.schema import REJECTED_SCHEMA, ROW_SCHEMA
-from emollms.dataset.screening import no_filters, rejected_rows, without_bound
+from emollms.dataset.screening import (
+    Filters,
+    check_remaining,
+    publishable_pairs,
+    rejected_rows,
+    screen_texts,
+    stage_texts,
+    texts_of,
+)
 from emollms.dataset.specs import Settings
 from emollms.dataset.statistics import Statistics
 from emollms.dataset.writer import TableWriter, one_table
@@ -44,6 +53,9 @@ from emollms.pii.mask import KINDS, count_sensitive, mask_column
 from emollms.progress import OnProgress, silent
 from emollms.storage import LOCK, write_json
 from emollms.tasks import get_task
+
+if TYPE_CHECKING:
+    from emollms.dedup.index import DuplicateIndex
 
 LEFT_OUT_AT_ONCE = 10_000
 Reason = tuple[str, bool]
@@ -59,22 +71,30 @@ class Pipeline:
         settings: what to build.
         folder: the draft.
         root: the folder of the corpora; None for where they are on this machine.
-        validate: whether the data is held against its suite before the manifest is written.
+        validate: whether the data is checked against its suite before the manifest is written.
         on_progress: called with what is done, and with the texts that are read, and then written.
+        index: texts of earlier runs to compare with; what is built is staged in it.
 
     Attributes:
         seconds: wall time by part.
     """
 
     def __init__(
-        self, settings: Settings, folder: Path, root: Path | None, validate: bool, on_progress: OnProgress = silent
+        self,
+        settings: Settings,
+        folder: Path,
+        root: Path | None,
+        validate: bool,
+        on_progress: OnProgress = silent,
+        index: "DuplicateIndex | None" = None,
     ) -> None:
+        self.index = index
         self.settings, self.folder, self.root, self.validate = settings, folder, root, validate
         self.on_progress, self.texts = on_progress, 0
         self.seconds: dict[str, float] = {}
         self.store = ExampleStore(folder / "examples", settings.profile)
         self.read_of: Counter[str] = Counter()
-        self.filters = no_filters()
+        self.filters = Filters()
         self.tables: dict[Group, TableWriter] = {}
         self.statistics: dict[Group, Statistics] = {}
         self.sensitive: dict[str, Counter[str]] = {kind: Counter(texts=0, finds=0) for kind in KINDS}
@@ -85,14 +105,14 @@ class Pipeline:
             with self._timed("reading"):
                 sources = self.read(rejected)
             with self._timed("screening"):
-                self.screen(rejected)
+                self.screen(rejected, version)
         self.write_rows()
         rmtree(self.store.folder)
         with self._timed("describing"):
             manifest = self.describe(self._manifest(version, before, sources))
         if self.validate:
             with self._timed("validating"):
-                self.hold_against_suite(manifest)
+                self.check_suite(manifest)
         manifest.write(self.folder)
         return manifest
 
@@ -124,7 +144,7 @@ class Pipeline:
         )
 
     def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:
-        source = Source(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
+        source = RawSource(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
         left_out: Counter[Reason] = Counter()
         for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
             self.store.add(corpus.meta.name, example)
@@ -137,7 +157,7 @@ class Pipeline:
         self._reject(source, rejected, left_out)
         return _source_entry(source, left_out)
 
-    def _reject(self, source: Source, rejected: TableWriter, counts: Counter[Reason]) -> None:
+    def _reject(self, source: RawSource, rejected: TableWriter, counts: Counter[Reason]) -> None:
         """Write the rows that a source has left out, and count them by reason."""
         rows = source.take_left_out()
         counts.update((row.reason, row.refused) for row in rows)
@@ -145,18 +165,20 @@ class Pipeline:
             batch = pa.RecordBatch.from_pylist([_rejected(source, row) for row in rows], REJECTED_SCHEMA)
             rejected.write(self._masked(batch, "text"))
 
-    def screen(self, rejected: TableWriter) -> None:
+    def screen(self, rejected: TableWriter, version: str) -> None:
         """Near-duplicates: pairs into `duplicates.parquet`, what is dropped into `rejected.parquet`."""
         if self.settings.profile == "paper":
             return
         self.on_progress("comparing texts", 0, None)
-        from emollms.dataset.screening import screen_store  # compiles kernels: only where something is screened
-
-        self.filters = screen_store(self.store, self.settings, self.root)
-        for batch in rejected_rows(self.filters, self.store):
+        texts, offsets = texts_of(self.store)
+        self.filters = screen_texts(texts, offsets, self.settings, self.root, index=self.index)
+        assert self.filters.screening
+        if self.index is not None:
+            stage_texts(self.index, f"{self.settings.data_set.name} {version}", texts, self.filters)
+        for batch in rejected_rows(self.filters.screening, texts):
             rejected.write(self._masked(batch, "text"))
         with one_table(self.folder / "duplicates.parquet", PAIR_SCHEMA) as table:
-            for batch in without_bound(self.filters.pairs(), self.settings).to_batches():
+            for batch in publishable_pairs(self.filters.screening.pairs, self.settings).to_batches():
                 table.write(self._masked(batch, "text_a", "text_b"))
 
     def write_rows(self) -> None:
@@ -174,7 +196,7 @@ class Pipeline:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
-                        rows = word(task, examples, wordings, unannotated, name_targets)
+                        rows = render_rows(task, examples, wordings, unannotated, name_targets)
                     with self._timed("writing"):
                         table.write(rows)
                     with self._timed("describing"):
@@ -192,7 +214,7 @@ class Pipeline:
         """Count what is sensitive in the texts, and mask it where that is asked for."""
         for kind, count in count_sensitive(examples["text"]).items():
             self.sensitive[kind]["texts"] += count.texts
-            self.sensitive[kind]["finds"] += count.finds
+            self.sensitive[kind]["finds"] += count.matches
         return mask_texts(examples) if self.settings.mask else examples
 
     def _masked(self, rows: pa.RecordBatch, *columns: str) -> pa.RecordBatch:
@@ -202,7 +224,7 @@ class Pipeline:
         return rows
 
     def describe(self, manifest: Manifest) -> Manifest:
-        """Statistics, Croissant metadata and README; gives the manifest with all files in it."""
+        """Write statistics, Croissant metadata and README; gives the manifest with its files."""
         statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
         write_json(self.folder / "statistics.json", statistics)
         data_files = {
@@ -211,19 +233,19 @@ class Pipeline:
             for number, path in enumerate(table.files)
         }
         write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
-        readme = render_readme(
-            manifest, self.tables, statistics, self.filters.examples(PAIRS_TO_CHOOSE_FROM), self.folder
-        )
-        (self.folder / "README.md").write_text(readme, encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
-        manifest.files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
+        files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
+        manifest = manifest.model_copy(update={"files": files})
+        pairs = self.filters.examples(PAIRS_TO_CHOOSE_FROM)
+        readme = render_readme(manifest, self.tables, statistics, pairs, self.folder)
+        (self.folder / README).write_text(readme, encoding="utf-8")
         return manifest
 
-    def hold_against_suite(self, manifest: Manifest) -> None:
-        """Hold the draft against the expectations of its data set.
+    def check_suite(self, manifest: Manifest) -> None:
+        """Check the draft against the suite of its data set.
 
         Raises:
-            GateFailed: it falls short.
+            GateFailed: it fails.
         """
         from emollms.dataset.validation import enforce  # great-expectations takes two seconds to import
 
@@ -264,7 +286,7 @@ class Pipeline:
         self.seconds[part] = self.seconds.get(part, 0.0) + perf_counter() - start
 
 
-def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
+def _source_entry(source: RawSource, left_out: Counter[Reason]) -> SourceEntry:
     meta = source.meta
     counts: Counter[str] = Counter()
     for (reason, _), count in sorted(left_out.items()):
@@ -283,7 +305,7 @@ def _source_entry(source: Source, left_out: Counter[Reason]) -> SourceEntry:
     )
 
 
-def _rejected(source: Source, row: LeftOut) -> dict[str, object]:
+def _rejected(source: RawSource, row: LeftOut) -> dict[str, object]:
     return {
         "corpus": source.meta.name,
         "file": row.place.file,

@@ -1,20 +1,25 @@
-"""The rows that a model is asked: of a data set in a folder or on the Hub, one split, one language."""
+"""Built data sets as training, evaluation and their users read them, and the choice of rows for a run."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emollms.dataset.manifest import Manifest, entry, read_manifest
+from emollms.dataset.manifest import NAME as MANIFEST
+from emollms.dataset.manifest import README, CountEntry, entry, read_manifest
+from emollms.dataset.schema import ROW_SCHEMA
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.locations import HubRepo, hub_repo
 from emollms.network import hub_problem
 from emollms.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import DatasetDict
 
 
 def local_copy(target: str) -> Path:
@@ -35,7 +40,7 @@ def local_copy(target: str) -> Path:
 
 
 def _download(named: HubRepo) -> Path:
-    """What a check of a data set needs of a repo: the manifest and the rows; from the cache where the Hub is away."""
+    """Manifest, card and rows of a repo; what the cache has of them where the Hub cannot be reached."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -45,7 +50,7 @@ def _download(named: HubRepo) -> Path:
             named.repo,
             repo_type="dataset",
             revision=named.revision,
-            allow_patterns=["manifest.json", "data/*"],
+            allow_patterns=[MANIFEST, README, "data/*"],
             local_files_only=problem is not None,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
@@ -61,19 +66,50 @@ TEST = "test"
 COLUMNS = ["id", "text", "prompt", "score", "labels", "emotion", "language", "corpus", "source_id"]
 
 
-@dataclass(frozen=True)
-class EvaluationData:
-    """A data set as a run reads it.
+class Dataset:
+    """A data set that `emollms build` made, in a folder or on the Hub.
 
     Args:
-        target: how it was named: a folder, or `OWNER/NAME@REVISION`.
-        folder: where it is.
-        manifest: what it is.
+        target: a folder, or `OWNER/NAME`, or `OWNER/NAME@REVISION` for a branch, tag or commit.
+
+    Attributes:
+        target: as it was given.
+        folder: where it is on this machine; a repo of the Hub is in the cache.
+        manifest: what it is made from, and what is in it.
+
+    Raises:
+        UsageError: the target is neither, or holds no data set of this package.
+        EmollmsError: the Hub does not have it, or cannot be reached.
     """
 
-    target: str
-    folder: Path
-    manifest: Manifest
+    def __init__(self, target: str | Path) -> None:
+        self.target = str(target)
+        self.folder = local_copy(self.target)
+        self.manifest = read_manifest(self.folder)
+
+    def __repr__(self) -> str:
+        """Title and version, and a line a task with its rows by split."""
+        rows: dict[str, list[str]] = {}
+        for count in self._counts:
+            rows.setdefault(count.task, []).append(f"{count.rows:,} {count.split}")
+        width = max(map(len, rows), default=0)
+        lines = [f"{self.manifest.title}, version {self.version} ({self.target})"]
+        return "\n".join([*lines, *(f"  {task:{width}}  {', '.join(parts)}" for task, parts in rows.items())])
+
+    @property
+    def version(self) -> str:
+        """The semantic version."""
+        return self.manifest.version
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have rows."""
+        return tuple(dict.fromkeys(count.split for count in self._counts))
+
+    @property
+    def _counts(self) -> list[CountEntry]:
+        """The tasks and splits that have rows."""
+        return [count for count in self.manifest.counts if count.rows]
 
     def describe(self) -> dict[str, object]:
         """What the manifest of a run says about it."""
@@ -90,18 +126,24 @@ class EvaluationData:
             "content_hash": manifest.content_hash,
         }
 
-    def tasks(self, split: str) -> tuple[Task, ...]:
-        """The tasks that have rows in `split`, in the order of `emollms.tasks`.
+    def tasks(self, split: str, names: Sequence[str] = ()) -> tuple[Task, ...]:
+        """The tasks that have rows in a split, in the order of `emollms.tasks`.
+
+        Args:
+            split: the split.
+            names: the tasks that are wanted; empty for all.
 
         Raises:
-            UsageError: there is none; the message tells the splits that there are.
+            UsageError: there is no such split, or no such task in it; the message names those that there are.
         """
-        counts = [count for count in self.manifest.counts if count.rows]
-        here = {count.task for count in counts if count.split == split}
+        here = {count.task for count in self._counts if count.split == split}
         if not here:
-            splits = ", ".join(sorted({count.split for count in counts})) or "none"
+            splits = ", ".join(sorted(self.splits)) or "none"
             raise UsageError(f"{self.target} has no rows in split {split}; it has these splits: {splits}")
-        return tuple(task for name, task in TASKS.items() if name in here)
+        for name in names:
+            if name not in here:
+                raise unknown(f"task of {self.target}, split {split}:", name, here)
+        return tuple(task for name, task in TASKS.items() if name in here and (not names or name in names))
 
     def rows(self, task: str, split: str) -> list[Row]:
         """The rows of a task, of every language, in file order; none where the split has none.
@@ -119,44 +161,59 @@ class EvaluationData:
                 row["unannotated"] = missing
         return list(rows)
 
-    def table(self, task: str, split: str, columns: Sequence[str]) -> pa.Table:
-        """Columns of a task's rows, as an Arrow table; otherwise as `rows`."""
-        stem = f"data/{task}/{split}-"
-        files = sorted((file for file in self.manifest.files if file.path.startswith(stem)), key=lambda file: file.path)
+    def table(self, task: str, split: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A task's rows as an Arrow table; otherwise as `rows`.
+
+        Args:
+            task: name of the task.
+            split: the split.
+            columns: the columns that are wanted; None for all of `dataset.schema.ROW_SCHEMA`.
+
+        Raises:
+            EmollmsError: a file is missing, or is not the one that the manifest names.
+        """
+        wanted = ROW_SCHEMA.names if columns is None else list(columns)
         tables = []
-        for file in files:
+        for file in self.manifest.files_of(task, split):
             path = self.folder / file.path
             if not path.is_file() or entry(self.folder, path).sha256 != file.sha256:
                 raise EmollmsError(f"{path} is not the file that the manifest names; get or build the data set again")
-            tables.append(pq.read_table(path, columns=list(columns)))
-        return pa.concat_tables(tables) if tables else pa.table({name: [] for name in columns})
+            tables.append(pq.read_table(path, columns=wanted))
+        return pa.concat_tables(tables) if tables else ROW_SCHEMA.empty_table().select(wanted)
 
+    def to_pandas(self, task: str | None = None, split: str | None = None) -> "pd.DataFrame":
+        """Rows as a data frame, with the columns of `dataset.schema.ROW_SCHEMA`.
 
-def open_data(target: str) -> EvaluationData:
-    """The data set in a folder, or on the Hub.
+        Args:
+            task: name of a task; None for all.
+            split: the split; None for the only one that the data set has.
 
-    Args:
-        target: a folder, or `OWNER/NAME`, or `OWNER/NAME@REVISION`.
+        Raises:
+            UsageError: there is no such task or split, or the data set has several splits and none is given.
+            EmollmsError: a file is missing, or is not the one that the manifest names.
+        """
+        if split is None and len(self.splits) != 1:
+            raise UsageError(f"{self.target} has the splits {', '.join(self.splits)}; choose one with split=")
+        chosen = split or self.splits[0]
+        tasks = self.tasks(chosen, [task] if task else ())
+        frame: pd.DataFrame = pa.concat_tables([self.table(one.name, chosen) for one in tasks]).to_pandas()
+        return frame
 
-    Raises:
-        UsageError: it is neither, or holds no data set of ours.
-        EmollmsError: the Hub does not have it, or cannot be reached.
-    """
-    folder = local_copy(target)
-    return EvaluationData(target, folder, read_manifest(folder))
+    def load(self, config: str = "default") -> "DatasetDict":
+        """The data set as `datasets.load_dataset` gives it, by split; classes are `ClassLabel`s.
 
+        Args:
+            config: name of a task; `default` for all of them together.
 
-def choose_tasks(data: EvaluationData, split: str, names: Sequence[str] = ()) -> tuple[Task, ...]:
-    """The tasks of these names in `split`, or all.
+        Raises:
+            UsageError: there is no such config.
+        """
+        from datasets import load_dataset
 
-    Raises:
-        UsageError: the data set has no such task, or no such split.
-    """
-    tasks = {task.name: task for task in data.tasks(split)}
-    for name in names:
-        if name not in tasks:
-            raise unknown(f"task of {data.target}, split {split}:", name, tasks)
-    return tuple(task for name, task in tasks.items() if not names or name in names)
+        configs = ("default", *dict.fromkeys(count.task for count in self._counts))
+        if config not in configs:
+            raise unknown(f"config of {self.target}:", config, configs)
+        return load_dataset(str(self.folder), config)
 
 
 def choose_language(rows: Iterable[Row], language: str | None = None) -> str:

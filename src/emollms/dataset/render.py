@@ -1,4 +1,4 @@
-"""Examples to rows: each with its instruction, whole columns at a time."""
+"""Examples to rows, each with its prompt, whole columns at a time."""
 
 import zlib
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ def all_annotated(corpus: str, language: str) -> Collection[str]:
     return ()
 
 
-def word(
+def render_rows(
     task: Task,
     examples: pa.RecordBatch,
     mode: Wordings,
@@ -69,7 +69,7 @@ def stems(task_name: str, examples: pa.RecordBatch) -> pa.StringArray:
 
 
 def _shown(task: Task, examples: pa.RecordBatch, name_targets: bool) -> pa.StringArray:
-    """The texts as they stand in their prompts: `prompts.template.shown` for a column."""
+    """The texts as they appear in their prompts: `prompts.template.shown` for a column."""
     lines = pc.replace_substring_regex(examples["text"], LINE_BREAKS, " ")
     if ends_sentences(task):
         last = pc.utf8_slice_codeunits(lines, -1, None)
@@ -83,7 +83,7 @@ def _shown(task: Task, examples: pa.RecordBatch, name_targets: bool) -> pa.Strin
 def _prompts(
     task: Task, rows: pa.RecordBatch, numbers: Numbers, unannotated: Callable[[str, str], Collection[str]]
 ) -> pa.StringArray:
-    """The prompts of a column of texts; what stands around a text is filled in once for each of the few kinds."""
+    """The prompts of a column of texts; what surrounds a text is rendered once for each of the few combinations."""
     columns = [rows[name].dictionary_encode(null_encoding="encode") for name in ("emotion", "corpus", "language")]
     shape = (*(len(column.dictionary) for column in columns), int(numbers.max()) + 1)
     codes = np.ravel_multi_index((*(column.indices.to_numpy() for column in columns), numbers), shape)

@@ -1,8 +1,8 @@
 """The screening of a build: its texts against each other, and against the benchmark."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,33 +10,37 @@ import pyarrow.compute as pc
 
 from emollms.corpora.base import Example, Selection
 from emollms.corpora.metadata import Split
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, folder, get_corpus, is_here
 from emollms.dataset.examples import ExampleStore, Group, to_arrow
-from emollms.dataset.manifest import PairCount, ScreeningEntry
+from emollms.dataset.manifest import PairCount, ScreeningEntry, by_seriousness
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.pairs import Search
+from emollms.dedup.index import DuplicateIndex
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
 from emollms.dedup.screen import screen
+from emollms.dedup.search import Search
+from emollms.errors import EmollmsError
 
 BATCH = 10_000
+SCREENED_SCHEMA = TEXT_SCHEMA.append(pa.field("corpus", pa.string())).append(pa.field("source_id", pa.string()))
+"""What is screened, with the parts of its ids that `rejected.parquet` and the counts of pairs need."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What the screening of a store decided.
+    """What the screening of a build decided; without one, everything stays.
 
     Args:
-        screening: what was found; None where nothing is screened.
+        screening: what was found; its pairs have the columns `task_a`, `corpus_a` and `corpus_b` as well.
         offsets: which of its rows belong to each group.
         entry: what the manifest says of it.
     """
 
-    screening: Screening | None
-    offsets: dict[Group, range]
-    entry: ScreeningEntry | None
+    screening: Screening | None = None
+    offsets: Mapping[Group, range] = field(default_factory=dict)
+    entry: ScreeningEntry | None = None
 
     def apply(self, group: Group, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The examples of a group that stay, with the columns `cluster` and `overlaps`, in batches of one or more."""
@@ -62,59 +66,51 @@ class Filters:
         rows = slice(self.offsets[group].start, self.offsets[group].stop)
         return dict(sorted(Counter(filter(None, self.screening.reason[rows])).items()))
 
-    def pairs(self) -> pa.Table:
-        """The pairs found."""
-        return self.screening.pairs if self.screening else PAIR_SCHEMA.empty_table()
-
     def examples(self, count: int = 3) -> list[dict[str, object]]:
-        """The first few pairs of each kind that are not equal to the letter, for the card."""
-        shown = self.pairs().filter(pc.invert(self.pairs()["equal"]))
+        """The first few pairs of each kind that are not identical, for the card."""
+        if self.screening is None:
+            return []
+        shown = self.screening.pairs.filter(pc.invert(self.screening.pairs["equal"]))
         kinds = [shown.filter(pc.equal(shown["kind"], kind)).slice(0, count) for kind in KINDS]
         return [row for kind in kinds for row in kind.to_pylist()]
 
 
-def no_filters() -> Filters:
-    """Keeps everything: the profile `paper`."""
-    return Filters(None, {}, None)
+def publishable_pairs(pairs: pa.Table, settings: Settings) -> pa.Table:
+    """Pairs as `duplicates.parquet` has them, without benchmark texts that may not be redistributed.
+
+    Where the data set itself may not be redistributed, all texts stay.
+
+    Args:
+        pairs: pairs, with `PAIR_SCHEMA` and the column `corpus_b`.
+        settings: what is built.
+    """
+    if all(corpus.meta.redistribution == "text" for corpus in settings.sources()):
+        names = pairs["corpus_b"]
+        known = [name for name in pc.unique(names).to_pylist() if name is not None]  # an index has no texts to withhold
+        bound = [name for name in known if get_corpus(name).meta.redistribution != "text"]
+        is_free = pc.invert(pc.is_in(names, pa.array(bound, pa.string())))
+        texts = pc.if_else(is_free, pairs["text_b"], pa.scalar(None, pa.string()))
+        pairs = pairs.set_column(pairs.schema.get_field_index("text_b"), "text_b", texts)
+    return pairs.select(PAIR_SCHEMA.names)
 
 
-def without_bound(pairs: pa.Table, settings: Settings) -> pa.Table:
-    """Pairs of a data set that may be passed on, without those texts of a benchmark that may not."""
-    if any(corpus.meta.redistribution != "text" for corpus in settings.sources()):
-        return pairs
-    names = pc.list_element(pc.split_pattern(pairs["id_b"], "/", max_splits=1), 0)
-    bound = [name for name in pc.unique(names).to_pylist() if get_corpus(name).meta.redistribution != "text"]
-    there = pc.invert(pc.is_in(names, pa.array(bound, pa.string())))
-    texts = pc.if_else(there, pairs["text_b"], pa.scalar(None, pa.string()))
-    return pairs.set_column(pairs.schema.get_field_index("text_b"), "text_b", texts)
+def rejected_rows(screening: Screening, texts: pa.Table) -> Iterator[pa.RecordBatch]:
+    """The dropped examples, with `REJECTED_SCHEMA`.
 
-
-def rejected_rows(filters: Filters, store: ExampleStore) -> Iterator[pa.RecordBatch]:
-    """The dropped examples, with `REJECTED_SCHEMA`."""
-    if filters.screening is None:
-        return
-    texts, _ = texts_of(store)
-    found = filters.screening
+    Args:
+        screening: what was found in `texts`.
+        texts: the examples, with `SCREENED_SCHEMA`.
+    """
+    columns = ("corpus", "source_id", "task", "split", "text")
     for at in range(0, texts.num_rows, BATCH):
         rows = [
-            {**_named(row), "reason": found.reason[at + n], "duplicate_of": found.duplicate_of[at + n],
-             "similarity": found.similarity[at + n]}
-            for n, row in enumerate(texts.slice(at, BATCH).to_pylist())
-            if found.reason[at + n]
+            {**row, "reason": screening.reason[at + n], "duplicate_of": screening.duplicate_of[at + n],
+             "similarity": screening.similarity[at + n]}
+            for n, row in enumerate(texts.select(columns).slice(at, BATCH).to_pylist())
+            if screening.reason[at + n]
         ]  # fmt: skip
         if rows:
             yield pa.RecordBatch.from_pylist(rows, REJECTED_SCHEMA)
-
-
-def _named(row: dict[str, str]) -> dict[str, str]:
-    corpus, _, source_id = row["id"].split("/", 2)
-    return {
-        "corpus": corpus,
-        "source_id": source_id.rpartition("/")[0],
-        "task": row["task"],
-        "split": row["split"],
-        "text": row["text"],
-    }
 
 
 def texts_of(store: ExampleStore) -> tuple[pa.Table, dict[Group, range]]:
@@ -125,41 +121,50 @@ def texts_of(store: ExampleStore) -> tuple[pa.Table, dict[Group, range]]:
         batches += [as_texts(group, examples) for examples in store.batches(group)]
         start, at = at, sum(batch.num_rows for batch in batches)
         offsets[group] = range(start, at)
-    return pa.Table.from_batches(batches, TEXT_SCHEMA), offsets
+    return pa.Table.from_batches(batches, SCREENED_SCHEMA), offsets
 
 
 def as_texts(group: Group, examples: pa.RecordBatch) -> pa.RecordBatch:
-    """Examples of a group, with `TEXT_SCHEMA`."""
+    """Examples of a group, with `SCREENED_SCHEMA`."""
     task, split = group
     columns = {
         "id": stems(task, examples),
         "task": pa.repeat(task, examples.num_rows),
         "split": pa.repeat(split, examples.num_rows),
         "answer": examples["completion"],
-        **{name: examples[name] for name in ("text", "emotion", "score", "labels")},
+        **{name: examples[name] for name in ("text", "emotion", "score", "labels", "corpus", "source_id")},
     }
-    return pa.record_batch([columns[name] for name in TEXT_SCHEMA.names], schema=TEXT_SCHEMA)
+    return pa.record_batch([columns[name] for name in SCREENED_SCHEMA.names], schema=SCREENED_SCHEMA)
 
 
 TEST: tuple[Split, ...] = ("test",)
 MEMORY = 1 << 28  # bytes of band keys that the search holds before it goes to disk: enough for 1.2 million texts
 
 
-def screen_store(store: ExampleStore, settings: Settings, root: Path | None, policy: Policy = "flag") -> Filters:
-    """Screen the examples of a store against each other and against the benchmark.
+def screen_texts(
+    texts: pa.Table,
+    offsets: dict[Group, range],
+    settings: Settings,
+    root: Path | None,
+    policy: Policy = "flag",
+    index: DuplicateIndex | None = None,
+) -> Filters:
+    """Screen the texts of a build against each other, the benchmark, and earlier builds.
 
     Args:
-        store: the examples.
-        settings: what is built; only training data is held against the benchmark.
+        texts: the texts, with `SCREENED_SCHEMA`.
+        offsets: which of their rows belong to each group.
+        settings: what is built; only training data is compared with the benchmark.
         root: the folder of the corpora.
         policy: what becomes of near-duplicates inside the training split.
+        index: texts of earlier runs, which must not be in training or validation either.
     """
-    texts, offsets = texts_of(store)
     names = _benchmark_corpora(settings) if "train" in settings.data_set.splits else []
     here = [name for name in names if name in corpora() and is_here(get_corpus(name), root)]
     benchmark = _benchmark(here, settings, root)
-    search = Search(memory=MEMORY)
-    found = screen(texts, benchmark, policy, search)
+    search = index_search()
+    found = screen(texts, benchmark, policy, search, index)
+    found = replace(found, pairs=_with_parts(found.pairs, pa.concat_tables([texts, benchmark])))
     entry = ScreeningEntry(
         threshold=search.threshold,
         policy=policy,
@@ -168,12 +173,34 @@ def screen_store(store: ExampleStore, settings: Settings, root: Path | None, pol
         benchmark_texts=len(pc.unique(benchmark["text"])),
         pairs=[count for kind in KINDS for count in _counts(kind, found.pairs)],
         overlaps={group[0]: counts for group, rows in offsets.items() if (counts := _overlaps(found, rows))},
+        index=index.digest if index else None,
     )
     return Filters(found, offsets, entry)
 
 
+def index_search() -> Search:
+    """How a build searches; an index that it uses must have been made so."""
+    return Search(memory=MEMORY)
+
+
+def stage_texts(index: DuplicateIndex, name: str, texts: pa.Table, filters: Filters) -> None:
+    """Stage the texts that stay, for `index.commit`."""
+    if filters.screening is not None:
+        kept = texts.filter(pa.array(filters.screening.kept()))
+        index.stage(name, kept["id"].to_pylist(), kept["text"])
+
+
+def _with_parts(pairs: pa.Table, texts: pa.Table) -> pa.Table:
+    """Pairs with the columns `task_a`, `corpus_a` and `corpus_b`, looked up by id in what was screened."""
+    for name in ("task_a", "corpus_a", "corpus_b"):
+        column, side = name.split("_")
+        rows = pc.index_in(pairs[f"id_{side}"], texts["id"].combine_chunks())
+        pairs = pairs.append_column(name, texts[column].take(rows))
+    return pairs
+
+
 def _benchmark_corpora(settings: Settings) -> list[str]:
-    """The corpora whose tests training data is held against: those of the AEB, and those that are built from."""
+    """The corpora whose tests training data is compared with: those of the AEB, and those that are built from."""
     return list(dict.fromkeys([*DATA_SETS["aeb"].corpora, *(corpus.meta.name for corpus in settings.sources())]))
 
 
@@ -181,13 +208,13 @@ def _benchmark(names: list[str], settings: Settings, root: Path | None) -> pa.Ta
     """The test texts of these corpora, in every language."""
     batches = []
     for corpus in map(get_corpus, names):
-        source = Source(corpus.meta, folder(corpus, root), settings.quarantine)
+        source = RawSource(corpus.meta, folder(corpus, root), settings.quarantine)
         selection = Selection(corpus.meta.tasks, TEST)
         groups: dict[str, list[tuple[str, Example]]] = {}
         for example in corpus(settings.profile).examples(source, selection):
             groups.setdefault(example.task, []).append((corpus.meta.name, example))
         batches += [as_texts((task, "test"), to_arrow(task, rows)) for task, rows in groups.items()]
-    return pa.Table.from_batches(batches, TEXT_SCHEMA)
+    return pa.Table.from_batches(batches, SCREENED_SCHEMA)
 
 
 def _counts(kind: str, pairs: pa.Table) -> list[PairCount]:
@@ -195,9 +222,9 @@ def _counts(kind: str, pairs: pa.Table) -> list[PairCount]:
     chosen = pairs.filter(pc.equal(pairs["kind"], kind))
     counts: dict[tuple[str, str, str], list[float | None]] = {}
     equal: Counter[tuple[str, str, str]] = Counter()
-    columns = (chosen[name].to_pylist() for name in ("id_a", "split_a", "split_b", "equal", "disagreement"))
-    for name, split_a, split_b, same, distance in zip(*columns, strict=True):
-        key = (name.split("/")[1], split_a, split_b)
+    columns = (chosen[name].to_pylist() for name in ("task_a", "split_a", "split_b", "equal", "disagreement"))
+    for task, split_a, split_b, same, distance in zip(*columns, strict=True):
+        key = (task, split_a, split_b)
         counts.setdefault(key, []).append(distance)
         equal[key] += same
     return [
@@ -221,3 +248,39 @@ def _overlaps(found: Screening, rows: range) -> dict[str, int]:
 
 def _mean(values: list[float]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
+
+
+Dropped = Mapping[Group, Mapping[str, int]]
+"""How many texts are dropped, by task and split, and by reason."""
+
+
+def check_remaining(read: Mapping[Group, int], dropped: Dropped, named: Collection[str]) -> None:
+    """Make sure that filters leave a text of each split, and of each task that was asked for by name.
+
+    Any other task of which nothing remains is left out of the data set, and so is a task in one split.
+
+    Args:
+        read: how many texts were read, by task and split.
+        dropped: how many of them are dropped, by reason.
+        named: the tasks that were asked for by name.
+
+    Raises:
+        EmollmsError: nothing remains.
+    """
+    remaining = {group for group, texts in read.items() if texts > sum(dropped[group].values())}
+    tasks, splits = {task for task, _ in remaining}, {split for _, split in remaining}
+    if lost := [group for group in read if group[1] not in splits]:
+        raise _nothing_left(lost, read, dropped, "choose other corpora or tasks")
+    if lost := [group for group in read if group[0] in named and group[0] not in tasks]:
+        gone = ", ".join(dict.fromkeys(task for task, _ in lost))
+        raise _nothing_left(lost, read, dropped, f"leave {gone} out of --tasks, or choose other corpora")
+
+
+def _nothing_left(lost: Sequence[Group], read: Mapping[Group, int], dropped: Dropped, remedy: str) -> EmollmsError:
+    reasons: Counter[str] = Counter()
+    for group in lost:
+        reasons.update(dropped[group])
+    why = "; ".join(f"{reasons[reason]:,}: {reason}" for reason in sorted(reasons, key=by_seriousness))
+    names = ", ".join(f"{task} {split}" for task, split in lost)
+    texts = sum(read[group] for group in lost)
+    return EmollmsError(f"nothing is left of {names}: all {texts:,} texts were dropped ({why}); {remedy}")

@@ -16,7 +16,7 @@ ALL_LANGUAGES = "all"
 
 
 @dataclass(frozen=True)
-class DataSet:
+class DatasetSpec:
     """A data set that can be built.
 
     Args:
@@ -39,7 +39,7 @@ class DataSet:
 
 
 DATA_SETS = {
-    "aaid": DataSet(
+    "aaid": DatasetSpec(
         name="aaid",
         title="Affective Analysis Instruction Data (AAID)",
         about="Instructions that train a language model to read affect in text: each text with every wording of a task",
@@ -48,7 +48,7 @@ DATA_SETS = {
         splits=("train", "validation"),
         wordings="all",
     ),
-    "aeb": DataSet(
+    "aeb": DatasetSpec(
         name="aeb",
         title="Affect Evaluation Benchmark (AEB)",
         about="Fourteen tasks that show how well a language model reads affect in text",
@@ -60,11 +60,11 @@ DATA_SETS = {
 }
 
 
-def get_data_set(name: str) -> DataSet:
+def get_data_set(name: str) -> DatasetSpec:
     """The data set of this name.
 
     Raises:
-        UsageError: nobody knows the name.
+        UsageError: the name is unknown.
     """
     if name not in DATA_SETS:
         raise unknown("data set", name, DATA_SETS)
@@ -85,7 +85,7 @@ class Settings:
         mask: put placeholders in place of user names, addresses, numbers, links and secrets in texts.
     """
 
-    data_set: DataSet
+    data_set: DatasetSpec
     profile: Profile = "release"
     corpora: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class Settings:
         return Selection(tasks, self.data_set.splits, languages)
 
     def check(self) -> None:
-        """Hold the settings against each other.
+        """Check the settings before anything is read.
 
         Raises:
             UsageError: a name is unknown, `paper` is asked for something that was not published, or the wordings of a
@@ -164,7 +164,7 @@ class Settings:
             wordings(task)
 
     def _check_corpus(self, corpus: type[Corpus]) -> None:
-        """Make sure that a corpus that was named has what is asked for, as far as its metadata tells."""
+        """Make sure that a corpus that was named has what is asked for, as far as its metadata says."""
         meta = corpus.meta
         if not self.selection(corpus).tasks:
             raise UsageError(f"{meta.name}: none of the tasks {', '.join(self.tasks)}; it has {', '.join(meta.tasks)}")
@@ -188,6 +188,7 @@ def _listed(languages: Sequence[str]) -> str:
     return ",".join(languages) if len(languages) <= MANY_LANGUAGES else ALL_LANGUAGES
 
 
-def as_names(values: Sequence[str]) -> tuple[str, ...]:
-    """Names from options that are given more than once, or once with commas."""
+def as_names(values: str | Sequence[str]) -> tuple[str, ...]:
+    """Names from a list, or from one text with commas; also from texts with commas in a list, as options give them."""
+    values = [values] if isinstance(values, str) else values
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

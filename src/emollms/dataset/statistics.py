@@ -1,13 +1,21 @@
-"""Figures on the texts of a data set, gathered batch by batch."""
+"""Statistics of the texts of a data set, gathered batch by batch, and as tables for its card."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, get_task
+from emollms.templates import bars
+
 BINS = 10
+Figures = Mapping[str, Mapping[str, Any]]
+"""`statistics.json`: figures by `task/split`."""
+Cells = tuple[str, ...]
 
 
 @dataclass
@@ -93,3 +101,72 @@ class _Scores:
         deviation = max(self.squares / self.count - mean * mean, 0.0) ** 0.5
         figures = {"mean": mean, "deviation": deviation, "min": self.low, "max": self.high}
         return {name: round(value, 4) for name, value in figures.items()} | {"histogram": self.histogram}
+
+
+@dataclass(frozen=True)
+class StatisticsTables:
+    """Rows of tables, each cell formatted.
+
+    Args:
+        texts: task, split, texts, rows, characters (least, median, most), characters of the longest prompt.
+        scores: task, split, emotion, mean, deviation, least, most, histogram.
+        classes: task, split, emotion, and the fraction of each class.
+        labels: task, split, and the fraction of texts with each label, most common first.
+    """
+
+    texts: list[Cells]
+    scores: list[Cells]
+    classes: list[Cells]
+    labels: list[Cells]
+
+
+def statistics_tables(statistics: Figures) -> StatisticsTables:
+    """The statistics of a data set as the tables of its card.
+
+    Args:
+        statistics: what `statistics.json` holds.
+    """
+    groups = {tuple(key.split("/")): figures for key, figures in statistics.items() if figures["texts"]}
+    every = [(task, split, figures) for (task, split), figures in groups.items()]
+    return StatisticsTables(
+        texts=[_texts(task, split, figures) for task, split, figures in every],
+        scores=[row for one in every for row in _scores(*one)],
+        classes=[row for one in every for row in _classes(*one)],
+        labels=[row for one in every for row in _labels(*one)],
+    )
+
+
+def _texts(task: str, split: str, figures: Mapping[str, Any]) -> Cells:
+    lengths = figures["characters"]
+    numbers = (figures["texts"], figures["rows"], lengths["min"], lengths["median"], lengths["max"])
+    return task, split, *(f"{number:,}" for number in (*numbers, figures["longest_prompt"]))
+
+
+def _scores(task: str, split: str, figures: Mapping[str, Any]) -> Iterable[Cells]:
+    if not isinstance(get_task(task), RegressionTask):
+        return
+    for emotion, score in figures.get("score", {}).items():
+        numbers = (score["mean"], score["deviation"], score["min"], score["max"])
+        shown = "" if emotion == "all" else emotion
+        yield task, split, shown, *(f"{number:.3f}" for number in numbers), bars(score["histogram"])
+
+
+def _classes(task: str, split: str, figures: Mapping[str, Any]) -> Iterable[Cells]:
+    asked = get_task(task)
+    if not isinstance(asked, OrdinalTask):
+        return
+    counts = figures.get("class", {})
+    for emotion in asked.emotions or (None,):
+        own = {number: counts.get(asked.class_label(number, emotion), 0) for number in asked.classes}
+        if total := sum(own.values()):
+            yield task, split, emotion or "", " · ".join(f"{n}: {_fraction(count, total)}" for n, count in own.items())
+
+
+def _labels(task: str, split: str, figures: Mapping[str, Any]) -> Iterable[Cells]:
+    if isinstance(get_task(task), MultiLabelTask):
+        counts = sorted(figures.get("label", {}).items(), key=lambda item: (-item[1], item[0]))
+        yield task, split, " · ".join(f"{label} {_fraction(count, figures['texts'])}" for label, count in counts)
+
+
+def _fraction(count: int, total: int) -> str:
+    return f"{count:,} ({count / total:.0%})"

@@ -1,6 +1,6 @@
 """Whether a dataset repo, or a source corpus, is what its suite in `validation/` says.
 
-`enforce` is what a build calls before it writes the manifest, `check` what `emollms validate` calls.
+`enforce` is what a build calls before it writes the manifest, `validate` what `emollms validate` calls.
 """
 
 import json
@@ -14,24 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.corpora.base import Corpus, Profile, Selection
-from emollms.corpora.reader import Source
+from emollms.corpora.reader import RawSource
+from emollms.corpora.registry import corpora, get_corpus
 from emollms.corpora.registry import folder as corpus_folder
-from emollms.corpora.registry import get_corpus
 from emollms.dataset.examples import ExampleStore
 from emollms.dataset.manifest import Manifest, read_manifest
+from emollms.dataset.reader import local_copy
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.expectations.distributions import statistics
 from emollms.expectations.frames import FolderTables, Frames, chosen, texts_frame
 from emollms.expectations.report import GateFailed, GateReport, Part, Subject
 from emollms.expectations.runner import gate
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class CorpusTables:
-    """The tables of a source corpus: its texts with their golds, all tasks, splits and languages.
+    """The tables of a source corpus: its texts with their gold labels, all tasks, splits and languages.
 
     Args:
         corpus: the corpus.
@@ -59,7 +60,7 @@ class CorpusTables:
     def _texts(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
         meta = self.corpus.meta
         examples = self.corpus(self.profile).examples(
-            Source(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
+            RawSource(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
         )
         with TemporaryDirectory() as folder:
             store = ExampleStore(Path(folder) / "examples")
@@ -85,7 +86,7 @@ def _with_ids(texts: pa.Table, task: str, split: str) -> pa.Table:
 
 
 def corpus_statistics(corpus: type[Corpus], root: Path | None = None) -> dict[str, object]:
-    """Figures on a corpus as it is read in the profile `release`; they tell no text.
+    """Figures on a corpus as it is read in the profile `release`; they contain no text.
 
     Args:
         corpus: the corpus.
@@ -114,10 +115,48 @@ def statistics_json(figures: dict[str, object]) -> str:
     return f'{{\n{head}  "parts": {{\n{lines}\n  }}\n}}\n'
 
 
+def validate(
+    target: str | Path,
+    *,
+    html: str | Path | None = None,
+    against: str | Path | None = None,
+    progress: bool | OnProgress = False,
+) -> GateReport:
+    """Check a data set, or a source corpus, against its suite of expectations; the command is `emollms validate`.
+
+    Args:
+        target: a folder that `emollms.build` wrote, a repo on the Hub (`OWNER/NAME`, `OWNER/NAME@REVISION`), or the
+            name of a source corpus.
+        html: a file for a page with the checks, and pictures.
+        against: a benchmark, as a folder or a repo, whose texts must not be among those for training.
+        progress: whether to show progress on stderr, or a function to call with it.
+
+    Returns:
+        The checks; `success` says whether all passed but those that are known to fail.
+
+    Raises:
+        UsageError: there is no such data set or corpus, or no suite for it.
+        EmollmsError: a file is damaged, or the Hub cannot be reached.
+    """
+    name = str(target)
+    is_corpus = name in corpora() and not Path(name).is_dir()
+    folder, benchmark = (None if is_corpus else local_copy(name)), (local_copy(str(against)) if against else None)
+    with show_progress("expectations", "reading", progress) as on_progress:
+        if folder is None:
+            report = check_corpus(name, on_progress=on_progress)
+        else:
+            report = check(folder, benchmark=benchmark, on_progress=on_progress)
+    if html:
+        from emollms.expectations.page import write_page
+
+        write_page(report, Path(html))
+    return report
+
+
 def enforce(
     folder: Path, manifest: Manifest, benchmark: Path | None = None, on_progress: OnProgress = silent
 ) -> GateReport:
-    """Check a data set, and refuse it where it falls short; arguments as for `check`.
+    """Check a data set, and refuse it where it fails; arguments as for `check`.
 
     Raises:
         GateFailed: an expectation failed, and not in the way that is known; it names the first rows.
@@ -131,7 +170,7 @@ def enforce(
 def check(
     folder: Path, manifest: Manifest | None = None, benchmark: Path | None = None, on_progress: OnProgress = silent
 ) -> GateReport:
-    """Hold a data set against the suite that its manifest names.
+    """Check a data set against the suite that its manifest names.
 
     Args:
         folder: the dataset repo, finished or still a draft.
@@ -151,7 +190,7 @@ def check(
 def check_corpus(
     name: str, root: Path | None = None, profile: Profile = "release", on_progress: OnProgress = silent
 ) -> GateReport:
-    """Hold a source corpus, as it is read, against its suite.
+    """Check a source corpus, as it is read, against its suite.
 
     Args:
         name: the corpus.
@@ -168,7 +207,7 @@ def check_corpus(
 
 
 def check_tables(name: str, tables: CorpusTables, on_progress: OnProgress = silent) -> GateReport:
-    """Hold the tables of a corpus against its suite; as `check_corpus`, for tables that are at hand."""
+    """Check the tables of a corpus against its suite; as `check_corpus`, for tables that are at hand."""
     meta = tables.corpus.meta
     facts = {"languages": list(meta.languages), "corpora": [meta.name]}
     subject = Subject(f"corpora/{name}", meta.title, meta.version, tables.profile, True, facts, {})

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 LEAST, MEAN_FURTHER, MOST = 1_000, 2_000, 8_000
 """Rows of a group: at least; how many follow these on average; at most."""
 KEYS = ("id", "text", "text_a")
-"""The column that is looked at: the first of these that a table has, else its first one."""
+"""The column whose values decide where groups end: the first of these that a table has, else its first one."""
 
 
 class RowGroups:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from emollms.dedup.equal import as_groups, same_text, text_keys, token_counts
 from emollms.dedup.jaccard import similarities
 from emollms.dedup.lsh import band_keys
-from emollms.dedup.pairs import Search
+from emollms.dedup.search import Search
 from emollms.dedup.shingles import Positions, Texts, Words
 from emollms.errors import UsageError
 
@@ -40,7 +40,8 @@ def band(batch: Any, search: Search) -> Any:
     """
     ids, texts = _column(batch, "id"), Texts.of(_column(batch, "text"))
     long = np.flatnonzero(token_counts(texts, search.threads) >= search.min_tokens)
-    banded = band_keys(texts, long, search.banding, np.uint64, search.seed, search.threads)
+    # one key for each band of each text: the engine's join on equal keys then is the bucket look-up of LSH
+    banded = band_keys(texts, long, search.banding, np.uint64, search.seed, search.threads, search.sha1)
     rows = np.concatenate((np.arange(len(texts)), np.tile(long, len(banded))))
     keys = np.concatenate((text_keys(texts, search.threads), banded.ravel()))
     if "group" in batch.schema.names:
@@ -51,6 +52,7 @@ def band(batch: Any, search: Search) -> Any:
 
 
 def _with_group(keys: Words, groups: Positions) -> Words:
+    # mixing in the group keeps texts of two groups apart without a second column in the join
     mixed = (keys ^ groups.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)) * np.uint64(0x9E3779B97F4A7C15)
     return np.asarray(mixed ^ (mixed >> np.uint64(29)))
 

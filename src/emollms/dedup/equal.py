@@ -148,7 +148,7 @@ def _first_in_bucket(data: Bytes, offsets: Offsets, packed: Words, out: Position
         for before in range(opened, at):
             other = np.int64(packed[before] & low_half)
             if out[other] != other:
-                continue  # a repeat of a text already looked at
+                continue  # a repeat of a text that an earlier entry has
             if is_same(data, offsets[other], offsets[other + 1], data, offsets[row], offsets[row + 1]):
                 out[row] = other
                 break

@@ -87,7 +87,7 @@ def fold(signed: Signatures, rows: int, out: npt.NDArray[np.unsignedinteger]) ->
     """Mix each band of `rows` values of each signature into one key; `out` has shape (bands, signatures)."""
     for i in range(signed.shape[0]):
         for band in range(out.shape[0]):
-            key = np.uint64(band)
+            key = np.uint64(band)  # the band's number: the same values in another band must give another key
             for value in signed[i, band * rows : (band + 1) * rows]:
                 key = np.uint64((key ^ np.uint64(value)) * np.uint64(0x9E3779B97F4A7C15))
                 key ^= key >> np.uint64(32)
@@ -108,7 +108,7 @@ PARTNERS = 128
 thousand texts then gives thirteen million candidates, not five thousand million, and stays one cluster."""
 
 
-class Candidates:
+class CandidatePairs:
     """Reads the pairs out of sorted buckets in chunks of bounded size.
 
     Args:
@@ -150,6 +150,8 @@ def _emit(packed: Words, cursor: Positions, room: Words, filled: int) -> int:
     at, behind = cursor[0], cursor[1]
     while at < len(packed):
         partner = at + behind + 1
+        # Entries are sorted, so the partners of one follow it until the key changes. At PARTNERS it stops: a bucket
+        # then costs linear time, and the chain of pairs from entry to entry still connects all of it.
         if (
             behind == PARTNERS
             or partner >= len(packed)
@@ -158,7 +160,7 @@ def _emit(packed: Words, cursor: Positions, room: Words, filled: int) -> int:
             at, behind = at + 1, 0
             continue
         if filled == len(room):
-            break
+            break  # the cursor names the pair that comes next; the caller empties the room and calls again
         room[filled] = (packed[at] & low_half) << np.uint64(32) | (packed[partner] & low_half)
         filled += 1
         behind += 1

@@ -4,7 +4,7 @@ In this order:
 
 1. HTML entities, until none is left (`&amp;amp;`);
 2. literal escapes: a backslash with n, r or t is a space, `\u2019`, `\U0001F600` and `\xe9` are their characters;
-3. canonical composition (NFC), then mojibake (`mojibake.repair`);
+3. canonical composition (NFC), then mojibake (`text_repair.fix_mojibake`);
 4. out, without a trace: variation selectors, skin tones, joiners and other invisible format characters;
 5. NFKC, lower case, the rest of case folding (ß is ss, ς is σ), NFKC again where that can matter;
 6. a space in place of: HTML tags and comments; links; bracket names (`-LRB-`); `RT` before a user name; user names
@@ -16,7 +16,6 @@ Regular expressions are RE2, run by Arrow on the rows of a column that need them
 entity, a `\u` escape, mojibake or a rare case folding. The classes of Unicode in step 6 are those of any script.
 """
 
-import html
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +26,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.dedup.mojibake import SUSPECT, repair
 from emollms.dedup.shingles import Bytes, Offsets, Texts, kernel, string_array, usable_cores
+from emollms.text_repair import MOJIBAKE_HINT, PTB_BRACKETS, fix_mojibake, unescape_entities
+
+FORM = 1
+"""Number of this form; raise it when the form of any text changes, so that indexes of the old form are refused."""
 
 _PART = 1 << 15  # rows a thread normalises at a time
 
@@ -43,7 +45,7 @@ _CHEROKEE = r"[\x{13A0}-\x{13FF}\x{AB70}-\x{ABBF}]"
 _ATTRIBUTE = r"""\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))"""
 _TAG = rf"<!--.*?-->|</?[a-z][a-z0-9]*(?:{_ATTRIBUTE})*\s*/?>"
 _LINK = r"(?:https?:|www\.)[!-~]*|(?:[a-z0-9-]+\.)+[a-z]{2,}/[!-~]*"
-_BRACKET = r"-(?:lrb|rrb|lsb|rsb|lcb|rcb)-"
+_BRACKET = "|".join(PTB_BRACKETS).lower()
 _USER = r"(?:\brt\s*)?@\w*"
 _OTHER = r"[^\x00-\x7f\p{L}\p{M}\p{N}\p{So}]|[¦©®°\x{FFFC}\x{FFFD}]"
 _OPENING_RT = r"^(?:rt(?: |$))+"
@@ -102,14 +104,8 @@ def _replace(column: Any, pattern: str, by: str) -> Any:
 
 
 def _unescape(column: Any) -> Any:
-    column = _where(pc.match_substring(column, "&"), column, partial(_each, change=_without_entities))
+    column = _where(pc.match_substring(column, "&"), column, partial(_each, change=unescape_entities))
     return _where(pc.match_substring(column, "\\"), column, _without_escapes)
-
-
-def _without_entities(text: str) -> str:
-    while (plain := html.unescape(text)) != text:
-        text = plain
-    return text
 
 
 def _without_escapes(column: Any) -> Any:
@@ -133,7 +129,7 @@ def _compose(column: Any) -> Any:
 
 def _compose_marked(column: Any) -> Any:
     column = pc.utf8_normalize(column, form="NFC")
-    column = _where(pc.match_substring_regex(column, SUSPECT), column, partial(_each, change=repair))
+    column = _where(pc.match_substring_regex(column, MOJIBAKE_HINT), column, partial(_each, change=fix_mojibake))
     column = _replace(column, _INVISIBLE, "")
     return pc.utf8_normalize(column, form="NFKC")
 

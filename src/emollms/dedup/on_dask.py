@@ -9,15 +9,36 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from emollms.dedup.batches import band, verify
+from emollms.dedup.batches import VERIFIED, band, verify
 from emollms.dedup.normalize import normalize
-from emollms.dedup.pairs import Search
+from emollms.dedup.search import Search
+from emollms.optional import require
 
 _TEXTS = pd.DataFrame({"id": pd.Series(dtype="int64"), "text": pd.Series(dtype="object")})
 _KEYS = pd.DataFrame({"id": pd.Series(dtype="int64"), "key": pd.Series(dtype="uint64")})
 _PAIRS = pd.DataFrame(
     {"left": pd.Series(dtype="int64"), "right": pd.Series(dtype="int64"), "jaccard": pd.Series(dtype="float64")}
 )
+_PART = 1 << 16  # texts of a partition
+
+
+def collect_pairs(texts: pa.Array, search: Search) -> pa.Table:
+    """The pairs of a column of texts that fits into memory, on Dask's default scheduler or the client that is there.
+
+    Args:
+        texts: strings; ids are their positions.
+        search: how.
+
+    Returns:
+        A table with the schema `batches.VERIFIED`, in no order.
+
+    Raises:
+        UsageError: Dask is not installed.
+    """
+    frames = require("dask.dataframe", "dask", "--engine dask")
+    column = pd.DataFrame({"id": range(len(texts)), "text": texts.to_pandas()})
+    pairs = near_duplicates(frames.from_pandas(column, npartitions=-(-len(texts) // _PART) or 1), search).compute()
+    return pa.Table.from_pandas(pairs, VERIFIED, preserve_index=False)
 
 
 def near_duplicates(frame: Any, search: Search) -> Any:
@@ -25,7 +46,7 @@ def near_duplicates(frame: Any, search: Search) -> Any:
 
     Args:
         frame: a Dask dataframe with the columns `id` (int64, unique) and `text`.
-        search: how to look; beyond 10^7 rows with `permutations=600`, since false candidates grow with the square of
+        search: how; beyond 10^7 rows with `permutations=600`, since false candidates grow with the square of
             the rows and each of them crosses the network.
 
     Returns:
@@ -33,6 +54,7 @@ def near_duplicates(frame: Any, search: Search) -> Any:
     """
     texts = frame[["id", "text"]].map_partitions(_normalized, meta=_TEXTS)
     keys = texts.map_partitions(partial(_banded, search=search), meta=_KEYS)
+    # 64-bit keys: every false meeting crosses the network with two texts, and is dropped only by `_verified`
     met = keys.rename(columns={"id": "left"}).merge(keys.rename(columns={"id": "right"}), on="key")
     pairs = met[met["left"] < met["right"]][["left", "right"]].drop_duplicates()
     for side in ("left", "right"):

@@ -6,21 +6,19 @@ more (`lsh.Banding.recall`). Time is linear in the texts while the pairs are; me
 keys, and the keys can be limited.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from emollms.dedup import on_dask, on_spark
 from emollms.dedup.equal import Units, as_groups, first_equal, token_counts
 from emollms.dedup.jaccard import Similarities, similarities
-from emollms.dedup.lsh import PERMUTATIONS, Banding, Candidates
-from emollms.dedup.minhash import SEED
-from emollms.dedup.shingles import Positions, Texts, Words, kernel, usable_cores
-from emollms.dedup.spill import KEY_BYTES, in_memory, on_disk
-from emollms.errors import UsageError
+from emollms.dedup.lsh import CandidatePairs
+from emollms.dedup.search import Search
+from emollms.dedup.shingles import Positions, Texts, Words, kernel
 
 
 def connected(rows: int, left: Positions, right: Positions) -> Positions:
@@ -54,59 +52,8 @@ def _join(parent: Positions, left: Positions, right: Positions) -> None:
         parent[row] = _root(parent, row)
 
 
-THRESHOLD = 0.7
-MIN_TOKENS = 6
-_MIN_MEMORY = 1 << 20
 _CAPACITY = 1 << 20  # candidates verified at a time
 _LOW_HALF = np.uint64(0xFFFFFFFF)
-
-
-@dataclass(frozen=True)
-class Search:
-    """How to look for near-duplicates.
-
-    Attributes:
-        threshold: the least Jaccard similarity of the 4-gram sets, 0.1 to 1.
-        min_tokens: texts with fewer tokens are only compared for equality; of natural pairs with four or five words
-            above 0.7, less than half are duplicates to a reader.
-        seed: of the permutations, as datasketch takes it.
-        threads: how many; 0 for all usable cores. The result does not depend on it.
-        memory: the most bytes of band keys to hold, at least 1 MiB; past it they go to disk. None: hold them all.
-        folder: where they go; None for the system's temporary folder.
-        sha1: whether an index of reference texts hashes grams as datasketch does. Without it other candidates near the
-            threshold are found and missed, no more and no fewer, several times as fast. A search inside one column
-            always has datasketch's candidates.
-        permutations: the most that a signature has. More of them allow longer bands, with fewer false candidates at
-            the same recall; 600 give 66 bands of 9 for 0.7, which 10^8 rows need.
-
-    Raises:
-        UsageError: a value outside its range.
-    """
-
-    threshold: float = THRESHOLD
-    min_tokens: int = MIN_TOKENS
-    seed: int = SEED
-    threads: int = 0
-    memory: int | None = None
-    folder: Path | None = None
-    sha1: bool = True
-    permutations: int = PERMUTATIONS
-    banding: Banding = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "banding", Banding.for_threshold(self.threshold, self.permutations))
-        if self.threads < 0:
-            raise UsageError(f"threads is a number of threads, or 0 for all cores, not {self.threads}")
-        object.__setattr__(self, "threads", self.threads or usable_cores())
-        if self.memory is not None and self.memory < _MIN_MEMORY:
-            raise UsageError(f"the memory limit is {self.memory:,} bytes; at least {_MIN_MEMORY:,} are needed")
-
-    def buckets(self, texts: Texts, rows: Positions) -> Iterator[Words]:
-        """The sorted buckets of the texts in `rows`, in memory or from disk as the limit says."""
-        keys = len(rows) * self.banding.bands * KEY_BYTES
-        if self.memory is None or keys <= self.memory:
-            return in_memory(texts, rows, self.banding, self.seed, self.threads)
-        return on_disk(texts, rows, self.banding, self.seed, self.threads, self.memory, self.folder)
 
 
 @dataclass(frozen=True)
@@ -153,7 +100,7 @@ class Duplicates:
         return connected(len(self.first), left, right)
 
 
-def find_duplicates(normalized: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> Duplicates:
+def find_pairs(normalized: Any, groups: npt.ArrayLike | None = None, search: Search | None = None) -> Duplicates:
     """Find equal and near-equal texts.
 
     Args:
@@ -164,7 +111,7 @@ def find_duplicates(normalized: Any, groups: npt.ArrayLike | None = None, search
 
     Raises:
         UsageError: a column that is no string column, groups that do not fit it.
-        EmollmsError: the disk refuses the keys.
+        EmollmsError: the disk refuses the keys, or the engine cannot run.
     """
     search = search or Search()
     texts = Texts.of(normalized)
@@ -181,10 +128,12 @@ def find_duplicates(normalized: Any, groups: npt.ArrayLike | None = None, search
 
 def near_pairs(texts: Texts, rows: Positions, search: Search) -> Pairs:
     """The pairs at or above the threshold among the distinct texts in `rows` (int64, ascending)."""
+    if search.engine != "numba":
+        return engine_pairs(texts, rows, search)
     found = np.empty(0, np.uint64)
     scores = np.empty(0)
-    for chunk in Candidates(_CAPACITY).of(search.buckets(texts, rows)):
-        fresh = chunk[~_stand_in(chunk, found)]
+    for chunk in CandidatePairs(_CAPACITY).of(search.buckets(texts, rows)):
+        fresh = chunk[~_is_in(chunk, found)]  # a pair can share several bands, in chunks that come later
         left, right = _split(fresh)
         jaccard = similarities(texts, texts, rows[left], rows[right], search.threads)
         near = jaccard >= search.threshold
@@ -193,12 +142,21 @@ def near_pairs(texts: Texts, rows: Positions, search: Search) -> Pairs:
     return Pairs(rows[left], rows[right], scores)
 
 
+def engine_pairs(texts: Texts, rows: Positions, search: Search) -> Pairs:
+    """What `near_pairs` finds, by Dask or Spark as `search.engine` says."""
+    adapter = on_dask if search.engine == "dask" else on_spark
+    found = adapter.collect_pairs(texts.column().take(pa.array(rows)), search)
+    left, right, jaccard = (found[name].to_numpy() for name in ("left", "right", "jaccard"))
+    order = np.lexsort((right, left))  # partitions come back in any order
+    return Pairs(rows[left[order]], rows[right[order]], jaccard[order])
+
+
 def _split(packed: Words) -> tuple[Positions, Positions]:
     return (packed >> np.uint64(32)).astype(np.int64), (packed & _LOW_HALF).astype(np.int64)
 
 
-def _stand_in(values: Words, among: Words) -> npt.NDArray[np.bool_]:
-    """Which of `values` stand in the sorted array `among`."""
+def _is_in(values: Words, among: Words) -> npt.NDArray[np.bool_]:
+    """Which of `values` are in the sorted array `among`."""
     if not len(among):
         return np.zeros(len(values), np.bool_)
     places = np.minimum(np.searchsorted(among, values), len(among) - 1)

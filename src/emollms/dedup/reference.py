@@ -1,4 +1,4 @@
-"""The search across two columns: which rows of a stream stand, equal or nearly, in a reference set.
+"""The search across two columns: which rows of a stream appear, equal or nearly, in a reference set.
 
 The reference is held and indexed; the other side comes in batches and is forgotten, so memory does not grow with it.
 """
@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from emollms.dedup.equal import Units, as_groups, first_equal, is_same, same_text, text_keys, token_counts
 from emollms.dedup.jaccard import Similarities, similarities
 from emollms.dedup.lsh import band_keys
-from emollms.dedup.pairs import Search
+from emollms.dedup.pairs import engine_pairs
+from emollms.dedup.search import Search
 from emollms.dedup.shingles import Bytes, Offsets, Positions, Texts, Words, kernel, share_out
 from emollms.errors import UsageError
 
@@ -72,9 +74,10 @@ class ReferenceIndex:
         self._whole = whole[self._by_whole]
         long = token_counts(self._texts, threads)[self._distinct] >= self._search.min_tokens
         self._long = self._distinct[long]
+        banded = self._long if self._search.engine == "numba" else self._long[:0]
         self._bands = _BandTable(
             band_keys(
-                self._texts, self._long, self._search.banding, np.uint32, self._search.seed, threads, self._search.sha1
+                self._texts, banded, self._search.banding, np.uint32, self._search.seed, threads, self._search.sha1
             )
         )
 
@@ -95,7 +98,7 @@ class ReferenceIndex:
         return matches if keys is None else self._within_groups(matches, keys)
 
     def _equal(self, texts: Texts) -> tuple[Positions, Positions, Similarities]:
-        """Rows whose text stands in the reference, with similarity 1."""
+        """Rows whose text is in the reference, with similarity 1."""
         found = np.empty(len(texts), np.int64)
         _find_whole(
             text_keys(texts, self._search.threads), texts.data, texts.offsets, self._whole,
@@ -108,6 +111,8 @@ class ReferenceIndex:
         """Unequal texts at or above the threshold."""
         search = self._search
         rows = np.flatnonzero(token_counts(texts, search.threads) >= search.min_tokens)
+        if search.engine != "numba":
+            return self._near_by_engine(texts, rows)
         keys = band_keys(texts, rows, search.banding, np.uint32, search.seed, search.threads, search.sha1)
         found: list[tuple[Positions, Positions, Similarities]] = []
 
@@ -121,6 +126,21 @@ class ReferenceIndex:
         left, right, jaccard = (np.concatenate(parts) for parts in zip(none, *found, strict=True))
         return left, right, jaccard
 
+    def _near_by_engine(self, texts: Texts, rows: Positions) -> tuple[Positions, Positions, Similarities]:
+        """The same from pairs within one column, the engines' only question: both sides, each text once."""
+        first = first_equal(texts, self._search.threads)[rows]
+        ours = np.unique(first)
+        both = pa.concat_arrays([texts.column().take(pa.array(ours)), self._texts.column().take(pa.array(self._long))])
+        found = engine_pairs(Texts.of(both), np.arange(len(both)), self._search)
+        across = (found.left < len(ours)) & (found.right >= len(ours))
+        left, right = ours[found.left[across]], self._long[found.right[across] - len(ours)]
+        unequal = ~same_text(texts, self._texts, left, right)
+        left, right, jaccard = left[unequal], right[unequal], found.jaccard[across][unequal]
+        order = np.argsort(first, kind="stable")
+        start, stop = (np.searchsorted(first[order], left, side) for side in ("left", "right"))
+        pair, repeat = _expand(start, stop)
+        return rows[order[repeat]], right[pair], jaccard[pair]
+
     def _verify(self, texts: Texts, rows: Positions, reference: Positions) -> tuple[Positions, Positions, Similarities]:
         jaccard = similarities(texts, self._texts, rows, reference)
         keep = np.flatnonzero(jaccard >= self._search.threshold)
@@ -132,11 +152,17 @@ class ReferenceIndex:
         assert self._units is not None
         units = self._units
         start, stop = units.spans(matches.reference)
-        pair = np.repeat(np.arange(len(matches)), stop - start)
-        unit = np.arange(len(pair)) - np.repeat(np.cumsum(stop - start) - (stop - start), stop - start) + start[pair]
+        pair, unit = _expand(start, stop)
         keep = units.group[unit] == keys[matches.row[pair]]
         pair, unit = pair[keep], unit[keep]
         return Matches(matches.row[pair], units.row[unit], matches.jaccard[pair], matches.equal[pair])
+
+
+def _expand(start: Positions, stop: Positions) -> tuple[Positions, Positions]:
+    """Every position from `start[i]` to `stop[i]`, and the i of each."""
+    size = stop - start
+    which = np.repeat(np.arange(len(size)), size)
+    return which, np.arange(len(which)) - np.repeat(np.cumsum(size) - size, size) + start[which]
 
 
 class _BandTable:
@@ -173,10 +199,11 @@ def _look_up(
     while column < keys.shape[1]:
         while band < keys.shape[0]:
             key = keys[band, column]
+            # The keys are hashes, so their high bits say where to begin; a binary search of the whole band took longer.
             slot = key >> shift
             for entry in range(starts[band, slot] + done, starts[band, slot + np.uint32(1)]):
                 if table[band, entry] == key:
-                    if filled == len(room):
+                    if filled == len(room):  # the caller verifies these, and calls again for this very entry
                         cursor[0], cursor[1], cursor[2] = column, band, entry - np.int64(starts[band, slot])
                         return filled
                     room[filled] = np.uint64(column) << np.uint64(32) | np.uint64(order[band, entry])

@@ -42,9 +42,9 @@ PAIR_SCHEMA = pa.schema(
         pa.field("disagreement", pa.float64()),
     ]
 )
-"""Pairs found: `within split`, `between splits`, `benchmark` (b stands in it) or `between tasks` (of a test split)."""
+"""Pairs found. In those of `benchmark` and `index`, b is the text there; `between tasks` is of a test split."""
 
-KINDS = ("within split", "between splits", "benchmark", "between tasks")
+KINDS = ("within split", "between splits", "benchmark", "between tasks", "index")
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Screening:
         duplicate_of: id of what it duplicates, for dropped rows.
         similarity: how similar that is, for dropped rows.
         cluster: id of the first row of its cluster of near-duplicates inside its split, None where it has none.
-        overlaps: names of other tasks in which the text of a test row stands as well.
+        overlaps: names of other tasks in which the text of a test row appears as well.
         pairs: the pairs, with `PAIR_SCHEMA`.
     """
 

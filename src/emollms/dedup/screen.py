@@ -7,6 +7,7 @@ the training side is dropped: test wins over validation over training.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +15,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.dedup.normalize import has_text, normalize
-from emollms.dedup.pairs import Duplicates, Pairs, Search, find_duplicates
-from emollms.dedup.reference import ReferenceIndex
+from emollms.dedup.pairs import Duplicates, Pairs, find_pairs
+from emollms.dedup.reference import Matches, ReferenceIndex
 from emollms.dedup.schema import PAIR_SCHEMA, Mask, Policy, Screening
+from emollms.dedup.search import Search
 
 Rows = npt.NDArray[np.int64]
 PRECEDENCE = ("test", "validation", "train")
 NO_TEXT = "no text"
 
 
+class EarlierTexts(Protocol):
+    """Texts of earlier runs, as `index.DuplicateIndex` has them.
+
+    Attributes:
+        table: the texts, with `TEXT_SCHEMA`.
+    """
+
+    table: pa.Table
+
+    def compare_with(self, normalized: Any) -> None:
+        """Load what a corpus of these normalised texts is compared with."""
+
+    def matches(self, normalized: Any) -> Matches:
+        """Which of these normalised texts are in `table`, equally or nearly."""
+
+
 def screen(
-    texts: pa.Table, benchmark: pa.Table | None = None, policy: Policy = "flag", search: Search | None = None
+    texts: pa.Table,
+    benchmark: pa.Table | None = None,
+    policy: Policy = "flag",
+    search: Search | None = None,
+    index: EarlierTexts | None = None,
 ) -> Screening:
     """Screen texts for near-duplicates.
 
@@ -33,8 +55,9 @@ def screen(
         benchmark: texts that must not be in training or validation, with `TEXT_SCHEMA`.
         policy: `drop` leaves one row of each cluster inside the training split; `flag` keeps them all.
         search: threshold and limits; None for the defaults (character 4-grams, Jaccard 0.7).
+        index: texts of earlier runs, which must not be in training or validation either.
     """
-    return _Screen(texts, search or Search()).run(benchmark, policy)
+    return _Screen(texts, search or Search()).run(benchmark, policy, index)
 
 
 class _Screen:
@@ -48,11 +71,15 @@ class _Screen:
         self.found = Screening([""] * count, [None] * count, [None] * count, [None] * count, [[] for _ in range(count)])
         self.tables: list[pa.Table] = []
 
-    def run(self, benchmark: pa.Table | None, policy: Policy) -> Screening:
+    def run(self, benchmark: pa.Table | None, policy: Policy, index: EarlierTexts | None = None) -> Screening:
         for row in np.flatnonzero(~np.asarray(has_text(self.normal))):
             self.found.reason[row] = NO_TEXT
         if benchmark is not None and benchmark.num_rows:
             self._against_benchmark(benchmark)
+        if index is not None:
+            index.compare_with(self.normal)
+            rows = np.flatnonzero(self.found.kept())
+            self._drop(rows, index, index.table, "index", "near-duplicate of a text of the index")
         self._between_splits()
         self._within_splits(policy)
         self._between_tasks()
@@ -65,7 +92,7 @@ class _Screen:
         self._drop(rows, index, benchmark, "benchmark", "near-duplicate of a text of the benchmark")
 
     def _between_splits(self) -> None:
-        """Rows of a split that stand in one that wins over it; a row that is dropped already wins over none."""
+        """Rows of a split that are in one that wins over it; a row that is dropped already wins over none."""
         for place, loser in enumerate(PRECEDENCE[1:], start=1):
             kept = self.found.kept()
             winners = np.flatnonzero(np.isin(self.split, PRECEDENCE[:place]) & kept)
@@ -75,10 +102,12 @@ class _Screen:
                 reason = f"near-duplicate of a text of {' or '.join(PRECEDENCE[:place])}"
                 self._drop(rows, index, self.texts.take(pa.array(winners)), "between splits", reason)
 
-    def _drop(self, rows: Rows, index: ReferenceIndex, other: pa.Table, kind: str, reason: str) -> None:
+    def _drop(self, rows: Rows, index: ReferenceIndex | EarlierTexts, other: pa.Table, kind: str, reason: str) -> None:
         matches = index.matches(self.normal.take(pa.array(rows)))
         ids = other["id"].to_pylist()
         for row, reference, jaccard in zip(rows[matches.row], matches.reference, matches.jaccard, strict=True):
+            if self.split[row] == "test":
+                continue  # a test is never cut: what is trained on must leave it out, so its pairs are only listed
             if self.found.reason[row] and (self.found.similarity[row] or 0.0) >= jaccard:
                 continue
             self.found.reason[row] = reason
@@ -90,7 +119,7 @@ class _Screen:
         """Clusters of near-duplicates among the rows of one task, emotion and split."""
         rows = np.flatnonzero(self.found.kept())
         groups = _codes(self.texts.take(pa.array(rows)), ("task", "emotion", "split"))
-        duplicates = find_duplicates(self.normal.take(pa.array(rows)), groups, self.search)
+        duplicates = find_pairs(self.normal.take(pa.array(rows)), groups, self.search)
         clusters = duplicates.clusters()
         sizes = np.bincount(clusters, minlength=len(rows))
         for row, head in zip(rows[sizes[clusters] > 1], rows[clusters[sizes[clusters] > 1]], strict=True):
@@ -103,7 +132,7 @@ class _Screen:
     def _between_tasks(self) -> None:
         """For each row of the test split the other tasks that ask about its text, or nearly its text."""
         rows = np.flatnonzero((self.split == "test") & self.found.kept())
-        duplicates = find_duplicates(self.normal.take(pa.array(rows)), search=self.search)
+        duplicates = find_pairs(self.normal.take(pa.array(rows)), search=self.search)
         tasks = self.texts["task"].take(pa.array(rows)).to_pylist()
         asking: dict[int, set[str]] = {}
         for first, task in zip(duplicates.first.tolist(), tasks, strict=True):

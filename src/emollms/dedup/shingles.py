@@ -118,6 +118,10 @@ class Texts:
             raise UsageError(f"row {row} has {texts.longest:,} bytes of text; at most {MAX_BYTES:,} can be compared")
         return texts
 
+    def column(self) -> pa.LargeStringArray:
+        """The texts as an Arrow array, without a copy."""
+        return pa.LargeStringArray.from_buffers(len(self), pa.py_buffer(self.offsets), pa.py_buffer(self.data))
+
     @property
     def longest(self) -> int:
         """The most bytes any text has."""

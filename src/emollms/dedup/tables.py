@@ -22,7 +22,7 @@ _READ_HERE = ("csv", "json", "text")
 
 
 @dataclass(frozen=True)
-class DataSet:
+class InputTables:
     """The rows of a data set.
 
     Args:
@@ -50,7 +50,7 @@ class DataSet:
         return text_column(table, "text" if self.built and column not in table.column_names else column, self.name)
 
 
-def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_warning) -> DataSet:
+def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_warning) -> InputTables:
     """The rows of a data set.
 
     Args:
@@ -66,12 +66,12 @@ def read_data_set(name: str, dialect: Dialect | None = None, warn: Warn = no_war
     """
     path = Path(name)
     if path.exists() and not path.is_dir():
-        return DataSet(name, {"train": read_table(table_file(path, dialect), warn)})
+        return InputTables(name, {"train": read_table(table_file(path, dialect), warn)})
     named = None if path.is_dir() else hub_repo(name, "a file, nor a folder,")
     return _load(name, named, dialect, warn)
 
 
-def _load(name: str, named: HubRepo | None, dialect: Dialect | None, warn: Warn) -> DataSet:
+def _load(name: str, named: HubRepo | None, dialect: Dialect | None, warn: Warn) -> InputTables:
     """A folder, or a repo of the Hub; of the latter what is in the local cache, where the Hub cannot be asked."""
     problem = hub_problem() if named else None
     if problem:
@@ -84,7 +84,7 @@ def _load(name: str, named: HubRepo | None, dialect: Dialect | None, warn: Warn)
     try:
         builder = load_dataset_builder(repo, revision=revision)
         if type(builder).__module__.rpartition(".")[2] in _READ_HERE:
-            return DataSet(name, _read_files(builder, dialect, warn))
+            return InputTables(name, _read_files(builder, dialect, warn))
         found = load_dataset(repo, revision=revision)
         built = _is_built(*(_of_repo(repo, revision) if named else (Path(name) / MANIFEST, Path(name) / REPORT)))
     except StopIteration:  # what `datasets` raises of an empty file
@@ -95,7 +95,7 @@ def _load(name: str, named: HubRepo | None, dialect: Dialect | None, warn: Warn)
         reason = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
         raise UsageError(f"{name} cannot be read as a data set: {reason}") from None
     splits = {split: rows.with_format("arrow")[:] for split, rows in found.items() if isinstance(rows, Dataset)}
-    return DataSet(name, splits, built)
+    return InputTables(name, splits, built)
 
 
 def _read_files(builder: Any, dialect: Dialect | None, warn: Warn) -> dict[str, pa.Table]:
@@ -175,8 +175,8 @@ def text_column(table: pa.Table, name: str, of: str) -> pa.ChunkedArray:
 _IS_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
 
 
-def as_texts(data: DataSet, column: str) -> pa.Table:
-    """The rows of a data set as `quality.duplicates.screening.TEXT_SCHEMA` has them; what a data set lacks is null.
+def as_texts(data: InputTables, column: str) -> pa.Table:
+    """The rows of a data set as `schema.TEXT_SCHEMA` has them; what a data set lacks is null.
 
     Of a data set that `emollms build` did not make, only split and text are known: its rows are called by split and
     number, and its other columns say nothing, whatever their names.

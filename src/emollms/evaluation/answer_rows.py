@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks
+from emollms.dataset.reader import TEST, Dataset, Row, choose_language
 from emollms.errors import Place, SourceError, UsageError
 from emollms.inference.predictions import Prediction, probabilities_of
 from emollms.tasks import MultiLabelTask, get_task
@@ -50,7 +50,7 @@ class BenchmarkRows:
     language: str | None = None
 
     @classmethod
-    def of(cls, data: EvaluationData, names: Sequence[str] = (), language: str | None = None) -> "BenchmarkRows":
+    def of(cls, data: Dataset, names: Sequence[str] = (), language: str | None = None) -> "BenchmarkRows":
         """The test rows of a data set.
 
         Args:
@@ -63,7 +63,7 @@ class BenchmarkRows:
         """
         columns = ["id", "source_id", "emotion", "language"]
         tasks = {task.name: data.table(task.name, TEST, columns).to_pylist() for task in data.tasks(TEST)}
-        return cls(tasks, [task.name for task in choose_tasks(data, TEST, names)], language)
+        return cls(tasks, [task.name for task in data.tasks(TEST, names)], language)
 
     @classmethod
     def of_ids(cls, known: Mapping[str, str]) -> "BenchmarkRows":

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any, Literal, Protocol
 
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.metrics import needed
+from emollms.optional import require
 from emollms.prompts.answers import Value
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
@@ -55,7 +55,7 @@ def baseline(name: str, task: Task, train: Sequence[Row] = ()) -> Baseline:
             from the gold of the rows to be answered: the best constants there are, which no model could know.
 
     Raises:
-        UsageError: nobody knows the name, the baseline makes no sense for the task, or a package is missing.
+        UsageError: there is no such baseline, the baseline makes no sense for the task, or a package is missing.
     """
     if name not in BASELINES:
         raise unknown("baseline", name, BASELINES)
@@ -138,7 +138,11 @@ class Constant:
 
 
 def _vader(task: Task, name: str) -> Callable[[str], float]:
-    rate = needed("vaderSentiment.vaderSentiment").SentimentIntensityAnalyzer().polarity_scores
+    rate = (
+        require("vaderSentiment.vaderSentiment", "evaluate", "--baseline vader")
+        .SentimentIntensityAnalyzer()
+        .polarity_scores
+    )
     if task.name != "TDT":
         return lambda text: float(rate(text)["compound"])
     return lambda text: by_threshold(rate(text)) if name == "vader-threshold" else by_largest(rate(text))
@@ -155,7 +159,7 @@ def by_threshold(scores: Mapping[str, float]) -> int:
 
 
 def _textblob(task: Task) -> Callable[[str], float]:
-    text_blob = needed("textblob").TextBlob
+    text_blob = require("textblob", "evaluate", "--baseline textblob").TextBlob
     if task.name != "TDT":
         return lambda text: float(text_blob(text).sentiment.polarity)
     return lambda text: by_sign(text_blob(text).sentiment.polarity)

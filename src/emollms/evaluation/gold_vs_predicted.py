@@ -1,4 +1,4 @@
-"""Gold and predictions of a task side by side as arrays, with unreadable answers filled in by a stated policy."""
+"""Gold and predictions of a task side by side as arrays, with invalid answers filled in by a stated policy."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.metrics import Flags, Integers, one_hot, to_classes
-from emollms.evaluation.task_metrics import POLICIES, Metric, Policy, Values, scheme_of
+from emollms.evaluation.task_metrics import POLICIES, Metric, Policy, Values, metrics_of
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
@@ -49,8 +49,8 @@ class GoldAndPredictions:
 
     Args:
         task: the task.
-        gold: scores or classes, of shape (rows,), or truth values of shape (rows, labels).
-        predicted: the same, unreadable answers filled in; NaN is a class that is none.
+        gold: scores or classes, of shape (rows,), or booleans of shape (rows, labels).
+        predicted: the same, invalid answers filled in; NaN is a class that is none.
         valid: whether the answer could be read.
         emotions: the emotions asked for in the data, in the order of the task; none for most tasks.
         emotion: index into them, for each row.
@@ -97,10 +97,10 @@ class GoldAndPredictions:
         ]
 
 
-def as_sheet(
+def pair_up(
     task: Task,
     gold_labels: Sequence[Any],
-    readings: Sequence[ParsedAnswer],
+    parsed: Sequence[ParsedAnswer],
     emotions: Sequence[str | None] | None,
     policy: Policy,
     unannotated: Sequence[Collection[str]] | None = None,
@@ -114,14 +114,14 @@ def as_sheet(
     """
     if policy not in POLICIES:
         raise unknown("policy for invalid answers", policy, POLICIES)
-    if len(gold_labels) != len(readings) or (emotions is not None and len(emotions) != len(gold_labels)):
+    if len(gold_labels) != len(parsed) or (emotions is not None and len(emotions) != len(gold_labels)):
         asked = "no" if emotions is None else len(emotions)
         raise UsageError(
-            f"{task.name}: {len(gold_labels)} gold labels, {len(readings)} answers, {asked} emotions; give one a row"
+            f"{task.name}: {len(gold_labels)} gold labels, {len(parsed)} answers, {asked} emotions; give one a row"
         )
     if missing := [number for number, gold in enumerate(gold_labels) if gold is None]:
         raise UsageError(f"{task.name}: row {missing[0]} has no gold; leave out rows without")
-    said = [reading.value for reading in readings]
+    said = [answer.value for answer in parsed]
     names: tuple[str, ...] = ()
     if isinstance(task, MultiLabelTask):
         labels = [task.labels_asked({"unannotated": missing}) for missing in unannotated or [()] * len(gold_labels)]
@@ -157,7 +157,7 @@ def _number_columns(
 ) -> tuple[Values, Values, Values]:
     """Gold, predictions, and the worst ones: the end of the scale that is farther from the gold, the lower if both."""
     low, high = (min(task.classes), max(task.classes)) if isinstance(task, OrdinalTask) else scale
-    official = scheme_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
+    official = metrics_of(task).invalid_class if isinstance(task, OrdinalTask) else (low + high) / 2
     fill = np.nan if official is None else official
     gold = np.array(gold_labels, dtype=np.float64)
     predicted = np.array([fill if value is None else value for value in said], dtype=np.float64)
@@ -175,7 +175,7 @@ def _emotions(task: Task, emotions: Sequence[str | None]) -> tuple[tuple[str, ..
 
 
 def _flags(task: MultiLabelTask, rows: Sequence[Collection[str]], names: tuple[str, ...]) -> Flags:
-    """Labels as truth values, one column for each of `names`."""
+    """Labels as booleans, one column for each of `names`."""
     if alien := {label for labels in rows for label in labels} - set(task.labels):
         raise unknown(f"label of task {task.name}", min(alien), task.labels)
     flags = [[name in labels for name in names] for labels in rows]

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import yaml
 
 from emollms import __version__
-from emollms.dataset.reader import TEST, EvaluationData, choose_language, choose_tasks
+from emollms.dataset.reader import TEST, Dataset, choose_language
 from emollms.evaluation.lm_eval_hooks import INVALID_RATE
-from emollms.evaluation.task_metrics import scheme_of
+from emollms.evaluation.task_metrics import metrics_of
 from emollms.inference.decoding import answer_limit
 from emollms.locations import check_free
 from emollms.storage import commit, draft
@@ -50,7 +50,7 @@ _Dumper.add_representer(_Function, lambda dumper, name: dumper.represent_scalar(
 
 
 def export(
-    data: EvaluationData, out: Path, template: Literal["frame", "chat"] = "frame", language: str | None = None
+    data: Dataset, out: Path, template: Literal["frame", "chat"] = "frame", language: str | None = None
 ) -> Exported:
     """Write the tasks of the test split of `data`, one YAML each, a group of them, and the functions that they call.
 
@@ -64,7 +64,7 @@ def export(
         UsageError: there are no test rows, or `out` is there.
     """
     check_free(out)
-    every = {task.name: data.rows(task.name, TEST) for task in choose_tasks(data, TEST)}
+    every = {task.name: data.rows(task.name, TEST) for task in data.tasks(TEST)}
     chosen = choose_language((row for rows in every.values() for row in rows), language)
     tasks = [get_task(name) for name, rows in every.items() if any(row["language"] == chosen for row in rows)]
     group = f"emollms_{data.manifest.data_set}"
@@ -80,7 +80,7 @@ def export(
     return Exported(group, names)
 
 
-def _rows_in(data: EvaluationData, tasks: Sequence[Task], language: str) -> str:
+def _rows_in(data: Dataset, tasks: Sequence[Task], language: str) -> str:
     """The arguments of `lm_eval_hooks.rows_in`."""
     corpora = [source.corpus for source in data.manifest.sources]
     found = {
@@ -91,7 +91,7 @@ def _rows_in(data: EvaluationData, tasks: Sequence[Task], language: str) -> str:
     return f"{language!r}, {left_out!r}" if left_out else repr(language)
 
 
-def _unannotated(data: EvaluationData, corpus: str, task: Task, language: str) -> tuple[str, ...]:
+def _unannotated(data: Dataset, corpus: str, task: Task, language: str) -> tuple[str, ...]:
     return data.manifest.unannotated(corpus, task.name, TEST, language)
 
 
@@ -104,21 +104,20 @@ def _word(task: Task) -> str:
 
 
 def _metrics(task: Task) -> list[str]:
-    return [metric.name for metric in scheme_of(task).metrics] + [INVALID_RATE]
+    return [metric.name for metric in metrics_of(task).metrics] + [INVALID_RATE]
 
 
-def _config(data: EvaluationData, task: Task) -> dict[str, Any]:
+def _config(data: Dataset, task: Task) -> dict[str, Any]:
     """A task as the harness knows it.
 
     Its stop strings cannot say "a line break after some text": an answer is cut when it is read, and short until then.
     """
-    stem = f"data/{task.name}/{TEST}-"
-    files = [str((data.folder / file.path).resolve()) for file in data.manifest.files if file.path.startswith(stem)]
+    files = [str((data.folder / file.path).resolve()) for file in data.manifest.files_of(task.name, TEST)]
     return {
         "task": _name(task),
         "task_alias": task.name,
         "dataset_path": "parquet",
-        "dataset_kwargs": {"data_files": {TEST: sorted(files)}},
+        "dataset_kwargs": {"data_files": {TEST: files}},
         "test_split": TEST,
         "output_type": "generate_until",
         "process_docs": _Function("utils.process_docs"),

@@ -1,9 +1,9 @@
-"""What the tasks that `emollms export lm-eval` writes call: our prompts, our reading of answers, our metrics."""
+"""What the tasks that `emollms export lm-eval` writes call: our prompts, our parsing of answers, our metrics."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from emollms.evaluation.scoring import gold_of, score, unannotated_of
+from emollms.evaluation.scoring import gold_label, score, unannotated_of
 from emollms.inference.engine import first_line
 from emollms.prompts.answers import parse_answer
 from emollms.prompts.template import frame
@@ -56,7 +56,7 @@ def metric(name: str) -> Callable[[Sequence[tuple[Doc, str]]], float]:
     """What computes a metric from rows and answers, as `emollms evaluate` does, by the official rule for invalid ones.
 
     Args:
-        name: name of a metric of `schemes`, or `invalid_rate`.
+        name: name of a metric of `task_metrics`, or `invalid_rate`.
     """
 
     def aggregate(items: Sequence[tuple[Doc, str]]) -> float:
@@ -64,7 +64,7 @@ def metric(name: str) -> Callable[[Sequence[tuple[Doc, str]]], float]:
         task = get_task(docs[0]["task"])
         found = score(
             task,
-            [gold_of(task, doc) for doc in docs],
+            [gold_label(task, doc) for doc in docs],
             [parse_answer(task, said, doc["emotion"]) for doc, said in items],
             [doc["emotion"] for doc in docs],
             unannotated=unannotated_of(docs),

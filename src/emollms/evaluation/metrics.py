@@ -1,6 +1,6 @@
 """How close answers are to the gold: the metrics of SemEval-2018 Task 1 and those of the paper, as sums over rows.
 
-Written so, a thousand bootstrap resamples of a task are one product of two matrices (see `intervals`), and the metric
+Written so, a thousand bootstrap resamples of a task are one product of two matrices (see `bootstrap`), and the metric
 itself is the same function of the plain sums. Definitions: Mohammad et al., 2018, SemEval-2018 Task 1: Affect in
 Tweets, section 4, and its evaluation script (felipebravom/SemEval_2018_Task_1_Eval). Where a metric is undefined (no
 row, one row, a constant) its value is 0, as in the official script for constant predictions, and `RowSums.is_defined`
@@ -10,30 +10,11 @@ Arrays: scores and classes are floats of shape (rows,); labels are booleans of s
 may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from emollms.errors import UsageError
-
-
-def needed(module: str) -> Any:
-    """Import `module`.
-
-    Raises:
-        UsageError: it is not installed; the message gives the line that adds it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        raise UsageError(
-            f"evaluation needs the package that has {missing.name}; run `pip install 'emollms[evaluate]'`"
-        ) from missing
-
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -188,7 +188,7 @@ def _as_submission(file: TableFile) -> TableFile:
         try:
             first = next(lines(file), "")
         except EmollmsError:
-            return file  # reading it tells what is wrong
+            return file  # the error comes, with its line, when the file is read
         if first.startswith(SUBMISSION_HEADER):
             return replace(file, dialect=replace(file.dialect, delimiter="tab", quotes=False))
     return file

@@ -1,13 +1,15 @@
-"""The scores that the paper gives (Liu et al., 2024, EmoLLMs, Tables 5 and 6), to stand beside measured ones."""
+"""The scores that the paper gives (Liu et al., 2024, EmoLLMs, Tables 5 and 6), to compare measured ones with."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from statistics import fmean
 from typing import Any
 
-from emollms.tasks import BASIC_FOUR, get_task
+from emollms.evaluation.task_metrics import metrics_of
+from emollms.tasks import BASIC_FOUR, Task, get_task
 
 COLUMNS: Mapping[str, tuple[str, str, str | None]] = {
     **{f"{task}.ave": (task, "pearson", None) for task in ("EI-reg", "EI-oc")},
@@ -37,7 +39,7 @@ class PublishedScore:
         model: name of the model there.
         group: what kind of model it is.
         task: the task.
-        metric: the metric, as in `schemes`.
+        metric: the metric, as in `task_metrics`.
         part: the emotion or dimension; None for the whole task.
         value: the score.
     """
@@ -83,6 +85,16 @@ def published(task: str, metric: str, part: str | None = None) -> dict[str, floa
         for score in published_scores()
         if (score.task, score.metric, score.part) == (task, metric, part)
     }
+
+
+def published_main(task: Task) -> dict[str, float]:
+    """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
+    main = metrics_of(task).main.name
+    if whole := published(task.name, main):
+        return whole
+    parts = [published(task.name, main, emotion) for emotion in task.emotions]
+    models = [model for model in parts[0] if all(model in part for part in parts)] if parts else []
+    return {model: fmean(part[model] for part in parts) for model in models}
 
 
 @cache

@@ -1,115 +1,66 @@
-"""A benchmark run: answers of one source to the tasks of a data set, written as they come, and their scores.
+"""A benchmark run: a predictor's answers to the tasks of a data set, written as they come, and their scores.
 
 A folder of a run holds `run.json` (settings and data, written first), `predictions.jsonl` (a line an answer, as it
 comes), and `scores.json` (written last, whole or not at all).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from emollms.dataset.reader import TEST, EvaluationData, Row, choose_language, choose_tasks, sample
+from emollms.dataset.reader import TEST, Dataset, Row, choose_language, sample
 from emollms.errors import UsageError
-from emollms.evaluation.fitted import Calibration
-from emollms.evaluation.parsing import read_all
-from emollms.evaluation.predictors import Source
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.parsing import parse_predictions
+from emollms.evaluation.predictors import Predictor
 from emollms.evaluation.run_folder import (
-    FORMAT,
     PREDICTIONS,
     RUN,
     SCORES,
+    EvaluationRecord,
+    RunSettings,
     check_engine,
     check_settings,
     claimed,
     has_answers,
     machine_note,
     new_record,
-    read_json,
+    read_record,
 )
 from emollms.evaluation.scales import Scale
+from emollms.evaluation.scores import SampledRows, ScoredRun, Scores, TaskScores
 from emollms.evaluation.scoring import task_scores
 from emollms.evaluation.task_metrics import Policy
-from emollms.inference.decoding import Mode
+from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
-from emollms.inference.predictions import Note, Prediction, PredictionFile, read_predictions
+from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
+from emollms.progress import OnProgress, silent
 from emollms.prompts.answers import Parse
-from emollms.storage import LOCK, write_json
+from emollms.storage import LOCK
+from emollms.tables.files import Warn, no_warning
 from emollms.tasks import Task, get_task
-
-DIFFERENCE = 0.005
-"""How far the figures of the two rules may be apart before it is said."""
-
-
-def remarks(scores: Mapping[str, Any]) -> list[str]:
-    """Lines about tasks that `auto` read on their native scale, and tasks whose scores depend on the rule.
-
-    Args:
-        scores: what `scores.json` holds.
-    """
-    found = _native(scores["tasks"])
-    for name, task in scores["tasks"].items():
-        found += _rules(name, task)
-    return found
-
-
-def _native(tasks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    shown = []
-    for name, task in tasks.items():
-        scale = task.get("scale") or {}
-        if scale.get("asked") == "auto" and scale["name"] == "native":
-            ends = f"{scale['low']:g} to {scale['high']:g}"
-            shown.append(f"{name} ({scale['outside']:,} of {scale['numbers']:,} outside 0 to 1, read on {ends})")
-    if not shown:
-        return []
-    return [f"answers look native: {', '.join(shown)}; --scale unit reads them on 0 to 1, --scale native says so"]
-
-
-def _rules(name: str, task: Mapping[str, Any]) -> list[str]:
-    """A line if the rule makes a difference in any metric of a task."""
-    rules = task.get("by_parse")
-    if not rules:
-        return []
-    strict, lenient = rules["strict"], rules["lenient"]
-    apart = {
-        task["metrics"][metric]["title"]: (value, lenient["metrics"][metric])
-        for metric, value in strict["metrics"].items()
-        if abs(value - lenient["metrics"][metric]) > DIFFERENCE
-    }
-    if not apart:
-        return []
-    figures = ", ".join(f"{title} {one:.3f} strict, {other:.3f} lenient" for title, (one, other) in apart.items())
-    other = "lenient" if task.get("parse", "strict") == "strict" else "strict"
-    return [
-        f"{name}: {figures} ({strict['invalid']:,} and {lenient['invalid']:,} of {task['n']:,} answers invalid); "
-        f"--parse {other} scores by the other rule"
-    ]
-
-
-Tell = Callable[[str, int, int], None]
-"""Is told the task, how many rows are answered, and how many there are, over all tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class EvaluationOptions:
     """What is asked, and how answers are scored.
 
     Args:
-        tasks: names of tasks; empty for all that the source answers.
-        mode: how a model decodes, and whether probabilities are scored where there are some.
+        tasks: names of tasks; empty for all that the predictor can answer.
+        decode: how a model decodes, and whether probabilities are scored where there are some.
         limit: the most rows of a task; None for all.
         seed: of samples of rows, and of sampled answers.
-        policy: what an answer that cannot be read counts as.
+        policy: what an invalid answer counts as.
         calibration: temperatures and thresholds to apply.
         language: code of the language; None for English, or the only one.
-        parse: the rule that answers are read by; the figures of the other one are in `scores.json`, too.
+        parse: the rule that answers are parsed by; the values of the other one are in `scores.json`, too.
         scale: what regression answers are on: `unit`, 0..1; `native`, the task's own range; `auto` decides for each
             task by all its answers, and keeps 0..1 unless they clearly look native.
     """
 
     tasks: Sequence[str] = ()
-    mode: Mode = "expectation"
+    decode: Decode = Decode.expected_value
     limit: int | None = None
     seed: int = 0
     policy: Policy = "official"
@@ -120,7 +71,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Plan:
+class EvaluationPlan:
     """The rows of a run.
 
     Args:
@@ -139,112 +90,97 @@ class Plan:
         return sum(map(len, self.rows.values()))
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that is done.
-
-    Args:
-        scores: what `scores.json` holds.
-        already: whether it was done before.
-    """
-
-    scores: Mapping[str, Any]
-    already: bool
-
-
-def plan(source: Source, data: EvaluationData, options: Options) -> Plan:
+def plan(predictor: Predictor, data: Dataset, options: EvaluationOptions) -> EvaluationPlan:
     """The rows that a run asks.
 
     Raises:
-        UsageError: the data set has no test rows, no such task or language, or the source has no answer.
+        UsageError: the data set has no test rows, no such task or language, or the predictor has no answer.
     """
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
-    tasks = source.about(choose_tasks(data, TEST, options.tasks), everything=not options.tasks)
+    tasks = predictor.answerable(data.tasks(TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
     language = choose_language((row for rows in every.values() for row in rows), options.language)
     spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
     spoken = {task: rows for task, rows in spoken.items() if rows}
     chosen = {task: sample(rows, options.limit, options.seed) for task, rows in spoken.items()}
-    return Plan(chosen, {task: len(rows) for task, rows in spoken.items()}, language)
+    return EvaluationPlan(chosen, {task: len(rows) for task, rows in spoken.items()}, language)
 
 
-def evaluate(
-    source: Source,
-    data: EvaluationData,
+def run_benchmark(
+    predictor: Predictor,
+    data: Dataset,
     out: Path,
-    options: Options,
+    options: EvaluationOptions,
     *,
     command: Sequence[str] = (),
-    tell: Tell = lambda task, done, total: None,
-    note: Note = lambda text: None,
-) -> Finished:
-    """Run a benchmark; a run that was killed goes on, and a finished one is not run again.
+    on_progress: OnProgress = silent,
+    warn: Warn = no_warning,
+) -> Scores:
+    """Evaluate a predictor; a run that was killed is resumed, and a finished one is read, not run again.
 
     Args:
-        source: who answers.
+        predictor: what answers.
         data: the data set.
         out: the folder of the run.
         options: what is asked, and how answers are scored.
         command: the command line, for the record.
-        tell: is told of progress.
-        note: is told what else happens.
+        on_progress: called with the task, the rows that are answered, and all rows.
+        warn: called with a line that the user should see.
 
     Raises:
         UsageError: the call is wrong, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    planned = plan(source, data, options)
-    settings = settings_of(source, data, options, planned)
-    with claimed(out), closing(source):
-        before = read_json(out / RUN) if has_answers(out) else None
+    planned = plan(predictor, data, options)
+    settings = settings_of(predictor, data, options, planned)
+    with claimed(out), closing(predictor):
+        before = read_record(out / RUN, EvaluationRecord) if has_answers(out) else None
         if before:
-            check_settings(out, before["settings"], settings)
-        if before and (scores := read_json(out / SCORES)):
-            return _finished(scores, True, note)
-        record = before or {
-            "name": source.name,
-            "kind": source.kind,
-            "command": list(command),
-            **new_record(settings, data.describe(), _start(source, options)),
-        }
-        if not before:
-            write_json(out / RUN, {"format": FORMAT, **record})
-        _answer(source, planned, out, record if before else None, tell, note)
-        scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
-        write_json(out / SCORES, {"format": FORMAT, **scores})
-        (out / LOCK).unlink(missing_ok=True)
-    return _finished(scores, False, note)
+            # Unset fields are left out: a record of an older version differs in what it does not have.
+            check_settings(
+                out, before.settings.model_dump(mode="json", exclude_unset=True), settings.model_dump(mode="json")
+            )
+        if before and (out / SCORES).is_file():
+            scores = Scores.read(out / SCORES)
+        else:
+            record = before
+            if record is None:
+                engine = _start(predictor, options)
+                record = new_record(predictor.name, predictor.kind, command, settings, data.describe(), engine)
+                record.write(out)
+            _answer(predictor, planned, out, before, on_progress, warn)
+            scores = _scores(record, planned, read_predictions(out / PREDICTIONS), options)
+            scores.write(out / SCORES)
+            (out / LOCK).unlink(missing_ok=True)
+    for line in scores.remarks():
+        warn(line)
+    return scores
 
 
-def _finished(scores: Mapping[str, Any], already: bool, note: Note) -> Finished:
-    for line in remarks(scores):
-        note(line)
-    return Finished(scores, already)
+def settings_of(
+    predictor: Predictor, data: Dataset, options: EvaluationOptions, planned: EvaluationPlan
+) -> RunSettings:
+    """What must be the same for a run to be resumed."""
+    return RunSettings(
+        source=predictor.settings(),
+        decode=None if predictor.kind == "baseline" else options.decode,
+        data=data.manifest.content_hash,
+        split=TEST,
+        tasks=list(planned.rows),
+        language=planned.language,
+        limit=options.limit,
+        seed=options.seed,
+        policy=options.policy,
+        calibration=options.calibration,
+        parse=options.parse,
+        scale=options.scale,
+    )
 
 
-def settings_of(source: Source, data: EvaluationData, options: Options, planned: Plan) -> dict[str, Any]:
-    """What must be the same for a run to go on."""
-    fitted = options.calibration
-    return {
-        "source": source.settings(),
-        "decode": None if source.kind == "baseline" else options.mode,
-        "data": data.manifest.content_hash,
-        "split": TEST,
-        "tasks": list(planned.rows),
-        "language": planned.language,
-        "limit": options.limit,
-        "seed": options.seed,
-        "policy": options.policy,
-        "calibration": fitted.model_dump(mode="json") if fitted else None,
-        "parse": options.parse,
-        "scale": options.scale,
-    }
-
-
-def _start(source: Source, options: Options) -> dict[str, Any] | None:
-    """Get the source ready, and describe its engine."""
-    info = source.start()
+def _start(predictor: Predictor, options: EvaluationOptions) -> dict[str, object] | None:
+    """Get the predictor ready, and describe its engine."""
+    info = predictor.start()
     if info and options.calibration:
         _check_calibration(options.calibration, info)
     return info.as_dict() if info else None
@@ -262,44 +198,49 @@ def _check_calibration(fitted: Calibration, info: EngineInfo) -> None:
         )
 
 
-def _answer(source: Source, planned: Plan, out: Path, begun: Mapping[str, Any] | None, tell: Tell, note: Note) -> None:
-    """Write what is missing of the answers; of a run that goes on, only with the model that it began with."""
-    with PredictionFile(out / PREDICTIONS, note) as file:
+def _answer(
+    predictor: Predictor,
+    planned: EvaluationPlan,
+    out: Path,
+    begun: EvaluationRecord | None,
+    on_progress: OnProgress,
+    warn: Warn,
+) -> None:
+    """Write the answers that are missing; in a resumed run, only with the model that it was begun with."""
+    with PredictionFile(out / PREDICTIONS, warn) as file:
         missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
         if begun and missing:
-            note(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; going on")
-            info = source.start(begun["engine"])
+            warn(f"{out}: {len(file.known):,} of {planned.count:,} rows are answered; resuming")
+            info = predictor.start(begun.engine)
             engine = info.as_dict() if info else None
-            check_engine(out, begun["engine"], engine)
-            if told := machine_note(out, begun["engine"], engine):
-                note(told)
+            check_engine(out, begun.engine, engine)
+            if told := machine_note(out, begun.engine, engine):
+                warn(told)
         for task in missing:
-            tell(task, len(file.known), planned.count)
-            for prediction in source.answer(get_task(task), planned.rows[task], frozenset(file.known)):
+            on_progress(task, len(file.known), planned.count)
+            for prediction in predictor.predict(get_task(task), planned.rows[task], frozenset(file.known)):
                 file.add([prediction])
-                tell(task, len(file.known), planned.count)
+                on_progress(task, len(file.known), planned.count)
 
 
 def _scores(
-    record: Mapping[str, Any], planned: Plan, predictions: Mapping[str, Prediction], options: Options
-) -> dict[str, Any]:
-    """What `scores.json` holds."""
+    record: EvaluationRecord,
+    planned: EvaluationPlan,
+    predictions: Mapping[str, Prediction],
+    options: EvaluationOptions,
+) -> Scores:
+    facts = record.model_dump(mode="json", exclude={"format", "name", "kind"})
+    seconds = round(sum(prediction.seconds for prediction in predictions.values()), 3)
+    run = ScoredRun.model_validate(facts | {"rows": planned.count, "seconds": seconds})
     tasks = {name: _task_scores(get_task(name), planned, predictions, options) for name in planned.rows}
-    seconds = sum(prediction.seconds for prediction in predictions.values())
-    run = {key: value for key, value in record.items() if key not in ("format", "name", "kind")}
-    return {
-        "format": 1,
-        "name": record["name"],
-        "kind": record["kind"],
-        "run": run | {"rows": planned.count, "seconds": round(seconds, 3)},
-        "tasks": tasks,
-    }
+    return Scores(name=record.name, kind=record.kind, run=run, tasks=tasks)
 
 
-def _task_scores(task: Task, planned: Plan, predictions: Mapping[str, Prediction], options: Options) -> dict[str, Any]:
+def _task_scores(
+    task: Task, planned: EvaluationPlan, predictions: Mapping[str, Prediction], options: EvaluationOptions
+) -> TaskScores:
     rows = planned.rows[task.name]
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
-    read = read_all(task, rows, predictions, options.mode, fitted, options.parse, options.scale)
-    scored = task_scores(task, rows, read, options.policy)
-    taken = {"sample": {"rows": len(rows), "of": planned.of[task.name], "seed": options.seed}}
-    return scored | taken | ({"calibration": read.calibration} if read.calibration else {})
+    parsed = parse_predictions(task, rows, predictions, options.decode, fitted, options.parse, options.scale)
+    drawn = SampledRows(rows=len(rows), of=planned.of[task.name], seed=options.seed)
+    return task_scores(task, rows, parsed, options.policy, drawn)

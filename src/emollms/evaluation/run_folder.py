@@ -1,26 +1,109 @@
-"""The record of a run: what was asked of whom with which settings, so that it can go on, and be told from others."""
+"""The folder of a run and its record: what was asked, with which settings, so that it is resumed by the same run only.
+
+Trainings use the same checks for their folders.
+"""
 
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emollms import hardware
 from emollms.errors import EmollmsError, UsageError
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.scales import Scale
+from emollms.evaluation.task_metrics import Policy
+from emollms.inference.decoding import Decode
 from emollms.inference.engine import versions_of
-from emollms.storage import LOCK, locked
+from emollms.prompts.answers import Parse
+from emollms.storage import LOCK, locked, write_json
 
-FORMAT = 1
+FORMAT: Final = 1
 RUN = "run.json"
 PREDICTIONS = "predictions.jsonl"
 SCORES = "scores.json"
 PACKAGES = ("emollms", "numpy", "scipy", "vaderSentiment", "textblob")
 IDENTITY = ("engine", "model", "revision", "dtype", "template")
-"""What must be the same of an engine for a run to go on."""
+"""What must be the same of an engine for a run to be resumed."""
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class RunSettings(BaseModel):
+    """What decides rows and scores; a run is resumed only with the same settings.
+
+    Args:
+        source: what identifies the predictor, see `Predictor.settings`.
+        decode: how a model decodes; None for a baseline.
+        data: content hash of the data set.
+        split, tasks, language, limit, seed: which rows are asked.
+        policy: what invalid answers count as.
+        calibration: temperatures and thresholds that are applied.
+        parse: the rule that answers are parsed by.
+        scale: the scale that was asked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    source: dict[str, Any] = {}
+    decode: Decode | None
+    data: str = ""
+    split: str = "test"
+    tasks: list[str] = []
+    language: str = "en"
+    limit: int | None = None
+    seed: int = 0
+    policy: Policy = "official"
+    calibration: Calibration | None = None
+    parse: Parse = "strict"
+    scale: Scale = "auto"
+
+
+class RunFacts(BaseModel):
+    """What was run.
+
+    Args:
+        command: the command line; empty for a call from Python.
+        settings: see there.
+        data: the data set, see `Dataset.describe`.
+        engine: the engine's description of itself, where there is one.
+        versions: packages and their versions.
+        hardware: the machine, without its name.
+        started_utc: ISO 8601.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    command: list[str] = []
+    settings: RunSettings
+    data: dict[str, Any]
+    engine: dict[str, Any] | None = None
+    versions: dict[str, str] = {}
+    hardware: dict[str, Any] = {}
+    started_utc: str = ""
+
+    def data_target(self) -> str:
+        """The folder or `REPO@COMMIT` of the data set; empty where it is not recorded."""
+        return str(self.data.get("path") or "@".join(filter(None, (self.data.get("repo"), self.data.get("commit")))))
+
+
+class _Named(BaseModel):
+    format: Literal[1] = FORMAT
+    name: str
+    kind: str
+
+
+class EvaluationRecord(RunFacts, _Named):  # in this order, since the file has format, name and kind first
+    """What `run.json` holds: the name and kind of what is evaluated, and the facts of the run."""
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of a run, whole or not at all."""
+        write_json(folder / RUN, self.model_dump(mode="json"))
 
 
 @contextmanager
@@ -59,23 +142,25 @@ def check_place(out: Path, marker: str) -> None:
 
 
 def new_record(
-    settings: Mapping[str, Any], data: Mapping[str, Any], engine: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """What `run.json` says when a run begins.
-
-    Args:
-        settings: what must be the same for the run to go on.
-        data: the data set.
-        engine: the engine's description of itself, where there is one.
-    """
-    return {
-        "settings": dict(settings),
-        "data": dict(data),
-        "engine": dict(engine) if engine else None,
-        "versions": versions_of(PACKAGES) | dict((engine or {}).get("versions", {})),
-        "hardware": machine() | ({"device": engine["device"]} if engine else {}),
-        "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    name: str,
+    kind: str,
+    command: Sequence[str],
+    settings: RunSettings,
+    data: Mapping[str, Any],
+    engine: Mapping[str, Any] | None,
+) -> EvaluationRecord:
+    """The record of a run that begins now, on this machine; the arguments are those of `EvaluationRecord`."""
+    return EvaluationRecord(
+        name=name,
+        kind=kind,
+        command=list(command),
+        settings=settings,
+        data=dict(data),
+        engine=dict(engine) if engine else None,
+        versions=versions_of(PACKAGES) | dict((engine or {}).get("versions", {})),
+        hardware=machine() | ({"device": engine["device"]} if engine else {}),
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def machine() -> dict[str, object]:
@@ -89,31 +174,49 @@ def has_answers(out: Path) -> bool:
     return (out / SCORES).is_file() or (answers.is_file() and answers.stat().st_size > 0)
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """An object of this format; None where the file is not there.
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a file of a run.
+
+    Args:
+        path: the file.
+        kind: its model, with a field `format`.
 
     Raises:
         EmollmsError: it is damaged, or of another version of this package.
+        OSError: it is not there.
     """
-    if not path.is_file():
-        return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_bytes())
     except ValueError as error:
-        raise EmollmsError(f"{path} is damaged ({error}); choose another --out, or remove the folder") from None
+        raise EmollmsError(f"{path} is damaged ({error}); remove the folder, or evaluate into another one") from None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise EmollmsError(f"{path} is not of format {FORMAT}; choose another --out, or remove the folder")
-    return found
+        raise EmollmsError(f"{path} is not of format {FORMAT}; remove the folder, or evaluate into another one")
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise EmollmsError(f"{path} is damaged ({where}: {first['msg']}); run `emollms evaluate` again") from None
 
 
-def check_settings(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_settings(out: Path, before: Mapping[str, Any], now: Mapping[str, Any], ignored: Collection[str] = ()) -> None:
     """Make sure that a run in `out` is the one that is asked for.
+
+    Args:
+        out: the folder.
+        before: the settings that it was begun with.
+        now: those that are asked for.
+        ignored: names of settings that may differ.
 
     Raises:
         UsageError: its settings differ; the message tells which.
     """
-    asked = json.loads(json.dumps(now))
-    differing = [f"{name}: {_shown(old)}, not {_shown(new)}" for name, old, new in _differences(before, asked)]
+    asked = json.loads(json.dumps(now))  # as it is read back: tuples are lists there
+    differing = [
+        f"{name}: {_shown(old)}, not {_shown(new)}"
+        for name, old, new in _differences(before, asked)
+        if name.partition(".")[0] not in ignored
+    ]
     if differing:
         raise UsageError(f"{out} holds a run with other settings ({'; '.join(differing)}); choose another --out")
 

@@ -26,8 +26,8 @@ class ScaleChoice:
         name: which it is.
         low: its lowest score.
         high: its highest score.
-        outside: answers outside 0..1, on the native range; 0 where nobody looked.
-        numbers: answers with a number on either scale; 0 where nobody looked.
+        outside: answers outside 0..1, on the native range; 0 unless `auto` counted them.
+        numbers: answers with a number on either scale; 0 unless `auto` counted them.
         asked: what was asked for.
     """
 
@@ -38,11 +38,11 @@ class ScaleChoice:
     numbers: int = 0
     asked: Scale = "unit"
 
-    def to_unit(self, reading: ParsedAnswer) -> ParsedAnswer:
-        """A reading on this scale as one on 0..1."""
-        if self.name == "unit" or not isinstance(reading.value, float):
-            return reading
-        return ParsedAnswer((reading.value - self.low) / (self.high - self.low), None)
+    def to_unit(self, answer: ParsedAnswer) -> ParsedAnswer:
+        """An answer on this scale as one on 0..1."""
+        if self.name == "unit" or not isinstance(answer.value, float):
+            return answer
+        return ParsedAnswer((answer.value - self.low) / (self.high - self.low), None)
 
 
 def choose_scale(task: Task, answers: Iterable[tuple[str, str | None]], asked: Scale = "auto") -> ScaleChoice | None:

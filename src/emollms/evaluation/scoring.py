@@ -1,34 +1,123 @@
-"""A score for a task: every metric with its parts, 95 % intervals, and how many answers could not be read."""
+"""A score for a task: every metric with its parts, 95 % intervals, and how many answers are invalid."""
 
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.bootstrap import interval, resample
-from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, as_sheet
-from emollms.evaluation.metrics import Floats
-from emollms.evaluation.parsing import Read
-from emollms.evaluation.results import Comparison, Figure, MetricScore, TaskScore
-from emollms.evaluation.task_metrics import Metric, Policy, scheme_of
+from emollms.evaluation.bootstrap import Interval, interval, resample
+from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, pair_up
+from emollms.evaluation.metrics import Flags, Floats
+from emollms.evaluation.parsing import ParsedPredictions
+from emollms.evaluation.scores import Figure, InvalidAnswers, MetricScore, ParseScores, SampledRows, TaskScores
+from emollms.evaluation.task_metrics import Metric, Policy, metrics_of
 from emollms.prompts.answers import Parse, ParsedAnswer
 from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
 NOT_A_NUMBER = "not a number"
 _ROUNDING = 1e-12
-Gold = float | int | Collection[str]
+GoldLabel = float | int | Collection[str]
+
+
+@dataclass(frozen=True)
+class ScoredTask:
+    """How good answers to a task are.
+
+    Args:
+        task: name of the task.
+        main: name of the metric that is published for it.
+        metrics: every metric by name.
+        n: how many rows there are.
+        scored: how many of them were scored; fewer where the policy drops invalid ones.
+        invalid: how many answers could not be parsed, by reason, most common first.
+        policy: what they count as.
+        pairs: gold and predictions, for `compare`.
+    """
+
+    task: str
+    main: str
+    metrics: Mapping[str, MetricScore]
+    n: int
+    scored: int
+    invalid: Mapping[str, int]
+    policy: Policy
+    pairs: GoldAndPredictions = field(repr=False, compare=False)
+
+    @property
+    def value(self) -> float:
+        """The main metric."""
+        return self.metrics[self.main].value
+
+    @property
+    def invalid_count(self) -> int:
+        """How many answers could not be parsed."""
+        return sum(self.invalid.values())
+
+    @property
+    def invalid_rate(self) -> float:
+        """Their share, 0..1."""
+        return self.invalid_count / self.n if self.n else 0.0
+
+    def on(self, rows: Flags) -> "ScoredTask":
+        """What `scoring.compare` needs of some of the rows; the metrics stay those of all."""
+        return replace(self, n=int(rows.sum()), pairs=self.pairs.only(rows))
+
+    def to_scores(self, **further: Any) -> TaskScores:
+        """Everything but the rows; `further` are fields of `TaskScores` that are known by the caller."""
+        invalid = InvalidAnswers(
+            policy=self.policy, rate=self.invalid_rate, n=self.invalid_count, reasons=dict(self.invalid)
+        )
+        return TaskScores(
+            task=self.task,
+            main=self.main,
+            value=self.value,
+            n=self.n,
+            scored=self.scored,
+            invalid=invalid,
+            metrics=dict(self.metrics),
+            **further,
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same rows of a task.
+
+    Args:
+        task: name of the task.
+        metric: name of the metric.
+        a: its value for the first.
+        b: its value for the second.
+        difference: a - b.
+        interval: the 95 % interval of the difference, from resamples of rows that are the same for both; None where the
+            metric is undefined for one of them.
+        n: the rows.
+    """
+
+    task: str
+    metric: str
+    a: float
+    b: float
+    difference: float
+    interval: Interval | None
+    n: int
+
+    @property
+    def above_noise(self) -> bool:
+        """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
+        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
 def score(
     task: Task,
-    gold_labels: Sequence[Gold],
-    readings: Sequence[ParsedAnswer],
+    gold_labels: Sequence[GoldLabel],
+    parsed: Sequence[ParsedAnswer],
     emotions: Sequence[str | None] | None = None,
     policy: Policy = "official",
     *,
@@ -36,15 +125,15 @@ def score(
     scale: tuple[float, float] = (0.0, 1.0),
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> TaskScore:
+) -> ScoredTask:
     """Score answers to a task.
 
     Args:
         task: the task.
-        gold_labels: a row's score on `scale`, class or labels: `gold_of(task, row)`.
-        readings: what the answer to each row says; a class may be an expected one, such as 1.37.
+        gold_labels: a row's score on `scale`, class or labels: `gold_label(task, row)`.
+        parsed: what the answer to each row says; a class may be an expected one, such as 1.37.
         emotions: the emotion asked for in each row, where the task has them.
-        policy: what an answer that cannot be read counts as.
+        policy: what an invalid answer counts as.
         unannotated: for each row the labels that its corpus did not annotate, which do not count; None for none.
         scale: lowest and highest score, if it is not 0..1.
         resamples: how many bootstrap resamples the intervals come from, at least 1.
@@ -54,33 +143,33 @@ def score(
         UsageError: the lists differ in length, a row has no gold, the policy is unknown, or an emotion or label is none
             of the task's.
     """
-    readings = [_finite(reading) for reading in readings]
-    sheet = as_sheet(task, gold_labels, readings, emotions, policy, unannotated, scale)
-    scheme = scheme_of(task)
-    kept = sheet.valid if policy == "drop" else np.ones(len(sheet.valid), dtype=np.bool_)
-    reasons = Counter((reading.reason or "").split(": ")[0] for reading in readings if reading.value is None)
-    return TaskScore(
+    parsed = [_finite(answer) for answer in parsed]
+    pairs = pair_up(task, gold_labels, parsed, emotions, policy, unannotated, scale)
+    metrics = metrics_of(task)
+    kept = pairs.valid if policy == "drop" else np.ones(len(pairs.valid), dtype=np.bool_)
+    reasons = Counter((answer.reason or "").split(": ")[0] for answer in parsed if answer.value is None)
+    return ScoredTask(
         task=task.name,
-        main=scheme.main.name,
-        metrics=_scores(sheet.take(kept), scheme.metrics, resamples, seed),
-        n=len(readings),
+        main=metrics.main.name,
+        metrics=_scores(pairs.take(kept), metrics.metrics, resamples, seed),
+        n=len(parsed),
         scored=int(kept.sum()),
         invalid=dict(reasons.most_common()),
         policy=policy,
-        sheet=sheet,
+        pairs=pairs,
     )
 
 
-def _finite(reading: ParsedAnswer) -> ParsedAnswer:
-    """`reading`; one that is no finite number counts as an answer that could not be read."""
-    if isinstance(reading.value, float) and not math.isfinite(reading.value):
+def _finite(answer: ParsedAnswer) -> ParsedAnswer:
+    """`answer`; one that is no finite number counts as an answer that could not be read."""
+    if isinstance(answer.value, float) and not math.isfinite(answer.value):
         return ParsedAnswer(None, NOT_A_NUMBER)
-    return reading
+    return answer
 
 
-def gold_of(task: Task, row: Mapping[str, Any]) -> Gold:
+def gold_label(task: Task, row: Mapping[str, Any]) -> GoldLabel:
     """The gold of a row of a data set: its labels, its class, or its score on 0..1."""
-    value: Gold = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
+    value: GoldLabel = row["labels"] if isinstance(task, MultiLabelTask) else row["score"]
     return value
 
 
@@ -90,9 +179,9 @@ def unannotated_of(rows: Sequence[Mapping[str, Any]]) -> list[Collection[str]]:
 
 
 def compare(
-    a: TaskScore, b: TaskScore, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
+    a: ScoredTask, b: ScoredTask, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Comparison:
-    """Hold two models' answers to the same rows against each other.
+    """Compare two models' answers to the same rows.
 
     Rows that `drop` leaves out for one are left out for both.
 
@@ -106,36 +195,36 @@ def compare(
     Raises:
         UsageError: task, rows or policies differ, or the task has no such metric.
     """
-    if (a.task, a.policy) != (b.task, b.policy) or not a.sheet.same_rows(b.sheet):
+    if (a.task, a.policy) != (b.task, b.policy) or not a.pairs.same_rows(b.pairs):
         raise UsageError(
             f"{a.task} ({a.policy}, {a.n} rows) and {b.task} ({b.policy}, {b.n} rows) cannot be compared; "
             "score both on the same rows in the same order, with the same policy"
         )
-    scheme = scheme_of(a.sheet.task)
-    chosen = scheme.get(metric or a.main)
+    metrics = metrics_of(a.pairs.task)
+    chosen = metrics.get(metric or a.main)
     if chosen is None:
         raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
-    kept = a.sheet.valid & b.sheet.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
-    sheets = [a.sheet.take(kept), b.sheet.take(kept)]
-    values, samples = zip(*_paired(sheets, chosen, resamples, seed), strict=True)
+    kept = a.pairs.valid & b.pairs.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
+    both = [a.pairs.take(kept), b.pairs.take(kept)]
+    values, samples = zip(*_paired(both, chosen, resamples, seed), strict=True)
     differences = samples[0] - samples[1]
     differences[np.abs(differences) < _ROUNDING] = 0.0
-    found = interval(differences) if all(_is_defined(sheet, chosen) for sheet in sheets) else None
+    found = interval(differences) if all(_is_defined(pairs, chosen) for pairs in both) else None
     return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
 
 
-def _is_defined(sheet: GoldAndPredictions, metric: Metric) -> bool:
+def _is_defined(pairs: GoldAndPredictions, metric: Metric) -> bool:
     """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
-    return any(metric.sums(*stratum.of(metric)).is_defined for stratum in sheet.strata())
+    return any(metric.sums(*stratum.of(metric)).is_defined for stratum in pairs.strata())
 
 
 def _paired(
-    sheets: Sequence[GoldAndPredictions], metric: Metric, resamples: int, seed: int
+    both: Sequence[GoldAndPredictions], metric: Metric, resamples: int, seed: int
 ) -> list[tuple[float, Floats]]:
-    """The whole-task value and samples of one metric for each sheet, on the same draws."""
+    """The whole-task value and samples of one metric for each pairs, on the same draws."""
     generator = np.random.default_rng(seed)
-    values, samples = np.zeros(len(sheets)), np.zeros((len(sheets), resamples))
-    strata = [sheet.strata() for sheet in sheets]
+    values, samples = np.zeros(len(both)), np.zeros((len(both), resamples))
+    strata = [pairs.strata() for pairs in both]
     for aligned in zip(*strata, strict=True):
         sums = [metric.sums(*stratum.of(metric)) for stratum in aligned]
         values += [own.value for own in sums]
@@ -144,19 +233,19 @@ def _paired(
     return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
 
 
-def _scores(sheet: GoldAndPredictions, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
+def _scores(pairs: GoldAndPredictions, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
     """Every metric, with its parts."""
     generator = np.random.default_rng(seed)
     whole: dict[str, list[tuple[Figure, Floats]]] = {metric.name: [] for metric in wanted}
     parts: dict[str, dict[str, Figure]] = {metric.name: {} for metric in wanted}
-    for stratum in sheet.strata():
+    for stratum in pairs.strata():
         cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
         sums = [metric.sums(gold, said) for metric, _, gold, said in cells]
         drawn = zip(cells, sums, resample(sums, resamples, generator), strict=True)
         for (metric, part, gold, _), own, samples in drawn:
             found = interval(samples) if own.is_defined else None
-            figure = Figure(own.value, found, int(metric.rows(gold).sum()))
+            figure = Figure(n=int(metric.rows(gold).sum()), **_value(own.value, found))
             if part:
                 parts[metric.name][part] = figure
                 continue
@@ -171,37 +260,44 @@ def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts:
     value = float(np.mean([figure.value for figure, _ in strata]))
     samples = np.mean([samples for _, samples in strata], axis=0)
     found = interval(samples) if any(figure.interval for figure, _ in strata) else None
-    return MetricScore(value, found, sum(figure.n for figure, _ in strata), metric.name, metric.title, parts)
+    rows = sum(figure.n for figure, _ in strata)
+    return MetricScore(title=metric.title, n=rows, parts=dict(parts), **_value(value, found))
 
 
-def task_scores(task: Task, rows: Sequence[Row], read: Read, policy: Policy) -> dict[str, Any]:
-    """The entry of a task.
+def _value(value: float, found: Interval | None) -> dict[str, Any]:
+    return {"value": value, "low": found.low if found else None, "high": found.high if found else None}
+
+
+def task_scores(
+    task: Task, rows: Sequence[Row], answers: ParsedPredictions, policy: Policy, sample: SampledRows | None = None
+) -> TaskScores:
+    """The scores of a task, by both rules for parsing answers.
 
     Args:
         task: the task.
         rows: its rows.
-        read: what the answers to them say, by both rules.
-        policy: what an answer that cannot be read counts as.
+        answers: what the answers to them say.
+        policy: what an invalid answer counts as.
+        sample: how the rows were drawn.
     """
 
-    def by(parse: Parse, resamples: int) -> TaskScore:
-        gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
-        return score(
-            task,
-            gold_labels,
-            read.by_parse[parse],
-            emotions,
-            policy,
-            unannotated=unannotated_of(rows),
-            resamples=resamples,
-        )
+    def by(parse: Parse, resamples: int) -> ScoredTask:
+        gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
+        parsed, unannotated = answers.by_parse[parse], unannotated_of(rows)
+        return score(task, gold_labels, parsed, emotions, policy, unannotated=unannotated, resamples=resamples)
 
-    scored = by(read.parse, RESAMPLES)
-    figures: dict[str, Any] = {}
-    for parse, readings in read.by_parse.items():
-        same = [one.value for one in readings] == [one.value for one in read.readings]
+    scored = by(answers.parse, RESAMPLES)
+    by_parse = {}
+    for parse, parsed in answers.by_parse.items():
+        same = [one.value for one in parsed] == [one.value for one in answers.parsed]
         own = scored if same else by(parse, resamples=1)  # the other rule's figures have no intervals
         metrics = {name: metric.value for name, metric in own.metrics.items()}
-        figures[parse] = {"metrics": metrics, "invalid": own.invalid_count}
-    scale = asdict(read.scale) if read.scale else None
-    return scored.as_json() | {"scored_by": read.rule, "parse": read.parse, "scale": scale, "by_parse": figures}
+        by_parse[parse] = ParseScores(metrics=metrics, invalid=own.invalid_count)
+    return scored.to_scores(
+        scored_by=answers.scored_by,
+        parse=answers.parse,
+        scale=answers.scale,
+        by_parse=by_parse,
+        sample=sample,
+        calibration=answers.calibration,
+    )

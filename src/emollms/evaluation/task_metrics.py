@@ -1,4 +1,4 @@
-"""Which metrics a task has, which is the published one, and what becomes of answers that cannot be read.
+"""Which metrics a task has, which is the published one, and what becomes of invalid answers.
 
 Sources: SemEval-2018 Task 1 (Mohammad et al., 2018) for EI-*, V-reg, V-oc and E-c; Tables 5 and 6 of EmoLLMs (Liu et
 al., 2024) for the others; SemEval-2025 Task 11 (Muhammad et al., 2025) for BRIGHTER.
@@ -22,7 +22,7 @@ POLICIES: Mapping[Policy, str] = {
     "drop": "the row is left out",
     "worst": "the answer farthest from the gold",
 }
-"""What an answer that cannot be read counts as."""
+"""What an invalid answer counts as."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class TaskMetrics:
     """How a task is scored.
 
     Args:
-        main: the metric that stands for the task in tables, the one published for it.
+        main: the metric of the task in tables, the one published for it.
         others: further ones.
-        invalid_class: the class that an unreadable answer is by the official rule; None where it is wrong.
+        invalid_class: the class that an invalid answer is by the official rule; None where it is wrong.
     """
 
     main: Metric
@@ -94,7 +94,7 @@ _CLASSES = TaskMetrics(ACCURACY, (MACRO_F1,))
 _LABELS = TaskMetrics(JACCARD_WEIGHTED, (JACCARD, MICRO_F1, MACRO_F1))
 _OTHER_CLASSES = TaskMetrics(PEARSON, (KAPPA, ACCURACY, MACRO_F1))
 _OTHER_LABELS = TaskMetrics(MACRO_F1, (JACCARD, MICRO_F1))
-SCHEMES: Mapping[str, TaskMetrics] = {
+TASK_METRICS: Mapping[str, TaskMetrics] = {
     "EI-reg": _INTENSITY,
     "EI-oc": _ORDINAL,
     "V-reg": _INTENSITY,
@@ -118,10 +118,10 @@ SCHEMES: Mapping[str, TaskMetrics] = {
 """How each task is scored; `main` is the published metric."""
 
 
-def scheme_of(task: Task) -> TaskMetrics:
+def metrics_of(task: Task) -> TaskMetrics:
     """How `task` is scored; a task of another package as its kind is."""
-    if task.name in SCHEMES:
-        return SCHEMES[task.name]
+    if task.name in TASK_METRICS:
+        return TASK_METRICS[task.name]
     if isinstance(task, MultiLabelTask):
         return _OTHER_LABELS
     return _OTHER_CLASSES if isinstance(task, OrdinalTask) else _REGRESSION

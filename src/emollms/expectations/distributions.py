@@ -1,4 +1,4 @@
-"""What texts and golds look like in figures: for the page of a check, and for the statistics of a corpus."""
+"""Distributions of texts and gold labels, for the page of a check and the statistics of a corpus."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -19,7 +19,7 @@ LENGTHS = (0, 20, 40, 60, 80, 100, 120, 140, 160, 200, 300, 500)
 
 
 def distributions(texts: "pd.DataFrame") -> Iterator[Distribution]:
-    """Golds, then lengths, of each task by split.
+    """Gold labels, then lengths, of each task by split.
 
     Args:
         texts: a frame as of `tables.texts_frame`, with `split`.
@@ -88,6 +88,7 @@ def _distribution(task: str, of: Any, values: list[str], columns: "dict[str, pd.
 
 
 def _bins(scores: "pd.Series[Any]") -> "pd.Series[Any]":
+    # The last bin has its upper end too: 1.0 is in the bin of 0.9.
     lower = (scores * BINS).clip(upper=BINS - 1).floordiv(1) / BINS
     return lower.map(lambda low: f"{low:.1f}", na_action="ignore")
 

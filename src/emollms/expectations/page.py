@@ -19,11 +19,7 @@ TITLES = {"score": "score", "class": "class", "label": "label", "characters": "l
 
 
 def picture(distribution: Distribution) -> str:
-    """An SVG of a distribution: columns for what is ordered, rows for labels.
-
-    Raises:
-        UsageError: the package that draws is not installed.
-    """
+    """An SVG of a distribution: columns for what is ordered, rows for labels."""
     return draw(_specification(distribution), _about(distribution))
 
 
@@ -89,8 +85,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture with its title."""
+class Chart:
+    """A chart with its title."""
 
     title: str
     svg: Markup
@@ -135,10 +131,10 @@ def _groups(report: GateReport) -> list[Group]:
     return sorted(groups, key=lambda group: _WORST.index(group.status))
 
 
-def _tasks(report: GateReport) -> Iterator[tuple[str, list[Figure]]]:
-    """What each task asks, with the pictures of its golds and lengths."""
+def _tasks(report: GateReport) -> Iterator[tuple[str, list[Chart]]]:
+    """What each task asks, with the charts of its gold labels and lengths."""
     names = dict.fromkeys(one.task for one in report.distributions)
     for name in names:
         own = [one for one in report.distributions if one.task == name]
         title = f"{name}: {TASKS[name].about}" if name in TASKS else name
-        yield title, [Figure(f"Texts by {TITLES[one.of]}", Markup(picture(one))) for one in own]
+        yield title, [Chart(f"Texts by {TITLES[one.of]}", Markup(picture(one))) for one in own]

@@ -1,4 +1,4 @@
-"""The quality gate: tables are held against a suite of expectations.
+"""The quality gate: tables are checked against a suite of expectations.
 
 It knows neither manifests nor builds; `emollms.dataset.validation` brings those.
 """
@@ -100,7 +100,7 @@ def _filled(kwargs: dict[str, object], subject: Subject, parts: Sequence[Part]) 
 
 
 def gate(subject: Subject, tables: Tables, on_progress: OnProgress = silent) -> GateReport:
-    """Hold tables against the suite of what they are.
+    """Check tables against the suite of their kind.
 
     Where a file has other columns than it should, nothing else is looked at.
 
@@ -189,6 +189,7 @@ def _with_known(checks: Sequence[Check], subject: Subject) -> list[Check]:
         for issue in known_issues()
         if subject.standard and (issue.suite, issue.profile) == (subject.suite, subject.profile)
     }
+    # Over all parts, since an issue counts the rows of the whole data set.
     failed = {name: sum(check.failed for check in checks if check.name == name) for name in known}
     return [
         replace(check, status="known", note=known[check.name].why)

@@ -6,11 +6,12 @@ from importlib.resources.abc import Traversable
 from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from emollms.corpora.base import Profile
 from emollms.corpora.metadata import Split
 from emollms.errors import EmollmsError, unknown
+from emollms.storage import Strict
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 Kind = Literal["regression", "ordinal", "multi-label"]
@@ -19,11 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Case(_Strict):
+class Case(Strict):
     """Arguments for one task and split.
 
     Args:
@@ -37,7 +34,7 @@ class Case(_Strict):
     kwargs: dict[str, object]
 
 
-class Expectation(_Strict):
+class Expectation(Strict):
     """One expectation, and where it applies.
 
     Args:
@@ -61,7 +58,7 @@ class Expectation(_Strict):
     name: Slug
     holds: str
     type: str = Field(pattern=r"^expect_[a-z_]+$")
-    kwargs: dict[str, object] = {}
+    kwargs: dict[str, object] = Field(default_factory=dict)
     table: Literal["files", "rows", "prompts", "texts", "benchmark"] = "texts"
     each: Literal["all", "part"] = "all"
     kind: Kind | None = None
@@ -80,7 +77,7 @@ class Expectation(_Strict):
         )
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """What has to hold of a data set or a source corpus.
 
     Args:
@@ -94,7 +91,7 @@ class Suite(_Strict):
     expectations: tuple[Expectation, ...]
 
 
-class KnownIssue(_Strict):
+class KnownIssue(Strict):
     """A failure that is known, and goes on until somebody repairs it.
 
     Args:
@@ -112,7 +109,7 @@ class KnownIssue(_Strict):
     why: str
 
 
-class _KnownIssues(_Strict):
+class _KnownIssues(Strict):
     issues: tuple[KnownIssue, ...]
 
 

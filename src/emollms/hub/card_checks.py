@@ -17,6 +17,7 @@ from huggingface_hub import ModelCardData
 from emollms.dataset.card_metadata import size_category
 from emollms.dataset.manifest import CountEntry
 from emollms.errors import EmollmsError
+from emollms.evaluation.scores import Scores
 from emollms.hub.card_merge import split_card
 from emollms.hub.release import Kind
 
@@ -77,7 +78,7 @@ def check_dataset_card(text: str, where: str, counts: Sequence[CountEntry]) -> N
     _refuse(where, [*_configs(metadata), *_rows(metadata, counts)])
 
 
-def check_model_card(text: str, where: str, scores: Sequence[Mapping[str, Any]] = ()) -> None:
+def check_model_card(text: str, where: str, scores: Sequence[Scores] = ()) -> None:
     """Refuse the card of a model as `check_card` does, or where its `model-index` contradicts its scores.
 
     Args:
@@ -227,13 +228,13 @@ def _rows(metadata: Mapping[str, Any], counts: Sequence[CountEntry]) -> Iterator
         yield f"size_categories: {metadata['size_categories']}, the data has {size}"
 
 
-def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Scores]) -> Iterator[str]:
     """Scores of the `model-index` that were not measured, and measured ones that it lacks."""
     measured: dict[tuple[str, str], list[float]] = {}
     for run in scores:
-        for task, entry in run["tasks"].items():
-            for name, metric in entry["metrics"].items():
-                measured.setdefault((task, name), []).append(metric["value"])
+        for task, entry in run.tasks.items():
+            for name, metric in entry.metrics.items():
+                measured.setdefault((task, name), []).append(metric.value)
     for key, found in said.items():
         wrong = [value for value in found if not any(_near(value, known) for known in measured.get(key, []))]
         if wrong:
@@ -242,8 +243,8 @@ def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Mapping[
     missing = dict.fromkeys(
         task
         for run in scores
-        for task, entry in run["tasks"].items()
-        if not any(_near(value, entry["value"]) for value in said.get((task, entry["main"]), []))
+        for task, entry in run.tasks.items()
+        if not any(_near(value, entry.value) for value in said.get((task, entry.main), []))
     )
     if missing:
         yield f"model-index lacks scores of {', '.join(missing)}"

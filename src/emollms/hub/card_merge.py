@@ -9,7 +9,6 @@ without any section of ours is set behind ours. Of the metadata, the keys that o
 place (tags are joined), the others are kept with their order, and their comments.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,12 +16,11 @@ from typing import Any
 
 import yaml
 
-from emollms.dataset.manifest import NAME
+from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError
-from emollms.hub.release import Kind, LocalFile, Release, made_file
+from emollms.hub.release import LocalFile, Release, made_file
 from emollms.templates import dump_metadata
 
-README = "README.md"
 BEGIN = re.compile(r"<!-- emollms: ([a-z-]+) -->")
 END = "<!-- /emollms: {} -->"
 STALE = ("license_name", "license_link", "model-index")
@@ -45,17 +43,14 @@ class Part:
 
 def with_sections_of(release: Release, existing: str | None) -> Release:
     """A release whose README keeps what other people wrote into the one on the Hub: see `merged_files`."""
-    return replace(release, files=merged_files(release.files, release.kind, existing))
+    return replace(release, files=merged_files(release.files, existing))
 
 
-def merged_files(files: Mapping[str, LocalFile], kind: Kind, existing: str | None) -> Mapping[str, LocalFile]:
+def merged_files(files: Mapping[str, LocalFile], existing: str | None) -> Mapping[str, LocalFile]:
     """The files of a release with a README that keeps the sections of other people.
-
-    The manifest of a data set may list its README, and then changes with it.
 
     Args:
         files: what is to be published.
-        kind: what it is.
         existing: the README that is on the Hub; None if there is none.
 
     Raises:
@@ -64,20 +59,7 @@ def merged_files(files: Mapping[str, LocalFile], kind: Kind, existing: str | Non
     if existing is None or README not in files:
         return files
     readme = made_file(README, merge_card(existing, files[README].read().decode("utf-8")).encode("utf-8"))
-    if readme.sha256 == files[README].sha256:
-        return files
-    manifest = {NAME: _relisted(files[NAME], readme)} if kind == "dataset" and NAME in files else {}
-    return {**files, **manifest, README: readme}
-
-
-def _relisted(manifest: LocalFile, readme: LocalFile) -> LocalFile:
-    """A manifest that lists another README, where it lists one, and is the same otherwise."""
-    found = json.loads(manifest.read())
-    listed = [entry for entry in found["files"] if entry["path"] == README]
-    if not listed:
-        return manifest
-    listed[0] |= {"sha256": readme.sha256, "bytes": readme.size}
-    return made_file(NAME, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode("utf-8"))
+    return {**files, README: readme}
 
 
 def merge_card(existing: str | None, ours: str) -> str:

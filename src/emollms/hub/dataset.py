@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from emollms.dataset.manifest import NAME, CountEntry, FileEntry, read_manifest
+from emollms.dataset.manifest import NAME, README, CountEntry, FileEntry, read_manifest
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import check_dataset_card, read_metadata, rows_by_config
-from emollms.hub.card_merge import README
 from emollms.hub.ids import IDS_SCHEMA, is_id_only, read_ids_manifest, read_original
 from emollms.hub.release import LocalFile, Release, checked_files, refuse_others
 from emollms.hub.rights import refuse_bound_rows, refuse_ids, refuse_texts

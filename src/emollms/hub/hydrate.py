@@ -14,8 +14,8 @@ from emollms import __version__
 from emollms.corpora.base import Corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus, is_here
-from emollms.dataset.build import build
-from emollms.dataset.manifest import NAME, CountEntry, Manifest, entry
+from emollms.dataset.build import build_repo
+from emollms.dataset.manifest import NAME, README, CountEntry, Manifest, entry, read_manifest
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.ids import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
@@ -56,7 +56,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         EmollmsError: rows differ from the published ones.
     """
     form = read_ids_manifest(ids)
-    checked_files(ids, form.files, NAME)
+    checked_files(ids, form.files, NAME, README)
     original = read_original(ids)
     check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         folder = Path(name) / "built"
         corpora = _link_corpora(original, root, Path(name) / "corpora")
         _pretend_before(original, folder)
-        build(_settings(original), folder, original.version, corpora, on_progress=on_progress)
+        build_repo(_settings(original), folder, original.version, corpora, on_progress=on_progress)
         rows = sum(_check_rows(count, ids, folder) for count in original.counts if count.rows)
         differing = _check_files(original, ids, folder)
         commit(folder, out)
@@ -156,7 +156,7 @@ def _published(ids: Path, count: CountEntry) -> Iterator[pa.RecordBatch]:
 def _check_files(original: Manifest, ids: Path, folder: Path) -> tuple[str, ...]:
     """The files that are not the published ones; none may be, if this version of the package made those."""
     differing = [file.path for file in original.files if entry(folder, folder / file.path) != file]
-    if (folder / NAME).read_bytes() != (ids / ORIGINAL).read_bytes():
+    if read_manifest(folder) != original:
         differing.append(NAME)
     if differing and json.loads((ids / ORIGINAL).read_text())["made_with"] == __version__:
         raise EmollmsError(f"the rows are right, but these files are not the published ones: {', '.join(differing)}")

@@ -13,15 +13,24 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from emollms.dataset.card import card_values
-from emollms.dataset.manifest import NAME, CountEntry, FileEntry, Manifest, SourceEntry, entry, read_manifest
+from emollms.dataset.manifest import (
+    NAME,
+    README,
+    CountEntry,
+    ListedFiles,
+    Manifest,
+    SourceEntry,
+    entry,
+    read_manifest,
+)
 from emollms.dataset.schema import features
 from emollms.dataset.writer import TableWriter
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import read_metadata
-from emollms.storage import commit, draft, recover, write_json
+from emollms.storage import Strict, commit, draft, recover, write_json
 from emollms.templates import render_card
 
 ORIGINAL = "original.json"
@@ -45,7 +54,7 @@ IDS_COLUMNS = {
 }
 
 
-class IdsManifest(BaseModel):
+class IdsManifest(Strict):
     """What an id-only form is.
 
     Args:
@@ -56,10 +65,8 @@ class IdsManifest(BaseModel):
         content_hash: its content hash.
         sources: its corpora.
         counts: its rows by task and split.
-        files: all files of the form but this one.
+        files: all files of the form but this one and the README, which is derived.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     form: Literal["ids"] = "ids"
     data_set: str
@@ -68,7 +75,7 @@ class IdsManifest(BaseModel):
     content_hash: str
     sources: list[SourceEntry]
     counts: list[CountEntry]
-    files: list[FileEntry]
+    files: ListedFiles
 
 
 def is_id_only(folder: Path) -> bool:
@@ -131,8 +138,8 @@ def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
                 table.write(batch)
         tables[count.task, count.split] = table
     copyfile(folder / NAME, out / ORIGINAL)
-    (out / "README.md").write_text(_readme(folder, manifest, tables), encoding="utf-8")
-    paths = [path for table in tables.values() for path in table.files] + [out / "README.md", out / ORIGINAL]
+    (out / README).write_text(_readme(folder, manifest, tables), encoding="utf-8")
+    paths = [path for table in tables.values() for path in table.files] + [out / ORIGINAL]
     ids = IdsManifest(
         data_set=manifest.data_set,
         title=manifest.title,
@@ -165,7 +172,7 @@ def row_hash(row: dict[str, object]) -> str:
 
 def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], TableWriter]) -> str:
     """The card of the form: the metadata of the data set, with the form's own columns and sizes."""
-    metadata = read_metadata(folder / "README.md")
+    metadata = read_metadata(folder / README)
     metadata["pretty_name"] = f"{metadata['pretty_name']}: ids"
     infos = metadata["dataset_info"]
     assert isinstance(infos, list)

@@ -5,21 +5,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.fitted import Calibration
+from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.run_folder import SCORES
-from emollms.evaluation.run_folder import read_json as read_scores_file
-from emollms.hub.card_merge import README
+from emollms.evaluation.scores import Scores
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_files import ADAPTER, CONFIG, check_code, check_tokenizer, check_weights, model_files, read_json
 from emollms.hub.model_license import model_license
 from emollms.hub.release import LocalFile, Release, local_file, local_files, made_file
 from emollms.hub.rights import refuse_bound_rows
 from emollms.hub.sensitive import check_sensitive
+from emollms.optional import check_installed
 from emollms.storage import weights_hash
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
@@ -129,33 +129,32 @@ class Evidence:
     def _hash(self) -> str:
         return weights_hash(self.folder)
 
-    def read_scores(self) -> tuple[list[Mapping[str, Any]], list[str]]:
+    def read_scores(self) -> tuple[list[Scores], list[str]]:
         """What each `scores.json` holds, and notes about those that cannot be checked.
 
         Raises:
             UsageError: a folder holds none, or they are of another model.
             EmollmsError: a file is damaged.
         """
-        found: list[Mapping[str, Any]] = []
+        found: list[Scores] = []
         notes: list[str] = []
         for folder in self.scores:
-            scores = read_scores_file(folder / SCORES)
-            if scores is None:
+            if not (folder / SCORES).is_file():
                 raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
+            scores = Scores.read(folder / SCORES)
             notes += self._check(folder, scores)
             found.append(scores)
         return found, notes
 
-    def _check(self, folder: Path, scores: Mapping[str, Any]) -> list[str]:
+    def _check(self, folder: Path, scores: Scores) -> list[str]:
         """Refuse scores of another model.
 
         Returns:
             A note, if that cannot be checked.
         """
-        try:
-            source = scores["run"]["settings"]["source"]
-        except (KeyError, TypeError):
-            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again") from None
+        source = scores.run.settings.source
+        if not source:
+            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again")
         model = str(source.get("model", ""))
         if "baseline" in source:
             raise UsageError(f"{folder} holds scores of the baseline {source['baseline']}, not of the model")
@@ -276,11 +275,7 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
 
 def _check_needed(model: LocalModel) -> None:
     needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise UsageError(
-            f"a model is loaded before and after it is sent, which needs {', '.join(missing)}; "
-            f"install it with: pip install 'emollms[train]'"
-        )
+    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
 
 
 def load_model_back(folder: Path, cache: Path) -> None:
@@ -293,6 +288,6 @@ def load_model_back(folder: Path, cache: Path) -> None:
     Raises:
         EmollmsError: it does not load, or gives no numbers.
     """
-    from emollms.inference.load_back import load_and_read
+    from emollms.inference.loading import load_and_read
 
     load_and_read(folder)

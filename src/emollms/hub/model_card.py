@@ -10,6 +10,7 @@ import yaml
 from emollms.corpora.registry import corpora
 from emollms.errors import UsageError
 from emollms.evaluation.published import source
+from emollms.evaluation.scores import Scores
 from emollms.hub.card_checks import check_model_card
 from emollms.hub.model_license import license_chain, model_link, restrictive
 from emollms.hub.model_scores import (
@@ -46,7 +47,7 @@ EXAMPLE = "They cancelled my train again and nobody at the station could say why
 
 def render_model_card(
     run: RunManifest,
-    scores: Sequence[Mapping[str, Any]],
+    scores: Sequence[Scores],
     *,
     repo: str,
     version: str,
@@ -94,7 +95,7 @@ def render_model_card(
 
 def _metadata(
     run: RunManifest,
-    scores: Sequence[Mapping[str, Any]],
+    scores: Sequence[Scores],
     repo: str,
     license: str,
     relation: Relation,
@@ -119,9 +120,9 @@ def _metadata(
     }
 
 
-def _languages(run: RunManifest, scores: Sequence[Mapping[str, Any]]) -> list[str]:
+def _languages(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """The languages that it was scored in; without scores, those of its corpora if they have one only, else English."""
-    scored = sorted({str(one["run"]["settings"]["language"]) for one in scores})
+    scored = sorted({one.run.settings.language for one in scores})
     known = {
         code for one in run.data.sources if one.corpus in corpora() for code in corpora()[one.corpus].meta.languages
     }
@@ -142,9 +143,9 @@ def _usage(run: RunManifest) -> dict[str, Any]:
     return {"task": task, "emotion": emotion, "text": EXAMPLE, "pieces": pieces}
 
 
-def _commands(run: RunManifest, scores: Sequence[Mapping[str, Any]]) -> list[str]:
+def _commands(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """What makes the model, and its scores, again."""
-    words = [command_line(run.command), *(command_line(one["run"]["command"]) for one in scores)]
+    words = [command_line(run.command), *(command_line(one.run.command) for one in scores)]
     return list(dict.fromkeys(words))
 
 

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
-from emollms.evaluation.published import published_scores
+from emollms.evaluation.published import published_main, published_scores
+from emollms.evaluation.scores import Figure, MetricScore, Scores, TaskScores
 from emollms.evaluation.task_metrics import POLICIES
-from emollms.report.scores import published_main
 from emollms.tasks import TASKS, get_task
-
-Scores = Mapping[str, Any]
-"""What a `scores.json` holds."""
 
 HUB_METRICS = {
     "pearson": "pearsonr", "pearson_upper_half": "pearsonr", "pearson_nonzero": "pearsonr", "accuracy": "accuracy",
@@ -20,7 +17,8 @@ HUB_METRICS = {
 }  # fmt: skip
 """The Hub's names for metrics; others keep ours."""
 DECODING = {
-    "expectation": "expected value over all valid answers",
+    "expected_value": "expected value over all valid answers",
+    "expectation": "expected value over all valid answers",  # in scores of earlier versions
     "greedy": "greedy",
     "sample": "sampling, as in the paper",
 }
@@ -98,61 +96,60 @@ def score_tables(scores: Sequence[Scores]) -> list[ScoreTable]:
 
 
 def _table(scores: Scores) -> ScoreTable:
-    run = scores["run"]
-    settings, data = run["settings"], run["data"]
-    decode = DECODING.get(settings.get("decode"), "answers as they were given")
-    how = f"Decoding: {decode}. An invalid answer counts as: {POLICIES[settings['policy']]}."
-    tempered = " Probabilities are calibrated, see below." if settings.get("calibration") else ""
-    title = f"{data['title']} {data['version']}, profile {data['profile']}, language {settings['language']}"
-    tasks = [(task, scores["tasks"][task]) for task in TASKS if task in scores["tasks"]]
+    settings, data = scores.run.settings, scores.run.data
+    decode = DECODING.get(settings.decode or "", "answers as they were given")
+    how = f"Decoding: {decode}. An invalid answer counts as: {POLICIES[settings.policy]}."
+    tempered = " Probabilities are calibrated, see below." if settings.calibration else ""
+    title = f"{data['title']} {data['version']}, profile {data['profile']}, language {settings.language}"
+    tasks = [(task, scores.tasks[task]) for task in TASKS if task in scores.tasks]
     return ScoreTable(
         title=title,
         how=how + _how_read(scores) + tempered,
         rows=[_row(task, entry) for task, entry in tasks],
         emotions=[(task, found) for task, entry in tasks if (found := _emotions(task, entry))],
-        command=command_line(run["command"]),
+        command=command_line(scores.run.command),
     )
 
 
 def _how_read(scores: Scores) -> str:
     """What is unusual in how answers were parsed; empty where nothing is."""
-    lenient = " Answers are parsed leniently." if scores["run"]["settings"].get("parse") == "lenient" else ""
-    scales = {task: scores["tasks"][task].get("scale") or {} for task in TASKS if task in scores["tasks"]}
-    native = [task for task, scale in scales.items() if scale.get("name") == "native"]
+    lenient = " Answers are parsed leniently." if scores.run.settings.parse == "lenient" else ""
+    scales = {task: scores.tasks[task].scale for task in TASKS if task in scores.tasks}
+    native = [task for task, scale in scales.items() if scale and scale.name == "native"]
     return lenient + (f" Answers to {', '.join(native)} are parsed on the native range of the task." if native else "")
 
 
-def _row(task: str, entry: Mapping[str, Any]) -> ScoreRow:
-    main = entry["metrics"][entry["main"]]
-    sample = entry["sample"]
-    rows = f"{sample['rows']:,}" + (f" of {sample['of']:,}" if sample["rows"] < sample["of"] else "")
-    error = entry["calibration"]["error"] if entry.get("calibration") else None
-    return ScoreRow(task, main["title"], main["value"], _interval(main), rows, entry["invalid"]["n"], error)
+def _row(task: str, entry: TaskScores) -> ScoreRow:
+    main = entry.main_metric
+    asked, there = (entry.sample.rows, entry.sample.of) if entry.sample else (entry.n, entry.n)
+    rows = f"{asked:,}" + (f" of {there:,}" if asked < there else "")
+    error = entry.calibration.error if entry.calibration else None
+    return ScoreRow(task, main.title, main.value, _interval(main), rows, entry.invalid.n, error)
 
 
-def _emotions(task: str, entry: Mapping[str, Any]) -> str:
+def _emotions(task: str, entry: TaskScores) -> str:
     """The parts of the main metric, for a task that asks for one emotion at a time."""
-    parts = entry["metrics"][entry["main"]]["parts"] if get_task(task).emotions else {}
+    parts = entry.main_metric.parts if get_task(task).emotions else {}
     return ", ".join(
-        f"{name} {part['value']:.3f} ({_interval(part) or 'undefined, counted as 0'})" for name, part in parts.items()
+        f"{name} {part.value:.3f} ({_interval(part) or 'undefined, counted as 0'})" for name, part in parts.items()
     )
 
 
-def _interval(figure: Mapping[str, Any]) -> str:
+def _interval(figure: Figure) -> str:
     """The 95 % interval of a figure; empty where it is undefined, such as the correlation of constant answers."""
-    return "" if figure["low"] is None else f"{figure['low']:.3f} to {figure['high']:.3f}"
+    return "" if figure.low is None else f"{figure.low:.3f} to {figure.high:.3f}"
 
 
 def published_table(scores: Sequence[Scores]) -> list[PublishedRow]:
     """The tasks of the paper, each in the first evaluation that has it, beside the published scores."""
     rows = []
     for task in TASKS:
-        entry = next((one["tasks"][task] for one in scores if task in one["tasks"]), None)
+        entry = next((one.tasks[task] for one in scores if task in one.tasks), None)
         known = published_main(TASKS[task]) if entry else {}
         if entry and known:
-            main = entry["metrics"][entry["main"]]
+            main = entry.main_metric
             best = _best(known)
-            rows.append(PublishedRow(task, main["value"], _interval(main), best, _against(main, best), known))
+            rows.append(PublishedRow(task, main.value, _interval(main), best, _against(main, best), known))
     return rows
 
 
@@ -183,11 +180,11 @@ def _best(known: Mapping[str, float]) -> dict[str, tuple[float, str]]:
 TUNED = "instruction-tuned on AAID"
 
 
-def _against(main: Mapping[str, Any], best: Mapping[str, tuple[float, str]]) -> str:
-    if TUNED not in best or main["low"] is None:
+def _against(main: Figure, best: Mapping[str, tuple[float, str]]) -> str:
+    if TUNED not in best or main.interval is None:
         return ""
     value = best[TUNED][0]
-    return "above" if main["low"] > value else "below" if main["high"] < value else "inside the interval"
+    return "above" if main.interval.low > value else "below" if main.interval.high < value else "inside the interval"
 
 
 def model_index(name: str, scores: Sequence[Scores]) -> list[dict[str, Any]]:
@@ -202,26 +199,25 @@ def model_index(name: str, scores: Sequence[Scores]) -> list[dict[str, Any]]:
 
 
 def _results(scores: Scores, several: bool) -> Iterator[dict[str, Any]]:
-    run = scores["run"]
-    settings, data = run["settings"], run["data"]
+    settings, data = scores.run.settings, scores.run.data
     where = {"name": f"{data['title']} {data['version']}", "type": data.get("repo") or data["data_set"]}
     commit = {"revision": data["commit"]} if data.get("commit") else {}
-    note = f", {settings['decode']}, {settings['language']}" if several else ""
+    note = f", {settings.decode}, {settings.language}" if several else ""
     for task in TASKS:
-        if task in scores["tasks"]:
-            entry = scores["tasks"][task]
-            names = [entry["main"], *(metric for metric in entry["metrics"] if metric != entry["main"])]
+        if task in scores.tasks:
+            entry = scores.tasks[task]
+            names = [entry.main, *(metric for metric in entry.metrics if metric != entry.main)]
             yield {
                 "task": {"type": "text-classification", "name": TASKS[task].about},
-                "dataset": {**where, "config": task, "split": settings["split"], **commit},
-                "metrics": [_metric(metric, entry["metrics"][metric], note) for metric in names],
+                "dataset": {**where, "config": task, "split": settings.split, **commit},
+                "metrics": [_metric(metric, entry.metrics[metric], note) for metric in names],
             }
 
 
-def _metric(name: str, metric: Mapping[str, Any], note: str) -> dict[str, Any]:
+def _metric(name: str, metric: MetricScore, note: str) -> dict[str, Any]:
     interval = f"95 % interval {found}" if (found := _interval(metric)) else "undefined, counted as 0"
-    title = f"{metric['title']} ({interval}, {metric['n']:,} rows{note})"
-    return {"type": HUB_METRICS.get(name, name), "value": round(metric["value"], 4), "name": title, "config": name}
+    title = f"{metric.title} ({interval}, {metric.n:,} rows{note})"
+    return {"type": HUB_METRICS.get(name, name), "value": round(metric.value, 4), "name": title, "config": name}
 
 
 def command_line(words: Sequence[str]) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from huggingface_hub import get_token
 
-from emollms.dataset.manifest import parse_version, sorted_versions
+from emollms.dataset.manifest import README, parse_version, sorted_versions
 from emollms.errors import EmollmsError
 from emollms.hub.card_checks import check_card
-from emollms.hub.card_merge import README, with_sections_of
+from emollms.hub.card_merge import with_sections_of
 from emollms.hub.release import LocalFile, Release
 from emollms.hub.repo import Gated, Remote
 from emollms.hub.state import RepoState, differences, foreign_files

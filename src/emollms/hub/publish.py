@@ -23,7 +23,7 @@ GgufType = Literal["f32", "f16", "bf16", "q8_0"]
 def publish(
     kind: Kind,
     folder: Path | str,
-    repo: str,
+    repo: str | None = None,
     *,
     version: str | None = None,
     yes: bool = False,

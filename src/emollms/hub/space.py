@@ -13,13 +13,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from emollms import __version__
-from emollms.dataset.manifest import FileEntry, entry
+from emollms.dataset.manifest import README, FileEntry, entry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import metadata_in
-from emollms.hub.card_merge import README
 from emollms.hub.model_files import ADAPTER
 from emollms.hub.plan import published_versions
 from emollms.hub.release import LocalFile, Release, checked_files, refuse_others
@@ -28,7 +27,7 @@ from emollms.hub.rights import refuse_bound_rows
 from emollms.hub.sensitive import check_sensitive
 from emollms.hub.state import RemoteFile, RepoState
 from emollms.network import require_hub
-from emollms.storage import commit, draft, recover
+from emollms.storage import Strict, commit, draft, recover
 from emollms.tasks import TASKS, get_task, training_tasks
 from emollms.templates import render_card
 from emollms.training.manifest import NAME as RUN
@@ -40,13 +39,13 @@ SDK_VERSION = "6.31.0"
 """The gradio of a Space where none is installed here; else it is that one, with which the demo was tried."""
 LONGEST_ABOUT = 60
 """Characters that the Hub shows of `short_description`."""
-CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "tasks.py", "py.typed", "prompts", "inference")
+CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "py.typed", "tasks", "prompts", "inference")
 """What of the package a Space carries, besides the instructions in English."""
 PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
 """What that part needs; the Hub adds gradio, in the version that the card names."""
 
 
-class SpaceManifest(BaseModel):
+class SpaceManifest(Strict):
     """What a Space is.
 
     Args:
@@ -59,8 +58,6 @@ class SpaceManifest(BaseModel):
         files: all its files but this one.
         made_with: version of this package.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     format: Literal[1] = 1
     model: str

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError
-from emollms.hub.card_merge import README, merged_files
+from emollms.hub.card_merge import merged_files
 from emollms.hub.dataset import local_release_files
 from emollms.hub.ids import ORIGINAL, is_id_only, write_ids
 from emollms.hub.model import local_model
@@ -118,7 +119,7 @@ def compare(repo: str, kind: Kind, files: Mapping[str, LocalFile], here: str, ve
     commit = state.tags.get(tag, state.head)
     there = remote.files(commit) if tagged else state.files
     if README in files and README in there:
-        files = merged_files(files, kind, remote.read(README, commit))
+        files = merged_files(files, remote.read(README, commit))
     wrong = differences(files, there)
     others = foreign_files(kind, files, there, tagged)
     differing = {

@@ -1,14 +1,17 @@
-"""What both kinds of models have in common: a batch in the middle of its answers."""
+"""What decoder-only and encoder-decoder models share: a batch whose answers are being decoded."""
 
 from collections.abc import Container, Sequence
 from typing import Protocol
 
 import torch
 
-from emollms.inference.token_trie import Node, Path
+from emollms.inference.token_trie import TokenPath, TrieNode
+
+MAX_LOGITS = 1 << 26
+"""How many numbers over the vocabulary are held at once: 256 MiB in float32."""
 
 
-class State(Protocol):
+class DecodingState(Protocol):
     """A batch of prompts that a model has read.
 
     Args:
@@ -18,23 +21,23 @@ class State(Protocol):
     logits: torch.Tensor
 
     def step(self, tokens: Sequence[int]) -> None:
-        """Go on by one token in each row."""
+        """Append one token to each row."""
         ...
 
     def select(self, rows: Sequence[int]) -> None:
         """Keep these rows only."""
         ...
 
-    def expand(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """For each row and each of its nodes the log-probabilities of the node's children."""
         ...
 
 
-class Runner(Protocol):
+class ModelRunner(Protocol):
     """A model that reads prompts."""
 
-    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> State:
-        """Read prompts: of each, what it begins with as others may, and the rest."""
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> DecodingState:
+        """Read prompts: of each, what it shares with others as a prefix, and the rest."""
         ...
 
 
@@ -44,14 +47,14 @@ def cache_name(parameters: Container[str]) -> str:
 
 
 Picks = list[tuple[int, int, list[int]]]
-"""First and second place in a table of logits, and tokens there."""
+"""First and second index into a table of logits, and tokens there."""
 
-Scores = dict[tuple[int, Path], list[float]]
+Scores = dict[tuple[int, TokenPath], list[float]]
 """Row and path of a node → the log-probabilities of its children, in their order."""
 
 
 def pick(logits: torch.Tensor, picks: Picks) -> list[list[float]]:
-    """Log-probabilities of tokens at places of a table of logits, places × places × vocabulary."""
+    """Log-probabilities of tokens in a table of logits, rows × positions × vocabulary."""
     if not picks:
         return []
     norms = torch.logsumexp(logits.float(), -1)
@@ -80,12 +83,12 @@ def left_mask(sequences: Sequence[Sequence[int]], device: torch.device) -> torch
     return left_padded([[1] * len(tokens) for tokens in sequences], 0, device)
 
 
-def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:
+def paths_of(wanted: Sequence[Sequence[TrieNode]]) -> list[tuple[int, TokenPath]]:
     """The fewest token sequences, with their row, that go through all wanted nodes."""
-    paths: list[tuple[int, Path]] = []
+    paths: list[tuple[int, TokenPath]] = []
     for row, nodes in enumerate(wanted):
         ordered = sorted(node.path for node in nodes if node.path)
-        # Sorted, what goes on from a path follows it at once.
+        # Sorted, what extends a path follows it at once, so a path that the next one extends needs no row of its own.
         paths += [
             (row, path) for path, after in zip(ordered, [*ordered[1:], ()], strict=False) if after[: len(path)] != path
         ]
@@ -93,7 +96,7 @@ def paths_of(wanted: Sequence[Sequence[Node]]) -> list[tuple[int, Path]]:
 
 
 def scores_along(
-    logits: torch.Tensor, paths: Sequence[tuple[int, Path]], wanted: Sequence[Sequence[Node]], first: int = 0
+    logits: torch.Tensor, paths: Sequence[tuple[int, TokenPath]], wanted: Sequence[Sequence[TrieNode]], first: int = 0
 ) -> Scores:
     """What follows the wanted nodes that lie on some paths.
 
@@ -103,17 +106,17 @@ def scores_along(
         wanted: nodes, by row.
         first: where in the table the paths begin.
     """
-    places = {
+    positions = {
         (row, path[:end]): (number, first + end - 1)
         for number, (row, path) in enumerate(paths)
         for end in range(1, len(path) + 1)
     }
-    here = [(row, node) for row, nodes in enumerate(wanted) for node in nodes if (row, node.path) in places]
-    found = pick(logits, [(*places[row, node.path], list(node.children)) for row, node in here])
+    here = [(row, node) for row, nodes in enumerate(wanted) for node in nodes if (row, node.path) in positions]
+    found = pick(logits, [(*positions[row, node.path], list(node.children)) for row, node in here])
     return {(row, node.path): scores for (row, node), scores in zip(here, found, strict=True)}
 
 
-def root_scores(logits: torch.Tensor, wanted: Sequence[Sequence[Node]]) -> Scores:
+def root_scores(logits: torch.Tensor, wanted: Sequence[Sequence[TrieNode]]) -> Scores:
     """What the answers may begin with: the children of roots, by row and path."""
     rows = [(row, node) for row, nodes in enumerate(wanted) for node in nodes if not node.path]
     found = pick(logits[:, None], [(row, 0, list(node.children)) for row, node in rows])

@@ -1,4 +1,7 @@
-"""Which rows go through the model together: of like length, within a budget, each instruction read once."""
+"""Which rows go through the model together: of like length, within a budget, each instruction prefix read once.
+
+The prompts alone decide, never which answers are known or how fast the machine is: a resumed run has the same batches.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ class Batch:
 
     Args:
         rows: their numbers, longest rest first.
-        shared: for each, how many tokens at its beginning are read once for all rows that have them.
+        shared: for each, the length of its prefix that is read once for all rows that have it.
     """
 
     rows: tuple[int, ...]
@@ -49,16 +52,17 @@ def windows(rows: Sequence[Row], size: int = WINDOW) -> Iterator[Sequence[Row]]:
 def plan(
     ids: Sequence[Ids], budget: Budget, after: int = 0, width: int = 1, share: bool = True, grows: bool = False
 ) -> Iterator[Batch]:
-    """Batches that hold each row once.
+    """Batches that together hold each row once.
 
     Args:
         ids: the tokens of each row.
         budget: the limits.
         after: how many tokens a row may get besides.
         width: how many numbers over the vocabulary a row needs.
-        share: whether shared beginnings are computed once.
+        share: whether shared prefixes are computed once.
         grows: whether those further tokens come one at a time; then they cost memory, but are not read at once.
     """
+    # A sliding window counts columns of the cache, padding between prefix and rest included.
     limit = budget.window or max(map(len, ids), default=0) + after
     alone = [row for row, tokens in enumerate(ids) if len(tokens) + after > limit]
     together = [row for row, tokens in enumerate(ids) if len(tokens) + after <= limit]
@@ -66,7 +70,8 @@ def plan(
     groups = prefix_groups(ids, together) if share else [(0, together)]
     shared = {row: length for length, rows in groups for row in rows}
     rest = {row: len(ids[row]) - shared[row] for row in together}
-    # Of equally long rests, those with the same beginning stand together.
+    # By length, so that rows of a batch pad little; then by prefix, so that a batch reads few; then by tokens, so that
+    # the order of the rows decides nothing.
     todo = sorted(together, key=lambda row: (-rest[row], -shared[row], list(ids[row])))
     while todo:
         count = _fitting(ids, todo, shared, budget, after, width, grows)
@@ -87,15 +92,15 @@ def _fitting(
     longest = len(ids[rows[0]]) - shared[rows[0]]
     each = longest + (0 if grows else after)
     most = min(len(rows), max(1, budget.logits // width), max(1, budget.tokens // each))
-    beginnings: set[tuple[int, ...]] = set()
+    prefixes: set[tuple[int, ...]] = set()
     read, widest = 0, 0
     for count, row in enumerate(rows[:most]):
-        beginning = tuple(ids[row][: shared[row]])
-        read += 0 if beginning in beginnings else len(beginning)
-        beginnings.add(beginning)
-        widest = max(widest, len(beginning))
+        prefix = tuple(ids[row][: shared[row]])
+        read += 0 if prefix in prefixes else len(prefix)
+        prefixes.add(prefix)
+        widest = max(widest, len(prefix))
         whole = widest + longest + after
-        # A shared beginning costs memory in each row, but no time.
+        # A shared prefix costs memory in each row (keys and values are copied), but no time; hence the factor.
         fits = read <= budget.tokens and (count + 1) * whole <= 4 * budget.tokens
         if count and not (fits and whole <= (budget.window or whole)):
             return count
@@ -103,19 +108,20 @@ def _fitting(
 
 
 def prefix_groups(ids: Sequence[Ids], rows: Sequence[int], saving: int = 16) -> list[tuple[int, list[int]]]:
-    """Rows by what they begin with: the length of the shared beginning, and the rows.
+    """Rows by their prefix: the length of what they share, and the rows.
 
     Args:
         ids: the tokens of each row.
         rows: the rows to group.
-        saving: how many tokens fewer must be read for a group of its own.
+        saving: how many tokens a group of its own must save.
     """
     return _split(ids, sorted(rows, key=lambda row: list(ids[row])), saving) if rows else []
 
 
 def _split(ids: Sequence[Ids], rows: list[int], saving: int) -> list[tuple[int, list[int]]]:
-    # In sorted rows, what the first and the last share is shared by all. At least one token stays for each row.
-    shared = min(_common(ids[rows[0]], ids[rows[-1]]), min(len(ids[row]) for row in rows) - 1)
+    # In sorted rows, what the first and the last share is shared by all. One token stays for each row: its logits are
+    # what an answer starts from.
+    shared = min(common_prefix(ids[rows[0]], ids[rows[-1]]), min(len(ids[row]) for row in rows) - 1)
     by_next: dict[int, list[int]] = {}
     for row in rows:
         by_next.setdefault(ids[row][shared], []).append(row)
@@ -125,7 +131,7 @@ def _split(ids: Sequence[Ids], rows: list[int], saving: int) -> list[tuple[int, 
     rest: list[int] = []
     for some in by_next.values():
         for length, members in _split(ids, some, saving) if len(some) > 1 else [(shared, some)]:
-            # The longer beginning is read once, from the start, and then saves its members what they share beyond ours.
+            # The longer prefix is read once, from the start, and saves each member what it shares beyond ours.
             if len(members) * (length - shared) >= length + saving:
                 groups.append((length, members))
             else:
@@ -133,8 +139,8 @@ def _split(ids: Sequence[Ids], rows: list[int], saving: int) -> list[tuple[int, 
     return [*groups, (shared, rest)] if rest else groups
 
 
-def _common(first: Ids, second: Ids) -> int:
-    """How many tokens two sequences begin with in common."""
+def common_prefix(first: Ids, second: Ids) -> int:
+    """The length of the longest common prefix."""
     count = 0
     for one, other in zip(first, second, strict=False):
         if one != other:

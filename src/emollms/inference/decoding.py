@@ -1,12 +1,12 @@
-"""From a model to answers: greedily, by sampling, or as what the model expects."""
+"""From a model to answers: greedily, by sampling, or as the expected value over all legal answers."""
 
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from enum import StrEnum
 
 from emollms.errors import unknown
-from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, Result, Sampling
+from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, EngineResult, Sampling
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -45,7 +45,7 @@ def label_probabilities(task: MultiLabelTask, labels: Sequence[str], scores: Seq
         for offset, step in enumerate(steps, number + 1):
             reached[offset] += reached[number] * step / certain
         pair += count
-    return {label: min(1.0, share) for label, share in zip(labels, reached, strict=True)}
+    return {label: min(1.0, fraction) for label, fraction in zip(labels, reached, strict=True)}
 
 
 def likely_labels(
@@ -59,19 +59,38 @@ def likely_labels(
         thresholds: of labels; .5 for those that have none.
     """
     limits = thresholds or {}
-    chosen = [label for label, share in probabilities.items() if share >= limits.get(label, 0.5)]
+    chosen = [label for label, probability in probabilities.items() if probability >= limits.get(label, 0.5)]
     if not chosen and task.nothing is None:
         return [max(probabilities, key=lambda label: probabilities[label])]
     return chosen
 
 
-Mode = Literal["greedy", "sample", "expectation"]
+class Decode(StrEnum):
+    """How answers are taken from a model.
+
+    Attributes:
+        greedy: the likeliest token each time.
+        sample: as the original release did, see `engine.RELEASE`.
+        expected_value: the likeliest class, the expected score, the labels more probable than not, from the scores of
+            all legal answers; each has probabilities, and none is invalid.
+    """
+
+    greedy = "greedy"
+    sample = "sample"
+    expected_value = "expected_value"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Decode | None":
+        # what runs and scores of earlier versions say
+        return cls.expected_value if value == "expectation" else None
+
+
 Row = Mapping[str, object]
 
 TOLERANCE = 0.002
 """How coarse expected values may be: scores that begin with the same digits are told apart where (their probability) ·
-(the part of 0..1 that they span) is more than this. Tenths of a probability above .02 are looked into, hundredths above
-.2. On SmolLM2, untuned, .005 was within .012 of the exact value on six rows; a model tuned on such answers is surer."""
+(the part of 0..1 that they span) is more than this. Tenths of a probability above .02 are opened, hundredths above .2.
+On SmolLM2, untuned, .005 was within .012 of the exact value on six rows; a model tuned on such answers is surer."""
 LABEL_TOLERANCE = 1e-4
 """The same for labels; here the part is that of all continuations (see `label_continuations`)."""
 SCORES = tuple(f"{number / 1000:.3f}" for number in range(1001))
@@ -83,7 +102,7 @@ def decode(
     engine: Engine,
     task: Task,
     rows: Sequence[Row],
-    mode: Mode = "expectation",
+    mode: Decode | str = Decode.expected_value,
     *,
     seed: int = 0,
     tolerance: float | None = None,
@@ -95,9 +114,7 @@ def decode(
         engine: the model.
         task: the task of all rows.
         rows: rows with `id`, `prompt`, and, where there are some, `emotion` and `unannotated`.
-        mode: `greedy`, the likeliest token each time; `sample`, as the original release did (see `RELEASE`);
-            `expectation`, where every legal answer is looked at, so that each answer can be read: the likeliest
-            class, the expected score, the labels more probable than not, with their probabilities.
+        mode: how answers are taken from the model.
         seed: decides what is sampled.
         tolerance: instead of `TOLERANCE` or `LABEL_TOLERANCE`; 0 is exact, and slower.
         known: ids of rows whose predictions are not wanted; the others get the same ones as without it, to the bit.
@@ -106,13 +123,15 @@ def decode(
         UsageError: there is no such mode.
         EngineError: the engine cannot do it.
     """
-    if mode not in get_args(Mode):
-        raise unknown("decoding mode", mode, get_args(Mode))
+    try:
+        mode = Decode(mode)
+    except ValueError:
+        raise unknown("decoding mode", mode, Decode) from None
     skip = {number for number, row in enumerate(rows) if row["id"] in known}
-    if mode == "expectation":
-        yield from _expect(engine, task, rows, tolerance, skip)
+    if mode == Decode.expected_value:
+        yield from _expected_values(engine, task, rows, tolerance, skip)
         return
-    sampling = replace(RELEASE, seed=seed) if mode == "sample" else Sampling(max_new_tokens=answer_limit(task))
+    sampling = replace(RELEASE, seed=seed) if mode == Decode.sample else Sampling(max_new_tokens=answer_limit(task))
     for number, said, seconds in engine.generate([str(row["prompt"]) for row in rows], sampling, skip):
         yield Prediction(str(rows[number]["id"]), said, None, seconds)
 
@@ -129,22 +148,22 @@ def answer_limit(task: Task) -> int:
 def expected_class(probabilities: Mapping[str, float]) -> float:
     """The expected class number of a prediction of an ordinal task."""
     total = sum(probabilities.values())
-    return sum(int(number) * share for number, share in probabilities.items()) / total
+    return sum(int(number) * probability for number, probability in probabilities.items()) / total
 
 
-def _expect(
+def _expected_values(
     engine: Engine, task: Task, rows: Sequence[Row], tolerance: float | None, skip: Container[int]
 ) -> Iterator[Prediction]:
     prompts = [str(row["prompt"]) for row in rows]
-    asked = {key: tuple(_continuations(task, *key)) for key in {_about(task, row) for row in rows}}
+    asked = {key: tuple(_continuations(task, *key)) for key in {_legal_key(task, row) for row in rows}}
     coarse = tolerance if tolerance is not None else _tolerance(task)
-    for result in engine.score(prompts, [asked[_about(task, row)] for row in rows], coarse, skip):
+    for result in engine.score(prompts, [asked[_legal_key(task, row)] for row in rows], coarse, skip):
         if any(map(math.isnan, result.value)):
             raise EngineError(f"{NO_NUMBERS} (NaN probabilities for the row {rows[result.row]['id']}); tune it again")
         yield _prediction(task, rows[result.row], result)
 
 
-def _about(task: Task, row: Row) -> tuple[str | None, tuple[str, ...]]:
+def _legal_key(task: Task, row: Row) -> tuple[str | None, tuple[str, ...]]:
     """What, besides the task, decides which answers are legal: the emotion, and the labels that are asked for."""
     emotion = row.get("emotion")
     labels = task.labels_asked(row) if isinstance(task, MultiLabelTask) else ()
@@ -167,24 +186,24 @@ def _continuations(task: Task, emotion: str | None, labels: Sequence[str]) -> Se
     raise TypeError(f"no answers are known for a {type(task).__name__}")
 
 
-def _prediction(task: Task, row: Row, result: Result[list[float]]) -> Prediction:
-    emotion, labels = _about(task, row)
+def _prediction(task: Task, row: Row, result: EngineResult[list[float]]) -> Prediction:
+    emotion, labels = _legal_key(task, row)
     if isinstance(task, MultiLabelTask):
         by_label = label_probabilities(task, labels, result.value)
         said = answer(task, likely_labels(task, by_label))
         return Prediction(str(row["id"]), said, by_label, result.seconds)
-    shares = softmax(result.value)
+    fractions = softmax(result.value)
     if isinstance(task, OrdinalTask):
-        by_class = dict(zip(map(str, task.classes), shares, strict=True))
+        by_class = dict(zip(map(str, task.classes), fractions, strict=True))
         said = answer(task, int(max(by_class, key=lambda number: by_class[number])), emotion)
         return Prediction(str(row["id"]), said, by_class, result.seconds)
-    expected = sum(number / 1000 * share for number, share in enumerate(shares))
-    tenths = {name: math.fsum(shares[100 * number : 100 * number + 100]) for number, name in enumerate(_BINS)}
+    expected = sum(number / 1000 * fraction for number, fraction in enumerate(fractions))
+    tenths = {name: math.fsum(fractions[100 * number : 100 * number + 100]) for number, name in enumerate(_BINS)}
     return Prediction(str(row["id"]), answer(task, min(expected, 1.0)), tenths, result.seconds)
 
 
 def softmax(scores: Sequence[float]) -> list[float]:
-    """Log-probabilities of alternatives as shares of 1."""
+    """Log-probabilities of alternatives as probabilities that sum to 1."""
     most = max(scores)
     weights = [math.exp(score - most) for score in scores]
     total = math.fsum(weights)

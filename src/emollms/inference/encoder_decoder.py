@@ -7,17 +7,15 @@ from typing import Any
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from emollms.inference.batch_ops import cache_name, paths_of, right_padded, root_scores, scores_along
-from emollms.inference.token_trie import Node, Path
-
-_CHUNK = 1 << 26
+from emollms.inference.batch_ops import MAX_LOGITS, cache_name, paths_of, right_padded, root_scores, scores_along
+from emollms.inference.token_trie import TokenPath, TrieNode
 
 
-class Seq2SeqRunner:
+class EncoderDecoderRunner:
     """An encoder-decoder model.
 
     Args:
-        model: the model, in its place.
+        model: the model, on its device.
         pad: any token; padding is masked.
         start: what the decoder starts with.
     """
@@ -26,19 +24,19 @@ class Seq2SeqRunner:
         self.model, self.pad, self.first = model, pad, tuple(start)
         self.cache = cache_name(inspect.signature(model.forward).parameters)
 
-    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "Seq2SeqState":
+    def start(self, shared: Sequence[Sequence[int]], rests: Sequence[Sequence[int]]) -> "EncoderDecoderState":
         """Read prompts; an encoder looks both ways, so nothing that they share can be kept."""
         whole = [[*first, *rest] for first, rest in zip(shared, rests, strict=True)]
         ids = right_padded(whole, self.pad, self.model.device)
         mask = right_padded([[1] * len(tokens) for tokens in whole], 0, self.model.device)
         encoded = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
-        return Seq2SeqState(self, encoded, mask)
+        return EncoderDecoderState(self, encoded, mask)
 
 
-class Seq2SeqState:
+class EncoderDecoderState:
     """A batch of prompts that the encoder has read."""
 
-    def __init__(self, runner: Seq2SeqRunner, encoded: torch.Tensor, mask: torch.Tensor) -> None:
+    def __init__(self, runner: EncoderDecoderRunner, encoded: torch.Tensor, mask: torch.Tensor) -> None:
         self.runner, self.encoded, self.mask = runner, encoded, mask
         self.device = runner.model.device
         self.cache: Any = None
@@ -53,7 +51,7 @@ class Seq2SeqState:
         self.cache, self.logits = getattr(output, self.runner.cache), output.logits[:, -1]
 
     def step(self, tokens: Sequence[int]) -> None:
-        """Go on by one token in each row."""
+        """Append one token to each row."""
         self._decode(torch.tensor(tokens, device=self.device)[:, None])
 
     def select(self, rows: Sequence[int]) -> None:
@@ -62,18 +60,18 @@ class Seq2SeqState:
         self.cache.batch_select_indices(index)
         self.encoded, self.mask, self.logits = self.encoded[index], self.mask[index], self.logits[index]
 
-    def expand(self, wanted: Sequence[Sequence[Node]]) -> list[list[list[float]]]:
+    def expand(self, wanted: Sequence[Sequence[TrieNode]]) -> list[list[list[float]]]:
         """For each row and each of its nodes the log-probabilities of the node's children."""
         found = root_scores(self.logits, wanted)
         paths = paths_of(wanted)
         longest = max((len(path) for _, path in paths), default=1) + len(self.runner.first)
-        size = max(1, _CHUNK // (longest * self.logits.shape[-1]))
+        size = max(1, MAX_LOGITS // (longest * self.logits.shape[-1]))
         for first in range(0, len(paths), size):
             some = paths[first : first + size]
             found |= scores_along(self._along(some), some, wanted, len(self.runner.first))
         return [[found[row, node.path] for node in some] for row, some in enumerate(wanted)]
 
-    def _along(self, paths: list[tuple[int, Path]]) -> torch.Tensor:
+    def _along(self, paths: list[tuple[int, TokenPath]]) -> torch.Tensor:
         """Logits at each token of each path, after the decoder's start."""
         index = torch.tensor([row for row, _ in paths], device=self.device)
         start = self.runner.first

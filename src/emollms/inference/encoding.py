@@ -1,4 +1,4 @@
-"""Prompts and continuations as tokens. Special tokens come from the tokenizer and the model, never from habit."""
+"""Prompts and continuations as tokens. Special tokens come from the tokenizer and the model, never from a constant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from functools import cache, lru_cache
 from typing import Any
 
 from emollms.inference import token_trie
+from emollms.inference.batching import common_prefix
 from emollms.inference.engine import first_line, is_line
 from emollms.prompts.framing import Template, model_input, resolve_template
 
 _TAIL = 24
-"""Characters before an answer that can have a say in how its first token is cut."""
+"""Characters before an answer that can decide how its first token is cut."""
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Continuations in the place where an answer begins.
+class AnswerCandidates:
+    """The tokens of continuations, where an answer begins.
 
     Args:
         tree: their tokens, as a tree.
@@ -24,7 +25,7 @@ class Candidates:
         longest: the tokens of the longest.
     """
 
-    tree: token_trie.Node
+    tree: token_trie.TrieNode
     replaced: int
     longest: int
 
@@ -76,15 +77,16 @@ class PromptEncoder:
         start = first if first is not None else self.pad
         return (start, *([forced] if forced is not None else leading))
 
-    def _candidates(self, tail: str, continuations: tuple[str, ...]) -> Candidates:
+    def _candidates(self, tail: str, continuations: tuple[str, ...]) -> AnswerCandidates:
         if self.seq2seq:
             found = [self._target(text) for text in continuations]
-            return Candidates(token_trie.build(found), 0, max(map(len, found), default=0))
+            return AnswerCandidates(token_trie.build_trie(found), 0, max(map(len, found), default=0))
+        # With the end of the prompt, since some tokenizers merge its last characters with the first of an answer.
         before = self._context(tail)
         whole = [self._context(tail + text) for text in continuations]
-        shared = min((_shared(before, ids) for ids in whole), default=len(before))
+        shared = min((common_prefix(before, ids) for ids in whole), default=len(before))
         found = [ids[shared:] for ids in whole]
-        return Candidates(token_trie.build(found), len(before) - shared, max(map(len, found), default=0))
+        return AnswerCandidates(token_trie.build_trie(found), len(before) - shared, max(map(len, found), default=0))
 
     def _target(self, text: str) -> list[int]:
         ids: list[int] = list(self.tokenizer(text_target=text).input_ids)
@@ -102,7 +104,7 @@ class PromptEncoder:
             return False
         return is_line(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
-    @cache  # noqa: B019 - as many as there are tokens, and the codec lives as long as the model
+    @cache  # noqa: B019 - as many as there are tokens, and the encoder lives as long as the model
     def _breaks_line(self, token: int) -> bool:
         return "\n" in self.tokenizer.decode([token])
 
@@ -118,14 +120,7 @@ def _is_token(token: object) -> bool:
     return isinstance(token, int)
 
 
-def _ends_in_special(codec: PromptEncoder, text: str) -> bool:
+def _ends_in_special(encoder: PromptEncoder, text: str) -> bool:
     """Whether the text itself, and not the tokenizer, ends in an end token."""
-    end = codec.tokenizer.eos_token
+    end = encoder.tokenizer.eos_token
     return bool(end) and text.endswith(end)
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    count = 0
-    while count < min(len(first), len(second)) and first[count] == second[count]:
-        count += 1
-    return count

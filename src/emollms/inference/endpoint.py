@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from emollms.errors import UsageError
-from emollms.inference import endpoint_scoring
-from emollms.inference.engine import EngineError, EngineInfo, Result, Sampling, first_line, versions_of
-from emollms.inference.http_client import Client, ClientOptions, NonRetryableError
+from emollms.inference.engine import EngineError, EngineInfo, EngineResult, Sampling, first_line, versions_of
+from emollms.inference.http_client import ClientOptions, EndpointClient, NonRetryableError
+from emollms.inference.token_trie import prefix_search
 from emollms.prompts.template import frame
 
 Api = Literal["chat", "completions"]
@@ -24,7 +24,7 @@ _NO_SUCH_API = (400, 404, 405, 422, 501)
 
 
 class NoLogProbabilitiesError(EngineError):
-    """A server that does not tell the log-probabilities of given answers."""
+    """A server that does not give the log-probabilities of given answers."""
 
 
 AHEAD = 4
@@ -40,7 +40,7 @@ class EndpointEngine:
         api: `chat`, where the server frames prompts, or `completions`, where this library does; None for completions
             where the server has them, else chat.
         workers: the most requests at a time.
-        top: the most next tokens that the server tells with their log-probabilities.
+        top: the most next tokens that the server names with their log-probabilities.
         options: key, retries, timeouts and rate limit.
         warn: called with a line that the user should see.
 
@@ -60,7 +60,7 @@ class EndpointEngine:
         options: ClientOptions | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.client = Client(url, options or ClientOptions())
+        self.client = EndpointClient(url, options or ClientOptions())
         self.url, self.workers, self.top, self.warn = self.client.url, workers, top, warn
         self._api: Api | None = api
         self._echoes = True
@@ -81,7 +81,9 @@ class EndpointEngine:
             return False
         return True
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
         """See `Engine.generate`; a server forms its own batches, so that what is skipped is not sent."""
         rows = (row for row in range(len(prompts)) if row not in skip)
         yield from self._each(rows, lambda row: self._answer(prompts[row], sampling))
@@ -92,7 +94,7 @@ class EndpointEngine:
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         """See `Engine.score`.
 
         Of more than `FEW` candidates, and of all where the server does not repeat prompts, those among its likeliest
@@ -113,12 +115,12 @@ class EndpointEngine:
                     return [self._echoed(text, candidate) for candidate in continuations[row]]
                 except NoLogProbabilitiesError:
                     self._echoes = False
-            return endpoint_scoring.score(continuations[row], lambda begun: self._likeliest(text + begun), tolerance)
+            return prefix_search(continuations[row], lambda begun: self._likeliest(text + begun), tolerance)
 
         yield from self._each((row for row in range(len(prompts)) if row not in skip), scores)
 
     def describe(self) -> EngineInfo:
-        """See `Engine.describe`; a server does not tell which weights it holds."""
+        """See `Engine.describe`; a server does not say which weights it has."""
         return EngineInfo(
             engine="endpoint",
             model=self.model,
@@ -156,18 +158,18 @@ class EndpointEngine:
             return "chat"
         return "completions"
 
-    def _each(self, rows: Iterable[int], find: Callable[[int], Found]) -> Iterator[Result[Found]]:
+    def _each(self, rows: Iterable[int], find: Callable[[int], Found]) -> Iterator[EngineResult[Found]]:
         """What `find` finds for each row, some rows at a time, in the order of `rows`; the first error ends it."""
 
-        def timed(row: int) -> Result[Found]:
+        def timed(row: int) -> EngineResult[Found]:
             start = time.perf_counter()
-            return Result(row, find(row), time.perf_counter() - start)
+            return EngineResult(row, find(row), time.perf_counter() - start)
 
         left = iter(rows)
         pool = ThreadPoolExecutor(self.workers, "emollms-endpoint")
         try:
-            # In order, so that a file of answers is the same each time; up to so many wait for a slow one before them.
-            waiting: deque[Future[Result[Found]]] = deque(
+            # In order, so that a file of answers is the same each time; up to `AHEAD` a worker wait for a slow one.
+            waiting: deque[Future[EngineResult[Found]]] = deque(
                 pool.submit(timed, row) for row in islice(left, AHEAD * self.workers)
             )
             while waiting:
@@ -250,7 +252,7 @@ class EndpointEngine:
 
 
 def destination(url: str) -> str:
-    """A line that tells where texts go when a server at `url` is asked."""
+    """A line that says where texts are sent with a server at `url`."""
     host = urlsplit(url).hostname or url
     here = host in ("localhost", "::1") or host.startswith("127.")
     return f"the texts are sent to {url}" + (", on this machine" if here else ": they leave this machine")

@@ -1,4 +1,4 @@
-"""What every engine does: two verbs, generate and score, and a description of itself for a run's manifest."""
+"""The protocol of engines, generate and score, and how an engine describes itself in a run's manifest."""
 
 import platform
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ NO_NUMBERS = "the model gives no numbers"
 
 
 class EngineError(EmollmsError):
-    """A model or a server that does not do what is asked of it."""
+    """A model or a server that fails, or cannot do what is called."""
 
 
-class Result(NamedTuple, Generic[Value]):
-    """What an engine found for one row.
+class EngineResult(NamedTuple, Generic[Value]):
+    """The answer to one row, or its scores.
 
     Args:
-        row: its place among the prompts of the call.
+        row: its position among the prompts of the call.
         value: the answer, or the log-probabilities.
         seconds: how long it took; rows of one batch share its time equally.
     """
@@ -40,7 +40,7 @@ class Sampling:
         max_new_tokens: the most tokens of an answer.
         temperature: 0 for greedy decoding.
         top_k: how many of the likeliest tokens are kept; 0 keeps all.
-        top_p: the share of probability that is kept.
+        top_p: the fraction of probability that is kept.
         repetition_penalty: divides the logits of tokens that were seen (Keskar et al., 2019); 1 leaves them.
         seed: with the prompt, decides the random numbers of a row, whatever else is in its batch.
     """
@@ -64,8 +64,8 @@ class EngineInfo:
     Args:
         engine: the engine's name.
         model: path, repository or served name.
-        revision: the commit, or `sha256:` and a hash of the weights; None where nobody can know.
-        dtype: the numbers' type; None where nobody can know.
+        revision: the commit, or `sha256:` and a hash of the weights; None where it is unknown.
+        dtype: the numbers' type; None where it is unknown.
         device: where it ran.
         template: `frame` or `chat`.
         settings: further settings that answers may depend on.
@@ -94,13 +94,15 @@ class Engine(Protocol):
     bits, in a run that was interrupted and resumed.
     """
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
         """The answer to each prompt, up to its first line break, stripped.
 
         Args:
             prompts: prompts as rows hold them; the engine frames them.
             sampling: how tokens are chosen.
-            skip: places of prompts whose answers are not wanted.
+            skip: positions of prompts whose answers are not wanted.
         """
         ...
 
@@ -110,16 +112,16 @@ class Engine(Protocol):
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         """The log-probability of each continuation: the sum over its tokens, of the prefix, with no end token.
 
         Args:
             prompts: prompts as rows hold them.
             continuations: for each prompt, its candidates.
             tolerance: how coarse the scores may be. Continuations that begin alike and are n of the N of a row need
-                not be told apart where (their share of the probability) · n/N is no more than this: each then gets an
-                equal part. 0 tells all apart.
-            skip: places of prompts whose scores are not wanted.
+                not be told apart where (their fraction of the probability) · n/N is no more than this: each then gets
+                an equal part. 0 tells all apart.
+            skip: positions of prompts whose scores are not wanted.
 
         Raises:
             EngineError: the engine has no log-probabilities to give.

@@ -1,12 +1,13 @@
-"""The engine on this machine that a name and a model ask for; heavy libraries are imported when it is made."""
+"""Opens an engine on this machine by name; heavy libraries are imported when it is opened."""
 
 import os
 import sys
 from typing import Any, Literal, get_args
 
-from emollms.errors import UsageError, unknown
+from emollms.errors import unknown
 from emollms.hardware import limit_threads
 from emollms.inference.engine import Engine
+from emollms.optional import needing
 
 Name = Literal["transformers", "vllm", "endpoint"]
 
@@ -28,15 +29,13 @@ def open_engine(name: Name, model: str, **options: Any) -> Engine:
         from emollms.inference.vllm_engine import VllmEngine
 
         return VllmEngine(model, **options)
-    _calm_threads()
-    try:
+    _let_threads_sleep()
+    with needing("serve"):
         from emollms.inference.loading import load
-    except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}; install it with: pip install 'emollms[serve]'") from error
     return load(model, **options)
 
 
-def _calm_threads() -> None:
+def _let_threads_sleep() -> None:
     """Let threads of torch sleep while they wait: on a busy 2-core machine that made inference 12 times as fast.
 
     OpenMP reads this when torch is imported, so it does nothing after that.

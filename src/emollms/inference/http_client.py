@@ -72,7 +72,7 @@ def base_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path or "/v1", parts.query, ""))
 
 
-class Client:
+class EndpointClient:
     """Sends and receives JSON; may be used by several threads.
 
     Args:

@@ -1,19 +1,18 @@
-"""Models of the transformers library from a folder or repository."""
+"""Models of the transformers library from a folder or repository, and checks that a written one loads again."""
 
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GgufConfig
 from transformers.utils.hub import cached_file
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
-from emollms.inference.model_names import base_in, check_dtype, check_model
-from emollms.inference.smollm2 import resolve
+from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
 from emollms.inference.transformers_engine import TransformersEngine
-from emollms.inference.weights import check_reads, load_whole
+from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
 
 
@@ -29,7 +28,7 @@ def load(
     """Load a model and its tokenizer; code that comes with a model is never run.
 
     Args:
-        model: folder or repository, also of a PEFT adapter; or the packaged model, see `smollm2.resolve`.
+        model: folder or repository, also of a PEFT adapter; or the packaged model, see `model_names.resolve_model`.
         revision: branch, tag or commit of a repository.
         device: `auto` for the first accelerator, or a name as torch knows it.
         dtype: `float32`, `bfloat16`, `float16`; or `auto` for what suits the device, see
@@ -43,7 +42,7 @@ def load(
     """
     place = _device(device)
     precision = _precision(dtype, place)
-    model = resolve(model)
+    model = resolve_model(model)
     check_model(model, revision)
     try:
         tokenizer = load_tokenizer(model, revision)
@@ -64,17 +63,13 @@ def open_model(model: str, revision: str | None, dtype: Any) -> Any:
 
     Raises:
         UsageError: an adapter names no base model, or one that is not there, or PEFT is missing.
-        EmollmsError: see `weights.load_whole` and `adapters.load_adapter`.
+        EmollmsError: see `weights.load_whole` and `weights.load_adapter`.
         Exception: as transformers and PEFT raise it.
     """
     name, base_revision = base_of(model, revision)
     loaded = load_whole(name, base_revision, dtype=dtype)
     if name == model:
         return loaded
-    try:
-        from emollms.inference.adapters import load_adapter
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{model} is an adapter, which needs {error.name}: pip install {error.name}") from error
     return load_adapter(loaded, model, revision).get_base_model()
 
 
@@ -100,6 +95,76 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
     if adapter is None or (Path(model) / "config.json").is_file():
         return model, revision
     return base_in(Path(adapter))
+
+
+def load_and_read(folder: Path) -> None:
+    """Load a model with its tokenizer, and let it read a sentence; code that comes with a model is never run.
+
+    Raises:
+        EmollmsError: it does not load, its weights do not fill it exactly, or it gives no numbers.
+    """
+    try:
+        tokenizer = load_tokenizer(str(folder))
+        model = open_model(str(folder), None, "auto")
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise EmollmsError(f"the model does not load: {in_a_line(error)}") from error
+    check_reads(model, tokenizer, str(folder))
+
+
+SAMPLES = (
+    "It is a sunny day.",
+    "Nobody came to the party, and the cake",
+    "The score is",
+    "Human: \nHow angry is this?\n\nAssistant:\n",
+)
+"""Texts that both models read."""
+MIN_AGREEMENT = 0.8
+"""Fraction of tokens after which both must agree about the next one: rounding to few bits tips a close race."""
+
+
+def compare_gguf(folder: Path, file: Path) -> None:
+    """Load a model, and the GGUF that was made of it, and let both read a few words.
+
+    Raises:
+        EmollmsError: it does not load, tokenizes texts differently, or predicts other tokens.
+    """
+    config = AutoConfig.from_pretrained(folder)
+    kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    ids = _tokens(folder, {})
+    expected = _next_tokens(kind, folder, {}, ids)
+    there = {"gguf_file": file.name}
+    try:
+        tokens = _tokens(file.parent, there)
+        found = _next_tokens(kind, file.parent, there | {"quantization_config": GgufConfig(dequantize=True)}, ids)
+    except Exception as error:  # readers of a damaged or unknown file raise anything
+        raise EmollmsError(f"{file.name} does not load again: {' '.join(str(error).split())}") from error
+    if tokens != ids:
+        raise EmollmsError(f"{file.name} tokenizes texts differently from the model; leave --gguf out")
+    same = sum(one == other for one, other in zip(expected, found, strict=True))
+    if same < MIN_AGREEMENT * len(expected):
+        raise EmollmsError(
+            f"{file.name} predicts other tokens than the model after {len(expected) - same} of {len(expected)} tokens"
+        )
+
+
+def _tokens(folder: Path, options: dict[str, Any]) -> list[list[int]]:
+    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    return [tokenizer(text).input_ids for text in SAMPLES]
+
+
+def _next_tokens(kind: Any, folder: Path, options: dict[str, Any], ids: list[list[int]]) -> list[int]:
+    """The likeliest token after each token of each text."""
+    model = kind.from_pretrained(folder, dtype=torch.float32, **options).eval()
+    found: list[int] = []
+    for one in ids:
+        read = {"input_ids": torch.tensor([one])}
+        if model.config.is_encoder_decoder:
+            read["decoder_input_ids"] = read["input_ids"]
+        with torch.inference_mode():
+            found += model(**read).logits[0].argmax(-1).tolist()
+    return found
 
 
 def in_a_line(error: Exception) -> str:

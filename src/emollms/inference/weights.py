@@ -1,19 +1,21 @@
 """Weights that are whole: a checkpoint that fills its model exactly, and holds finite numbers alone.
 
 transformers and PEFT draw weights at random that a checkpoint lacks, leave out what has no place in the model, and only
-warn. A model that is scored, tuned, merged or published is loaded here, its adapter by `adapters`: that is an error.
+warn. A model that is scored, tuned, merged or published is loaded here, and so is its adapter: that is an error.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-from emollms.errors import EmollmsError
+from emollms.errors import EmollmsError, UsageError
 from emollms.inference.engine import NO_NUMBERS
+from emollms.optional import needing
 
 WORDS = "It is a sunny day."
 PREFIX = "base_model.model."
@@ -46,6 +48,62 @@ def load_whole(name: str, revision: str | None = None, *, check_numbers: bool = 
     if check_numbers:
         check_finite(model, name)
     return model
+
+
+def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:
+    """An adapter on its base; embeddings become as long as they were when it was trained.
+
+    Args:
+        model: the base.
+        name: folder or repository of the adapter.
+        revision: its branch, tag or commit.
+
+    Returns:
+        A `PeftModel`.
+
+    Raises:
+        UsageError: it is of a kind that does not change the model's own layers, or PEFT is not installed.
+        EmollmsError: it does not fit its base exactly, or holds NaN or infinite values.
+        Exception: as PEFT raises it, where it cannot be read, or does not fit the base at all.
+    """
+    with needing("train", f"{name} is an adapter, which"):
+        from peft import PeftConfig, get_peft_model
+        from peft.utils import load_peft_weights
+
+    config: Any = PeftConfig.from_pretrained(name, revision=revision)
+    if config.is_prompt_learning or config.is_adaption_prompt:
+        raise UsageError(
+            f"{name} is an adapter of the kind {config.peft_type.value}, which adds tokens to a prompt; only adapters "
+            "of the model's layers, such as LoRA, can be scored, merged or published"
+        )
+    weights = load_peft_weights(name, device="cpu", revision=revision)
+    length = _embedded_tokens(model, weights)
+    if length and length != model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(length, mean_resizing=False)
+    config.inference_mode = True
+    with warnings.catch_warnings():
+        # transformers warns about what PEFT calls, and PEFT about what `check_filled` makes an error
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module="peft")
+        adapted: Any = get_peft_model(model, config)
+        found = adapted.load_adapter(name, "default", revision=revision, torch_device="cpu")
+    check_filled(name, found.missing_keys, [key for key in found.unexpected_keys if not _is_copy(key, weights)], ())
+    check_finite(adapted, name)
+    return adapted.eval()
+
+
+def _is_copy(key: str, weights: Mapping[str, torch.Tensor]) -> bool:
+    """Whether a tensor is in the file a second time: PEFT stores trained embeddings of a resized model twice."""
+    other = key.replace(".modules_to_save.", ".")
+    return other != key and other in weights and torch.equal(weights[key], weights[other])
+
+
+def _embedded_tokens(model: Any, weights: Mapping[str, torch.Tensor]) -> int | None:
+    """How many tokens the embeddings in an adapter's file are for; None where it holds none."""
+    layers = {id(model.get_input_embeddings()), id(model.get_output_embeddings())}
+    names = [name for name, module in model.named_modules() if id(module) in layers]
+    wanted = {f"{PREFIX}{name}.{end}" for name in names for end in ("weight", "base_layer.weight")}
+    return max((int(weights[key].shape[0]) for key in wanted.intersection(weights)), default=None)
 
 
 def check_finite(model: Any, name: str) -> None:

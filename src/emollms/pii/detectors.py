@@ -1,7 +1,7 @@
 r"""What personal data and secrets look like, one detector a kind.
 
 Each detector has two patterns. The `hint` is RE2: Arrow runs it over a whole column, and a text that it does not match
-holds nothing of that kind. The `pattern` is Python's, with look-around; its group `find` is what is found. Patterns
+holds nothing of that kind. The `pattern` is Python's, with look-around; its group `match` is what is found. Patterns
 start at the edge of a word and take no run of characters twice, so time is linear in the length of a text.
 
 What is found, and what is not:
@@ -27,7 +27,7 @@ PHONE_HINT = r"(?:\p{Nd}[ ().\-/]{0,3}){6}\p{Nd}"
 """An RE2 pattern that every text with a telephone number matches."""
 
 PHONE_RUN = re.compile(
-    r"(?<![\w.,/:=#$€£@%+-])(?P<find>\+?(?:\((?=\d{1,5}\)))?\d++(?:(?:[ .\-/)]{1,3}+|[ .\-/]?\((?=\d{1,5}\)))\d++)*+)"
+    r"(?<![\w.,/:=#$€£@%+-])(?P<match>\+?(?:\((?=\d{1,5}\)))?\d++(?:(?:[ .\-/)]{1,3}+|[ .\-/]?\((?=\d{1,5}\)))\d++)*+)"
     r"(?![\w%]|[-.,:/]\d)"
 )
 """Digits in groups, with nothing around that makes them part of a price, a decimal, a word or an address."""
@@ -50,7 +50,7 @@ _CUE = re.compile(
 
 def is_phone(match: re.Match[str]) -> bool:
     """Whether a run of digits (a match of `PHONE_RUN`) is a telephone number."""
-    shown = "".join(str(decimal(sign)) if sign.isdecimal() else sign for sign in match["find"])
+    shown = "".join(str(decimal(sign)) if sign.isdecimal() else sign for sign in match["match"])
     digits = re.sub(r"\D", "", shown)
     if not 7 <= len(digits) <= 17 or _is_round(digits) or _is_date(shown):
         return False
@@ -79,7 +79,7 @@ def _has_cue(match: re.Match[str], shown: str) -> bool:
     groups = re.findall(r"\d+", shown)
     if len(groups) > 5 or any(len(group) < 2 for group in groups[1:]):
         return False
-    before = match.string[max(0, match.start("find") - 60) : match.start("find")]
+    before = match.string[max(0, match.start("match") - 60) : match.start("match")]
     return bool(_CUE.search(before))
 
 
@@ -92,24 +92,24 @@ class Detector:
 
     Args:
         kind: what it finds.
-        hint: RE2 pattern that matches every text with such a find.
-        marks: strings of which every text with such a find, in lower case, holds one; they are looked for first.
-        pattern: where finds may be: its group `find`.
+        hint: RE2 pattern that matches every text that holds such a thing.
+        keywords: strings of which every such text, in lower case, holds one; they are searched for first.
+        pattern: where matches may be: its group `match`.
         accept: whether a match is one.
     """
 
     kind: Kind
     hint: str
-    marks: tuple[str, ...]
+    keywords: tuple[str, ...]
     pattern: re.Pattern[str]
     accept: Callable[[re.Match[str]], bool] = bool
 
     def spans(self, text: str, lower: str) -> Iterator[tuple[int, int]]:
-        """Start and end of each find in a text, from left to right; `lower` is the text in lower case."""
-        if any(mark in lower for mark in self.marks):
+        """Start and end of each match in a text, from left to right; `lower` is the text in lower case."""
+        if any(keyword in lower for keyword in self.keywords):
             for match in self.pattern.finditer(text):
                 if self.accept(match):
-                    yield match.span("find")
+                    yield match.span("match")
 
 
 _W = "A-Za-z0-9À-ɏ_"  # words of addresses: no other script, which may stand right beside them
@@ -119,10 +119,10 @@ _TIME_OR_NUMBER = re.compile(r"\d{1,6}(?:am|pm|st|nd|rd|th|h|hrs?|mins?|k|m)?", 
 _USER = re.compile(
     # before it no letter of these scripts, but perhaps a literal escape (\n@name) or an RT
     rf"(?:(?<![{_W}\u0370-\u04ff])|(?<=\\[nrt])|(?<=\bRT))"
-    r"(?P<find>[@＠](?P<name>\w{2,}+(?:\.[a-z0-9_]++)*+)(?:@[\w-]++(?:\.[\w-]++)++)?)"
+    r"(?P<match>[@＠](?P<name>\w{2,}+(?:\.[a-z0-9_]++)*+)(?:@[\w-]++(?:\.[\w-]++)++)?)"
     r'(?!"\s*:)'
 )
-_REDDIT_USER = re.compile(r"(?<![\w/])/?(?P<find>u/(?P<name>[A-Za-z0-9_-]{3,20}+))(?![\w/-])")
+_REDDIT_USER = re.compile(r"(?<![\w/])/?(?P<match>u/(?P<name>[A-Za-z0-9_-]{3,20}+))(?![\w/-])")
 
 
 def _is_user(match: re.Match[str]) -> bool:
@@ -133,7 +133,7 @@ def _is_user(match: re.Match[str]) -> bool:
 
 _PROVIDER = r"(?:gmail|googlemail|hotmail|yahoo|outlook|aol)\.com\b"
 _EMAIL = re.compile(
-    rf"(?<![{_W}.+%@＠-])[.+%-]*+(?P<find>"
+    rf"(?<![{_W}.+%@＠-])[.+%-]*+(?P<match>"
     rf"[{_W}+%-]++(?:\.[{_W}+%-]++)*+(?:@|\s?[(\[]at[)\]]\s?)(?:[{_W}-]++\.)+[A-Za-z]{{2,}}"
     rf"|[A-Za-z0-9][A-Za-z0-9_.-]{{5,}}+ {_PROVIDER})",
     re.IGNORECASE,
@@ -143,15 +143,15 @@ _TOP_LEVEL = (
     "com|org|net|edu|gov|info|io|co|me|ly|gl|gd|tv|fm|be|de|uk|us|ru|fr|es|it|eu|in|se|nl|ch|at|pl|br|cn|jp|app|to"
 )
 _LINK = re.compile(
-    rf"(?P<find>(?:(?:h?tt+ps?|ftp):/{{2,}}(?=[{_W}])"
+    rf"(?P<match>(?:(?:h?tt+ps?|ftp):/{{2,}}(?=[{_W}])"
     rf"|(?<![{_W}@.-])(?:www\.(?=[{_W}])|(?:[a-z0-9-]++\.)*?[a-z0-9-]++\.(?:{_TOP_LEVEL})/(?=[{_W}~?#])))"
     rf"(?!url(?:_removed)?\b)[{_W}!#$%&'()*+,\-./:;=?@~]*[{_W}#$%&+/=@~-])",
     re.IGNORECASE,
 )
 
 DETECTORS = (
-    Detector("secret", secrets.KNOWN_HINT, secrets.KNOWN_MARKS, secrets.KNOWN, secrets.is_known),
-    Detector("secret", secrets.ASSIGNED_HINT, secrets.ASSIGNED_MARKS, secrets.ASSIGNED, secrets.is_assigned),
+    Detector("secret", secrets.KNOWN_HINT, secrets.KNOWN_KEYWORDS, secrets.KNOWN, secrets.is_known),
+    Detector("secret", secrets.ASSIGNED_HINT, secrets.ASSIGNED_KEYWORDS, secrets.ASSIGNED, secrets.is_assigned),
     Detector(
         "email",
         rf"(?i)@[^@]*\.[a-z]{{2}}|[(\[]at[)\]]| {_PROVIDER}",
@@ -163,4 +163,4 @@ DETECTORS = (
     Detector("user", r"[@＠][\p{L}\p{N}_]", ("@", "＠"), _USER, _is_user),
     Detector("user", r"u/[A-Za-z0-9_-]{3}", ("u/",), _REDDIT_USER, _is_user),
 )
-"""All detectors. Where two finds overlap, the earlier kind of this list is what the text holds."""
+"""All detectors. Where two matches overlap, the earlier kind of this list is what the text holds."""

@@ -99,11 +99,12 @@ FORMS = (
     ("putty-user", r"PuTTY-User-Key-File-\d"),
     ("eyj", r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),  # JSON Web Tokens
 )
-"""What every key of a form has in small letters, and its pattern."""
+"""A keyword that every key of a form has, in small letters, and its pattern."""
 
 _BEGINNING = re.compile(r"(?P<literal>.*?)(?P<signs>\[(?:\\.|[^\]])*\]|\\[wd])\{(?P<least>\d+)")
 _ENOUGH = 8
-"""Signs after a beginning that make a text worth a look; to count all of them in a column takes fifty times as long."""
+"""Characters after a beginning that make a text worth a closer check; to count all of them in a column takes fifty
+times as long."""
 _WITHOUT_BEGINNING = {
     ".": r"[MNO][\w-]{23}",
     ":": r"\d{8}:[\w-]{8}",
@@ -112,12 +113,12 @@ _WITHOUT_BEGINNING = {
     "q~": r"\dQ~",
     "sk-": r"sk-[\w-]{8}",
 }
-"""What to look for, by the mark, where a form begins with any signs, or with several beginnings."""
+"""What to search for, by the keyword, where a form begins with any signs, or with several beginnings."""
 
 
-def hint(mark: str, pattern: str) -> str:
+def hint(keyword: str, pattern: str) -> str:
     """What every text that holds a key of a form matches, and few others do."""
     begins = _BEGINNING.match(pattern)
-    if mark in _WITHOUT_BEGINNING or begins is None:
-        return _WITHOUT_BEGINNING.get(mark, pattern)
+    if keyword in _WITHOUT_BEGINNING or begins is None:
+        return _WITHOUT_BEGINNING.get(keyword, pattern)
     return f"{begins['literal']}{begins['signs']}{{{min(int(begins['least']), _ENOUGH)}}}"

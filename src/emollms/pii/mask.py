@@ -1,9 +1,9 @@
 """Personal data and secrets in texts: found, counted, and replaced by placeholders.
 
-`find_sensitive` and `mask` take one text, `count_sensitive` and `mask_column` a column of them. What counts as what is
-told in `detectors`. A placeholder stands for the same thing throughout a text: `@user1` (and `u/user1`) for a user, so
-that a tweet still reads as one, and `[EMAIL1]`, `[PHONE1]`, `[LINK1]`, `[SECRET1]`. Numbers begin anew in each text,
-so that placeholders join nothing across texts.
+`find_sensitive` and `mask` take one text, `count_sensitive` and `mask_column` a column of them. What counts as which
+kind is described in `detectors`. A placeholder is the same for one thing throughout a text: `@user1` (and `u/user1`)
+for a user, so that a tweet still reads as one, and `[EMAIL1]`, `[PHONE1]`, `[LINK1]`, `[SECRET1]`. Numbers begin anew
+in each text, so that placeholders link nothing across texts.
 """
 
 import re
@@ -44,35 +44,35 @@ class Count:
 
     Args:
         texts: texts that hold it.
-        finds: how often it was found in them.
+        matches: how often it was found in them.
     """
 
     texts: int = 0
-    finds: int = 0
+    matches: int = 0
 
 
 def find_sensitive(text: str) -> list[Match]:
-    """What is sensitive in a text, from left to right; no two finds overlap.
+    """What is sensitive in a text, from left to right; no two matches overlap.
 
-    A link that holds a secret or an e-mail address is one find of that kind, the whole link.
+    A link that holds a secret or an e-mail address is one match of that kind, the whole link.
     """
-    finds: list[Match] = []
+    matches: list[Match] = []
     lower = text.lower()
     for detector in DETECTORS:
         for start, end in detector.spans(text, lower):
-            _take_in(finds, Match(detector.kind, start, end))
-    return sorted(finds, key=lambda find: find.start)
+            _add(matches, Match(detector.kind, start, end))
+    return sorted(matches, key=lambda match: match.start)
 
 
-def _take_in(finds: list[Match], new: Match) -> None:
-    """Add a find, unless it lies in one that is there; a link goes together with what is in it."""
-    inside = [find for find in finds if find.start < new.end and new.start < find.end]
+def _add(matches: list[Match], new: Match) -> None:
+    """Add a match, unless it lies in one that is there; a link is merged with what is in it."""
+    inside = [match for match in matches if match.start < new.end and new.start < match.end]
     if not inside:
-        finds.append(new)
+        matches.append(new)
     elif new.kind == "link":
-        start, end = min(find.start for find in (*inside, new)), max(find.end for find in (*inside, new))
-        finds[:] = [find for find in finds if find not in inside]
-        finds.append(Match(min((find.kind for find in inside), key=KINDS.index), start, end))
+        start, end = min(one.start for one in (*inside, new)), max(one.end for one in (*inside, new))
+        matches[:] = [match for match in matches if match not in inside]
+        matches.append(Match(min((match.kind for match in inside), key=KINDS.index), start, end))
 
 
 def count_sensitive(texts: pa.StringArray) -> dict[Kind, Count]:
@@ -87,7 +87,7 @@ def count_sensitive(texts: pa.StringArray) -> dict[Kind, Count]:
     holding: Counter[Kind] = Counter()
     found: Counter[Kind] = Counter()
     for text in texts.filter(_suspects(texts)).to_pylist():
-        kinds = [find.kind for find in find_sensitive(text)]
+        kinds = [match.kind for match in find_sensitive(text)]
         found.update(kinds)
         holding.update(set(kinds))
     return {kind: Count(holding[kind], found[kind]) for kind in KINDS}
@@ -99,12 +99,12 @@ def mask(text: str) -> str:
     Nothing is found in what comes back, so masking it again changes nothing.
     """
     names = _Placeholders.beside(text)
-    while finds := find_sensitive(text):
+    while matches := find_sensitive(text):
         pieces, at = [], 0
-        for find in finds:
-            pieces += [text[at : find.start], names.of(find.kind, text[find.start : find.end])]
-            at = find.end
-        # A find can hide its neighbour (`0170 1234567@name`), so once more.
+        for match in matches:
+            pieces += [text[at : match.start], names.of(match.kind, text[match.start : match.end])]
+            at = match.end
+        # A match can hide its neighbour (`0170 1234567@name`), so once more.
         text = "".join([*pieces, text[at:]])
     return text
 

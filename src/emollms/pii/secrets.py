@@ -18,9 +18,9 @@ _LOGIN = r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@\[\]]*:[^\s/@\[\]]+@[\w.-]+"
 """An address with a password."""
 _KEYS = "|".join(pattern for _, pattern in FORMS)
 KNOWN_HINT = "|".join([_PEM, r"://[^\s/:@]*:[^\s/@]+@", *dict.fromkeys(hint(*form) for form in FORMS)])
-KNOWN_MARKS = ("-----begin", "://", *dict.fromkeys(mark for mark, _ in FORMS))
+KNOWN_KEYWORDS = ("-----begin", "://", *dict.fromkeys(keyword for keyword, _ in FORMS))
 KNOWN = re.compile(
-    rf"(?P<find>{_PEM}(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    rf"(?P<match>{_PEM}(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)"
     rf"|(?<![A-Za-z0-9_-])(?:{_KEYS})"
     rf"|(?<![A-Za-z0-9+.-])(?:{_LOGIN.replace('*:', '*+:').replace('+@', '++@')}))",
     re.DOTALL | re.ASCII,
@@ -32,10 +32,10 @@ _AFTER = rf"(?:[_-][A-Za-z0-9]{{1,20}})?[\"'`\])]{{0,2}}{_SPACE}"
 _SIGN = r":=|=>|->|={1,2}|:|>|is[ \t]|[ \t]"
 _VALUE = r"[^\s\"'`,;<>|(){}\[\]&]{6,}"
 ASSIGNED_HINT = rf"(?i)(?:(?:{_WORDS}){_AFTER}(?:{_SIGN})|bearer[ \t]){_SPACE}[\"'`]?{_VALUE}"
-ASSIGNED_MARKS = ("key", "token", "secret", "pass", "pwd", "contrase", "credential", "bearer")
+ASSIGNED_KEYWORDS = ("key", "token", "secret", "pass", "pwd", "contrase", "credential", "bearer")
 ASSIGNED = re.compile(
     rf"(?:(?P<name>{_WORDS}){_AFTER}(?P<sign>{_SIGN})"
-    rf"|\b(?P<bearer>bearer)[ \t]){_SPACE}(?P<quote>[\"'`]?)(?P<find>{_VALUE}+)(?P<after>.?)",
+    rf"|\b(?P<bearer>bearer)[ \t]){_SPACE}(?P<quote>[\"'`]?)(?P<match>{_VALUE}+)(?P<after>.?)",
     re.IGNORECASE | re.ASCII,
 )
 _QUALIFIER = re.compile(
@@ -64,7 +64,7 @@ _PLACEHOLDER = re.compile(
 
 def is_known(match: re.Match[str]) -> bool:
     """Whether a match of `KNOWN` is a secret: one that a program drew, a private key, or an address with a password."""
-    value = match["find"]
+    value = match["match"]
     if "PRIVATE KEY" in value or value.startswith("PuTTY"):
         return True
     if "://" in value:
@@ -74,7 +74,7 @@ def is_known(match: re.Match[str]) -> bool:
 
 def is_assigned(match: re.Match[str]) -> bool:
     """Whether a match of `ASSIGNED` is a secret; see the top of this module."""
-    value = match["find"].rstrip(".!?:") if not match["quote"] else match["find"]
+    value = match["match"].rstrip(".!?:") if not match["quote"] else match["match"]
     if match["after"] in ("(", "[", "{") or _PLACEHOLDER.match(value) or (value[0] == "/" and not _looks_drawn(value)):
         return False
     sign = (match["sign"] or "is").strip().lower()

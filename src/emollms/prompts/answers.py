@@ -1,7 +1,7 @@
 """Label → answer, and answer → label: its exact inverse, which also reads what models really say.
 
-By the strict rule a reading is right or there is none: an answer that could be meant in two ways is invalid, with the
-reason. By the lenient rule it is what its author most likely meant. See docs/answers.md.
+By the strict rule an answer that could be meant in two ways is invalid, with the reason. By the lenient rule it is what
+its author most likely meant. See docs/answers.md.
 """
 
 import re

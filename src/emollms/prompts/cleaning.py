@@ -1,4 +1,4 @@
-"""What surrounds an answer, cut away: one function for every kind of answer and for both ways of reading.
+"""What surrounds an answer, cut away: one function for every kind of answer and for both rules of parsing.
 
 Only what carries no answer goes: special tokens, thinking, an echo of the prompt, further turns, markup, list numbers,
 cues such as `Answer:`, and text before and after the answer. What could be part of the answer stays, so that a

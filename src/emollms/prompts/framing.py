@@ -12,7 +12,7 @@ def resolve_template(tokenizer: Any, template: Template = "auto") -> Literal["fr
     """Which of the two ways a model is asked in.
 
     Args:
-        tokenizer: a tokenizer of transformers, or None where nobody has one; then nothing but the frame is left.
+        tokenizer: a tokenizer of transformers, or None where there is none; then only the frame is left.
         template: `frame` (`Human: … Assistant:`), `chat` (the tokenizer's own chat template), or `auto`: the chat
             template where there is one.
 
@@ -50,7 +50,7 @@ def model_input(tokenizer: Any, prompt: str, template: Template = "auto") -> str
 def framing_chat_template(tokenizer: Any) -> str:
     """A chat template that puts the frame around what a user says.
 
-    A model that was trained in the frame and carries it is asked rightly by whoever uses chat templates.
+    A model that was trained in the frame and carries this template is prompted correctly through the chat API.
 
     Args:
         tokenizer: a tokenizer of transformers.

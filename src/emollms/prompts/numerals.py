@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 def _plain_character(character: str) -> str:
     if character.isascii():
         return character
-    if unicodedata.category(character) == "Cf":  # marks of writing direction and the like, which nobody sees
+    if unicodedata.category(character) == "Cf":  # invisible marks of writing direction and the like
         return ""
     return str(unicodedata.decimal(character, character))
 

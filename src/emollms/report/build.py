@@ -2,29 +2,42 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 
 from emollms import __version__
-from emollms.dataset.reader import EvaluationData
+from emollms.dataset.reader import Dataset
 from emollms.dedup.normalize import normalize
+from emollms.errors import UsageError
 from emollms.evaluation.published import explanations, source
-from emollms.report.inputs import Benchmark, CalibrationEntry, Run
-from emollms.report.model import Difference, Overlaps, Reliability, Report, RunInfo, RunTask, TaskReport
-from emollms.report.rows import Answers, answers_of, hexagons, matrix, unreadable, worst
-from emollms.report.scores import board, by_rule, differences, metrics, parts
+from emollms.evaluation.scores import CalibrationScore
+from emollms.report.inputs import ScoredData, ScoredFolder, benchmark_of, read_runs
+from emollms.report.model import (
+    ReliabilityDiagram,
+    Report,
+    RunSummary,
+    ScoreDifference,
+    TaskReport,
+    TaskRun,
+    TextOverlaps,
+)
+from emollms.report.render import check_form, write_report
+from emollms.report.rows import AnswersToTask, answers_of, hexagons, invalid_summary, matrix, worst
+from emollms.report.tables import board, by_rule, differences, metrics, parts
 from emollms.tasks import TASKS, Task
 
 _SCREENED = (
-    "Texts that stand, equal or nearly (Jaccard similarity of character 4-grams from {:.2f}), in another task too."
+    "Texts that are, equal or nearly (Jaccard similarity of character 4-grams from {:.2f}), in another task too."
 )
 _COMPARED = (
-    "Texts that stand in another task too, equal but for writing such as capitals, links and user names; this data set "
+    "Texts that are in another task too, equal but for writing such as capitals, links and user names; this data set "
     "was built without the search for nearly equal ones."
 )
 
 
-def overlaps(data: EvaluationData) -> Overlaps:
+def overlaps(data: Dataset) -> TextOverlaps:
     """What the build of a data set found; equal texts where it did not look."""
     screening = data.manifest.screening
     if screening is None:
@@ -32,10 +45,10 @@ def overlaps(data: EvaluationData) -> Overlaps:
     totals: dict[str, int] = {}
     for count in data.manifest.counts:
         totals[count.task] = totals.get(count.task, 0) + count.read - sum(count.dropped.values())
-    return Overlaps(_SCREENED.format(screening.threshold), *_only_shared(totals, screening.overlaps))
+    return TextOverlaps(_SCREENED.format(screening.threshold), *_only_shared(totals, screening.overlaps))
 
 
-def _equal_texts(data: EvaluationData) -> Overlaps:
+def _equal_texts(data: Dataset) -> TextOverlaps:
     texts: dict[str, set[str]] = {}
     for task in dict.fromkeys(count.task for count in data.manifest.counts):
         folder = data.folder / "data" / task
@@ -46,7 +59,7 @@ def _equal_texts(data: EvaluationData) -> Overlaps:
         task: {other: len(own & theirs) for other, theirs in texts.items() if other != task and own & theirs}
         for task, own in texts.items()
     }
-    return Overlaps(_COMPARED, *_only_shared({task: len(own) for task, own in texts.items()}, counts))
+    return TextOverlaps(_COMPARED, *_only_shared({task: len(own) for task, own in texts.items()}, counts))
 
 
 def _only_shared(
@@ -59,21 +72,19 @@ def _only_shared(
     return {task: totals[task] for task in names}, {task: dict(counts.get(task, {})) for task in names}
 
 
-def run_info(run: Run) -> RunInfo:
+def run_info(run: ScoredFolder) -> RunSummary:
     """What a report says about a run."""
     facts = dict(_flat(run.scores.run.model_dump(mode="json", exclude={"settings": {"calibration"}, "command": True})))
     hashes = {f"sha256 of {name}": digest for name, digest in run.digests.items()}
-    return RunInfo(run.name, run.scores.kind, run.settings.limit, command(run), facts | hashes)
+    return RunSummary(run.name, run.scores.kind, run.settings.limit, command(run), facts | hashes)
 
 
-def command(run: Run) -> str:
+def command(run: ScoredFolder) -> str:
     """The command line that the run names; where it was not run from one, what comes nearest."""
-    extra = run.scores.run.model_extra or {}
-    if words := extra.get("command"):
-        return words if isinstance(words, str) else shlex.join(map(str, words))
-    settings, about = run.settings, run.scores.run.data
-    data = about.get("path") or "@".join(filter(None, (about.get("repo"), about.get("commit"))))
-    words = [
+    if run.scores.run.command:
+        return shlex.join(run.scores.run.command)
+    settings, data = run.settings, run.scores.run.data_target()
+    words: list[object] = [
         "emollms",
         "evaluate",
         f"--{'model' if run.scores.kind == 'endpoint' else run.scores.kind}",
@@ -104,21 +115,21 @@ def _words(value: object) -> str:
 WORST = 8
 
 
-class Collector:
+class ReportBuilder:
     """Makes a report of evaluations.
 
     Args:
-        runs: the evaluations; the others are held against the first.
+        runs: the evaluations; the others are compared with the first.
         benchmarks: the data set of each.
-        with_published: whether the paper's scores stand beside them.
+        with_published: whether the paper's scores are shown beside them.
         show_texts: whether texts are shown that may not be passed on.
         worst_rows: how many of a run's worst rows are shown for each task.
     """
 
     def __init__(
         self,
-        runs: Sequence[Run],
-        benchmarks: Sequence[Benchmark],
+        runs: Sequence[ScoredFolder],
+        benchmarks: Sequence[ScoredData],
         with_published: bool = False,
         show_texts: bool = False,
         worst_rows: int = WORST,
@@ -130,7 +141,7 @@ class Collector:
         """All that is to be said."""
         names = [name for name in TASKS if any(name in run.scores.tasks for run in self.runs)]
         tasks: list[TaskReport] = []
-        found: list[Difference] = []
+        found: list[ScoreDifference] = []
         for task in (TASKS[name] for name in names):
             answers = self._answers(task)
             tasks.append(self._task(task, answers))
@@ -171,26 +182,26 @@ class Collector:
             found.append(f"Texts of {_listed(hidden)} may not be passed on; their rows are named by id.")
         return found
 
-    def _answers(self, task: Task) -> list[Answers | None]:
+    def _answers(self, task: Task) -> list[AnswersToTask | None]:
         """Each run's answers to a task."""
         return [
             answers_of(run, task, data.rows(task.name, run)) if task.name in run.scores.tasks else None
             for run, data in zip(self.runs, self.benchmarks, strict=True)
         ]
 
-    def _task(self, task: Task, answers: Sequence[Answers | None]) -> TaskReport:
+    def _task(self, task: Task, answers: Sequence[AnswersToTask | None]) -> TaskReport:
         entries = {n: run.scores.tasks[task.name] for n, run in enumerate(self.runs) if task.name in run.scores.tasks}
         of, values = parts(entries, task, len(self.runs), self.with_published)
         found = metrics(entries, task, len(self.runs), self.with_published)
         shown = [self._run_task(number, own, answers) for number, own in enumerate(answers) if own]
         return TaskReport(task.name, task.about, found[0].name, found, of, values, shown)
 
-    def _run_task(self, number: int, own: Answers, answers: Sequence[Answers | None]) -> RunTask:
+    def _run_task(self, number: int, own: AnswersToTask, answers: Sequence[AnswersToTask | None]) -> TaskRun:
         entry, benchmark = self.runs[number].scores.tasks[own.task.name], self.benchmarks[number]
-        return RunTask(
+        return TaskRun(
             run=number,
             n=entry.n,
-            invalid=unreadable(own, entry.invalid, benchmark, self.show_texts),
+            invalid=invalid_summary(own, entry.invalid, benchmark, self.show_texts),
             hexagons=hexagons(own),
             matrix=matrix(own),
             reliability=_reliability(entry.calibration),
@@ -201,11 +212,11 @@ class Collector:
         )
 
 
-def _reliability(entry: CalibrationEntry | None) -> Reliability | None:
+def _reliability(entry: CalibrationScore | None) -> ReliabilityDiagram | None:
     if entry is None:
         return None
     bins = [(one.low, one.high, one.n, one.confidence, one.accuracy) for one in entry.bins if one.n]
-    return Reliability(entry.error, bins)
+    return ReliabilityDiagram(entry.error, bins)
 
 
 def _subjects(names: Sequence[str]) -> str:
@@ -214,3 +225,65 @@ def _subjects(names: Sequence[str]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def make_report(
+    runs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    compare: Literal["published"] | None = None,
+    data: str | None = None,
+    worst: int = WORST,
+    show_texts: bool = False,
+) -> Report:
+    """Make a page of evaluations: scores with intervals, charts, the worst rows, and how to reproduce them.
+
+    The parameters are the options of `emollms report`.
+
+    Args:
+        runs: folders that `evaluate` wrote; the others are compared with the first.
+        out: a file that ends in .html, .md or .json; it appears whole or not at all.
+        compare: `published` for the scores of the paper's models beside them.
+        data: the data set, a folder or a repo on the Hub; by default each run names its own.
+        worst: how many of a run's worst rows are shown for each task, 0 or more.
+        show_texts: whether texts are shown that may not be passed on.
+
+    Raises:
+        UsageError: a folder holds no evaluation, the data set is missing or another one, or the ending is unknown.
+        EmollmsError: a file is damaged.
+    """
+    check_form(Path(out))
+    folders = [Path(run) for run in runs]
+    report = build_report(
+        folders, data=data, with_published=compare == "published", show_texts=show_texts, worst_rows=worst
+    )
+    write_report(report, Path(out))
+    return report
+
+
+def build_report(
+    folders: Sequence[Path],
+    *,
+    data: str | None = None,
+    with_published: bool = False,
+    show_texts: bool = False,
+    worst_rows: int = WORST,
+) -> Report:
+    """The report of evaluations.
+
+    Args:
+        folders: what `emollms evaluate` wrote; the others are compared with the first.
+        data: the data set, a folder or a repo on the Hub; by default each run names its own.
+        with_published: whether the paper's scores are shown beside them.
+        show_texts: whether texts are shown that may not be passed on.
+        worst_rows: how many of a run's worst rows are shown for each task.
+
+    Raises:
+        UsageError: a folder holds no evaluation, or the data set is missing or another one.
+        EmollmsError: a file is damaged.
+    """
+    if worst_rows < 0:
+        raise UsageError(f"--worst {worst_rows} is no number of rows; give 0 or more")
+    runs = read_runs(folders)
+    benchmarks = [benchmark_of(run, data) for run in runs]
+    return ReportBuilder(runs, benchmarks, with_published, show_texts, worst_rows).report()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emollms.charts import draw, pointed_at
-from emollms.report.model import Cell, Difference, Hexagons, MetricRow, RunTask
+from emollms.report.model import HexagonCounts, MetricRow, ScoreCell, ScoreDifference, TaskRun
 
 SIDE, WIDTH, BROAD, ROW, LANE = 240, 210, 290, 16, 11
 _EDGE = {"left": 14, "right": 8, "top": 5, "bottom": 5}  # a reader's font may be wider than the one it measures with
@@ -25,7 +25,7 @@ def number(value: float) -> str:
     return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text
 
 
-def interval(one: Cell) -> str:
+def interval(one: ScoreCell) -> str:
     """A score with its interval, in words."""
     if one.low is None or one.high is None:
         return number(one.value)
@@ -62,10 +62,10 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
     return _picture(len(rows) * (ROW + LANE * len(runs)), layers, about, WIDTH if bars else BROAD)
 
 
-def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequence[str]) -> str:
+def differences(found: Sequence[ScoreDifference], tasks: Sequence[str], names: Sequence[str]) -> str:
     """The runs against the first: filled where the difference is clear."""
     values = [
-        _mark(one.task, one.run, Cell(one.value, one.low, one.high), _against(one, names))
+        _mark(one.task, one.run, ScoreCell(one.value, one.low, one.high), _against(one, names))
         | {"sure": one.verdict in ("better", "worse")}
         for one in found
     ]
@@ -87,11 +87,11 @@ def differences(found: Sequence[Difference], tasks: Sequence[str], names: Sequen
     return _picture(height, [zero, rules, dots], about, BROAD)
 
 
-def _against(one: Difference, names: Sequence[str]) -> str:
+def _against(one: ScoreDifference, names: Sequence[str]) -> str:
     return f"{names[one.run]} against {names[0]} on {one.n:,} rows"
 
 
-def _mark(row: str, run: int, one: Cell, name: str) -> Spec:
+def _mark(row: str, run: int, one: ScoreCell, name: str) -> Spec:
     about = f"{row}, {name}: {interval(one)}"
     return {"row": row, "run": run, "value": one.value, "low": one.low, "high": one.high, "about": about}
 
@@ -151,7 +151,7 @@ def _colours(runs: Sequence[int]) -> Spec:
     return {"field": "run", "type": "nominal", "legend": None, "scale": scale}
 
 
-def hexagons(found: Hexagons, run: int, about: str) -> str:
+def hexagons(found: HexagonCounts, run: int, about: str) -> str:
     """Predicted against gold: the darker, the more rows."""
     values = [
         {"x": x, "y": y, "n": n, "about": f"{n} row{'s' * (n > 1)}: gold near {number(x)}, predicted near {number(y)}"}
@@ -182,7 +182,7 @@ def _diagonal() -> Spec:
     return {"data": {"values": [{}]}, "mark": mark, "encoding": ends}
 
 
-def reliability(found: Sequence[RunTask], names: Sequence[str], about: str) -> str:
+def reliability(found: Sequence[TaskRun], names: Sequence[str], about: str) -> str:
     """How often what is said with a probability is right, a line each run; larger dots are more rows."""
     values = [
         {"run": one.run, "x": confidence, "y": accuracy, "n": n}

@@ -8,7 +8,7 @@ Verdict = Literal["better", "worse", "no clear difference"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """A score.
 
     Args:
@@ -30,7 +30,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class RunInfo:
+class RunSummary:
     """One evaluation, and how to make it again.
 
     Args:
@@ -49,7 +49,7 @@ class RunInfo:
 
 
 @dataclass(frozen=True)
-class BoardRow:
+class LeaderboardRow:
     """A line of the table of all models.
 
     Args:
@@ -62,11 +62,11 @@ class BoardRow:
     name: str
     group: str
     run: int | None
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, ScoreCell]
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """A run compared with the first one on the `n` rows of a task that both answered; see `results.Comparison`.
 
     `verdict` is None where there are too few rows for one.
@@ -94,12 +94,12 @@ class MetricRow:
 
     name: str
     title: str
-    cells: Sequence[Cell | None]
+    cells: Sequence[ScoreCell | None]
     published: Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Hexagons:
+class HexagonCounts:
     """Predicted against gold, both on 0..1, counted in hexagons.
 
     Args:
@@ -114,7 +114,7 @@ class Hexagons:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class ConfusionMatrix:
     """Gold, the rows, against answers, the columns.
 
     Args:
@@ -131,8 +131,8 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Reliability:
-    """How often what is said with a probability is right.
+class ReliabilityDiagram:
+    """How often a prediction with a probability is right.
 
     Args:
         error: expected calibration error.
@@ -144,7 +144,7 @@ class Reliability:
 
 
 @dataclass(frozen=True)
-class WorstRow:
+class WorstAnswer:
     """A row to read.
 
     Args:
@@ -165,8 +165,8 @@ class WorstRow:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """Answers that could not be read.
+class InvalidSummary:
+    """Invalid answers.
 
     Args:
         rate: their share.
@@ -184,8 +184,8 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class ByRule:
-    """A figure by each rule for reading answers.
+class ParseComparison:
+    """A figure by each rule for parsing answers.
 
     Args:
         title: what it is.
@@ -201,32 +201,32 @@ class ByRule:
 
 
 @dataclass(frozen=True)
-class RunTask:
-    """What one run shows in a task.
+class TaskRun:
+    """What one run did in a task.
 
     Args:
         run: number of the run.
         n: its rows.
-        invalid: answers that could not be read.
+        invalid: invalid answers.
         hexagons: predicted against gold, for scores.
         matrix: predicted against gold, for classes and labels.
         reliability: where there are probabilities.
         worst: the rows it is worst at.
         parse: the rule that its scores are by.
         scale: the scale that its answers were read on, where that is not 0..1.
-        by_rule: its metrics and invalid answers by each rule for reading answers; none where they are not recorded.
+        by_rule: its metrics and invalid answers by each rule for parsing answers; none where they are not recorded.
     """
 
     run: int
     n: int
-    invalid: Unreadable
-    hexagons: Hexagons | None
-    matrix: Matrix | None
-    reliability: Reliability | None
-    worst: Sequence[WorstRow]
+    invalid: InvalidSummary
+    hexagons: HexagonCounts | None
+    matrix: ConfusionMatrix | None
+    reliability: ReliabilityDiagram | None
+    worst: Sequence[WorstAnswer]
     parse: str
     scale: str | None
-    by_rule: Sequence[ByRule]
+    by_rule: Sequence[ParseComparison]
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class TaskReport:
     Args:
         name: its name.
         about: what it asks.
-        main: name of the metric that stands for it.
+        main: name of the metric that is published for it.
         metrics: all metrics, the main one first.
         parts_of: title of the metric that `parts` are of; None where there are none.
         parts: its value for each emotion, label or class, as `MetricRow` has it.
@@ -249,17 +249,17 @@ class TaskReport:
     metrics: Sequence[MetricRow]
     parts_of: str | None
     parts: Sequence[MetricRow]
-    runs: Sequence[RunTask]
+    runs: Sequence[TaskRun]
 
 
 @dataclass(frozen=True)
-class Overlaps:
-    """Texts that stand in more than one task.
+class TextOverlaps:
+    """Texts that are in more than one task.
 
     Args:
         about: how they were found.
         totals: texts of each task.
-        counts: for each task, how many of its texts stand in each other one.
+        counts: for each task, how many of its texts are in each other one.
     """
 
     about: str
@@ -287,13 +287,13 @@ class Report:
 
     title: str
     data: Mapping[str, str]
-    runs: Sequence[RunInfo]
-    board: Sequence[BoardRow]
+    runs: Sequence[RunSummary]
+    board: Sequence[LeaderboardRow]
     source: str | None
     about_published: Sequence[str]
-    differences: Sequence[Difference]
+    differences: Sequence[ScoreDifference]
     tasks: Sequence[TaskReport]
-    overlaps: Overlaps
+    overlaps: TextOverlaps
     notes: Sequence[str]
     made_with: str
     format: int = field(default=1)

@@ -1,4 +1,4 @@
-"""A run's answers to a task beside the rows, and how golds and answers look to people."""
+"""A run's answers to a task beside the rows, and how gold labels and answers are shown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,64 +9,65 @@ import numpy as np
 from emollms.dataset.reader import Row
 from emollms.errors import EmollmsError, shorten
 from emollms.evaluation.metrics import Flags, Floats, to_classes
-from emollms.evaluation.parsing import NO_ANSWER, read_all
-from emollms.evaluation.results import TaskScore
-from emollms.evaluation.scoring import gold_of, score, unannotated_of
+from emollms.evaluation.parsing import parse_predictions
+from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
+from emollms.evaluation.scoring import ScoredTask, gold_label, score, unannotated_of
+from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
-from emollms.report.inputs import Benchmark, InvalidEntry, Run
-from emollms.report.model import Hexagons, Matrix, Unreadable, WorstRow
+from emollms.report.inputs import ScoredData, ScoredFolder
+from emollms.report.model import ConfusionMatrix, HexagonCounts, InvalidSummary, WorstAnswer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
-UNREADABLE, NONE = "unreadable", "none"
+INVALID, NONE = "invalid", "none"
 QUOTED = "(repeats the text)"
 _QUOTE, _SHOWN = 16, 160
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswersToTask:
     """A run's answers to a task.
 
     Args:
         task: the task.
         rows: the rows that were answered, in the order of the data set.
         predictions: the answers; None where there is none.
-        readings: what they say.
-        score: their score from these readings, with intervals that are worth nothing.
+        parsed: what they say.
+        score: their score from these parsed, with intervals that are worth nothing.
         places: the place of each row, by id.
     """
 
     task: Task
     rows: Sequence[Row]
     predictions: Sequence[Prediction | None]
-    readings: Sequence[ParsedAnswer]
-    score: TaskScore
+    parsed: Sequence[ParsedAnswer]
+    score: ScoredTask
     places: Mapping[str, int]
 
-    def share_of_gold(self, place: int) -> float:
-        """The probability that the prediction gives to the gold class; 0.5 where nobody knows."""
+    def gold_probability(self, place: int) -> float:
+        """The probability that the prediction gives to the gold class; 0.5 where it is unknown."""
         said = self.predictions[place]
         if said is None or not said.probabilities or not isinstance(self.task, OrdinalTask):
             return 0.5
         return said.probabilities.get(str(int(self.rows[place]["score"])), 0.0)
 
     def said(self, place: int, visible: bool) -> str:
-        """What the answer says; the answer itself where it cannot be read.
+        """What the answer says; the answer itself where it is invalid.
 
         Args:
             place: the row's place.
             visible: whether its text may be shown; if not, an answer that repeats it is not shown either.
         """
-        row, reading, prediction = self.rows[place], self.readings[place], self.predictions[place]
-        if reading.value is not None:
-            return shown(self.task, reading.value, row["emotion"])
+        row, answer, prediction = self.rows[place], self.parsed[place], self.predictions[place]
+        if answer.value is not None:
+            return shown(self.task, answer.value, row["emotion"])
         if prediction is None:
             return NO_ANSWER
         raw = " ".join(prediction.answer.split())
         return f"“{shorten(raw, _SHOWN)}”" if visible or not repeats(raw, row["text"]) else QUOTED
 
 
-def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
+def answers_of(run: ScoredFolder, task: Task, rows: Sequence[Row]) -> AnswersToTask:
     """The answers of `run` to the rows of a task, read as its evaluation read them.
 
     Raises:
@@ -74,29 +75,29 @@ def answers_of(run: Run, task: Task, rows: Sequence[Row]) -> Answers:
     """
     entry, settings = run.scores.tasks[task.name], run.settings
     fitted = settings.calibration.tasks.get(task.name) if settings.calibration else None
-    mode = settings.decode or "greedy"  # a baseline has answers alone
+    mode = settings.decode or Decode.greedy  # a baseline has answers alone
     scale = entry.scale.name if entry.scale else "unit"
-    read = read_all(task, rows, run.predictions, mode, fitted, entry.parse, scale)
-    readings = read.readings
-    gold_labels, emotions = [gold_of(task, row) for row in rows], [row["emotion"] for row in rows]
+    read = parse_predictions(task, rows, run.predictions, mode, fitted, entry.parse, scale)
+    parsed = read.parsed
+    gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, unannotated = entry.invalid.policy, unannotated_of(rows)
-    scored = score(task, gold_labels, readings, emotions, policy, unannotated=unannotated, resamples=1)
+    scored = score(task, gold_labels, parsed, emotions, policy, unannotated=unannotated, resamples=1)
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
         raise EmollmsError(
             f"{run.folder}: scores.json has {entry.value:.6f} for {entry.n} rows of {task.name}, but predictions.jsonl "
             f"gives {scored.value:.6f} for {len(rows)}; evaluate again into another folder"
         )
     predictions = [run.predictions.get(row["id"]) for row in rows]
-    return Answers(task, rows, predictions, readings, scored, {row["id"]: place for place, row in enumerate(rows)})
+    return AnswersToTask(task, rows, predictions, parsed, scored, {row["id"]: place for place, row in enumerate(rows)})
 
 
-def errors(answers: Answers) -> Floats:
+def errors(answers: AnswersToTask) -> Floats:
     """How far each answer is off: on 0..1, in classes, or 1 - the Jaccard index of the labels."""
-    sheet = answers.score.sheet
+    pairs = answers.score.pairs
     if isinstance(answers.task, MultiLabelTask):
-        both, either = (sheet.gold & sheet.predicted).sum(axis=1), (sheet.gold | sheet.predicted).sum(axis=1)
+        both, either = (pairs.gold & pairs.predicted).sum(axis=1), (pairs.gold | pairs.predicted).sum(axis=1)
         return np.asarray(1 - np.where(either, both / np.maximum(either, 1), 1.0), dtype=np.float64)
-    off = np.abs(sheet.gold - sheet.predicted)
+    off = np.abs(pairs.gold - pairs.predicted)
     farthest = float(np.ptp(list(answers.task.classes))) if isinstance(answers.task, OrdinalTask) else 1.0
     return np.where(np.isnan(off), farthest, off)
 
@@ -108,7 +109,7 @@ def repeats(answer: str, text: str) -> bool:
 
 
 def shown(task: Task, value: object, emotion: str | None) -> str:
-    """A gold or a reading, for people."""
+    """A gold label or an answer, for people."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or NONE
     number = float(str(value))
@@ -125,19 +126,19 @@ ACROSS = 24
 EXAMPLES = 3
 
 
-def hexagons(answers: Answers) -> Hexagons | None:
-    """Gold and predictions of the answers that could be read, counted in hexagons that stand on a corner."""
+def hexagons(answers: AnswersToTask) -> HexagonCounts | None:
+    """Gold and predictions of the valid answers, counted in hexagons with a corner at the bottom."""
     if not isinstance(answers.task, RegressionTask):
         return None
-    sheet = answers.score.sheet
-    gold, said = sheet.gold[sheet.valid], sheet.predicted[sheet.valid]
+    pairs = answers.score.pairs
+    gold, said = pairs.gold[pairs.valid], pairs.predicted[pairs.valid]
     width, height = 1 / ACROSS, math.sqrt(3) / ACROSS
     lattices = [_nearest(gold, said, width, height, shift) for shift in (0.0, 0.5)]
     squares = [(x - gold) ** 2 + (y - said) ** 2 for x, y in lattices]
     centres = np.column_stack([np.where(squares[0] <= squares[1], a, b) for a, b in zip(*lattices, strict=True)])
     cells, counts = np.unique(centres.round(5), axis=0, return_counts=True)
     cells_shown = [(float(x), float(y), int(n)) for (x, y), n in zip(cells, counts, strict=True)]
-    return Hexagons(width, cells_shown, _tenths(gold, said))
+    return HexagonCounts(width, cells_shown, _tenths(gold, said))
 
 
 def _nearest(x: Floats, y: Floats, width: float, height: float, shift: float) -> tuple[Floats, Floats]:
@@ -150,18 +151,18 @@ def _tenths(gold: Floats, said: Floats) -> list[tuple[float, int, float]]:
     return [(int(i) / 10, int((places == i).sum()), float(gold[places == i].mean())) for i in np.unique(places)]
 
 
-def matrix(answers: Answers) -> Matrix | None:
+def matrix(answers: AnswersToTask) -> ConfusionMatrix | None:
     """Gold against answers, for classes or labels."""
     if isinstance(answers.task, RegressionTask):
         return None
     gold, said, names = _columns(answers)
-    valid = answers.score.sheet.valid
+    valid = answers.score.pairs.valid
     said = np.column_stack([said & valid[:, None], ~valid])
     counts = gold.T.astype(np.int64) @ said.astype(np.int64)
     rows = np.flatnonzero(gold.any(axis=0))
     columns = np.flatnonzero(np.append(gold.any(axis=0), False) | said.any(axis=0))
-    heads = [*names, UNREADABLE]
-    return Matrix(
+    heads = [*names, INVALID]
+    return ConfusionMatrix(
         [names[row] for row in rows],
         [heads[column] for column in columns],
         counts[rows][:, columns].tolist(),
@@ -169,32 +170,32 @@ def matrix(answers: Answers) -> Matrix | None:
     )
 
 
-def _columns(answers: Answers) -> tuple[Flags, Flags, list[str]]:
-    """Gold and predictions as truth values, a column a class or label; one more for no label."""
-    sheet = answers.score.sheet
+def _columns(answers: AnswersToTask) -> tuple[Flags, Flags, list[str]]:
+    """Gold and predictions as booleans, a column a class or label; one more for no label."""
+    pairs = answers.score.pairs
     if isinstance(answers.task, OrdinalTask):
         classes = np.array(list(answers.task.classes))
-        gold, said = (to_classes(values)[:, None] == classes for values in (sheet.gold, sheet.predicted))
+        gold, said = (to_classes(values)[:, None] == classes for values in (pairs.gold, pairs.predicted))
         return gold, said, [str(number) for number in classes]
-    gold, said = (np.column_stack([flags, ~flags.any(axis=1)]) for flags in (sheet.gold, sheet.predicted))
-    return gold, said, [*sheet.labels, NONE]
+    gold, said = (np.column_stack([flags, ~flags.any(axis=1)]) for flags in (pairs.gold, pairs.predicted))
+    return gold, said, [*pairs.labels, NONE]
 
 
-def unreadable(answers: Answers, entry: InvalidEntry, benchmark: Benchmark, show: bool) -> Unreadable:
-    """How many answers could not be read, with some of them."""
+def invalid_summary(answers: AnswersToTask, entry: InvalidAnswers, benchmark: ScoredData, show: bool) -> InvalidSummary:
+    """The invalid answers of a run, with some of them."""
     examples: dict[str, list[str]] = {}
-    for place, reading in enumerate(answers.readings):
-        if reading.value is None:
+    for place, answer in enumerate(answers.parsed):
+        if answer.value is None:
             said = answers.said(place, show or benchmark.may_show(answers.rows[place]))
-            known = examples.setdefault((reading.reason or "").split(": ")[0], [])
+            known = examples.setdefault((answer.reason or "").split(": ")[0], [])
             if said not in known and len(known) < EXAMPLES:
                 known.append(said)
-    return Unreadable(entry.rate, entry.n, entry.policy, entry.reasons, examples)
+    return InvalidSummary(entry.rate, entry.n, entry.policy, entry.reasons, examples)
 
 
 def worst(
-    all_answers: Sequence[Answers | None], run: int, count: int, benchmark: Benchmark, show: bool
-) -> list[WorstRow]:
+    all_answers: Sequence[AnswersToTask | None], run: int, count: int, benchmark: ScoredData, show: bool
+) -> list[WorstAnswer]:
     """The rows that a run is worst at; where rows are equally bad, those first that it is surest of.
 
     Args:
@@ -208,7 +209,7 @@ def worst(
     if own is None:
         return []
     off = errors(own).round(9)
-    order = sorted(range(len(off)), key=lambda place: (-off[place], own.share_of_gold(place), place))
+    order = sorted(range(len(off)), key=lambda place: (-off[place], own.gold_probability(place), place))
     rows = []
     for place in order[:count]:
         row = own.rows[place]
@@ -217,7 +218,7 @@ def worst(
             other.said(other.places[row["id"]], visible) if other and row["id"] in other.places else None
             for other in all_answers
         ]
-        gold = shown(own.task, gold_of(own.task, row), row["emotion"])
+        gold = shown(own.task, gold_label(own.task, row), row["emotion"])
         text = row["text"] if visible else None
-        rows.append(WorstRow(row["id"], text, row["emotion"], gold, said, float(off[place])))
+        rows.append(WorstAnswer(row["id"], text, row["emotion"], gold, said, float(off[place])))
     return rows

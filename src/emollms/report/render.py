@@ -1,23 +1,34 @@
-"""The report as a page: one HTML file that needs nothing but itself. It holds no script, and every text is escaped."""
+"""The report as text: a page of HTML, Markdown or JSON.
 
-from collections.abc import Mapping, Sequence
+The page is one file that needs nothing but itself. It holds no script, and every text is escaped.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from emollms.report import charts as charts
-from emollms.report.model import Cell, Difference, MetricRow, Report, TaskReport, Verdict
-from emollms.report.scores import ROWS_FOR_A_VERDICT
+from emollms.errors import UsageError
+from emollms.report import charts
+from emollms.report.model import MetricRow, Report, ScoreCell, ScoreDifference, TaskReport, Verdict
+from emollms.report.tables import ROWS_FOR_A_VERDICT
+from emollms.storage import write_whole
 from emollms.tasks import TASKS, MultiLabelTask, Task
 
 TOO_FEW = f"too few rows for a verdict (below {ROWS_FOR_A_VERDICT})"
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|!#&~$@])")
+_BREAK = re.compile(r"\s+")
+_LINK = re.compile(r"(https?):|(www)\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TaskCharts:
     """The pictures of a task.
 
     Args:
@@ -50,10 +61,10 @@ def signed(value: float) -> str:
     return ("−" if value < 0 else "+") + charts.number(abs(value))
 
 
-def percent(share: float) -> str:
-    """A share: `0 %`, `0.07 %`, `3.1 %`."""
-    digits = (0 if not share else 2) if share < 0.01 else 1
-    return f"{100 * share:.{digits}f} %"
+def percent(fraction: float) -> str:
+    """A fraction: `0 %`, `0.07 %`, `3.1 %`."""
+    digits = (0 if not fraction else 2) if fraction < 0.01 else 1
+    return f"{100 * fraction:.{digits}f} %"
 
 
 def render_page(report: Report) -> str:
@@ -89,17 +100,17 @@ def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
     return found
 
 
-def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[Difference]]]]:
+def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[ScoreDifference]]]]:
     """For each further run the tasks that it has in common with the first, by verdict."""
     kinds = {verdict: verdict for verdict in get_args(Verdict)} | {None: TOO_FEW}
-    found: list[tuple[int, Mapping[str, list[Difference]]]] = []
+    found: list[tuple[int, Mapping[str, list[ScoreDifference]]]] = []
     for run in sorted({one.run for one in report.differences}):
         own = [one for one in report.differences if one.run == run]
         found.append((run, {name: [one for one in own if one.verdict == verdict] for verdict, name in kinds.items()}))
     return found
 
 
-def shared(kinds: Mapping[str, list[Difference]]) -> str:
+def shared(kinds: Mapping[str, list[ScoreDifference]]) -> str:
     """How many tasks two runs have in common."""
     count = sum(map(len, kinds.values()))
     return f"{count} task{'s' * (count != 1)} that both have"
@@ -107,7 +118,7 @@ def shared(kinds: Mapping[str, list[Difference]]) -> str:
 
 def best(report: Report) -> dict[str, float]:
     """The best score of each task, to three decimals."""
-    cells: dict[str, list[Cell]] = {}
+    cells: dict[str, list[ScoreCell]] = {}
     for row in report.board:
         for task, cell in ((task, cell) for task, cell in row.cells.items() if not cell.undefined):
             cells.setdefault(task, []).append(cell)
@@ -122,11 +133,11 @@ def groups(report: Report) -> dict[str, list[int]]:
     return found
 
 
-def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
+def pictures(task: TaskReport, names: Sequence[str]) -> TaskCharts:
     """The pictures of a task."""
     parts = charts.scores(task.parts, names, f"{task.name}: {task.parts_of} of each", bars=True) if task.parts else None
     known = [run for run in task.runs if run.reliability]
-    shown = charts.reliability(known, names, f"{task.name}: how often what is said with a probability is right")
+    shown = charts.reliability(known, names, f"{task.name}: how often predictions with a probability are right")
     hexagons = {
         run.run: Markup(
             charts.hexagons(run.hexagons, run.run, f"{task.name}, {names[run.run]}: predicted against gold")
@@ -134,7 +145,7 @@ def pictures(task: TaskReport, names: Sequence[str]) -> Pictures:
         for run in task.runs
         if run.hexagons
     }
-    return Pictures(
+    return TaskCharts(
         Markup(parts) if parts else None, parts_are(TASKS[task.name]), hexagons, Markup(shown) if known else None
     )
 
@@ -144,3 +155,52 @@ def parts_are(task: Task) -> str:
     if task.emotions:
         return "emotion" if task.names_emotion else "dimension"
     return "label" if isinstance(task, MultiLabelTask) else "class"
+
+
+def render_markdown(report: Report) -> str:
+    """The report as Markdown."""
+    made = environment(escape=False)
+    made.filters["md"] = literal
+    return made.from_string(template("report.md.j2")).render(
+        report=report,
+        names=[run.name for run in report.runs],
+        verdicts=verdicts(report),
+        shared=shared,
+        too_few=TOO_FEW,
+        groups=groups(report),
+    )
+
+
+def literal(text: object) -> str:
+    """Text as it is, on one line: no Markdown, no HTML, no link."""
+    escaped = _SPECIAL.sub(r"\\\1", _BREAK.sub(" ", str(text)).strip())
+    return _LINK.sub(lambda found: f"{found[1]}\\:" if found[1] else f"{found[2]}\\.", escaped)
+
+
+def check_form(out: Path) -> None:
+    """Make sure that a report can be written as `out`.
+
+    Raises:
+        UsageError: its ending is unknown.
+    """
+    if out.suffix not in FORMS:
+        raise UsageError(f"{out} has no known ending; reports are written as {', '.join(FORMS)}")
+
+
+def write_report(report: Report, out: Path) -> None:
+    """Write a report, in the form that the ending of `out` asks for; the file appears whole or not at all.
+
+    Raises:
+        UsageError: its ending is unknown.
+    """
+    check_form(out)
+    write_whole(out, FORMS[out.suffix](report))
+
+
+def render_json(report: Report) -> str:
+    """The report as JSON; there is no NaN in it."""
+    return json.dumps(report.as_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+FORMS: Mapping[str, Callable[[Report], str]] = {".html": render_page, ".md": render_markdown, ".json": render_json}
+"""How a report is written, by the ending of the file."""

