@@ -205,7 +205,7 @@ def test_brighter_says_what_it_always_did() -> None:
 
 def test_an_emotion_that_was_not_annotated_is_refused() -> None:
     from emollms.corpora.example_checks import checked_value
-    from emollms.corpora.lines import CellError
+    from emollms.corpora.reader import CellError
 
     example = Example("BRIGHTER-EI-oc", "test", "a", "so it was", 2, "2", "disgust")
     with pytest.raises(CellError, match=r"it did not annotate this \(BRIGHTER-EI-oc, test, en\)"):
