@@ -79,13 +79,13 @@ def sample(count: int) -> list[dict[str, Any]]:
     """Rows of the AEB, as many of each task, in file order."""
     import pyarrow.parquet as pq
 
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "aeb"
-        build(Settings(DATA_SETS["aeb"], corpora=corpora), out)
+        build_repo(Settings(DATA_SETS["aeb"], corpora=corpora), out)
         tables = {task: pq.read_table(next((out / "data" / task).glob("test*.parquet"))).to_pylist() for task in TASKS}
     each = -(-count // len(TASKS))
     # The made-up rows are few; a number keeps their repeats apart.

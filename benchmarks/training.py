@@ -68,11 +68,11 @@ def parse() -> argparse.Namespace:
 
 
 def build_data(out: Path) -> Path:
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
-    build(Settings(DATA_SETS["aaid"], corpora=corpora), out)
+    build_repo(Settings(DATA_SETS["aaid"], corpora=corpora), out)
     return out
 
 

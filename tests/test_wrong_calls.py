@@ -8,7 +8,7 @@ import pytest
 import wrong_calls
 from command_lines import run_calls
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
 TRAIN = "train emosmol-135m --data aaid --out run"
@@ -120,7 +120,7 @@ CALLS = {
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("calls")
     for name in ("aaid", "aeb"):
-        build(Settings(DATA_SETS[name], corpora=("sample",)), folder / name, validate=False)
+        build_repo(Settings(DATA_SETS[name], corpora=("sample",)), folder / name, validate=False)
     for name in ("out", "tiny"):
         (folder / name).mkdir()
     (folder / "out" / "something").write_text("of others")

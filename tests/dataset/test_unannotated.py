@@ -14,7 +14,7 @@ from emollms.corpora import registry
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated
 from emollms.corpora.reader import RawSource, Record
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
@@ -90,7 +90,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def built(root: Path, data_set: str = "aeb", corpora: tuple[str, ...] = ("judged",)) -> Path:
     out = root.parent / data_set
-    build(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
+    build_repo(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
     return out
 
 

@@ -24,7 +24,7 @@ def test_options_are_those_of_the_command(function, command):
 def test_train_takes_a_mapping_and_returns_the_run(aaid, write_recipe, tmp_path):
     path, out, steps = write_recipe(), tmp_path / "run", []
     options = {"data": aaid.target, "out": out, "set": {"max_steps": 2, "tasks": ["V-reg"], "learning_rate": 1e-5}}
-    run = api.train(path, **options, on_progress=lambda label, done, total: steps.append((done, total)))
+    run = api.train(path, **options, progress=lambda label, done, total: steps.append((done, total)))
     assert run.manifest.recipe.overrides == ["max_steps=2", 'tasks=["V-reg"]', "learning_rate=1e-05"]
     assert run.manifest.recipe.values["learning_rate"] == 1e-5
     assert steps == [(1, 2), (2, 2)]

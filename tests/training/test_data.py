@@ -6,7 +6,7 @@ import pytest
 from tiny_corpus import settings, write_corpus
 
 from emollms.corpora import registry
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.inference.encoding import PromptEncoder
@@ -100,7 +100,7 @@ def test_a_text_of_validation_is_no_training_text(tmp_path, encoder, monkeypatch
         "test": [("4", "nobody told the goldfish", "0.400")],
     }
     root = write_corpus(tmp_path / "corpora", cells)
-    build(settings("aaid", "tiny", profile="paper"), tmp_path / "aaid", root=root, validate=False)
+    build_repo(settings("aaid", "tiny", profile="paper"), tmp_path / "aaid", root=root, validate=False)
     registry.corpora.cache_clear()
     rows = drawn(Dataset(tmp_path / "aaid"), encoder)
     assert (rows.counts["V-reg"].train, rows.counts["V-reg"].shared) == (1, 1)

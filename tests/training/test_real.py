@@ -3,7 +3,7 @@
 import pytest
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
@@ -36,7 +36,7 @@ def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path
 @pytest.mark.corpora
 def test_v_reg_from_a_few_minutes_of_tuning(corpora_dir, tmp_path):
     """Measured before: r = .83 from 1,100 rows (559 texts, twice)."""
-    build(settings("aaid", "semeval2018_task1", tasks=("V-reg",)), tmp_path / "aaid", root=corpora_dir)
+    build_repo(settings("aaid", "semeval2018_task1", tasks=("V-reg",)), tmp_path / "aaid", root=corpora_dir)
     changes = ["tasks=V-reg", "task_weights={}", "num_train_epochs=1", "per_device_train_batch_size=8",
                "learning_rate=1e-4", "selection_rows=200", "eval_steps=0.5", "save_steps=0.5"]  # fmt: skip
     run = run_training(load_recipe("emosmol-135m", changes), Dataset(tmp_path / "aaid"), tmp_path / "run").manifest

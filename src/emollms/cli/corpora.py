@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.corpora.base import Corpus
@@ -207,7 +207,7 @@ def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", t
     from emollms.corpora.download import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
 
-    with progress("bytes", "looking at what is here") as on_progress:
+    with show_progress("bytes", "looking at what is here") as on_progress:
         supplier = local or Network(on_progress=on_progress)
         return [
             fetch_corpus(corpus.meta, registry.folder(corpus, None if corpus.meta.bundled else to), supplier)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note
-from emollms.cli.progress import progress
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -47,15 +47,13 @@ def merge(
     """
     from emollms.training import api
 
-    with progress("steps") as on_progress:
+    with show_progress("steps") as on_progress:
 
         def show(step: str, done: int, total: int | None) -> None:
             print_note(step)
             on_progress(step, done, total)
 
-        merged = api.merge(
-            run, out=out, dtype=dtype, shard_size=shard_size, base=base, on_progress=show, warn=print_note
-        )
+        merged = api.merge(run, out=out, dtype=dtype, shard_size=shard_size, base=base, progress=show, warn=print_note)
     if merged.already:
         print_note(f"already there, not merged again: {out}")
         return

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.optional import require
+from emollms.progress import show_progress
 
 app = typer.Typer(name="recipes")
 
@@ -57,7 +57,7 @@ def check(
     set_library_defaults()
     dry_run = require("emollms.training.dry_run", "train")
     checked = []
-    with progress("recipes", "making data and tiny models") as on_progress:
+    with show_progress("recipes", "making data and tiny models") as on_progress:
         for one in dry_run.check_recipes(wanted):
             checked.append(one)
             on_progress(one.name, len(checked), len(wanted))

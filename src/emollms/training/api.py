@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from emollms.errors import UsageError
 from emollms.optional import require
-from emollms.progress import OnProgress, Warn, silent
+from emollms.progress import OnProgress, Warn, show_progress
 from emollms.training.manifest import MODEL, NAME, TrainingRun, read_run
 from emollms.training.recipe import Recipe, load_recipe
 
@@ -29,7 +29,7 @@ def train(
     set: Mapping[str, object] | Sequence[str] = (),
     minutes: float | None = None,
     resume: bool = False,
-    on_progress: OnProgress = silent,
+    progress: bool | OnProgress = False,
     warn: Warn = lambda text: None,
 ) -> TrainingRun:
     """Fine-tune a model. The same call resumes a run that was stopped or killed, and returns a finished one as it is.
@@ -46,7 +46,8 @@ def train(
         set: settings of the recipe to override, as a mapping, or as lines `key=value`.
         minutes: train as many steps as fit into this time here, including loading, up to three epochs.
         resume: whether it is an error if there is no run to resume.
-        on_progress: is called with the newest loss, the steps done and the steps in all.
+        progress: whether to show progress on stderr; or a function to call with the newest loss, the steps done and the
+            steps in all.
         warn: is called with each line that the user should see: rows left out, evaluations, what was resumed.
 
     Returns:
@@ -91,10 +92,12 @@ def train(
             raise LaunchError(code)
         return TrainingRun(out, read_run(out), already=finished)
     limit_threads()
-    run: TrainingRun = require("emollms.training.run", "train").run_training(
-        chosen, opened, out, resume=resume, command=("emollms", *command), begun=begun, on_progress=on_progress,
-        warn=warn,
-    )  # fmt: skip
+    engine = require("emollms.training.run", "train")
+    with show_progress("steps", progress=progress) as on_progress:
+        run: TrainingRun = engine.run_training(
+            chosen, opened, out, resume=resume, command=("emollms", *command), begun=begun, on_progress=on_progress,
+            warn=warn,
+        )  # fmt: skip
     return run
 
 
@@ -105,7 +108,7 @@ def merge(
     dtype: str = "auto",
     shard_size: str = "2GB",
     base: str | None = None,
-    on_progress: OnProgress = silent,
+    progress: bool | OnProgress = False,
     warn: Warn = lambda text: None,
 ) -> "Merged":
     """Merge an adapter into its base, with tokenizer, chat template and settings, as a model of its own.
@@ -120,7 +123,7 @@ def merge(
         dtype: `float32`, `bfloat16` or `float16`; `auto` is that of the base, or of the weights of a full run.
         shard_size: the largest size of a file of weights, such as `2GB`.
         base: folder or `OWNER/NAME[@REVISION]` of the base, if it is no longer where the run or adapter says.
-        on_progress: is called with what is being done.
+        progress: whether to show progress on stderr, or a function to call with what is being done.
         warn: is called with each line that the user should see.
 
     Returns:
@@ -135,7 +138,7 @@ def merge(
     _check_merge(run, dtype, shard_size, base, warn)
     set_library_defaults()
     engine = require("emollms.training.merge", "train")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), show_progress("steps", progress=progress) as on_progress:
         warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
         merged: Merged = engine.write_merged(
             run, out, dtype=dtype, shard_size=shard_size, base=base, on_progress=on_progress, warn=warn

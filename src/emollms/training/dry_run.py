@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError
@@ -58,7 +58,7 @@ def check_recipes(names: Sequence[str]) -> Iterator[RecipeCheck]:
     with TemporaryDirectory(prefix="emollms-check-") as scratch:
         root = Path(scratch)
         settings = Settings(get_data_set("aaid"), corpora=("sample",))
-        build(settings, root / "data", validate=False)
+        build_repo(settings, root / "data", validate=False)
         data = Dataset(root / "data")
         for name in names:
             with TemporaryDirectory(dir=root) as folder:
