@@ -23,8 +23,6 @@ from emollms.cli import (
     hub,
     merge,
     publish,
-    publish_model,
-    publish_space,
     quality,
     recipes,
     report,
@@ -35,8 +33,8 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space, quality,
-    recipes, report, train,
+    corpora, datasets, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
+    report, train,
 )  # fmt: skip
 
 app = typer.Typer(
