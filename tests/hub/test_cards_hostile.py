@@ -8,12 +8,13 @@ from markdown_it import MarkdownIt
 from tiny_corpus import Tiny, settings, write_corpus
 
 from emollms.corpora import registry
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.evaluation.scores import Scores
-from emollms.hub.card_merge import merge_card, metadata_in, split_card
+from emollms.hub.card_checks import metadata_in
+from emollms.hub.card_merge import merge_card, split_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
-from emollms.hub.space_writer import render_space_card
+from emollms.hub.space import render_space_card
 from emollms.templates import cell, code, fenced, link, prose
 from hub.made_up_model import CALIBRATION, CARD, made_up_run, scores_json
 
@@ -71,7 +72,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[
             }
             about |= {"homepage": "https://example.org/a)b|c <d>" if name == "hostile" else "https://example.org"}
             Tiny.meta = Tiny.meta.model_copy(update=about)
-            build(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
+            build_repo(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
             write_ids(folder / name, folder / f"{name} ids")
             found[name] = tuple((folder / f"{name}{form}" / "README.md").read_text() for form in ("", " ids"))
         yield found
