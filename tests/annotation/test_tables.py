@@ -48,8 +48,9 @@ def records(content: bytes) -> list[list[str]]:
 )
 def test_csv_keeps_its_bytes(rows: list[tuple[str, str]], end: str, quoting: int, tmp_path: Path) -> None:
     dialect = {"lineterminator": end, "quoting": quoting}
-    # A bare carriage return at the end of an unquoted cell cannot be told from a part of the line end.
-    before = [["id", "text"], *([cell.rstrip("\r") for cell in row] for row in rows)]
+    # A bare carriage return in an unquoted cell ends the row for the reader that this test compares with.
+    bare = "" if quoting == csv.QUOTE_MINIMAL else "\r"
+    before = [["id", "text"], *([cell.replace("\r", bare) for cell in row] for row in rows)]
     path, out = tmp_path / "in.csv", tmp_path / "out.csv"
     path.write_bytes(written(before, **dialect))
     out.unlink(missing_ok=True)
