@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,9 +26,13 @@ OWN = ["valence", "valence_confidence", "valence_low", "valence_high", "abstaine
 
 def annotate(path: Path, out: Path, text_column: str = "text", window: int = 4096, **options: object) -> None:
     dialect = options.pop("dialect", Dialect())
-    with emollms.Annotator.from_pretrained(baseline="vader", task="valence", fresh=True) as annotator:
-        source = open_input(str(path), text_column, None, dialect, path.parent)  # type: ignore[arg-type]
-        annotate_file(annotator, source.table, out, digest=source.digest, window=window, **options)  # type: ignore[arg-type]
+    source = open_input(str(path), text_column, None, dialect, path.parent)  # type: ignore[arg-type]
+    annotate_file(vader(), source.table, out, digest=source.digest, window=window, **options)  # type: ignore[arg-type]
+
+
+@cache
+def vader() -> emollms.Annotator:
+    return emollms.Annotator.from_pretrained(baseline="vader", task="valence", fresh=True)
 
 
 def written(rows: list[list[str]], **dialect: object) -> bytes:
@@ -48,8 +53,9 @@ def records(content: bytes) -> list[list[str]]:
 )
 def test_csv_keeps_its_bytes(rows: list[tuple[str, str]], end: str, quoting: int, tmp_path: Path) -> None:
     dialect = {"lineterminator": end, "quoting": quoting}
-    # A bare carriage return at the end of an unquoted cell cannot be told from a part of the line end.
-    before = [["id", "text"], *([cell.rstrip("\r") for cell in row] for row in rows)]
+    # A bare carriage return in an unquoted cell ends the row for the reader that this test compares with.
+    bare = "" if quoting == csv.QUOTE_MINIMAL else "\r"
+    before = [["id", "text"], *([cell.replace("\r", bare) for cell in row] for row in rows)]
     path, out = tmp_path / "in.csv", tmp_path / "out.csv"
     path.write_bytes(written(before, **dialect))
     out.unlink(missing_ok=True)
