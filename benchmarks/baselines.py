@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from emollms.dataset.baselines import rows_hash
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.evaluation.predictors import BaselinePredictor
@@ -29,7 +29,7 @@ def main() -> None:
     scores: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as name:
         aeb = Path(name) / "aeb"
-        manifest = build(Settings(DATA_SETS["aeb"]), aeb).manifest
+        manifest = build_repo(Settings(DATA_SETS["aeb"]), aeb).manifest
         data = Dataset(aeb)
         for baseline, column in BASELINES.items():
             source = BaselinePredictor(baseline, lambda task: data.rows(task, "train"))

@@ -64,10 +64,10 @@ def peak_mb() -> float:
 
 
 def with_emollms(out: Path) -> dict[str, float]:
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
-    done = build(Settings(DATA_SETS["aaid"], "paper"), out, validate=False)
+    done = build_repo(Settings(DATA_SETS["aaid"], "paper"), out, validate=False)
     rows = sum(count.rows for count in done.manifest.counts)
     return {"rows": rows, **done.seconds, "peak_mb": peak_mb()}
 

@@ -79,13 +79,13 @@ def sample(count: int) -> list[dict[str, Any]]:
     """Rows of the AEB, as many of each task, in file order."""
     import pyarrow.parquet as pq
 
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "aeb"
-        build(Settings(DATA_SETS["aeb"], corpora=corpora), out)
+        build_repo(Settings(DATA_SETS["aeb"], corpora=corpora), out)
         tables = {task: pq.read_table(next((out / "data" / task).glob("test*.parquet"))).to_pylist() for task in TASKS}
     each = -(-count // len(TASKS))
     # The made-up rows are few; a number keeps their repeats apart.
@@ -124,7 +124,7 @@ def with_pipeline(engine: Any, rows: list[dict[str, Any]], batch: int) -> Answer
     from emollms.inference.engine import first_line
     from emollms.prompts.template import frame
 
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     generate = pipeline("text-generation", model=engine.model, tokenizer=tokenizer, batch_size=batch)
     answers = {}
@@ -141,7 +141,7 @@ def with_release(engine: Any, rows: list[dict[str, Any]]) -> Answers:
     from emollms.prompts.template import frame
 
     torch.manual_seed(123)
-    tokenizer = engine.codec.tokenizer
+    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     settings = {"temperature": 0.9, "top_k": 30, "top_p": 0.6, "do_sample": True, "repetition_penalty": 1.2}
     answers = {}

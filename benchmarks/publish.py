@@ -121,14 +121,14 @@ def declare_free() -> None:
 def build_version(out: str, version: str, profile: str, where: str) -> None:
     """AAID, of texts that may be passed on; 1.0.0 lacks one in a hundred."""
     from emollms.builders.semeval2018_task1 import SemEval2018Task1
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     declare_free()
     if version == "1.0.0":
         whole = SemEval2018Task1.examples
         SemEval2018Task1.examples = lambda *given: without(whole(*given), where)
-    build(Settings(DATA_SETS["aaid"], profile), Path(out), version, validate=False)
+    build_repo(Settings(DATA_SETS["aaid"], profile), Path(out), version, validate=False)
 
 
 def without(examples: Iterable[object], where: str) -> Iterator[object]:

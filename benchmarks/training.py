@@ -68,11 +68,11 @@ def parse() -> argparse.Namespace:
 
 
 def build_data(out: Path) -> Path:
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     corpora = () if os.environ.get("EMOLLMS_CORPORA") else ("sample",)
-    build(Settings(DATA_SETS["aaid"], corpora=corpora), out)
+    build_repo(Settings(DATA_SETS["aaid"], corpora=corpora), out)
     return out
 
 
@@ -150,12 +150,12 @@ class Work:
         self.parsed = parse(self.recipe, Path("unused"))
         training, tuning = self.parsed.training, replace(self.parsed.tuning, selection_rows=LOOKED_AT)
         self.step = training.per_device_train_batch_size * training.gradient_accumulation_steps
-        codec = PromptEncoder(self.tokenizer(), self.model(), tuning.template)
+        encoder = PromptEncoder(self.tokenizer(), self.model(), tuning.template)
         limit, seed = training.max_length, training.seed
-        drawn = training_rows(self.data, codec, tuning, epochs=lambda _: 1.0, max_length=limit, seed=seed)
+        drawn = training_rows(self.data, encoder, tuning, epochs=lambda _: 1.0, max_length=limit, seed=seed)
         self.rows = drawn.tokens.select(drawn.draws[0])
         self.tokens = int(drawn.lengths[drawn.draws[0]].sum())
-        self.held = validation_tokens(self.data, codec, validation_rows(self.data, tuning, seed), drawn.trees)
+        self.held = validation_tokens(self.data, encoder, validation_rows(self.data, tuning, seed), drawn.trees)
 
     def tokenizer(self) -> Any:
         """The model's tokenizer."""
@@ -195,9 +195,9 @@ class Work:
 def with_emollms(work: Work, out: Path) -> Any:
     from transformers import AutoModelForCausalLM
 
-    from emollms.training.run import train
+    from emollms.training.run import run_training
 
-    run = train(work.recipe, work.data, out / "run").run
+    run = run_training(work.recipe, work.data, out / "run").manifest
     assert run.tokens == work.tokens, (run.tokens, work.tokens)
     return AutoModelForCausalLM.from_pretrained(out / "run" / "model")
 

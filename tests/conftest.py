@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 from emollms.cli import main
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
 settings.register_profile("compiled", deadline=None)  # the first call of a kernel compiles it
@@ -44,7 +44,7 @@ def reference_dir(corpora_dir: Path) -> Path:
 def paper_aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The AEB with the published rows."""
     out = tmp_path_factory.mktemp("evaluation") / "aeb"
-    build(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
+    build_repo(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
     return out
 
 
@@ -52,7 +52,7 @@ def paper_aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def sample_aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The AEB of the corpus that comes with the package, in English and Spanish."""
     out = tmp_path_factory.mktemp("evaluation") / "aeb"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",), languages=("en", "es")), out, validate=False)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",), languages=("en", "es")), out, validate=False)
     return out
 
 
@@ -60,7 +60,7 @@ def sample_aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sample_aaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The training data of the same corpus."""
     out = tmp_path_factory.mktemp("evaluation") / "aaid"
-    build(Settings(DATA_SETS["aaid"], corpora=("sample",)), out, validate=False)
+    build_repo(Settings(DATA_SETS["aaid"], corpora=("sample",)), out, validate=False)
     return out
 
 

@@ -13,7 +13,7 @@ from command_lines import run_calls
 from hub.client import Server
 
 from emollms import network
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
 FROM_CACHE = {
@@ -43,7 +43,7 @@ FROM_THE_HUB = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("offline")
     for name in ("aaid", "aeb"):
-        build(Settings(DATA_SETS[name], corpora=("sample",)), made / name, validate=False)
+        build_repo(Settings(DATA_SETS[name], corpora=("sample",)), made / name, validate=False)
     (made / "tiny").mkdir()
     (made / "tiny" / "config.json").write_text("{}")
     (made / "run" / "model").mkdir(parents=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError, UsageError
 from emollms.storage import commit, draft
 
@@ -59,9 +59,9 @@ def test_a_failed_build_names_the_draft_that_it_leaves(install: Install, tmp_pat
     for score in ("0.5", "0.6"):
         root = install({"train": [("1", "A text that is as good as any.", score)]})
         if score == "0.5":
-            build(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
+            build_repo(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
     with pytest.raises(EmollmsError) as caught:
-        build(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
+        build_repo(settings("aaid", "tiny"), tmp_path / "aaid", root=root)
     kept = tmp_path / ".aaid.draft"
     assert str(caught.value).startswith(f"{tmp_path / 'aaid'} holds version 1.0.0 with other content")
     assert str(caught.value).endswith(f"(what was written until then is kept in {kept})")

@@ -8,7 +8,7 @@ import pytest
 import wrong_calls
 from command_lines import run_calls
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
 TRAIN = "train emosmol-135m --data aaid --out run"
@@ -18,7 +18,7 @@ CALLS = {
     f"{TRAIN} --set learning_rate=fast": "learning_rate: input should be a valid number",
     f"{TRAIN} --set bf16=maybe": "bf16: input should be a valid boolean",
     f"{TRAIN} --set train_limit=few": "train_limit: input should be a valid integer",
-    f"{TRAIN} --set generation_num_beams=2": "generation_num_beams is for encoder-decoders, and llama is a family of",
+    f"{TRAIN} --set generation_num_beams=2": "generation_num_beams is for encoder-decoders, and llama models",
     f"{TRAIN} --set learning_rate": "is not of the form key=value",
     f"{TRAIN} --set model_name_or_path=./nomodel": "there is no folder ./nomodel",
     f"{TRAIN} --set model_name_or_path=out/nomodel": "there is no folder out/nomodel",
@@ -33,10 +33,10 @@ CALLS = {
     "train nope.yaml --data aaid --out run": "no such file: nope.yaml",
     f"{TRAIN} --set tasks=V-regg": "did you mean V-reg",
     "merge out/nope --out merged": "there is no folder out/nope",
-    "merge notes.txt --out merged": "notes.txt is a file; name the folder of a run",
+    "merge notes.txt --out merged": "notes.txt is a file; give the folder of a run",
     "merge out --out merged": "out holds no finished run",
     "merge out --out merged --dtype float7": "unknown dtype 'float7'",
-    "merge out --out merged --shard-size 2": "--shard-size '2' is no size",
+    "merge out --out merged --shard-size 2": "--shard-size '2' is not a size",
     "merge out --out merged --base out/nope": "there is no folder out/nope",
     f"{EVALUATE} --model ./nomodel": "there is no folder ./nomodel",
     f"{EVALUATE} --model out/nomodel": "there is no folder out/nomodel",
@@ -120,7 +120,7 @@ CALLS = {
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("calls")
     for name in ("aaid", "aeb"):
-        build(Settings(DATA_SETS[name], corpora=("sample",)), folder / name, validate=False)
+        build_repo(Settings(DATA_SETS[name], corpora=("sample",)), folder / name, validate=False)
     for name in ("out", "tiny"):
         (folder / name).mkdir()
     (folder / "out" / "something").write_text("of others")

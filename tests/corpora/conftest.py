@@ -1,8 +1,7 @@
 import pytest
 from loopback import Loopback
 
-from emollms.corpora.download import Downloader
-from emollms.corpora.fetch import Network
+from emollms.corpora.download import Network
 from emollms.retry import RetryPolicy
 
 
@@ -22,4 +21,4 @@ def waits():
 
 @pytest.fixture
 def network(waits):
-    return Network(Downloader(policy=RetryPolicy(retries=3), sleep=waits.append))
+    return Network(RetryPolicy(retries=3), sleep=waits.append)

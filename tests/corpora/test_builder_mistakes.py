@@ -326,7 +326,7 @@ def test_a_folder_too_deep_names_the_right_one(newcomer: Newcomer) -> None:
 
 def test_words_for_flags() -> None:
     from emollms.corpora.file_table import SourceFile
-    from emollms.corpora.lines import CellError, Record
+    from emollms.corpora.reader import CellError, Record
 
     file = SourceFile(path="a", sha256="0" * 64, bytes=0)
     record = Record(file, 2, {"anger": "0.0", "joy": "1.0"})

@@ -22,7 +22,7 @@ from emollms.builders.sample import Sample
 from emollms.corpora import registry
 from emollms.corpora.fetch import sha256_of
 from emollms.dataset import pipeline
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import SourceEntry
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
@@ -55,7 +55,7 @@ def settings(case: Case, quarantine: bool) -> Settings:
 def refused(case: Case, root: Path, out: Path, quarantine: bool = False) -> EmollmsError:
     """The error that a build ends in, which leaves nothing that looks finished."""
     with pytest.raises(EmollmsError) as caught:
-        build(settings(case, quarantine), out, root=root)
+        build_repo(settings(case, quarantine), out, root=root)
     assert len(str(caught.value).splitlines()) == 1
     assert caught.value.exit_code in (1, 2)
     assert case.file in str(caught.value)
@@ -89,7 +89,7 @@ def test_the_error_says_what_and_where(name: str, root: Path, tmp_path: Path, mo
     case = CASES[name]
     pin_again(case, case.write(root), monkeypatch)
     if not case.problem:
-        manifest = build(settings(case, quarantine=False), tmp_path / "out", root=root).manifest
+        manifest = build_repo(settings(case, quarantine=False), tmp_path / "out", root=root).manifest
         check_defects(case, manifest.sources[0], differs=False)
         assert manifest.sources[0].left_out == {}
         return
@@ -142,7 +142,7 @@ def pairs(table: pa.Table, columns: tuple[str, ...]) -> Iterator[tuple[str, ...]
 @pytest.mark.parametrize("name", [case.name for case in CASES.values() if not is_lost(case)][::9])
 def test_quarantined_builds(name: str, root: Path, tmp_path: Path) -> None:
     case, out = CASES[name], tmp_path / "out"
-    manifest = build(settings(case, quarantine=True), out, root=case.write(root)).manifest
+    manifest = build_repo(settings(case, quarantine=True), out, root=case.write(root)).manifest
     check_defects(case, manifest.sources[0], differs=True)
     check_rejected(case, manifest.sources[0], out)
     tables = [pq.read_table(path) for path in out.glob("data/*/*.parquet")]

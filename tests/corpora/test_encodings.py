@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import toys
 
-from emollms.corpora.encodings import check_encoding
+from emollms.corpora.lines import check_encoding
 from emollms.corpora.reader import RawSource
 from emollms.errors import SourceError
 

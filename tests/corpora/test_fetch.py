@@ -1,7 +1,8 @@
 import pytest
 from toys import BODY, corpus, names_in, pinned, tarred, zipped
 
-from emollms.corpora.fetch import LocalFolder, fetch
+from emollms.corpora.download import LocalFolder
+from emollms.corpora.fetch import fetch
 from emollms.errors import UsageError
 
 

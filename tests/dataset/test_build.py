@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import ROW_SCHEMA, features
 from emollms.errors import EmollmsError, SourceError, UsageError
@@ -40,7 +40,7 @@ def test_sample_loads(name: str, tmp_path: Path) -> None:
     from datasets import ClassLabel, get_dataset_config_names, load_dataset
 
     out = tmp_path / name
-    done = build(settings(name, "sample"), out)
+    done = build_repo(settings(name, "sample"), out)
     cache = str(tmp_path / "cache")
     everything = load_dataset(str(out), cache_dir=cache)
     counts = {}
@@ -69,7 +69,7 @@ def test_features_are_written_as_datasets_writes_them() -> None:
 
 def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> None:
     root = install(ROWS)
-    build(settings("aaid", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
     rows = pq.read_table(tmp_path / "out" / "data" / "V-reg" / "train-00000.parquet").to_pylist()
     assert len(rows) == 20
     assert rows[13] | {"prompt": ""} == {
@@ -97,7 +97,7 @@ def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> Non
 def test_prompts_are_those_of_the_template(tmp_path: Path) -> None:
     """Columns are rendered whole; the template for one text, which inference uses, must give the same."""
     for name in ("aaid", "aeb"):
-        build(settings(name, "sample", languages=("all",)), tmp_path / name)
+        build_repo(settings(name, "sample", languages=("all",)), tmp_path / name)
         for path in (tmp_path / name).glob("data/*/*.parquet"):
             for row in pq.read_table(path).to_pylist():
                 task = get_task(row["task"])
@@ -107,7 +107,7 @@ def test_prompts_are_those_of_the_template(tmp_path: Path) -> None:
 
 def test_line_breaks_stay_in_texts_and_leave_prompts(install: Install, tmp_path: Path) -> None:
     root = install({"test": [("a", "one\vtwo\u2028three\x85", "0.5")]})
-    build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aeb", "tiny"), tmp_path / "out", root=root)
     row = pq.read_table(tmp_path / "out" / "data" / "V-reg").to_pylist()[0]
     assert row["text"] == "one\vtwo\u2028three\x85"
     assert " Tweet: one two three . Intensity Score: " in row["prompt"]
@@ -123,7 +123,7 @@ def test_same_bytes_every_time_on_one_core_and_two(tmp_path: Path) -> None:
 
 
 def test_manifest_lists_every_file_as_it_is(tmp_path: Path) -> None:
-    build(settings("aeb", "sample"), tmp_path / "out")
+    build_repo(settings("aeb", "sample"), tmp_path / "out")
     found = tree(tmp_path / "out")
     for name in ("manifest.json", "README.md"):
         found.pop(name)
@@ -134,7 +134,7 @@ def test_croissant_is_valid_and_reads_the_rows(tmp_path: Path) -> None:
     import mlcroissant
 
     out = tmp_path / "out"
-    build(settings("aeb", "sample"), out)
+    build_repo(settings("aeb", "sample"), out)
     dataset = mlcroissant.Dataset(jsonld=str(out / "croissant.json"))
     assert not dataset.metadata.ctx.issues.errors
     records = list(dataset.records("TDT/test"))
@@ -145,43 +145,43 @@ def test_croissant_is_valid_and_reads_the_rows(tmp_path: Path) -> None:
 class TestVersions:
     def test_same_version_again_changes_nothing(self, install: Install, tmp_path: Path) -> None:
         root, out = install(ROWS), tmp_path / "out"
-        build(settings("aaid", "tiny"), out, root=root)
+        build_repo(settings("aaid", "tiny"), out, root=root)
         before = tree(out)
-        assert not build(settings("aaid", "tiny"), out, root=root).changed
+        assert not build_repo(settings("aaid", "tiny"), out, root=root).changed
         assert tree(out) == before
 
     def test_other_content_under_the_same_version_is_refused(self, install: Install, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        build(settings("aaid", "tiny"), out, root=install(ROWS))
+        build_repo(settings("aaid", "tiny"), out, root=install(ROWS))
         before = tree(out)
         other = install(ROWS | {"train": [("a", "I love this", "0.8")]})
         with pytest.raises(EmollmsError, match=r"holds version 1\.0\.0 with other content"):
-            build(settings("aaid", "tiny"), out, root=other)
+            build_repo(settings("aaid", "tiny"), out, root=other)
         assert tree(out) == before
 
     def test_a_new_version_names_the_one_before(self, install: Install, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        first = build(settings("aaid", "tiny"), out, root=install(ROWS)).manifest
+        first = build_repo(settings("aaid", "tiny"), out, root=install(ROWS)).manifest
         other = install(ROWS | {"train": [("a", "I love this", "0.8")]})
-        second = build(settings("aaid", "tiny"), out, version="2.0.0", root=other).manifest
+        second = build_repo(settings("aaid", "tiny"), out, version="2.0.0", root=other).manifest
         kept = {"version", "content_hash", "settings", "counts", "made_with"}
         assert second.supersedes.model_dump() == first.model_dump(include=kept)
         assert read_manifest(out).version == "2.0.0"
 
     def test_older_version_and_other_data_set_are_refused(self, install: Install, tmp_path: Path) -> None:
         root, out = install(ROWS), tmp_path / "out"
-        build(settings("aaid", "tiny"), out, version="1.1.0", root=root)
+        build_repo(settings("aaid", "tiny"), out, version="1.1.0", root=root)
         with pytest.raises(UsageError, match=r"holds version 1\.1\.0; 1\.0\.9 is older"):
-            build(settings("aaid", "tiny"), out, version="1.0.9", root=root)
+            build_repo(settings("aaid", "tiny"), out, version="1.0.9", root=root)
         with pytest.raises(UsageError, match="holds aaid, not aeb"):
-            build(settings("aeb", "tiny"), out, root=root)
+            build_repo(settings("aeb", "tiny"), out, root=root)
         with pytest.raises(UsageError, match=r"'1\.0' is no version"):
-            build(settings("aeb", "tiny"), tmp_path / "new", version="1.0", root=root)
+            build_repo(settings("aeb", "tiny"), tmp_path / "new", version="1.0", root=root)
 
     def test_a_folder_of_something_else_is_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.txt").write_text("years of work")
         with pytest.raises(UsageError, match="holds no data set of ours"):
-            build(settings("aeb", "sample"), tmp_path)
+            build_repo(settings("aeb", "sample"), tmp_path)
         assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
@@ -203,12 +203,12 @@ def test_broken_rows_stop_the_build_or_are_quarantined(
 ) -> None:
     root = install({"train": [ROWS["train"][0], row, ROWS["train"][1]]})
     with pytest.raises(SourceError) as caught:
-        build(settings("aaid", "tiny"), tmp_path / "out", root=root)
+        build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
     assert str(caught.value).startswith("tiny/train.tsv:3: ")
     assert problem in str(caught.value)
     assert "--quarantine" in str(caught.value)
     assert not (tmp_path / "out").exists()
-    manifest = build(settings("aaid", "tiny", quarantine=True), tmp_path / "out", root=root).manifest
+    manifest = build_repo(settings("aaid", "tiny", quarantine=True), tmp_path / "out", root=root).manifest
     rejected = pq.read_table(tmp_path / "out" / "rejected.parquet").to_pylist()
     assert [(row["file"], row["line"]) for row in rejected] == [("tiny/train.tsv", 3)]
     assert sum(manifest.sources[0].left_out.values()) == 1
@@ -220,8 +220,8 @@ def test_a_changed_file_is_refused(install: Install, tmp_path: Path) -> None:
     with (root / "tiny" / "train.tsv").open("a") as file:
         file.write("e\tOne more\t0.3\n")
     with pytest.raises(SourceError, match=r"tiny/train.tsv: SHA-256 is not [0-9a-f]{64}: .*emollms corpora pin tiny"):
-        build(settings("aaid", "tiny"), tmp_path / "out", root=root)
-    manifest = build(settings("aaid", "tiny", quarantine=True), tmp_path / "out", root=root).manifest
+        build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
+    manifest = build_repo(settings("aaid", "tiny", quarantine=True), tmp_path / "out", root=root).manifest
     assert manifest.sources[0].defects == {
         "file differs from the pinned one": 1,
         "file has other rows than the pinned one": 1,
@@ -244,16 +244,16 @@ main()
     killed = subprocess.run([sys.executable, "-c", script], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
-    build(settings("aeb", "sample"), tmp_path / "out")
+    build_repo(settings("aeb", "sample"), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_kill_while_a_version_is_replaced_keeps_one_of_them(install: Install, tmp_path: Path) -> None:
     root, out = install(ROWS), tmp_path / "out"
-    build(settings("aaid", "tiny"), out, root=root)
+    build_repo(settings("aaid", "tiny"), out, root=root)
     before = tree(out)
     out.rename(tmp_path / ".out.replaced")  # where a kill between the two renames leaves it
-    assert not build(settings("aaid", "tiny"), out, root=root).changed
+    assert not build_repo(settings("aaid", "tiny"), out, root=root).changed
     assert tree(out) == before
 
 
@@ -274,12 +274,12 @@ def peak_of_a_build(folder: Path, rows: int) -> int:
 import random, resource
 from pathlib import Path
 from tiny_corpus import settings, write_corpus
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 draw, letters = random.Random(0), "abcdefghijklmnopqrstuvwxyz"
 words = ["".join(draw.choices(letters, k=draw.randint(2, 9))) for _ in range(5_000)]
 texts = [" ".join(draw.choices(words, k=15)) for _ in range({rows})]
 root = write_corpus(Path({str(folder)!r}), {{"train": [(str(n), text, "0.5") for n, text in enumerate(texts)]}})
-build(settings("aaid", "tiny"), root / "out", root=root)
+build_repo(settings("aaid", "tiny"), root / "out", root=root)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
@@ -292,7 +292,7 @@ def test_memory_is_flat_in_the_number_of_rows(tmp_path: Path) -> None:
 
 
 def test_statistics_tell_what_is_there(tmp_path: Path) -> None:
-    build(settings("aaid", "sample"), tmp_path / "out")
+    build_repo(settings("aaid", "sample"), tmp_path / "out")
     statistics = json.loads((tmp_path / "out" / "statistics.json").read_text())
     rows = pq.read_table(tmp_path / "out" / "data" / "EI-reg" / "train-00000.parquet").to_pylist()
     anger = [row["score"] for row in rows if row["emotion"] == "anger" and row["wording"] == 0]
@@ -307,8 +307,8 @@ def test_masking_counts_and_hides_and_leaves_scores_alone(install: Install, tmp_
     text = "@anna wrote to me at anna@example.org, and @ben and @anna laughed: https://t.example/x"
     rows = [("a", text, "0.5"), ("b", "nothing to hide", "0.1"), ("c", f"{text}!", "0.5"), ("d", "@anna is off", "9")]
     root = install({"test": rows})
-    plain = build(settings("aeb", "tiny", quarantine=True), tmp_path / "plain", root=root).manifest
-    masked = build(settings("aeb", "tiny", mask=True, quarantine=True), tmp_path / "masked", root=root).manifest
+    plain = build_repo(settings("aeb", "tiny", quarantine=True), tmp_path / "plain", root=root).manifest
+    masked = build_repo(settings("aeb", "tiny", mask=True, quarantine=True), tmp_path / "masked", root=root).manifest
     assert plain.sensitive == masked.sensitive
     assert plain.sensitive["user"].model_dump() == {"texts": 2, "finds": 6}
     before, after = (pq.read_table(tmp_path / name / "data" / "V-reg").to_pylist() for name in ("plain", "masked"))
@@ -326,7 +326,7 @@ def test_masking_counts_and_hides_and_leaves_scores_alone(install: Install, tmp_
 def test_texts_that_masking_makes_equal_stay_and_are_flagged(install: Install, tmp_path: Path) -> None:
     text = "Watch this lovely broadcast about our garden by @{}"
     root = install({"test": [("a", text.format("anna"), "0.5"), ("b", text.format("ben"), "0.5"), ("c", "No", "0.1")]})
-    build(settings("aeb", "tiny", mask=True), tmp_path / "out", root=root)
+    build_repo(settings("aeb", "tiny", mask=True), tmp_path / "out", root=root)
     rows = pq.read_table(tmp_path / "out" / "data" / "V-reg").to_pylist()
     assert [row["text"] for row in rows] == [text.format("user1"), text.format("user1"), "No"]
     assert [row["cluster"] for row in rows] == [rows[0]["cluster"], rows[0]["cluster"], None]
@@ -337,7 +337,7 @@ def test_settings_that_fit_no_text_are_told(install: Install, tmp_path: Path) ->
     root = install({"train": [("a", "So it goes", "0.5")]})
     told = r"^nothing to build: tiny: no text for aeb \(splits test; languages en\); see `emollms corpora`$"
     with pytest.raises(EmollmsError, match=told):
-        build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+        build_repo(settings("aeb", "tiny"), tmp_path / "out", root=root)
     assert not (tmp_path / "out").exists()
 
 
@@ -345,7 +345,7 @@ def test_settings_that_fit_no_text_are_told(install: Install, tmp_path: Path) ->
 def test_data_that_falls_short_is_kept_aside_and_never_in_place(install: Install, tmp_path: Path) -> None:
     root = install({"test": [("a", "So it goes &lt;3", "0.5"), ("b", "Another day", "0.1")]})
     with pytest.raises(EmollmsError, match=rf"html.*1.*the draft is in {tmp_path / 'out.failed'}"):
-        build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+        build_repo(settings("aeb", "tiny"), tmp_path / "out", root=root)
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.failed" / "manifest.json").exists()
     assert (tmp_path / "out.failed" / "data" / "V-reg" / "test-00000.parquet").is_file()

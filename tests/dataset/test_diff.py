@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.diff import Diff, diff
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.ids import write_ids
@@ -19,8 +19,8 @@ def compare(install: Install, tmp_path: Path):
     """A function that builds ROWS and other rows, and compares the two."""
 
     def run(rows: dict[str, list[tuple[str, str, str]]], **options: object) -> Diff:
-        build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
-        build(settings("aaid", "tiny", **options), tmp_path / "new", version="1.1.0", root=install(rows))
+        build_repo(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+        build_repo(settings("aaid", "tiny", **options), tmp_path / "new", version="1.1.0", root=install(rows))
         return diff(tmp_path / "old", tmp_path / "new")
 
     return run
@@ -37,7 +37,7 @@ def test_nothing_changed(compare) -> None:
 
 
 def test_the_same_folder(install: Install, tmp_path: Path) -> None:
-    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    build_repo(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
     assert diff(tmp_path / "old", tmp_path / "old").step == "none"
 
 
@@ -73,9 +73,9 @@ def test_a_split_gone(compare) -> None:
 def test_wording_changed_is_minor(compare, monkeypatch: pytest.MonkeyPatch, install: Install, tmp_path: Path) -> None:
     from emollms.prompts import template
 
-    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    build_repo(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
     monkeypatch.setattr(template, "instruction", lambda task, *rest: "How positive is it?")
-    build(settings("aaid", "tiny"), tmp_path / "new", version="1.1.0", root=install(ROWS))
+    build_repo(settings("aaid", "tiny"), tmp_path / "new", version="1.1.0", root=install(ROWS))
     found = diff(tmp_path / "old", tmp_path / "new")
     assert told(found) == [("train", 0, 0, 20, ["prompt"]), ("validation", 0, 0, 10, ["prompt"])]
     assert found.step == "minor"
@@ -83,7 +83,7 @@ def test_wording_changed_is_minor(compare, monkeypatch: pytest.MonkeyPatch, inst
 
 @pytest.mark.parametrize("harm", ["missing", "cut"])
 def test_rows_that_are_not_there_are_not_taken_for_removed(harm: str, install: Install, tmp_path: Path) -> None:
-    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    build_repo(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
     shutil.copytree(tmp_path / "old", tmp_path / "new")
     (path,) = (tmp_path / "new" / "data" / "V-reg").glob("train-*")
     path.unlink() if harm == "missing" else path.write_bytes(path.read_bytes()[:100])
@@ -92,7 +92,7 @@ def test_rows_that_are_not_there_are_not_taken_for_removed(harm: str, install: I
 
 
 def test_an_id_only_form_is_not_compared(install: Install, tmp_path: Path) -> None:
-    build(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
+    build_repo(settings("aaid", "tiny"), tmp_path / "old", root=install(ROWS))
     write_ids(tmp_path / "old", tmp_path / "ids")
     with pytest.raises(UsageError, match="holds ids, not rows; `emollms hydrate` builds the rows"):
         diff(tmp_path / "old", tmp_path / "ids")

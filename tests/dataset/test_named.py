@@ -6,7 +6,7 @@ import pytest
 from corpora.contributed import Newcomer
 from tiny_corpus import Install, Tiny, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 
@@ -64,9 +64,9 @@ def test_what_the_metadata_promise_and_the_files_lack(install: Install, tmp_path
     root = install(TESTS)
     told = r"^corpus tiny: no text for aaid \(splits train, validation; languages en\); see `emollms corpora`"
     with pytest.raises(EmollmsError, match=told):
-        build(settings("aaid", "sample", "tiny", tasks=("V-reg",)), tmp_path / "out", root=both(root))
+        build_repo(settings("aaid", "sample", "tiny", tasks=("V-reg",)), tmp_path / "out", root=both(root))
     with pytest.raises(EmollmsError, match=r"^task SST: no text for aaid \(splits train, validation; languages ar\)"):
-        build(settings("aaid", "sample", tasks=("V-reg", "SST"), languages=("ar",)), tmp_path / "out")
+        build_repo(settings("aaid", "sample", tasks=("V-reg", "SST"), languages=("ar",)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

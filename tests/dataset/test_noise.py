@@ -8,7 +8,7 @@ import pytest
 from tiny_corpus import Install, settings
 
 from emollms.corpora.base import Example
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.examples import to_arrow
 
 HILL = "we walked up the long hill and never once looked back"
@@ -18,7 +18,7 @@ NOISE = "0.30000000000000004"
 def test_scores_and_golds_of_a_noisy_file(install: Install, tmp_path: Path) -> None:
     texts = [("a", HILL, NOISE), ("b", f"{HILL}!", "0.7999999999999999"), ("c", "so it goes", "0.08333333333")]
     root = install({"test": texts})
-    build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aeb", "tiny"), tmp_path / "out", root=root)
     rows = pq.read_table(tmp_path / "out" / "data" / "V-reg").to_pylist()
     assert [(row["score"], row["gold"], row["completion"]) for row in rows] == [
         (0.3, "0.3", "0.300"),
@@ -52,7 +52,7 @@ def test_the_paper_keeps_its_scores_and_answers() -> None:
 
 def test_distances_of_answers(install: Install, tmp_path: Path) -> None:
     root = install({"test": [("a", HILL, "0.516"), ("b", HILL.upper(), "0.216")]})
-    build(settings("aeb", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aeb", "tiny"), tmp_path / "out", root=root)
     (pair,) = pq.read_table(tmp_path / "out" / "duplicates.parquet").to_pylist()
     assert 0.516 - 0.216 != 0.3
     assert pair["disagreement"] == 0.3

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.tasks import RegressionTask, get_task
 
@@ -25,7 +25,7 @@ SHOWN = re.compile(
 @pytest.fixture(scope="module")
 def aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("paper") / "aeb"
-    build(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
+    build_repo(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
     return out
 
 
@@ -64,7 +64,7 @@ def test_scores_are_the_golds_on_one_scale(aeb: Path) -> None:
 
 
 def test_counts_of_the_training_data(corpora_dir: Path, tmp_path: Path) -> None:
-    build(Settings(DATA_SETS["aaid"], "paper"), tmp_path / "aaid", root=corpora_dir)
+    build_repo(Settings(DATA_SETS["aaid"], "paper"), tmp_path / "aaid", root=corpora_dir)
     counts = Counter()
     for path in (tmp_path / "aaid").glob("data/*/*.parquet"):
         counts[path.parent.name, path.stem[:-6]] += pq.read_metadata(path).num_rows

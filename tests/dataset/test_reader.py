@@ -7,7 +7,7 @@ import pytest
 from tiny_corpus import settings
 
 import emollms
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.dataset.schema import ROW_SCHEMA
 from emollms.errors import EmollmsError, UsageError
@@ -16,7 +16,7 @@ from emollms.errors import EmollmsError, UsageError
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("reader") / "aaid"
-    build(settings("aaid", "sample", tasks=("V-reg", "V-oc")), out, validate=False)
+    build_repo(settings("aaid", "sample", tasks=("V-reg", "V-oc")), out, validate=False)
     return out
 
 
@@ -55,7 +55,7 @@ def test_it_loads_as_load_dataset_loads_it(built: Path) -> None:
 
 
 def test_rows_that_are_not_those_of_the_manifest_are_refused(built: Path, tmp_path: Path) -> None:
-    build(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "aaid", validate=False)
+    build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "aaid", validate=False)
     path = tmp_path / "aaid" / "data" / "V-reg" / "train-00000.parquet"
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes((built / "data" / "V-oc" / "train-00000.parquet").read_bytes())

@@ -12,7 +12,7 @@ from tiny_corpus import Install, Tiny, settings
 from emollms.cli.datasets import _print_build
 from emollms.corpora.base import Example
 from emollms.corpora.reader import Record
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.diff import diff
 from emollms.dataset.screening import check_remaining
 from emollms.errors import EmollmsError
@@ -48,7 +48,7 @@ def test_a_task_that_nobody_named_is_left_out_and_told(
     two_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    done = build(settings("aaid", "tiny"), out, root=two_tasks)
+    done = build_repo(settings("aaid", "tiny"), out, root=two_tasks)
     counts = {(one.task, one.split): (one.read, one.dropped, one.rows) for one in done.manifest.counts}
     assert counts["E-c", "train"] == counts["E-c", "validation"] == (1, {BENCHMARK: 1}, 0)
     assert not (out / "data" / "E-c").exists()
@@ -64,7 +64,7 @@ def test_a_task_that_nobody_named_is_left_out_and_told(
 
 def test_a_data_set_without_one_of_its_tasks_has_an_id_only_form_and_a_diff(two_tasks: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    build(settings("aaid", "tiny"), out, root=two_tasks)
+    build_repo(settings("aaid", "tiny"), out, root=two_tasks)
     write_ids(out, tmp_path / "ids")
     assert not (tmp_path / "ids" / "data" / "E-c").exists()
     assert json.loads((tmp_path / "ids" / "manifest.json").read_text())["counts"][-1]["rows"] == 0
@@ -77,14 +77,14 @@ def test_a_task_that_was_named_is_an_error(two_tasks: Path, tmp_path: Path) -> N
         rf"\(2: {BENCHMARK}\); leave E-c out of --tasks, or choose other corpora"
     )
     with pytest.raises(EmollmsError, match=told):
-        build(settings("aaid", "tiny", tasks=("V-reg", "E-c")), tmp_path / "out", root=two_tasks)
+        build_repo(settings("aaid", "tiny", tasks=("V-reg", "E-c")), tmp_path / "out", root=two_tasks)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_whole_batch_that_is_dropped_leaves_the_others(install: Install, tmp_path: Path) -> None:
     spoilt = [(f"s{number}", SPOILT, "0.5") for number in range(1_001)]  # examples go through filters 500 at a time
     root = install({"train": [*spoilt, *ROWS["train"][:1]], "test": ROWS["test"]})
-    build(settings("aaid", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
     rows = pq.read_table(tmp_path / "out" / "data" / "V-reg").to_pylist()
     assert {row["source_id"] for row in rows} == {"a"}
 

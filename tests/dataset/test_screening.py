@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_corpus import Install, settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.dedup.schema import TEXT_SCHEMA
 from emollms.dedup.screen import screen
@@ -41,7 +41,7 @@ def built(install: Install, tmp_path: Path) -> Path:
             "test": [("g", TRAIN_HOME, "0.7")],
         }
     )
-    build(settings("aaid", "tiny"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny"), tmp_path / "out", root=root)
     return tmp_path / "out"
 
 
@@ -81,7 +81,7 @@ def test_manifest_and_card_say_what_was_done(built: Path) -> None:
 
 def test_paper_is_not_screened(install: Install, tmp_path: Path) -> None:
     root = install({"train": [("a", SEA, "0.9"), ("b", SEA, "0.2")], "validation": [("c", SEA, "0.5")]})
-    build(settings("aaid", "tiny", profile="paper"), tmp_path / "out", root=root)
+    build_repo(settings("aaid", "tiny", profile="paper"), tmp_path / "out", root=root)
     assert len(rows_of(tmp_path / "out", "train")) == 20
     assert not (tmp_path / "out" / "duplicates.parquet").exists()
 
@@ -158,7 +158,7 @@ class TestAnyDataSet:
         assert [(row["n"], row["duplicate_of"]) for row in rejected] == [(2, "train/0"), (3, "train/0")]
 
     def test_wordings_of_a_text_stand_or_fall_together(self, tmp_path: Path) -> None:
-        build(settings("aaid", "sample"), tmp_path / "aaid")
+        build_repo(settings("aaid", "sample"), tmp_path / "aaid")
         done = find_duplicates(tmp_path / "aaid", tmp_path / "out", policy="drop").counts
         assert done.kept == done.rows
         assert done.clusters == 0
@@ -192,7 +192,7 @@ class TestAnyDataSet:
 @pytest.mark.corpora
 def test_real_training_data_against_the_real_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
     """AAID training and validation hit 5 SemEval test texts equally, 14 at 0.7."""
-    manifest = build(Settings(DATA_SETS["aaid"]), tmp_path / "aaid", root=corpora_dir).manifest
+    manifest = build_repo(Settings(DATA_SETS["aaid"]), tmp_path / "aaid", root=corpora_dir).manifest
     pairs = pq.read_table(tmp_path / "aaid" / "duplicates.parquet").to_pylist()
     semeval = [p for p in pairs if p["kind"] == "benchmark" and p["id_b"].startswith("semeval2018_task1/")]
     assert sum(count.rows for count in manifest.counts) == 280_010

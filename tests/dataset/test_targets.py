@@ -8,7 +8,7 @@ import pytest
 from tiny_corpus import Install, Tiny, settings
 
 from emollms.corpora.base import Example
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.examples import mask_texts
 from emollms.errors import SourceError
 from emollms.prompts.template import prompt
@@ -38,13 +38,13 @@ def targets(install: Install, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def built(root: Path, out: Path, **options: object) -> list[dict[str, object]]:
-    build(settings("aeb", "tiny", **options), out, root=root)
+    build_repo(settings("aeb", "tiny", **options), out, root=root)
     rows: list[dict[str, object]] = pq.read_table(out / "data" / "TDT").to_pylist()
     return rows
 
 
 def test_every_target_of_the_sample_is_in_its_text_and_prompt(tmp_path: Path) -> None:
-    build(settings("aeb", "sample"), tmp_path / "out")
+    build_repo(settings("aeb", "sample"), tmp_path / "out")
     for path in (tmp_path / "out").glob("data/*/*.parquet"):
         rows = pq.read_table(path).to_pylist()
         if path.parent.name != "TDT":

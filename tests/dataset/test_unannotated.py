@@ -14,7 +14,7 @@ from emollms.corpora import registry
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Unannotated
 from emollms.corpora.reader import RawSource, Record
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
@@ -90,7 +90,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def built(root: Path, data_set: str = "aeb", corpora: tuple[str, ...] = ("judged",)) -> Path:
     out = root.parent / data_set
-    build(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
+    build_repo(Settings(DATA_SETS[data_set], corpora=corpora, languages=("all",)), out, root=root)
     return out
 
 
@@ -205,7 +205,7 @@ def test_brighter_says_what_it_always_did() -> None:
 
 def test_an_emotion_that_was_not_annotated_is_refused() -> None:
     from emollms.corpora.example_checks import checked_value
-    from emollms.corpora.lines import CellError
+    from emollms.corpora.reader import CellError
 
     example = Example("BRIGHTER-EI-oc", "test", "a", "so it was", 2, "2", "disgust")
     with pytest.raises(CellError, match=r"it did not annotate this \(BRIGHTER-EI-oc, test, en\)"):

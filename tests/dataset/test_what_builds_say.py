@@ -13,7 +13,7 @@ from emollms.builders.sample import Sample
 from emollms.builders.tdt import TDT
 from emollms.corpora.reader import Record
 from emollms.dataset.baselines import rows_hash
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.diff import diff
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
@@ -39,7 +39,7 @@ def tiny(install: Install, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_task_of_which_nothing_is_left_is_one_line(tiny: Path, tmp_path: Path) -> None:
     told = r"^nothing is left of V-reg train: all 2 texts were dropped \(2: near-duplicate of .*\); choose other"
     with pytest.raises(EmollmsError, match=told):
-        build(settings("aaid", "tiny"), tmp_path / "out", root=tiny, validate=False)
+        build_repo(settings("aaid", "tiny"), tmp_path / "out", root=tiny, validate=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -50,7 +50,7 @@ def test_a_corpus_in_another_language_says_which_option_is_missing(tiny: Path, m
 
 
 def test_what_is_left_out_is_listed_the_serious_first(tmp_path: Path) -> None:
-    manifest = build(settings("aaid", "sample"), tmp_path / "aaid", validate=False).manifest
+    manifest = build_repo(settings("aaid", "sample"), tmp_path / "aaid", validate=False).manifest
     near = "near-duplicate of a text of {}"
     train = {"no text": 50, near.format("validation"): 9, "near-duplicate in its split": 70}
     validation = {near.format("the benchmark"): 3, near.format("test or validation"): 5}
@@ -86,7 +86,7 @@ def test_the_real_targets(corpora_dir: Path, tmp_path: Path) -> None:
     rows = {}
     for profile in ("release", "paper"):
         out = tmp_path / profile
-        build(Settings(DATA_SETS["aeb"], profile, corpora=("tdt",)), out, root=corpora_dir, validate=False)
+        build_repo(Settings(DATA_SETS["aeb"], profile, corpora=("tdt",)), out, root=corpora_dir, validate=False)
         rows[profile] = pq.read_table(out / "data" / "TDT").to_pylist()
     for row in rows["release"]:
         assert row["target"]
@@ -98,14 +98,14 @@ def test_the_real_targets(corpora_dir: Path, tmp_path: Path) -> None:
 
 
 def test_scores_have_no_float_noise(tmp_path: Path) -> None:
-    build(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
+    build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     for path in (tmp_path / "aeb").glob("data/*/*.parquet"):
         for row in pq.read_table(path).to_pylist():
             assert row["score"] is None or len(repr(row["score"]).partition(".")[2]) <= 12, row["score"]
 
 
 def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
-    build(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
+    build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "is tuned on" not in card
     assert "They are for scoring alone" in card
@@ -117,7 +117,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
 
 @pytest.mark.corpora
 def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
-    build(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
     data = Dataset(tmp_path / "aeb")
@@ -125,22 +125,22 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
         done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
         assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
-    build(masked, tmp_path / "masked", root=corpora_dir, validate=False)
+    build_repo(masked, tmp_path / "masked", root=corpora_dir, validate=False)
     assert "### Baselines" not in (tmp_path / "masked" / "README.md").read_text(encoding="utf-8")
 
 
 def test_baselines_are_of_the_same_rows_not_of_as_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
+    build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     of_sample = {
         "about": "By a command.", "metrics": {}, "names": ["VADER"], "scores": {"V-reg": {"VADER": "0.862"}},
         "rows": {"V-reg": rows_hash(sorted((tmp_path / "aeb" / "data" / "V-reg").glob("test-*")))},
     }  # fmt: skip
     monkeypatch.setattr("emollms.dataset.baselines._figures", lambda: of_sample)
     for name, options, shown in (("one", {"tasks": ("V-reg",)}, True), ("all", {"languages": ("all",)}, False)):
-        build(settings("aeb", "sample", **options), tmp_path / name, validate=False)
+        build_repo(settings("aeb", "sample", **options), tmp_path / name, validate=False)
         assert ("| V-reg |  | 0.862 |" in (tmp_path / name / "README.md").read_text(encoding="utf-8")) == shown
     monkeypatch.setattr(Sample, "rows", shouted(Sample.rows))
-    build(settings("aeb", "sample", tasks=("V-reg",)), tmp_path / "other", validate=False)
+    build_repo(settings("aeb", "sample", tasks=("V-reg",)), tmp_path / "other", validate=False)
     assert "### Baselines" not in (tmp_path / "other" / "README.md").read_text(encoding="utf-8")
 
 
@@ -151,14 +151,14 @@ def shouted(rows):
 
 def test_different_data_sets_are_not_compared(tmp_path: Path) -> None:
     for name in ("aaid", "aeb"):
-        build(settings(name, "sample"), tmp_path / name, validate=False)
+        build_repo(settings(name, "sample"), tmp_path / name, validate=False)
     with pytest.raises(UsageError, match=r"aaid holds aaid and .*aeb holds aeb; compare two versions of one data set"):
         diff(tmp_path / "aaid", tmp_path / "aeb")
 
 
 def test_tasks_are_put_into_one_table_as_the_card_says(tmp_path: Path) -> None:
     repo = str(tmp_path / "aeb")
-    build(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
+    build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     parts = [load_dataset(repo, name, split="test") for name in ("EI-oc", "V-oc", "E-c", "TDT")]
     table = concatenate_datasets([part.cast_column("label", Value("int64")) for part in parts])
     assert table.num_rows == sum(part.num_rows for part in parts)

@@ -67,7 +67,7 @@ def test_a_server_is_asked_only_for_what_is_missing(emollms: Run, sample_aeb: Pa
         (out / "scores.json").unlink()
         code, _, err = emollms(*words, "--task", "SST", "--decode", "greedy")
         assert code == 0, err
-        assert "1 of 3 rows are answered; going on" in err
+        assert "1 of 3 rows are answered; resuming" in err
         assert asked(faults) == 5
     scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
     assert (scores["kind"], scores["name"]) == ("endpoint", "tiny")

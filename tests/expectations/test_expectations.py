@@ -97,14 +97,14 @@ MAPS = {
               {"completion": "0.500</s>"}),
         [("r0", "0.501"), ("r1", "anger, joy"), ("r2", "moderately positive"), ("r3", "high"), ("r5", "0.500</s>")],
     ),
-    "golds": (
+    "gold labels": (
         "expect_gold_labels_to_be_of_their_task",
         {"column_list": GOLD},
         texts({}, E_C, V_OC, EI),
         texts({"score": 1.2}, {**E_C, "labels": ("rage",)}, {**V_OC, "label": 7}, EI | {"emotion": "x"}, {"task": "X"}),
         [("r0", "1.2"), ("r1", "rage"), ("r2", "label 7"), ("r3", "score 0.5"), ("r4", "score 0.5")],
     ),
-    "golds that were not annotated": (
+    "gold labels that were not annotated": (
         "expect_gold_labels_to_be_of_their_task",
         {"column_list": GOLD},
         texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "nobody knows it"}),

@@ -11,7 +11,7 @@ import pytest
 from expectations.gate_corpus import Row, edit, rewrite
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.validation import check, enforce
 from emollms.errors import EmollmsError, UsageError
@@ -27,8 +27,8 @@ TRAIN = "data/V-reg/train-00000.parquet"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gate")
-    build(settings("aaid", "sample", tasks=("V-reg",)), folder / "aaid")
-    build(settings("aeb", "sample"), folder / "aeb")
+    build_repo(settings("aaid", "sample", tasks=("V-reg",)), folder / "aaid")
+    build_repo(settings("aeb", "sample"), folder / "aeb")
     return folder
 
 

@@ -10,13 +10,13 @@ from tiny_corpus import settings
 
 from emollms.cli import main
 from emollms.dataset import reader
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError
 
 
 @pytest.fixture
 def aeb(tmp_path: Path) -> Path:
-    build(settings("aeb", "sample", tasks=("TDT",), profile="paper"), tmp_path / "aeb")
+    build_repo(settings("aeb", "sample", tasks=("TDT",), profile="paper"), tmp_path / "aeb")
     return tmp_path / "aeb"
 
 

@@ -150,11 +150,11 @@ def test_a_corpus_is_as_committed(name: str, corpora_dir: Path) -> None:
 def test_the_real_data_sets_fail_as_known_and_no_more(
     name: str, profile: str, corpora_dir: Path, tmp_path: Path
 ) -> None:
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import Settings
     from emollms.dataset.validation import check
 
-    build(Settings(DATA_SETS[name], profile), tmp_path / name, root=corpora_dir)
+    build_repo(Settings(DATA_SETS[name], profile), tmp_path / name, root=corpora_dir)
     report = check(tmp_path / name)
     assert not report.failures
     failing = {one.name: one.failed for one in report.checks if one.status == "known"}
@@ -178,8 +178,8 @@ def test_the_real_data_sets_fail_as_known_and_no_more(
 def test_parts_and_forms_of_the_real_data_sets_pass(
     name: str, chosen: dict[str, object], corpora_dir: Path, tmp_path: Path
 ) -> None:
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import Settings
 
-    done = build(Settings(DATA_SETS[name], **chosen), tmp_path / name, root=corpora_dir)
+    done = build_repo(Settings(DATA_SETS[name], **chosen), tmp_path / name, root=corpora_dir)
     assert sum(count.rows for count in done.manifest.counts) > 1000

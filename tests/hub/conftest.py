@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from hub.fixtures import hub, hub_server
 
 __all__ = ["hub", "hub_server"]
@@ -15,7 +15,7 @@ __all__ = ["hub", "hub_server"]
 def aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The benchmark, from the sample corpus."""
     out = tmp_path_factory.mktemp("sample") / "aeb"
-    build(settings("aeb", "sample"), out)
+    build_repo(settings("aeb", "sample"), out)
     return out
 
 
@@ -25,7 +25,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("versions")
     tasks = {"1.0.0": ("V-reg",), "1.1.0": ("V-reg", "SST")}
     for version, chosen in tasks.items():
-        build(settings("aeb", "sample", tasks=chosen), folder / version, version)
+        build_repo(settings("aeb", "sample", tasks=chosen), folder / version, version)
     return {version: folder / version for version in tasks}
 
 

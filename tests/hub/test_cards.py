@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.card import rejected_examples
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
@@ -50,8 +50,8 @@ def model_card(**changes: Any) -> str:
 def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second version of a data set of the sample corpus, with one more task."""
     out = tmp_path_factory.mktemp("golden") / "aeb"
-    build(settings("aeb", "sample", tasks=("V-reg", "E-c")), out, validate=False)
-    build(settings("aeb", "sample", tasks=("V-reg", "E-c", "EI-oc")), out, "1.1.0", validate=False)
+    build_repo(settings("aeb", "sample", tasks=("V-reg", "E-c")), out, validate=False)
+    build_repo(settings("aeb", "sample", tasks=("V-reg", "E-c", "EI-oc")), out, "1.1.0", validate=False)
     return out
 
 
@@ -214,7 +214,7 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     from emollms.builders.sample import Sample
 
     monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-    build(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
+    build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "<summary>V-reg, its id only</summary>" in card
     assert "> **Not to be passed on.**" in card

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from tiny_corpus import Tiny, settings, write_corpus
 
 from emollms.corpora import registry
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.evaluation.scores import Scores
 from emollms.hub.card_merge import merge_card, metadata_in, split_card
 from emollms.hub.ids import write_ids
@@ -71,7 +71,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[
             }
             about |= {"homepage": "https://example.org/a)b|c <d>" if name == "hostile" else "https://example.org"}
             Tiny.meta = Tiny.meta.model_copy(update=about)
-            build(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
+            build_repo(settings("aeb", "tiny", tasks=("V-reg",)), folder / name, root=root, validate=False)
             write_ids(folder / name, folder / f"{name} ids")
             found[name] = tuple((folder / f"{name}{form}" / "README.md").read_text() for form in ("", " ids"))
         yield found

@@ -12,7 +12,7 @@ from tiny_corpus import settings
 import emollms.builders.sample
 import emollms.hub.hydrate
 from emollms.builders.sample import Sample
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.hub.dataset import dataset_release, load_dataset_back
@@ -38,8 +38,8 @@ def restricted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("restricted") / "aaid"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-        build(settings("aaid", "sample", tasks=("V-reg",)), out, root=CORPORA)
-        build(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0", CORPORA)
+        build_repo(settings("aaid", "sample", tasks=("V-reg",)), out, root=CORPORA)
+        build_repo(settings("aaid", "sample", tasks=("V-reg", "E-c")), out, "1.1.0", CORPORA)
     return out
 
 
@@ -220,7 +220,7 @@ class TestHydrate:
 
 @pytest.mark.corpora
 def test_a_real_restricted_corpus(corpora_dir: Path, tmp_path: Path) -> None:
-    build(settings("aeb", "tdt", "vader"), tmp_path / "aeb", root=corpora_dir)
+    build_repo(settings("aeb", "tdt", "vader"), tmp_path / "aeb", root=corpora_dir)
     with pytest.raises(EmollmsError, match="the texts of tdt may not be passed on"):
         dataset_release(tmp_path / "aeb")
     write_ids(tmp_path / "aeb", tmp_path / "ids")

@@ -14,7 +14,7 @@ from tiny_corpus import settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from emollms.cli import main
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.engine import EngineError
@@ -231,7 +231,7 @@ def test_a_text_that_brings_out_no_numbers_is_told(tmp_path):
 def test_the_command_says_it_in_one_line(tmp_path, monkeypatch, capsys, harm, code, message):
     harm(make_tiny("llama", tmp_path / "model"))
     benchmark, out = tmp_path / "aeb", tmp_path / "scores"
-    build(settings("aeb", "sample"), benchmark, validate=False)
+    build_repo(settings("aeb", "sample"), benchmark, validate=False)
     command = ["emollms", "evaluate", "--model", str(tmp_path / "model"), "--data", str(benchmark), "--out", str(out)]
     monkeypatch.setattr(sys, "argv", [*command, "--task", "V-reg", "--limit", "2"])
     with pytest.raises(SystemExit) as ended:

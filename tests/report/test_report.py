@@ -17,7 +17,7 @@ from evaluation.reference_rows import BLOOM, CHAT_13B
 from typer.testing import CliRunner
 
 from emollms.cli import app
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
@@ -56,7 +56,7 @@ class Reported:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     out = tmp_path_factory.mktemp("report")
     aeb = out / "aeb"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",)), aeb)
     data = Dataset(aeb)
     said = {row_of(data, "V-reg")["id"]: EVIL, row_of(data, "V-reg", 1)["id"]: row_of(data, "V-reg", 1)["text"]}
     folders = [evaluate_made_up(aeb, out, NAMES[0], 0.9), evaluate_made_up(aeb, out, NAMES[1], 0.4, said)]
@@ -421,7 +421,7 @@ def test_what_is_wrong_is_told(reported: Reported, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"report\.pdf has no known ending; .* as \.html, \.md, \.json"):
         write_report(reported.report, tmp_path / "report.pdf")
     other = tmp_path / "other"
-    build(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
+    build_repo(Settings(DATA_SETS["aeb"], corpora=("sample",), tasks=("V-reg",)), other)
     with pytest.raises(UsageError, match=r"was evaluated on .* give the evaluated data set with --data"):
         build_report(reported.folders, data=str(other))
     with pytest.raises(UsageError, match=r"nowhere, the data set of .*, is not here; give it with --data"):

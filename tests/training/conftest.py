@@ -6,7 +6,7 @@ import pytest
 import yaml
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.training.tiny import make_tiny
 
@@ -15,7 +15,7 @@ from emollms.training.tiny import make_tiny
 def aaid(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """AAID from the sample corpus, in English."""
     out = tmp_path_factory.mktemp("data") / "aaid"
-    build(settings("aaid", "sample"), out, validate=False)
+    build_repo(settings("aaid", "sample"), out, validate=False)
     return Dataset(out)
 
 

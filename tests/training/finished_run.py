@@ -50,14 +50,14 @@ def curves(steps: int, every: int, tasks: tuple[str, ...] = TASKS, evaluations: 
         )
         for step, noise in zip(range(every, steps + 1, every), (torch.randn(10_000) * 0.12).tolist(), strict=False)
     ]
-    looks = []
+    points = []
     for number in range(1, evaluations + 1):
         part = number / evaluations
         scores = {name: 0.85 * part**0.4 - 0.11 * place - 0.06 * (part > 0.85) for place, name in enumerate(tasks)}
         metric = sum(scores.values()) / len(scores) if scores else None
         loss = 0.45 + 1.6 * 0.97 ** (100 * part) + 0.05 * (part > 0.85)
-        looks.append(Evaluation(step=int(steps * part), epoch=part, loss=loss, metric=metric, tasks=scores))
-    return {"losses": losses, "evaluations": looks}
+        points.append(Evaluation(step=int(steps * part), epoch=part, loss=loss, metric=metric, tasks=scores))
+    return {"losses": losses, "evaluations": points}
 
 
 def finished(folder: Path, kind: str, *, template="frame", resized=0, tied=False, dtype="float32", **lora) -> Path:

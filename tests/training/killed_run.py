@@ -8,16 +8,16 @@ from pathlib import Path
 from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 
 def main(recipe: str, data: str, out: str, step: str, name: str) -> None:
-    def tell(what: str, done: int, total: int) -> None:
+    def on_progress(what: str, done: int, total: int) -> None:
         if done == int(step):
             os.kill(os.getpid(), signal.Signals[name])
 
     try:
-        train(load_recipe(recipe), Dataset(data), Path(out), tell=tell)
+        run_training(load_recipe(recipe), Dataset(data), Path(out), on_progress=on_progress)
     except EmollmsError as error:
         print(error)
         sys.exit(error.exit_code)

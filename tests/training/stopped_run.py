@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from emollms.training.checkpoints import MarkComplete
-from emollms.training.launch import STOP_FILE, tell_launcher
-from emollms.training.stop import Interrupted, StopOnSignal
+from emollms.training.callbacks import StopCallback
+from emollms.training.checkpoints import SealCallback
+from emollms.training.launch import STOP_FILE, Interrupted, report_exit_code
 
 
 class Send(TrainerCallback):
@@ -44,8 +44,8 @@ def run(out, signals, step, rank=0, by="no"):
         disable_tqdm=True, per_device_train_batch_size=2, logging_strategy="no",
     )  # fmt: skip
     rows = [{"x": torch.ones(1), "labels": torch.ones(1) * n} for n in range(8)]
-    stop = StopOnSignal()
-    callbacks = [Send(signals, step, rank), stop, MarkComplete()]
+    stop = StopCallback()
+    callbacks = [Send(signals, step, rank), stop, SealCallback()]
     trainer = Trainer(Tiny(), settings, train_dataset=rows, eval_dataset=rows, callbacks=callbacks)
     trainer.train()
     stop.raise_if_stopped()
@@ -58,4 +58,4 @@ if __name__ == "__main__":
         run(place, sys.argv[2].split("+"), int(sys.argv[3]), int(sys.argv[4]))
     except Interrupted as error:
         (place / f"rank{os.environ['RANK']}").write_text(f"{error.exit_code} {error}")
-        tell_launcher(error.exit_code)
+        report_exit_code(error.exit_code)

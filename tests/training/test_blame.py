@@ -5,7 +5,7 @@ import pytest
 from emollms.errors import EmollmsError, UsageError
 from emollms.training.blame import settings_errors
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 LORA = ("use_peft=true",)
 
@@ -35,6 +35,7 @@ LORA = ("use_peft=true",)
         (("lr_scheduler_type=cosine_with_min_lr",), r"lr_scheduler_type: One of min_lr or min_lr_rate should be set"),
         (("lr_scheduler_type=reduce_lr_on_plateau",), r"lr_scheduler_type reduce_lr_on_plateau requires an eval"),
         (("attn_implementation=nope",), r"cannot load .*`attn_implementation=\"nope\"` is not supported"),
+        (("report_to=azure_ml",), r"report_to: AzureMLCallback requires azureml to be installed. Run `pip install"),
         (("report_to=json",), r"report_to: json is not supported, only"),
         (("torch_compile_backend=nope",), r"torch_compile_backend: 'NOPE' is not a valid DynamoBackend"),
         (("fsdp=full_shard",), r"Using fsdp only works in distributed training"),
@@ -53,7 +54,7 @@ LORA = ("use_peft=true",)
 def test_a_setting_that_is_refused(aaid, write_recipe, tmp_path, overrides, message):
     recipe = load_recipe(str(write_recipe(max_steps=1, tasks=["V-reg"], train_limit=8)), overrides)
     with pytest.raises(UsageError, match=message) as told:
-        train(recipe, aaid, tmp_path / "run")
+        run_training(recipe, aaid, tmp_path / "run")
     assert str(told.value).startswith(f"--set {overrides[-1][:70]}")
     assert "\n" not in str(told.value)
     assert not (tmp_path / "run" / "model").exists()
@@ -62,7 +63,7 @@ def test_a_setting_that_is_refused(aaid, write_recipe, tmp_path, overrides, mess
 @pytest.mark.parametrize("names", ["[q_proj]", "q_proj", "all-linear", "'.*q_proj'", "[q_proj, v_proj]"])
 def test_names_and_patterns_of_modules(aaid, write_recipe, tmp_path, names):
     recipe = load_recipe(str(write_recipe(max_steps=1, train_limit=8)), (*LORA, f"lora_target_modules={names}"))
-    run = train(recipe, aaid, tmp_path / "run").run
+    run = run_training(recipe, aaid, tmp_path / "run").manifest
     assert 0 < run.model.trainable < run.model.parameters
 
 
@@ -70,7 +71,7 @@ def test_a_setting_of_the_file_is_named_by_its_line(aaid, write_recipe, tmp_path
     path = write_recipe(max_steps=1, lr_scheduler_kwargs={"nope": 1})
     line = 1 + [line.split(":")[0] for line in path.read_text().splitlines()].index("lr_scheduler_kwargs")
     with pytest.raises(UsageError, match=rf"smollm2\.yaml:{line}: lr_scheduler_kwargs: "):
-        train(load_recipe(str(path)), aaid, tmp_path / "run")
+        run_training(load_recipe(str(path)), aaid, tmp_path / "run")
 
 
 def test_an_error_of_a_running_run_is_no_setting(write_recipe):

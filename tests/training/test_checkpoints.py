@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from emollms.training.checkpoints import HASHED, MARKER, MarkComplete, defect, newest_checkpoint, remove_broken, seal
+from emollms.training.checkpoints import HASHED, MARKER, SealCallback, defect, newest_checkpoint, remove_broken, seal
 
 
 def checkpoint(folder, step, sealed=True):
@@ -36,7 +36,7 @@ def test_one_without_the_seal_is_passed_over_though_it_looks_whole(tmp_path):
     half = checkpoint(tmp_path, 8, sealed=False)
     (half / f"{MARKER}.draft").write_text("{}")
     assert newest_checkpoint(tmp_path) == good
-    assert "not written to its end" in (defect(half) or "")
+    assert "the checkpoint is incomplete" in (defect(half) or "")
 
 
 def cut(path):
@@ -50,9 +50,9 @@ def change(path):
 @pytest.mark.parametrize(
     ("name", "damage", "told"),
     [
-        ("model.safetensors", cut, "model.safetensors has 399 bytes and had 400"),
-        ("sub/optimizer.pt", cut, "sub/optimizer.pt has 6 bytes and had 7"),
-        ("sub/optimizer.pt", change, "sub/optimizer.pt has another content"),
+        ("model.safetensors", cut, "model.safetensors has 399 bytes instead of 400"),
+        ("sub/optimizer.pt", cut, "sub/optimizer.pt has 6 bytes instead of 7"),
+        ("sub/optimizer.pt", change, "sub/optimizer.pt has changed"),
         ("trainer_state.json", lambda path: path.unlink(), "trainer_state.json is missing"),
         (MARKER, cut, "complete.json is damaged"),
         (MARKER, lambda path: path.write_bytes(b"\xff\xfe"), "complete.json is damaged"),
@@ -111,7 +111,7 @@ def trainer(tmp_path):
 
 
 def test_a_trainer_seals_its_checkpoints_and_keeps_the_newest(trainer, tmp_path):
-    trainer(MarkComplete(keep=2)).train()
+    trainer(SealCallback(keep=2)).train()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["checkpoint-3", "checkpoint-4"]
     newest = newest_checkpoint(tmp_path / "run")
     assert newest == tmp_path / "run" / "checkpoint-4"
@@ -123,10 +123,10 @@ def test_a_kill_before_the_seal_leaves_the_older_checkpoint(trainer, tmp_path, m
     def killed(*_):
         raise KeyboardInterrupt
 
-    trainer(MarkComplete(keep=1), steps=1).train()
+    trainer(SealCallback(keep=1), steps=1).train()
     monkeypatch.setattr("emollms.training.checkpoints.seal", killed)
     with pytest.raises(KeyboardInterrupt):
-        trainer(MarkComplete(keep=1), steps=2).train(str(tmp_path / "run" / "checkpoint-1"))
+        trainer(SealCallback(keep=1), steps=2).train(str(tmp_path / "run" / "checkpoint-1"))
     assert (tmp_path / "run" / "checkpoint-2" / "trainer_state.json").is_file()
     assert newest_checkpoint(tmp_path / "run") == tmp_path / "run" / "checkpoint-1"
 

@@ -4,7 +4,7 @@ import struct
 import pytest
 from training.finished_run import curves, record
 
-from emollms.training.curves import HEIGHT, WIDTH, draw_curves, specification
+from emollms.training.record import HEIGHT, WIDTH, draw_curves, specification
 
 
 def size(path):

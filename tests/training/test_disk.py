@@ -6,8 +6,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from emollms.errors import EmollmsError
-from emollms.training import disk
-from emollms.training.disk import check_space, checkpoint_size, model_size, readable
+from emollms.training.checkpoints import RESERVE, check_space, checkpoint_size, model_size
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def linear(size=100):
 
 
 def test_enough_room_says_nothing_and_looks_at_the_folder_that_exists(free, tmp_path):
-    asked = free(disk.RESERVE + 1000)
+    asked = free(RESERVE + 1000)
     check_space(tmp_path / "not" / "there", 1000)
     assert asked == [tmp_path]
 
@@ -45,14 +44,6 @@ def test_too_little_room_names_both_numbers_and_the_way_out(free, tmp_path):
 def test_a_real_disk_without_room(tmp_path):
     with pytest.raises(EmollmsError, match="is too small: the run needs"):
         check_space(tmp_path, 10**18)
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_340_000, "2.3 MB"), (10**18, "1000000.0 TB")],
-)
-def test_sizes_for_people(size, text):
-    assert readable(size) == text
 
 
 def test_sizes_are_those_of_the_files(tmp_path):
@@ -76,7 +67,7 @@ def test_an_adapter_counts_alone():
 def test_what_a_folder_holds_is_counted_as_written(free, tmp_path):
     (tmp_path / "checkpoint-1").mkdir()
     (tmp_path / "checkpoint-1" / "model").write_bytes(b"x" * 150)
-    free(disk.RESERVE + 100)
+    free(RESERVE + 100)
     check_space(tmp_path, 250)
     with pytest.raises(EmollmsError, match="is too small"):
         check_space(tmp_path, 251)

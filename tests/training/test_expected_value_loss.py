@@ -17,19 +17,19 @@ class Rows:
     """Answers as rows of a batch, and logits for their tokens."""
 
     def __init__(self, kind, answers, seed=0):
-        codec = PromptEncoder(tiny_tokenizer(kind), tiny_model(kind))
-        trees = NumberTrees(codec)
-        encoded = encode(codec, [PROMPT] * len(answers), answers)
+        encoder = PromptEncoder(tiny_tokenizer(kind), tiny_model(kind))
+        trees = NumberTrees(encoder)
+        encoded = encode(encoder, [PROMPT] * len(answers), answers)
         width = max(len(row.labels) for row in encoded)
         paths = [trees.path(PROMPT, row.labels) for row in encoded]
-        self.tree = codec.candidates(codec.tail(PROMPT), SCORES).tree
+        self.tree = encoder.candidates(encoder.tail(PROMPT), SCORES).tree
         self.answers, self.paths = answers, paths
         self.labels = torch.tensor([[-100] * (width - len(row.labels)) + row.labels for row in encoded])
         self.nodes = torch.tensor([[NO_NODE] * (width - len(path)) + path for path in paths])
         self.gold = torch.tensor([float(answer) for answer in answers])
         self.table = trees.table()
         generator = torch.Generator().manual_seed(seed)
-        shape = (*self.labels.shape, len(codec.tokenizer))
+        shape = (*self.labels.shape, len(encoder.tokenizer))
         self.logits = 3 * torch.randn(shape, generator=generator, dtype=torch.float64)
 
     def expected(self):

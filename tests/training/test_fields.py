@@ -35,7 +35,7 @@ def test_recipes_of_the_package_pass(name: str) -> None:
     [
         ("learnin_rate=1", "--set learnin_rate=1: unknown key 'learnin_rate'; did you mean learning_rate?"),
         ("nonsense=1", "keys are the fields of TuningArguments of this package, SFTConfig and ModelConfig of TRL"),
-        ("learning_rate=true", "learning_rate: true is no value for it"),
+        ("learning_rate=true", "learning_rate: true is not a valid value"),
         ("max_length=12.5", "max_length: input should be a valid integer"),
         ("task_weights=[V-reg]", "task_weights: input should be a valid dictionary"),
         ("generation_num_beams=2", "generation_num_beams is for encoder-decoders"),

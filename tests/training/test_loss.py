@@ -3,16 +3,15 @@ import torch
 from torch.nn import functional
 
 from emollms.inference.encoding import PromptEncoder
-from emollms.training.collate import CausalCollator, Seq2SeqCollator
 from emollms.training.expected_value_loss import NumberTrees
 from emollms.training.tiny import KINDS, prompts, tiny_model, tiny_tokenizer
-from emollms.training.tokenize import encode
-from emollms.training.trainer import AnswerLoss
+from emollms.training.tokenize import CausalCollator, Seq2SeqCollator, encode
+from emollms.training.trainer import AnswerLossMixin
 
 ANSWERS = ("0.437", "0.9", "1.000", "0.051")
 
 
-class Bare(AnswerLoss):
+class Bare(AnswerLossMixin):
     """The loss alone, without a trainer around it."""
 
     def __init__(self, table, weight):
@@ -21,14 +20,16 @@ class Bare(AnswerLoss):
 
 def batch_of(kind):
     model = tiny_model(kind)
-    codec = PromptEncoder(tiny_tokenizer(kind), model)
-    trees = NumberTrees(codec)
+    encoder = PromptEncoder(tiny_tokenizer(kind), model)
+    trees = NumberTrees(encoder)
     asked = prompts("V-reg")[: len(ANSWERS)]
     rows = [
         {"input_ids": row.ids, "labels": row.labels, "nodes": trees.path(prompt, row.labels), "gold": float(answer)}
-        for prompt, row, answer in zip(asked, encode(codec, asked, ANSWERS), ANSWERS, strict=True)
+        for prompt, row, answer in zip(asked, encode(encoder, asked, ANSWERS), ANSWERS, strict=True)
     ]
-    collator = Seq2SeqCollator(codec.pad, codec.decoder_start[0]) if codec.seq2seq else CausalCollator(codec.pad)
+    collator = (
+        Seq2SeqCollator(encoder.pad, encoder.decoder_start[0]) if encoder.seq2seq else CausalCollator(encoder.pad)
+    )
     return model, rows, collator, trees.table()
 
 

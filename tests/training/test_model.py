@@ -9,9 +9,9 @@ from transformers import GenerationConfig
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.training.manifest import read_run
-from emollms.training.merge import merge
+from emollms.training.merge import write_merged
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 from emollms.training.tiny import make_tiny
 
 NAME = "model.layers.1.self_attn.v_proj.weight"
@@ -44,13 +44,13 @@ def test_a_base_that_is_not_whole_is_never_tuned(aaid, write_recipe, tmp_path, h
     change(base, harm)
     path = write_recipe(max_steps=1, model_name_or_path=str(base), **more)
     with pytest.raises(EmollmsError, match=message) as told:
-        train(load_recipe(str(path)), aaid, tmp_path / "run")
+        run_training(load_recipe(str(path)), aaid, tmp_path / "run")
     assert "\n" not in str(told.value)
     assert not (tmp_path / "run" / "model").exists()
 
 
 def test_the_precision_of_the_file_can_be_asked_for(aaid, write_recipe, tmp_path):
-    run = train(load_recipe(str(write_recipe(max_steps=1, dtype="auto"))), aaid, tmp_path / "run").run
+    run = run_training(load_recipe(str(write_recipe(max_steps=1, dtype="auto"))), aaid, tmp_path / "run").manifest
     assert run.hardware.precision == "float32"
 
 
@@ -62,8 +62,8 @@ def test_generation_settings_that_the_others_make_void_go_no_further(aaid, write
     (base / "generation_config.json").write_text(json.dumps(settings | void | {"max_new_tokens": 77}))
     save = {"save_strategy": "steps", "save_steps": 1}
     path = write_recipe("llama-chat", max_steps=1, model_name_or_path=str(base), **save, **more)
-    train(load_recipe(str(path)), aaid, tmp_path / "run")
-    merge(tmp_path / "run", tmp_path / "merged")
+    run_training(load_recipe(str(path)), aaid, tmp_path / "run")
+    write_merged(tmp_path / "run", tmp_path / "merged")
     for folder in (tmp_path / "run" / "model", tmp_path / "merged"):
         written = json.loads((folder / "generation_config.json").read_text())
         assert not written.keys() & {"temperature", "top_p", "early_stopping", "output_scores"}
@@ -78,7 +78,7 @@ def test_settings_of_sampling_stay_with_sampling(aaid, write_recipe, tmp_path):
     meant = {"do_sample": True, "temperature": 0.9, "top_p": 0.6}
     (base / "generation_config.json").write_text(json.dumps(settings | meant))
     path = write_recipe("llama-chat", max_steps=1, model_name_or_path=str(base))
-    train(load_recipe(str(path)), aaid, tmp_path / "run")
+    run_training(load_recipe(str(path)), aaid, tmp_path / "run")
     written = json.loads((tmp_path / "run" / "model" / "generation_config.json").read_text())
     assert meant.items() <= written.items()
 
@@ -92,14 +92,14 @@ def test_generation_settings_that_are_invalid_are_told(aaid, write_recipe, tmp_p
     (base / "generation_config.json").write_text(json.dumps(settings | invalid))
     path = write_recipe(max_steps=1, model_name_or_path=str(base))
     with pytest.raises(UsageError, match=next(iter(invalid))) as told:
-        train(load_recipe(str(path)), aaid, tmp_path / "run")
+        run_training(load_recipe(str(path)), aaid, tmp_path / "run")
     assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(1, [5]), (3, [3, 4, 5]), (None, [1, 2, 3, 4, 5])])
 def test_as_many_checkpoints_stay_as_the_recipe_says(aaid, write_recipe, tmp_path, limit, kept):
     path = write_recipe(max_steps=5, save_strategy="steps", save_steps=1, save_total_limit=limit, train_limit=8)
-    train(load_recipe(str(path)), aaid, tmp_path / "run")
+    run_training(load_recipe(str(path)), aaid, tmp_path / "run")
     there = sorted(int(folder.name.split("-")[1]) for folder in (tmp_path / "run" / "checkpoints").glob("checkpoint-*"))
     assert there == kept
     assert read_run(tmp_path / "run").steps == 5

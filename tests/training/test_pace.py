@@ -17,13 +17,11 @@ from typer.testing import CliRunner
 
 from emollms.cli import app
 from emollms.errors import UsageError
-from emollms.training import pace, trial
+from emollms.training import trial
 from emollms.training.manifest import read_run
-from emollms.training.pace import fitting_steps
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
-from emollms.training.schedule import Schedule, validation_limit
-from emollms.training.trial import Costs
+from emollms.training.run import run_training
+from emollms.training.schedule import Costs, Schedule, fitting_steps, validation_limit
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 0.5, "save_strategy": "steps", "save_steps": 0.5, "max_steps": -1}
 LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
@@ -129,7 +127,7 @@ def fitting(monkeypatch):
     def fix(steps):
         found = []
         monkeypatch.setattr(
-            pace, "fitting_steps", lambda parsed, tokens, rows, costs, seconds: found.append(costs) or (steps, 1.0)
+            trial, "fitting_steps", lambda parsed, tokens, rows, costs, seconds: found.append(costs) or (steps, 1.0)
         )
         return found
 
@@ -149,11 +147,11 @@ def test_a_run_of_minutes_is_the_run_of_its_steps_to_the_last_bit(
     aaid, write_recipe, tmp_path, fitting, kind, family, more, steps
 ):
     found = fitting(steps)
-    path, notes = str(write_recipe(kind, family, **SAVES, **more)), []
-    timed = train(load_recipe(path, minutes=5), aaid, tmp_path / "timed", note=notes.append).run
-    plain = train(load_recipe(path, [f"max_steps={steps}"]), aaid, tmp_path / "plain").run
+    path, warnings = str(write_recipe(kind, family, **SAVES, **more)), []
+    timed = run_training(load_recipe(path, minutes=5), aaid, tmp_path / "timed", warn=warnings.append).manifest
+    plain = run_training(load_recipe(path, [f"max_steps={steps}"]), aaid, tmp_path / "plain").manifest
     assert (timed.steps, timed.max_steps) == (steps, steps)
-    assert f"{steps} steps fit into 5 minutes" in notes
+    assert f"{steps} steps fit into 5 minutes" in warnings
     assert timed.losses == plain.losses
     assert timed.evaluations == plain.evaluations
     assert timed.rows == plain.rows
@@ -167,7 +165,7 @@ def test_a_run_of_minutes_is_the_run_of_its_steps_to_the_last_bit(
 def test_a_resumed_run_keeps_its_steps_and_is_not_timed_again(aaid, write_recipe, tmp_path, fitting, monkeypatch):
     fitting(6)
     path = str(write_recipe(**SAVES))
-    whole = train(load_recipe(path, minutes=5), aaid, tmp_path / "whole").run
+    whole = run_training(load_recipe(path, minutes=5), aaid, tmp_path / "whole").manifest
 
     def kill_at(step):
         def kill(what, done, total):
@@ -178,21 +176,21 @@ def test_a_resumed_run_keeps_its_steps_and_is_not_timed_again(aaid, write_recipe
 
     for step in (2, 4):  # nothing saved yet, and a checkpoint
         with pytest.raises(KeyboardInterrupt):
-            train(load_recipe(path, minutes=5), aaid, tmp_path / "run", tell=kill_at(step))
-        monkeypatch.setattr(pace, "try_steps", None)
-    resumed = train(load_recipe(path, minutes=5), aaid, tmp_path / "run").run
+            run_training(load_recipe(path, minutes=5), aaid, tmp_path / "run", on_progress=kill_at(step))
+        monkeypatch.setattr(trial, "_try", None)
+    resumed = run_training(load_recipe(path, minutes=5), aaid, tmp_path / "run").manifest
     assert (resumed.steps, resumed.losses) == (6, whole.losses)
     same(tmp_path / "run", tmp_path / "whole")
     with pytest.raises(UsageError, match=r"other settings \(recipe.minutes: 5.*, not 6"):
-        train(load_recipe(path, minutes=6), aaid, tmp_path / "run")
+        run_training(load_recipe(path, minutes=6), aaid, tmp_path / "run")
 
 
 def test_minutes_that_are_too_few_train_a_step_and_say_so(aaid, write_recipe, tmp_path):
-    notes = []
+    warnings = []
     path = str(write_recipe(max_steps=-1))
-    run = train(load_recipe(path, minutes=0.001), aaid, tmp_path / "run", note=notes.append).run
+    run = run_training(load_recipe(path, minutes=0.001), aaid, tmp_path / "run", warn=warnings.append).manifest
     assert run.steps == 1
-    assert any(note.startswith("0.001 minutes are too few: loading, one step") for note in notes)
+    assert any(note.startswith("0.001 minutes are too few: loading, one step") for note in warnings)
 
 
 @pytest.mark.parametrize(
@@ -205,16 +203,16 @@ def test_minutes_that_are_too_few_train_a_step_and_say_so(aaid, write_recipe, tm
     ],
 )
 def test_how_many_steps_fit_is_told(steps, needed, most, told):
-    assert pace._told(steps, needed, 90.0, most) == told
-    assert pace._told(5, 50.0, 60.0, 900) == "5 steps fit into 1 minute"
+    assert trial._report(steps, needed, 90.0, most) == told
+    assert trial._report(5, 50.0, 60.0, 900) == "5 steps fit into 1 minute"
 
 
 def test_many_minutes_are_three_epochs(aaid, write_recipe, tmp_path):
-    notes = []
+    warnings = []
     path = str(write_recipe(max_steps=-1, train_limit=1))
-    run = train(load_recipe(path, minutes=500), aaid, tmp_path / "run", note=notes.append).run
+    run = run_training(load_recipe(path, minutes=500), aaid, tmp_path / "run", warn=warnings.append).manifest
     assert (run.epochs, run.steps) == (3, 6)  # five rows an epoch
-    assert "6 steps fit into 500 minutes, as 3 epochs need no more" in notes
+    assert "6 steps fit into 500 minutes, as 3 epochs need no more" in warnings
 
 
 def test_a_trial_takes_steps_of_all_lengths():

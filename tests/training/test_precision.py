@@ -12,7 +12,7 @@ from emollms.training import precision as rules
 from emollms.training.precision import Resolved
 from emollms.training.recipe import find_recipes, load_recipe
 from emollms.training.recipe_args import parse
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 LEAST = "family: llama\nmodel_name_or_path: base\n"
 ADAPTER = "use_peft: true\n"
@@ -120,7 +120,7 @@ def test_settings_that_contradict_each_other_are_one_line(machine, settle, monke
 
 def test_a_precision_on_the_command_line_needs_what_the_file_sets_to_be_left_out(machine, settle):
     machine("float32")
-    with pytest.raises(UsageError, match=r"--set bf16=null. leaves bf16 out"):
+    with pytest.raises(UsageError, match=r"--set bf16=null. unsets bf16"):
         settle("bf16: true\n", "precision=float32")
     assert outcome(settle("bf16: true\n", "precision=float32", "bf16=null"))[0] == "float32"
 
@@ -154,12 +154,12 @@ def test_recipes_of_the_paper_keep_their_settings(machine, name, tmp_path):
 def test_a_run_says_what_was_chosen_and_why(aaid, write_recipe, tmp_path, machine):
     machine("float32")
     path = str(write_recipe(max_steps=1, bf16=None))
-    run = train(load_recipe(path), aaid, tmp_path / "run").run
+    run = run_training(load_recipe(path), aaid, tmp_path / "run").manifest
     assert (run.hardware.precision, run.hardware.attention) == ("float32", "sdpa")
     written = json.loads((tmp_path / "run" / "run.json").read_text())["hardware"]
     assert written["precision_reason"] == "bfloat16 is 0.02 times as fast as float32 here"
     machine("bfloat16", 9)
-    run = train(load_recipe(path), aaid, tmp_path / "fast").run
+    run = run_training(load_recipe(path), aaid, tmp_path / "fast").manifest
     assert (run.hardware.precision, run.hardware.attention) == ("bfloat16", "eager")
 
 
@@ -179,44 +179,44 @@ def kill_at(step):
 def test_a_resumed_run_keeps_its_precision_on_another_machine(aaid, write_recipe, tmp_path, machine, step):
     machine("float32")
     path = str(write_recipe(bf16=None, save_strategy="steps", save_steps=2))
-    whole = train(load_recipe(path), aaid, tmp_path / "whole").run
+    whole = run_training(load_recipe(path), aaid, tmp_path / "whole").manifest
     with pytest.raises(KilledError):
-        train(load_recipe(path), aaid, tmp_path / "run", tell=kill_at(step))
+        run_training(load_recipe(path), aaid, tmp_path / "run", on_progress=kill_at(step))
     asked = machine("bfloat16", 9)
-    resumed = train(load_recipe(path), aaid, tmp_path / "run").run
+    resumed = run_training(load_recipe(path), aaid, tmp_path / "run").manifest
     assert asked == []
     assert resumed.hardware.precision == "float32"
     assert resumed.hardware.precision_reason == "bfloat16 is 0.02 times as fast as float32 here"
     assert resumed.losses == whole.losses
-    assert train(load_recipe(path), aaid, tmp_path / "run").already
+    assert run_training(load_recipe(path), aaid, tmp_path / "run").already
 
 
 def test_other_settings_are_decided_anew(aaid, write_recipe, tmp_path, machine):
     machine("float32")
     path = str(write_recipe(bf16=None, max_steps=2))
     with pytest.raises(KilledError):
-        train(load_recipe(path), aaid, tmp_path / "run", tell=kill_at(1))
+        run_training(load_recipe(path), aaid, tmp_path / "run", on_progress=kill_at(1))
     machine("bfloat16", 9)
-    run = train(load_recipe(path, ["seed=4"]), aaid, tmp_path / "run").run  # it had saved nothing yet
+    run = run_training(load_recipe(path, ["seed=4"]), aaid, tmp_path / "run").manifest  # it had saved nothing yet
     assert run.hardware.precision == "bfloat16"
 
 
 def test_damaged_settings_are_one_line(aaid, write_recipe, tmp_path):
     path = str(write_recipe(max_steps=1))
-    train(load_recipe(path), aaid, tmp_path / "run")
+    run_training(load_recipe(path), aaid, tmp_path / "run")
     for content in ("{", "[]", "null", '{"recipe": 1}'):
         (tmp_path / "run" / "settings.json").write_text(content)
         with pytest.raises(EmollmsError, match=r"settings\.json is damaged; choose another --out"):
-            train(load_recipe(path), aaid, tmp_path / "run")
+            run_training(load_recipe(path), aaid, tmp_path / "run")
 
 
 def test_settings_of_an_older_version_are_those_of_a_run(aaid, write_recipe, tmp_path):
     path = str(write_recipe(max_steps=1))
-    train(load_recipe(path), aaid, tmp_path / "run")
+    run_training(load_recipe(path), aaid, tmp_path / "run")
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
     del settings["resolved"]
     (tmp_path / "run" / "settings.json").write_text(json.dumps(settings))
-    assert train(load_recipe(path), aaid, tmp_path / "run").already
+    assert run_training(load_recipe(path), aaid, tmp_path / "run").already
 
 
 def test_what_was_kept_is_taken_as_it_is(machine, settle):

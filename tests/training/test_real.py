@@ -3,7 +3,7 @@
 import pytest
 from tiny_corpus import settings
 
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device, training_precision
 from emollms.inference.decoding import decode
@@ -13,7 +13,7 @@ from emollms.tasks import get_task
 from emollms.training.data import validation_rows
 from emollms.training.recipe import load_recipe
 from emollms.training.recipe_args import parse
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 SHORT = ["tasks=V-reg", "max_steps=8", "per_device_train_batch_size=8", "learning_rate=3e-4", "eval_strategy=no",
          "save_strategy=no", "logging_steps=1"]  # fmt: skip
@@ -21,7 +21,7 @@ SHORT = ["tasks=V-reg", "max_steps=8", "per_device_train_batch_size=8", "learnin
 
 def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path):
     recipe = load_recipe("emosmol-135m", SHORT)
-    run = train(recipe, aaid, tmp_path / "run").run
+    run = run_training(recipe, aaid, tmp_path / "run").manifest
     assert run.losses[-1].loss < 0.7 * run.losses[0].loss
     assert run.hardware.precision == training_precision(default_device()).name
     assert run.model.repository == "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -36,9 +36,9 @@ def test_a_few_steps_teach_a_pretrained_model_the_form_of_answers(aaid, tmp_path
 @pytest.mark.corpora
 def test_v_reg_from_a_few_minutes_of_tuning(corpora_dir, tmp_path):
     """Measured before: r = .83 from 1,100 rows (559 texts, twice)."""
-    build(settings("aaid", "semeval2018_task1", tasks=("V-reg",)), tmp_path / "aaid", root=corpora_dir)
+    build_repo(settings("aaid", "semeval2018_task1", tasks=("V-reg",)), tmp_path / "aaid", root=corpora_dir)
     changes = ["tasks=V-reg", "task_weights={}", "num_train_epochs=1", "per_device_train_batch_size=8",
                "learning_rate=1e-4", "selection_rows=200", "eval_steps=0.5", "save_steps=0.5"]  # fmt: skip
-    run = train(load_recipe("emosmol-135m", changes), Dataset(tmp_path / "aaid"), tmp_path / "run").run
-    best = max(look.tasks["V-reg"] for look in run.evaluations)
+    run = run_training(load_recipe("emosmol-135m", changes), Dataset(tmp_path / "aaid"), tmp_path / "run").manifest
+    best = max(one.tasks["V-reg"] for one in run.evaluations)
     assert best > 0.7

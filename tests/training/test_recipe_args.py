@@ -11,12 +11,12 @@ from trl import SFTConfig
 from emollms.errors import UsageError
 from emollms.training.arguments import FAMILIES
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.recipe_args import Parsed, parse
+from emollms.training.recipe_args import ParsedRecipe, parse
 
 LEAST = "family: {family}\nmodel_name_or_path: base\n"
 
 
-def parsed(tmp_path: Path, text: str = "", family: str = "llama", *overrides: str) -> Parsed:
+def parsed(tmp_path: Path, text: str = "", family: str = "llama", *overrides: str) -> ParsedRecipe:
     path = tmp_path / "mine.yaml"
     path.write_text(LEAST.format(family=family) + text)
     return parse(load_recipe(str(path), overrides), tmp_path / "out", device="cpu")
@@ -111,7 +111,7 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("learning_rate: .nan\n", r"mine\.yaml:3: learning_rate: give a number above 0, not nan"),
         ("per_device_train_batch_size: 0\n", r"per_device_train_batch_size: give 1 or more, not 0"),
         ("train_limit: -5\n", r"mine\.yaml:3: train_limit: give 1 or more, not -5"),
-        ("seed: true\n", r"mine\.yaml:3: seed: true is no value for it"),
+        ("seed: true\n", r"mine\.yaml:3: seed: true is not a valid value"),
         ("bf16: 3\n", r"mine\.yaml:3: bf16: input should be a valid boolean.*, not 3"),
         ("per_device_train_batch_size: 8.5\n", r"mine\.yaml:3: per_device_train_batch_size: .*integer.*, not 8\.5"),
         ("lr_scheduler_type: cosin\n", r"mine\.yaml:3: lr_scheduler_type: unknown value 'cosin'; did you mean cosine"),
@@ -122,19 +122,19 @@ def test_without_an_accelerator_the_processor_is_used(tmp_path):
         ("task_weights: {V-reg: much}\n", r"mine\.yaml:3: task_weights: .*number.*, not .*much"),
         ("output_dir: here\n", r"mine\.yaml:3: output_dir cannot be set in a recipe: .*--out"),
         ("packing: true\n", r"mine\.yaml:3: packing cannot be set in a recipe: rows are prepared by this package"),
-        ("trust_remote_code: true\n", r"trust_remote_code cannot be set .*code that comes with a model is never run"),
+        ("trust_remote_code: true\n", r"trust_remote_code cannot be set .*code in a model's repository is never run"),
         ("minutes: -1\n", r"mine\.yaml:3: minutes: give a number above 0, not -1"),
         ("load_in_4bit: true\nload_in_8bit: true\n", r"mine\.yaml: You can't use 8 bit and 4 bit precision"),
         ("warmup_steps: -1\n", r"mine\.yaml:3: Got warmup_steps = -1"),
-        ("max_steps: 0\n", r"mine\.yaml:3: max_steps: give 1 or more, or -1 to go by num_train_epochs, not 0"),
+        ("max_steps: 0\n", r"mine\.yaml:3: max_steps: give 1 or more, or -1 for num_train_epochs, not 0"),
         ("save_total_limit: 0\n", r"mine\.yaml:3: save_total_limit: give 1 or more, not 0"),
         ("use_peft: true\nlora_r: 0\n", r"mine\.yaml:4: lora_r: give 1 or more, not 0"),
         (
             "eval_strategy: steps\neval_steps: 2\nsave_steps: 3\n",
-            r"mine\.yaml:5: save_steps is 3 and eval_steps 2, so that the best step may not be saved",
+            r"mine\.yaml:5: save_steps is 3 and eval_steps 2, so the best step may not be saved",
         ),
-        ("eval_strategy: epoch\n", r"mine\.yaml: save_strategy is steps and eval_strategy epoch, so that the best"),
-        ("predict_with_generate: true\n", r"mine\.yaml:3: predict_with_generate is for encoder-decoders, and llama is"),
+        ("eval_strategy: epoch\n", r"mine\.yaml: save_strategy is steps and eval_strategy epoch, so the best"),
+        ("predict_with_generate: true\n", r"mine\.yaml:3: predict_with_generate is for encoder-decoders, and llama"),
     ],
 )  # fmt: skip
 def test_an_error_is_one_line_with_place_and_key(text: str, message: str, tmp_path):
@@ -144,9 +144,7 @@ def test_an_error_is_one_line_with_place_and_key(text: str, message: str, tmp_pa
 
 
 def test_settings_of_decoders_are_refused_for_encoder_decoders(tmp_path):
-    with pytest.raises(
-        UsageError, match=r"mine\.yaml:3: activation_offloading is for decoders, and t5 is a family of enc"
-    ):
+    with pytest.raises(UsageError, match=r"mine\.yaml:3: activation_offloading is for decoders, and t5 models are enc"):
         parsed(tmp_path, "activation_offloading: true\n", "t5")
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from emollms.cli import app
 from emollms.errors import UsageError
 from emollms.training.arguments import FAMILIES
-from emollms.training.dry_run import check
+from emollms.training.dry_run import check_recipes
 from emollms.training.recipe import accelerate_settings, find_recipes, load_recipe
 
 ROOT = Path(__file__).parents[2] / "recipes"
@@ -39,7 +39,7 @@ def test_every_file_is_a_recipe():
 
 
 def test_every_recipe_works_on_a_tiny_model():
-    checked = list(check([str(path) for path in FILES]))
+    checked = list(check_recipes([str(path) for path in FILES]))
     assert [one.name for one in checked] == [str(path) for path in FILES]
     assert {one.name: one.problem for one in checked if one.problem} == {}
     assert {one.method for one in checked} == {"full", "lora", "qlora"}
@@ -96,7 +96,7 @@ def test_a_recipe_is_found_by_name_and_by_path(name: str):
 def test_an_unknown_recipe_suggests_the_near_one(tmp_path):
     with pytest.raises(UsageError, match="unknown recipe 'emosmol'; did you mean emosmol-135m"):
         load_recipe("emosmol")
-    with pytest.raises(UsageError, match=r"no such file: \S+emosmol-135.yaml; the recipe emosmol-135m comes with"):
+    with pytest.raises(UsageError, match=r"no such file: \S+emosmol-135.yaml; the package has a recipe emosmol-135m"):
         load_recipe(str(tmp_path / "emosmol-135.yaml"))
 
 
@@ -119,7 +119,7 @@ def test_overrides_are_yaml_and_the_last_one_counts():
     [
         ("seed", r"--set 'seed' is not of the form key=value"),
         ("=3", r"--set '=3' is not of the form key=value"),
-        ("tasks=[V-reg", r"--set 'tasks=\[V-reg': the value is broken YAML: expected ',' or ']'"),
+        ("tasks=[V-reg", r"--set 'tasks=\[V-reg': the value is malformed YAML: expected ',' or ']'"),
     ],
 )
 def test_a_broken_override_is_one_line(override: str, message: str):
@@ -131,13 +131,13 @@ def test_a_broken_override_is_one_line(override: str, message: str):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("family: llama\nseed: [1\n", r"mine\.yaml:3: broken YAML: expected ',' or ']'"),
-        ("family: llama\nabout: a: b\n", r"mine\.yaml:2: broken YAML: mapping values are not allowed here"),
+        ("family: llama\nseed: [1\n", r"mine\.yaml:3: malformed YAML: expected ',' or ']'"),
+        ("family: llama\nabout: a: b\n", r"mine\.yaml:2: malformed YAML: mapping values are not allowed here"),
         ("- family\n", r"mine\.yaml: not a recipe; write one `key: value` a line"),
         ("", r"mine\.yaml: not a recipe"),
-        ("seed: 1\nfamily: t5\nseed: 2\n", r"mine\.yaml:3: seed is set in line 1 already; keep one"),
-        ("seed: 1\n2: 3\n", r"mine\.yaml:2: the key '2' is not a word"),
-        ("seed: \x07\n", r"mine\.yaml: broken YAML: unacceptable character"),
+        ("seed: 1\nfamily: t5\nseed: 2\n", r"mine\.yaml:3: seed is already set in line 1; keep one"),
+        ("seed: 1\n2: 3\n", r"mine\.yaml:2: the key '2' is not the name of a setting"),
+        ("seed: \x07\n", r"mine\.yaml: malformed YAML: unacceptable character"),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_place(text: str, message: str, tmp_path):

@@ -10,9 +10,8 @@ from trl import ModelConfig, SFTConfig
 
 from emollms.errors import UsageError
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.recipe_args import Parsed, parse
+from emollms.training.recipe_args import ParsedRecipe, parse
 from emollms.training.refused import REFUSED, check_trackers
-from emollms.training.trainer import _check_trackers
 
 EFFECTIVE = set(
     re.findall(
@@ -39,7 +38,7 @@ EFFECTIVE = set(
 TOKEN = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 
 
-def parsed(tmp_path: Path, text: str = "", *overrides: str, family: str = "llama") -> Parsed:
+def parsed(tmp_path: Path, text: str = "", *overrides: str, family: str = "llama") -> ParsedRecipe:
     path = tmp_path / "mine.yaml"
     path.write_text(f"family: {family}\nmodel_name_or_path: base\n{text}")
     return parse(load_recipe(str(path), overrides), tmp_path / "out", device="cpu")
@@ -157,7 +156,7 @@ def test_the_number_of_checkpoints_that_stay_is_that_of_the_recipe(limit: str, k
 )  # fmt: skip
 def test_a_tracker_that_would_upload_is_refused(tracker: str, variable: str, value: str, monkeypatch):
     monkeypatch.setenv(variable, value)
-    with pytest.raises(UsageError, match=rf"report_to {tracker} would upload the run past every check \({variable}\)"):
+    with pytest.raises(UsageError, match=rf"report_to {tracker} would upload the run unchecked \({variable}\)"):
         check_trackers([tracker])
     monkeypatch.setenv(variable, "false" if tracker != "trackio" else "")
     check_trackers([tracker, "tensorboard"])
@@ -167,8 +166,3 @@ def test_a_tracker_that_uploads_by_itself_must_be_told_not_to(monkeypatch):
     monkeypatch.delenv("CLEARML_LOG_MODEL", raising=False)
     with pytest.raises(UsageError, match=r"set CLEARML_LOG_MODEL=false, and publish with emollms publish model"):
         check_trackers(["clearml"])
-
-
-def test_a_tracker_that_is_not_installed_is_named_with_its_package():
-    with pytest.raises(UsageError, match=r"report_to azure_ml needs azureml; install it with: pip install"):
-        _check_trackers(["azure_ml"])

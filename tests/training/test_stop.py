@@ -9,8 +9,7 @@ import pytest
 from training.stopped_run import run
 
 from emollms.training.checkpoints import newest_checkpoint
-from emollms.training.launch import STOP_FILE, run_until_asked
-from emollms.training.stop import EXIT_CODE, Interrupted
+from emollms.training.launch import EXIT_CODE, STOP_FILE, Interrupted, run_until_stopped
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def evaluated(checkpoint):
 def test_sigterm_saves_at_the_end_of_the_step_and_has_its_own_exit_code(tmp_path):
     with pytest.raises(Interrupted) as told:
         run(tmp_path, ["SIGTERM"], 2)
-    assert str(told.value) == "stopped by SIGTERM after step 2, which is saved; the same command goes on"
+    assert str(told.value) == "stopped by SIGTERM after step 2, which is saved; the same command resumes"
     assert told.value.exit_code == EXIT_CODE == 75
     assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
 
@@ -76,7 +75,7 @@ def launcher(place, signals, step, rank):
 @pytest.mark.slow
 def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
     subprocess.run(launcher(tmp_path, "SIGTERM", 2, 1), check=True)
-    end = "after step 2, which is saved; the same command goes on"
+    end = "after step 2, which is saved; the same command resumes"
     assert (tmp_path / "rank0").read_text() == f"75 stopped by a signal to another process {end}"
     assert (tmp_path / "rank1").read_text() == f"75 stopped by SIGTERM {end}"
     newest = newest_checkpoint(tmp_path)
@@ -86,8 +85,8 @@ def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
 
 def test_when_the_one_above_the_launcher_is_asked_its_processes_save_and_stop(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNAL_TO", str(os.getpid()))
-    assert run_until_asked(launcher(tmp_path, "SIGTERM", 3, 0)) == EXIT_CODE
-    end = "75 stopped by a signal after step 3, which is saved; the same command goes on"
+    assert run_until_stopped(launcher(tmp_path, "SIGTERM", 3, 0)) == EXIT_CODE
+    end = "75 stopped by a signal after step 3, which is saved; the same command resumes"
     assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == [end, end]
     assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
 
@@ -102,9 +101,9 @@ while not os.path.exists(os.environ["{STOP_FILE}"]):
 {above}
 signal.pause()
 """
-    assert run_until_asked([sys.executable, "-c", below]) == -signal.SIGTERM
+    assert run_until_stopped([sys.executable, "-c", below]) == -signal.SIGTERM
 
 
 def test_exit_codes_of_a_launcher_are_passed_on():
-    assert run_until_asked([sys.executable, "-c", "raise SystemExit(3)"]) == 3
-    assert run_until_asked([sys.executable, "-c", ""]) == 0
+    assert run_until_stopped([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert run_until_stopped([sys.executable, "-c", ""]) == 0

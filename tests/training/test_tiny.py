@@ -10,7 +10,7 @@ from emollms.training.recipe import find_recipes, load_recipe
 from emollms.training.tiny import KINDS, family_of, make_tiny, prompts, tiny_tokenizer
 
 # What stands around "Hi" as a model of the kind reads it, in its own template; digits of 0.5; pad and end.
-HABITS = {
+TOKENIZERS = {
     "bart": ("<s>Human: \nHi\n\nAssistant:\n</s>", "<pad>", "</s>"),
     "bloom": ("Human: \nHi\n\nAssistant:\n", "<pad>", "</s>"),
     "gemma3_text": ("<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", "<pad>", "<eos>"),
@@ -36,10 +36,10 @@ HABITS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", HABITS)
+@pytest.mark.parametrize("kind", TOKENIZERS)
 def test_special_tokens_are_those_of_the_family(kind: str):
     coder = tiny_tokenizer(kind)
-    read, pad, end = HABITS[kind]
+    read, pad, end = TOKENIZERS[kind]
     assert coder.decode(coder(model_input(coder, "Hi")).input_ids) == read
     assert (coder.pad_token, coder.eos_token) == (pad, end)
 

@@ -16,42 +16,42 @@ def codec_of(kind, template="auto"):
 @pytest.mark.parametrize("task", ANSWERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_row_begins_with_the_tokens_of_inference(kind, task):
-    codec = codec_of(kind)
+    encoder = codec_of(kind)
     asked = prompts(task)
-    for prompt, row in zip(asked, encode(codec, asked, [ANSWERS[task]] * len(asked)), strict=True):
-        before = row.ids if codec.seq2seq else row.ids[: len(row.ids) - len(row.labels)]
-        assert before == codec.prompt(prompt)
+    for prompt, row in zip(asked, encode(encoder, asked, [ANSWERS[task]] * len(asked)), strict=True):
+        before = row.ids if encoder.seq2seq else row.ids[: len(row.ids) - len(row.labels)]
+        assert before == encoder.prompt(prompt)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_spell_the_answer_and_its_end(kind):
-    codec = codec_of(kind)
-    (row,) = encode(codec, prompts()[:1], ["0.437"])
-    assert codec.text(row.labels) == "0.437"
-    assert row.labels[-1] in codec.ends
-    assert codec.is_over(row.labels)
-    assert not codec.is_over(row.labels[:-1])
+    encoder = codec_of(kind)
+    (row,) = encode(encoder, prompts()[:1], ["0.437"])
+    assert encoder.text(row.labels) == "0.437"
+    assert row.labels[-1] in encoder.ends
+    assert encoder.is_over(row.labels)
+    assert not encoder.is_over(row.labels[:-1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_walk_the_tree_that_inference_scores(kind):
-    codec = codec_of(kind)
+    encoder = codec_of(kind)
     prompt = prompts()[0]
-    tree = codec.candidates(codec.tail(prompt), ("0.437", "0.438", "1.000")).tree
-    (row,) = encode(codec, [prompt], ["0.437"])
+    tree = encoder.candidates(encoder.tail(prompt), ("0.437", "0.438", "1.000")).tree
+    (row,) = encode(encoder, [prompt], ["0.437"])
     node = tree
-    for token in (token for token in row.labels if token not in codec.special | codec.ends):
+    for token in (token for token in row.labels if token not in encoder.special | encoder.ends):
         node = node.children[token]
     assert node.ends == [0]
 
 
 @pytest.mark.parametrize("kind", CHATS)
 def test_in_a_chat_an_answer_ends_with_the_token_that_ends_a_turn(kind):
-    codec = codec_of(kind, "chat")
-    tokenizer = codec.tokenizer
+    encoder = codec_of(kind, "chat")
+    tokenizer = encoder.tokenizer
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "0.5"}]
     after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition("0.5")[2]
-    assert after.lstrip().startswith(tokenizer.decode([end_of_answer(codec)]))
+    assert after.lstrip().startswith(tokenizer.decode([end_of_answer(encoder)]))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not codec_of(kind).seq2seq])

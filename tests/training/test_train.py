@@ -14,7 +14,7 @@ from emollms.errors import UsageError
 from emollms.inference.loading import load
 from emollms.training.manifest import read_run
 from emollms.training.recipe import load_recipe
-from emollms.training.run import train
+from emollms.training.run import run_training
 
 SAVES = {"eval_strategy": "steps", "eval_steps": 2, "save_strategy": "steps", "save_steps": 2}
 LORA = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
@@ -48,12 +48,12 @@ def killed(recipe, data, out, step, by="SIGKILL"):
 )
 def test_after_a_kill_the_same_command_gives_the_same_bits(aaid, write_recipe, tmp_path, kind, family, more, steps):
     path = write_recipe(kind, family, **SAVES, **more)
-    whole = train(load_recipe(str(path)), aaid, tmp_path / "whole").run
-    notes = []
+    whole = run_training(load_recipe(str(path)), aaid, tmp_path / "whole").manifest
+    warnings = []
     for step in steps:
         assert killed(path, aaid, tmp_path / "killed", step).returncode == -signal.SIGKILL
-    resumed = train(load_recipe(str(path)), aaid, tmp_path / "killed", note=notes.append).run
-    assert f"going on from checkpoint-{2 * ((steps[-1] - 1) // 2)}" in notes
+    resumed = run_training(load_recipe(str(path)), aaid, tmp_path / "killed", warn=warnings.append).manifest
+    assert f"resuming from checkpoint-{2 * ((steps[-1] - 1) // 2)}" in warnings
     assert resumed.losses == whole.losses
     assert resumed.evaluations == whole.evaluations
     assert (resumed.tokens, resumed.answer_tokens) == (whole.tokens, whole.answer_tokens)
@@ -64,11 +64,11 @@ def test_after_a_kill_the_same_command_gives_the_same_bits(aaid, write_recipe, t
 
 def test_sigterm_saves_and_exits_with_a_code_of_its_own(aaid, write_recipe, tmp_path):
     path = write_recipe(**SAVES)
-    whole = train(load_recipe(str(path)), aaid, tmp_path / "whole").run
+    whole = run_training(load_recipe(str(path)), aaid, tmp_path / "whole").manifest
     stopped = killed(path, aaid, tmp_path / "run", 3, by="SIGTERM")
     assert stopped.returncode == 75
-    assert "stopped by SIGTERM after step 3, which is saved; the same command goes on" in stopped.stdout
-    resumed = train(load_recipe(str(path)), aaid, tmp_path / "run", resume=True).run
+    assert "stopped by SIGTERM after step 3, which is saved; the same command resumes" in stopped.stdout
+    resumed = run_training(load_recipe(str(path)), aaid, tmp_path / "run", resume=True).manifest
     assert resumed.losses == whole.losses
     assert resumed.evaluations == whole.evaluations
 
@@ -77,7 +77,7 @@ def test_sigterm_saves_and_exits_with_a_code_of_its_own(aaid, write_recipe, tmp_
                                               ("bart", "bart"), ("gemma3_text", "gemma3_text")])  # fmt: skip
 def test_a_run_teaches_and_what_comes_out_is_whole(aaid, write_recipe, tmp_path, kind, family):
     path = write_recipe(kind, family, max_steps=25, tasks=["V-reg"], learning_rate=0.01)
-    run = train(load_recipe(str(path)), aaid, tmp_path / "run").run
+    run = run_training(load_recipe(str(path)), aaid, tmp_path / "run").manifest
     assert run.losses[-1].loss < 0.6 * run.losses[0].loss
     assert run == read_run(tmp_path / "run") == read_run(tmp_path / "run" / "model")
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -85,38 +85,38 @@ def test_a_run_teaches_and_what_comes_out_is_whole(aaid, write_recipe, tmp_path,
     auto.from_pretrained(tmp_path / "run" / "model")
     assert AutoTokenizer.from_pretrained(tmp_path / "run" / "model")("0.5").input_ids
     engine = load(str(tmp_path / "run" / "model"))
-    assert engine.codec.template == ("frame" if run.model.architecture == "seq2seq" else "chat")
+    assert engine.encoder.template == ("frame" if run.model.architecture == "seq2seq" else "chat")
 
 
 def test_a_finished_run_is_not_run_again_and_other_settings_are_refused(aaid, write_recipe, tmp_path):
     path = write_recipe(max_steps=1)
-    first = train(load_recipe(str(path)), aaid, tmp_path / "run")
-    again = train(load_recipe(str(path)), aaid, tmp_path / "run")
+    first = run_training(load_recipe(str(path)), aaid, tmp_path / "run")
+    again = run_training(load_recipe(str(path)), aaid, tmp_path / "run")
     assert (first.already, again.already) == (False, True)
-    assert again.run == first.run
+    assert again.manifest == first.manifest
     with pytest.raises(UsageError, match=r"other settings \(recipe.learning_rate: 0.003, not 1e-05\)"):
-        train(load_recipe(str(path), ["learning_rate=1e-5"]), aaid, tmp_path / "run")
+        run_training(load_recipe(str(path), ["learning_rate=1e-5"]), aaid, tmp_path / "run")
 
 
 def test_settings_that_were_refused_can_be_corrected(aaid, write_recipe, tmp_path):
     path = str(write_recipe(max_steps=1))
     for wrong in ("tasks=V-rg", "learning_rate=1e-5"):
         with pytest.raises(UsageError, match="unknown task"):
-            train(load_recipe(path, ["tasks=V-rg", wrong]), aaid, tmp_path / "run")
-    done = train(load_recipe(path, ["tasks=V-reg"]), aaid, tmp_path / "run")
-    assert list(done.run.rows) == ["V-reg"]
+            run_training(load_recipe(path, ["tasks=V-rg", wrong]), aaid, tmp_path / "run")
+    done = run_training(load_recipe(path, ["tasks=V-reg"]), aaid, tmp_path / "run")
+    assert list(done.manifest.rows) == ["V-reg"]
 
 
 def test_resume_needs_a_run(aaid, write_recipe, tmp_path):
-    with pytest.raises(UsageError, match="no run to go on with"):
-        train(load_recipe(str(write_recipe())), aaid, tmp_path / "none", resume=True)
+    with pytest.raises(UsageError, match="no run to resume"):
+        run_training(load_recipe(str(write_recipe())), aaid, tmp_path / "none", resume=True)
 
 
 def test_a_folder_with_something_else_is_left_alone(aaid, write_recipe, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("!")
     with pytest.raises(UsageError, match="holds no run of ours"):
-        train(load_recipe(str(write_recipe())), aaid, tmp_path / "mine")
+        run_training(load_recipe(str(write_recipe())), aaid, tmp_path / "mine")
 
 
 def test_a_half_written_checkpoint_is_passed_over(aaid, write_recipe, tmp_path):
@@ -125,10 +125,10 @@ def test_a_half_written_checkpoint_is_passed_over(aaid, write_recipe, tmp_path):
     newest = tmp_path / "run" / "checkpoints" / "checkpoint-4"
     with (newest / "optimizer.pt").open("r+b") as stream:
         stream.truncate(100)
-    notes = []
-    train(load_recipe(str(path)), aaid, tmp_path / "run", note=notes.append)
-    assert "checkpoint-4 was not written to its end, and is passed over" in notes
-    assert "going on from checkpoint-2" in notes
+    warnings = []
+    run_training(load_recipe(str(path)), aaid, tmp_path / "run", warn=warnings.append)
+    assert "checkpoint-4 is incomplete or damaged, and was removed" in warnings
+    assert "resuming from checkpoint-2" in warnings
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_half_written_checkpoint_is_passed_over(aaid, write_recipe, tmp_path):
 )
 def test_neither_kind_is_trained_as_the_other(aaid, write_recipe, tmp_path, kind, family, message):
     with pytest.raises(UsageError, match=message):
-        train(load_recipe(str(write_recipe(kind, family))), aaid, tmp_path / "run")
+        run_training(load_recipe(str(write_recipe(kind, family))), aaid, tmp_path / "run")
 
 
 def test_early_stopping_and_the_best_checkpoint(aaid, write_recipe, tmp_path, monkeypatch):
@@ -149,9 +149,9 @@ def test_early_stopping_and_the_best_checkpoint(aaid, write_recipe, tmp_path, mo
     # A rate so high that the model gets worse and worse.
     path = write_recipe(**SAVES | {"eval_steps": 1, "save_steps": 1}, max_steps=30, learning_rate=0.3,
                         selection="loss", early_stopping_patience=3, lr_scheduler_type="constant")  # fmt: skip
-    run = train(load_recipe(str(path)), aaid, tmp_path / "run").run
+    run = run_training(load_recipe(str(path)), aaid, tmp_path / "run").manifest
     assert run.steps < 30
-    losses = {look.step: look.loss for look in run.evaluations}
+    losses = {one.step: one.loss for one in run.evaluations}
     assert run.best_step == min(losses, key=losses.get)
     assert run.steps == run.best_step + 3
     assert run.selection == "loss"
@@ -159,8 +159,8 @@ def test_early_stopping_and_the_best_checkpoint(aaid, write_recipe, tmp_path, mo
 
 
 def test_two_processes_find_the_losses_of_one(aaid, write_recipe, tmp_path):
-    alone = train(load_recipe(str(write_recipe(objective="expected_value", objective_weight=10.0))), aaid,
-                  tmp_path / "alone").run  # fmt: skip
+    alone = run_training(load_recipe(str(write_recipe(objective="expected_value", objective_weight=10.0))), aaid,
+                  tmp_path / "alone").manifest  # fmt: skip
     path = write_recipe(
         objective="expected_value", objective_weight=10.0, per_device_train_batch_size=2, processes=2,
         eval_strategy="steps", eval_steps=6, save_strategy="steps", save_steps=6,
@@ -188,11 +188,11 @@ def test_a_late_process_does_not_remove_what_the_first_one_writes(aaid, write_re
 
 def test_what_an_attempt_left_is_not_in_the_model(aaid, write_recipe, tmp_path):
     recipe = load_recipe(str(write_recipe(max_steps=1)))
-    train(recipe, aaid, tmp_path / "run")
+    run_training(recipe, aaid, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     (tmp_path / "run" / "model.draft").mkdir()
     (tmp_path / "run" / "model.draft" / "half").touch()
-    train(recipe, aaid, tmp_path / "run")
+    run_training(recipe, aaid, tmp_path / "run")
     assert not (tmp_path / "run" / "model" / "half").exists()
     assert not (tmp_path / "run" / "model.draft").exists()
 
@@ -243,6 +243,6 @@ def test_the_command_line(aaid, write_recipe, tmp_path, monkeypatch, capsys):
         assert left.value.code == code
     told = capsys.readouterr()
     assert "unknown key 'learning_rat'; did you mean learning_rate" in told.err
-    assert "was there already, not run again" in told.err
+    assert "already finished, not run again" in told.err
     assert "steps\t2" in told.out
     assert json.loads((tmp_path / "run" / "run.json").read_text())["command"] == command

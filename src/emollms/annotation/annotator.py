@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self, overload
@@ -220,17 +220,23 @@ class Annotator:
         is_plain = table.column_names == [text_column] and not _is_table(texts)
         return Annotations(self.questions, rows, None if is_plain else table)
 
-    def annotate(self, items: Sequence[Item], journal: "Journal | None" = None) -> list[Affect]:
+    def annotate(
+        self,
+        items: Sequence[Item],
+        journal: "Journal | None" = None,
+        on_answers: Callable[[int, int], None] = lambda done, total: None,
+    ) -> list[Affect]:
         """Annotate the texts of one window.
 
         Args:
             items: the texts.
             journal: remembers which answers this window has to ask for, so that a run that was killed asks in the same
                 batches, and gets the same bits, when it is resumed.
+            on_answers: called with the answers that came, and with those that were asked for.
         """
         wanted: dict[str, Wanted] = {}
         plans = [[] if self._is_blank(item) else self._plan(item, wanted) for item in items]
-        found = self._find(wanted, journal)
+        found = self._find(wanted, journal, on_answers)
         self.counts.texts += len(items)
         return [
             Affect([self._answer(one, item, plan, found) for one in self.questions])
@@ -314,17 +320,24 @@ class Annotator:
                         parts.append(Part(question.name, number, key, len(segment)))
         return parts
 
-    def _find(self, wanted: "Mapping[str, Wanted]", journal: "Journal | None") -> dict[str, Prediction]:
+    def _find(
+        self, wanted: "Mapping[str, Wanted]", journal: "Journal | None", on_answers: Callable[[int, int], None]
+    ) -> dict[str, Prediction]:
         """The answers to all that is wanted: from the store, and where it has none, from the predictors."""
         found = self.store.get(list(wanted))
         new = [key for key in wanted if key not in found]
         todo = journal.asked(new) if journal else new
         self.counts.questions += len(wanted)
         self.counts.asked += len(new)
+        done = 0
         for (number, _), group in _grouped(wanted, todo).items():
             if all(key in found for key in group):
                 continue
-            found |= self._ask(self.predictors[number], wanted[group[0]].question.task, group, wanted, found)
+            task = wanted[group[0]].question.task
+            for some in self._ask(self.predictors[number], task, group, wanted, set(found)):
+                found |= some
+                done += len(some)
+                on_answers(done, len(new))
         return found
 
     def _ask(
@@ -334,19 +347,21 @@ class Annotator:
         keys: Sequence[str],
         wanted: "Mapping[str, Wanted]",
         known: Collection[str],
-    ) -> dict[str, Prediction]:
+    ) -> Iterator[dict[str, Prediction]]:
+        """The answers to some questions of one task, as they are kept in the store."""
         rows = [wanted[key].row(key) for key in keys]
-        found: dict[str, Prediction] = {}
         waiting: list[Prediction] = []
         try:
             for prediction in predictor.predict(task, rows, known):
                 waiting.append(prediction)
                 if len(waiting) == KEPT_AT_ONCE:
-                    found |= self.store.add(waiting)
+                    yield self.store.add(waiting)
                     waiting = []
-        finally:  # what came before a failure was paid for
-            found |= self.store.add(waiting)
-        return found
+        except BaseException:
+            self.store.add(waiting)  # what came before a failure was paid for
+            raise
+        if waiting:
+            yield self.store.add(waiting)
 
     def _answer(
         self, question: Question, item: Item, plan: "Sequence[Part]", found: Mapping[str, Prediction]

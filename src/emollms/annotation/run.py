@@ -102,7 +102,11 @@ def annotate_file(
             if not part.is_file():
                 items = _items(some)
                 asked = folder / f"asked-{number:06d}.json"
-                found = annotator.annotate(items, Journal(asked))
+
+                def on_answers(answered: int, of: int, before: int = done, size: int = len(items)) -> None:
+                    on_progress("rows", before + size * answered // max(1, of), rows)
+
+                found = annotator.annotate(items, Journal(asked), on_answers)
                 write_whole(part, writer.part(some, affect_table(annotator.questions, found, nested)))
                 asked.unlink(missing_ok=True)
             parts.append(part)

@@ -32,8 +32,8 @@ from emollms.cli import (
     train,
 )
 from emollms.cli.output import examples, print_error
-from emollms.cli.progress import hide_library_bars
 from emollms.errors import EmollmsError
+from emollms.progress import hide_library_bars
 
 _MODULES = (
     annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space,
@@ -108,4 +108,4 @@ _OF_THE_MACHINE = {
     errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _RIGHTS, errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS,
     errno.ENOTDIR: _PLACE, errno.EISDIR: _PLACE, errno.ENAMETOOLONG: _PLACE,
 }  # fmt: skip
-"""What whoever meets it can do about errors that the machine makes."""
+"""What a user can do about errors of the machine."""

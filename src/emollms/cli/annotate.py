@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from emollms.cli.output import examples, print_note
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -129,12 +129,12 @@ def annotate(
         )  # fmt: skip
         stack.enter_context(annotator)
         if plan:
-            with progress("rows") as on_progress:
+            with show_progress("rows") as on_progress:
                 planned = plan_annotation(annotator, source.table, on_progress=on_progress)
             print(planned)
             return
         place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
-        with progress("rows") as on_progress:
+        with show_progress("rows") as on_progress:
             done = annotate_file(
                 annotator,
                 source.table,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.corpora.base import Corpus
-    from emollms.corpora.fetch import LocalFolder, Outcome
+    from emollms.corpora.download import LocalFolder
+    from emollms.corpora.fetch import Outcome
     from emollms.corpora.metadata import CorpusMetadata
 
 app = typer.Typer(name="corpora")
@@ -84,7 +85,7 @@ def fetch(
 
     What is here already is not fetched again, and an interrupted download resumes.
     """
-    from emollms.corpora.fetch import LocalFolder
+    from emollms.corpora.download import LocalFolder
 
     local = LocalFolder(source) if source else None
     chosen = _chosen(names, local)
@@ -203,12 +204,11 @@ def _says_yes(name: str) -> bool:
 
 def _fetch_all(corpora: "Sequence[type[Corpus]]", local: "LocalFolder | None", to: Path | None) -> "list[Outcome]":
     from emollms.corpora import registry
-    from emollms.corpora.download import Downloader
-    from emollms.corpora.fetch import Network
+    from emollms.corpora.download import Network
     from emollms.corpora.fetch import fetch as fetch_corpus
 
-    with progress("bytes", "looking at what is here") as on_progress:
-        supplier = local or Network(Downloader(progress=on_progress))
+    with show_progress("bytes", "looking at what is here") as on_progress:
+        supplier = local or Network(on_progress=on_progress)
         return [
             fetch_corpus(corpus.meta, registry.folder(corpus, None if corpus.meta.bundled else to), supplier)
             for corpus in corpora

@@ -1,13 +1,11 @@
 """`emollms build` and `emollms diff`: data sets, and what changed between two versions of one."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
     from emollms.dataset.build import Build
@@ -24,36 +22,23 @@ _BUILD = examples(
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
 
 
-class DataSetName(StrEnum):
-    """The data sets that can be built."""
-
-    aaid = "aaid"
-    aeb = "aeb"
-
-
-class ProfileName(StrEnum):
-    """What is built: a repaired release, or what the paper published."""
-
-    release = "release"
-    paper = "paper"
-
-
 Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given more than once, or with commas.")]
 
 
 @app.command(epilog=_BUILD)
 def build(
-    data_set: Annotated[DataSetName, typer.Argument(help="aaid trains models, aeb evaluates them.")],
+    data_set: Annotated[Literal["aaid", "aeb"], typer.Argument(help="aaid trains models, aeb evaluates them.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
-        ProfileName, typer.Option(help="release repairs; paper gives the published texts and golds.")
-    ] = (ProfileName.release),
+        Literal["release", "paper"],
+        typer.Option(help="release repairs; paper gives the published texts and gold labels."),
+    ] = "release",
     corpora: Names = None,
     tasks: Names = None,
     languages: Annotated[
         list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default.")
     ] = None,
-    source: Annotated[
+    from_: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
     ] = None,
@@ -73,31 +58,28 @@ def build(
 ) -> None:
     """Build a data set from raw corpora, ready for `load_dataset`."""
     from emollms.dataset.build import build as run
-    from emollms.dataset.specs import Settings, as_names, get_data_set
-    from emollms.locations import check_folder
 
-    check_folder(source)
-    settings = Settings(
-        data_set=get_data_set(data_set.value),
-        profile=profile.value,
-        corpora=as_names(corpora or []),
-        tasks=as_names(tasks or []),
-        languages=as_names(languages or ["en"]),
+    done = run(
+        data_set,
+        out,
+        profile=profile,
+        corpora=corpora or (),
+        tasks=tasks or (),
+        languages=languages or (),
+        from_=from_,
+        version=version,
         quarantine=quarantine,
         mask=mask,
+        index=index,
+        progress=True,
     )
-    with progress("texts", "looking at the corpora") as on_progress:
-        done = run(settings, out, version, source, on_progress=on_progress, index=index)
     _print_build(done, out)
 
 
 def _print_build(done: "Build", out: Path) -> None:
-    counts = done.manifest.counts
-    print_table(
-        ("task", "split", "texts", "rows"),
-        [(count.task, count.split, count.read - sum(count.dropped.values()), count.rows) for count in counts],
-    )
-    for count in counts:
+    table = done.to_pandas()
+    print_table(list(table.columns), table.values.tolist())
+    for count in done.manifest.counts:
         if not count.rows:
             print_note(f"no text of {count.task}, {count.split}, is left: the data set has no such rows")
     if left_out := done.manifest.left_out():

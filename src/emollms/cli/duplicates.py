@@ -1,14 +1,13 @@
 """`emollms dedup` and `emollms overlap`: near-duplicates in any data set."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -24,23 +23,10 @@ _OVERLAP = examples(
     "emollms overlap my-training-data.parquet out/aeb", "emollms overlap out/aaid out/aeb --threshold 0.8"
 )
 
+_Policy = Literal["flag", "drop"]
+_Engine = Literal["numba", "dask", "spark"]
 Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard similarity of character 4-grams.")]
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
-
-
-class DuplicatePolicy(StrEnum):
-    """What becomes of near-duplicates inside the training split."""
-
-    flag = "flag"
-    drop = "drop"
-
-
-class EngineName(StrEnum):
-    """What finds the pairs."""
-
-    numba = "numba"
-    dask = "dask"
-    spark = "spark"
 
 
 @app.command(epilog=_DEDUP)
@@ -54,17 +40,15 @@ def dedup(
     ] = None,
     threshold: Threshold = 0.7,
     policy: Annotated[
-        DuplicatePolicy, typer.Option(help="flag near-duplicates inside training, or drop all but one.")
-    ] = (DuplicatePolicy.flag),
+        _Policy, typer.Option(help="flag near-duplicates inside training, or drop all but one.")
+    ] = "flag",
     text_column: TextColumn = "text",
     memory: Annotated[int | None, typer.Option(metavar="MB", help="Go to disk past this much of search keys.")] = None,
     index: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
     ] = None,
-    engine: Annotated[EngineName, typer.Option(help="What finds the pairs; dask and spark need their extra.")] = (
-        EngineName.numba
-    ),
+    engine: Annotated[_Engine, typer.Option(help="What finds the pairs; dask and spark need their extra.")] = "numba",
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
     no_quotes: NoQuotes = False,
@@ -72,11 +56,10 @@ def dedup(
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
     from emollms.dedup.standalone import find_duplicates
 
-    with progress("texts") as on_progress:
-        found = find_duplicates(
-            data, out, against, threshold, policy.value, text_column, memory, index, engine.value, delimiter, encoding,
-            no_quotes, warn=print_note, on_progress=on_progress,
-        )  # fmt: skip
+    found = find_duplicates(
+        data, out, against, threshold, policy, text_column, memory, index, engine, delimiter, encoding,
+        no_quotes, progress=True, warn=print_note,
+    )  # fmt: skip
     done = found.counts
     print_table(("split", "rows", "kept"), [(split, rows, done.kept[split]) for split, rows in done.rows.items()])
     for name, free in done.renamed.items():
@@ -104,6 +87,6 @@ def overlap(
 
     dialect = Dialect(delimiter, encoding, not no_quotes)
     columns = ("split of A", "split of B", "texts of A", "equal in B", "near in B", "texts of B hit")
-    with progress("texts", "comparing texts"):
+    with show_progress("texts", "comparing texts"):
         found = compare(one, other, Search(threshold), text_column, dialect, print_note)
     print_table(columns, [(row.split, row.other, row.texts, row.equal, row.near, row.hit) for row in found])

@@ -2,15 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -30,64 +29,13 @@ _CALIBRATE = examples(
 )
 
 
-class BaselineName(StrEnum):
-    """Answers without a model."""
-
-    vader = "vader"
-    vader_threshold = "vader-threshold"
-    textblob = "textblob"
-    mean = "mean"
-    majority = "majority"
-
-
-class Decode(StrEnum):
-    """How answers are taken from a model."""
-
-    expected_value = "expected_value"
-    greedy = "greedy"
-    sample = "sample"
-    expectation = "expectation"  # the name in earlier versions
-
-
-class EngineName(StrEnum):
-    """What runs a model."""
-
-    transformers = "transformers"
-    vllm = "vllm"
-    endpoint = "endpoint"
-
-
-class InvalidPolicy(StrEnum):
-    """What an invalid answer counts as."""
-
-    official = "official"
-    drop = "drop"
-    worst = "worst"
-
-
-class ParseName(StrEnum):
-    """How answers are parsed."""
-
-    strict = "strict"
-    lenient = "lenient"
-
-
-class ScaleName(StrEnum):
-    """What regression answers are on."""
-
-    unit = "unit"
-    native = "native"
-    auto = "auto"
-
-
-class TemplateName(StrEnum):
-    """How prompts are framed."""
-
-    auto = "auto"
-    frame = "frame"
-    chat = "chat"
-
-
+_Baseline = Literal["vader", "vader-threshold", "textblob", "mean", "majority"]
+_Decode = Literal["expected_value", "greedy", "sample", "expectation"]  # expectation: its old name
+_Engine = Literal["transformers", "vllm", "endpoint"]
+_Policy = Literal["official", "drop", "worst"]
+_Parse = Literal["strict", "lenient"]
+_Scale = Literal["unit", "native", "auto"]
+_Template = Literal["auto", "frame", "chat"]
 Model = Annotated[
     str | None,
     typer.Option(
@@ -102,10 +50,10 @@ Data = Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set,
 TaskNames = Annotated[
     list[str] | None, typer.Option("--task", metavar="NAME,…", help="Given more than once, or with commas.")
 ]
-Engine = Annotated[EngineName | None, typer.Option(help="transformers by default; endpoint with --endpoint.")]
+Engine = Annotated[_Engine | None, typer.Option(help="transformers by default; endpoint with --endpoint.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="A sample of N rows a task, the same each time.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of samples of rows, and of sampled answers.")]
-Template = Annotated[TemplateName, typer.Option(help="auto is the model's chat template, where it has one.")]
+Template = Annotated[_Template, typer.Option(help="auto is the model's chat template, where it has one.")]
 Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")]
 Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to a server at a time.")]
 Rate = Annotated[float | None, typer.Option(metavar="N", help="The most requests to a server a minute.")]
@@ -124,37 +72,37 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission."),
     ] = None,
-    baseline: Annotated[BaselineName | None, typer.Option(help="Answers without a model.")] = None,
+    baseline: Annotated[_Baseline | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
     decode: Annotated[
-        Decode,
+        _Decode,
         typer.Option(
             metavar="[expected_value|greedy|sample]",
             help="expected_value scores every legal answer; sample is the paper's way.",
         ),
-    ] = Decode.expected_value,
+    ] = "expected_value",
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
-    policy: Annotated[InvalidPolicy, typer.Option(help="What an invalid answer counts as.")] = (InvalidPolicy.official),
+    policy: Annotated[_Policy, typer.Option(help="What an invalid answer counts as.")] = "official",
     parse: Annotated[
-        ParseName,
+        _Parse,
         typer.Option(
             help="strict: an answer that can be meant in two ways is invalid; lenient: what was most likely meant. "
             "Figures of both are in scores.json and in the report."
         ),
-    ] = ParseName.strict,
+    ] = "strict",
     scale: Annotated[
-        ScaleName,
+        _Scale,
         typer.Option(
             help="What regression answers are on: unit is 0 to 1, native the range of the task (-4 to 4, 1 to 5). auto "
             "keeps 0 to 1 unless the answers to a task clearly look native; a line says so."
         ),
-    ] = ScaleName.auto,
+    ] = "auto",
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,
-    template: Template = TemplateName.auto,
+    template: Template = "auto",
     dtype: Dtype = "auto",
     language: Language = None,
     workers: Workers = 8,
@@ -168,42 +116,40 @@ def evaluate(
 
     DIR gets predictions.jsonl, a line an answer as it comes, and, when all is done, scores.json.
     """
-    from emollms.dataset.specs import as_names
     from emollms.evaluation.evaluate import evaluate as run
     from emollms.evaluation.run_folder import SCORES as SCORES_FILE
     from emollms.evaluation.scores import SCORES_HEADER
 
     already = (out / SCORES_FILE).is_file()
-    with progress() as on_progress:
-        scores = run(
-            data,
-            out,
-            model,
-            endpoint=endpoint,
-            predictions=predictions,
-            baseline=baseline.value if baseline else None,
-            task=as_names(task or []),
-            decode=decode.value,
-            engine=engine.value if engine else None,
-            limit=limit,
-            seed=seed,
-            policy=policy.value,
-            parse=parse.value,
-            scale=scale.value,
-            calibration=calibration,
-            template=template.value,
-            dtype=dtype,
-            language=language,
-            workers=workers,
-            per_minute=per_minute,
-            name=name,
-            delimiter=delimiter,
-            encoding=encoding,
-            no_quotes=no_quotes,
-            command=("emollms", *sys.argv[1:]),
-            on_progress=on_progress,
-            warn=print_note,
-        )
+    scores = run(
+        data,
+        out,
+        model,
+        endpoint=endpoint,
+        predictions=predictions,
+        baseline=baseline,
+        task=task or (),
+        decode=decode,
+        engine=engine,
+        limit=limit,
+        seed=seed,
+        policy=policy,
+        parse=parse,
+        scale=scale,
+        calibration=calibration,
+        template=template,
+        dtype=dtype,
+        language=language,
+        workers=workers,
+        per_minute=per_minute,
+        name=name,
+        delimiter=delimiter,
+        encoding=encoding,
+        no_quotes=no_quotes,
+        command=("emollms", *sys.argv[1:]),
+        progress=True,
+        warn=print_note,
+    )
     print_table(SCORES_HEADER, scores.table())
     print_note(f"{'was there already, not run again:' if already else 'wrote'} {out / SCORES_FILE}")
 
@@ -218,7 +164,7 @@ def calibrate(
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
-    template: Template = TemplateName.auto,
+    template: Template = "auto",
     dtype: Dtype = "auto",
     language: Language = None,
     workers: Workers = 8,
@@ -228,17 +174,17 @@ def calibrate(
     from emollms.dataset.specs import as_names
     from emollms.evaluation.calibrate import calibrate as run
 
-    with progress() as on_progress:
+    with show_progress() as on_progress:
         done = run(
             data,
             out,
             model,
             endpoint=endpoint,
             task=as_names(task or []),
-            engine=engine.value if engine else None,
+            engine=engine,
             limit=limit,
             seed=seed,
-            template=template.value,
+            template=template,
             dtype=dtype,
             language=language,
             workers=workers,

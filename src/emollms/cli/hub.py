@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.cli.publish import check_repo
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -49,7 +49,7 @@ def hydrate(
     named = None if Path(source).is_dir() else hub_repo(source)
     check_folder(corpora)
     check_free(out)
-    with tempfile.TemporaryDirectory(prefix="emollms-") as cache, progress("texts", "reading ids") as on_progress:
+    with tempfile.TemporaryDirectory(prefix="emollms-") as cache, show_progress("texts", "reading ids") as on_progress:
         ids = Path(source)
         if named:
             require_hub()

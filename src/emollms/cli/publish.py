@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 from emollms.errors import UsageError
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.hub.plan import Options, Plan
@@ -147,14 +147,14 @@ def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: 
 
     remote = Remote(repo, kind)
     require_hub()
-    with progress("steps", "looking at the files and the repo"):
+    with show_progress("steps", "looking at the files and the repo"):
         release = make(remote)
         plan = make_plan(release, remote, options)
     _print_plan(plan, options.public)
     if not yes:
         print_note("nothing was changed; add --yes to do it")
         return release
-    with progress("steps", "sending files") as on_progress:
+    with show_progress("steps", "sending files") as on_progress:
         steps: list[str] = []
 
         def did(step: str) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.progress import progress
 
 if TYPE_CHECKING:
     from emollms.expectations.report import GateReport
@@ -36,14 +35,12 @@ def validate(
     ] = None,
 ) -> None:
     """Check a data set, or a source corpus, against its suite of expectations; exit 1 if it fails."""
+    from emollms.dataset.validation import validate as run
     from emollms.expectations.report import GateFailed
 
-    report = _report(target, against)
+    report = run(target, html=html, against=against, progress=True)
     _print(report)
     if html:
-        from emollms.expectations.page import write_page
-
-        write_page(report, html)
         print_note(f"wrote {html}")
     if not report.success:
         raise GateFailed(report)
@@ -73,20 +70,6 @@ def statistics(
             write_whole(out / f"{corpus.meta.name}.json", text)
 
 
-def _report(target: str, against: str | None) -> "GateReport":
-    """The check of a folder, a corpus or a repo on the Hub, whichever has this name."""
-    from emollms.corpora.registry import corpora
-    from emollms.dataset.reader import local_copy
-    from emollms.dataset.validation import check, check_corpus
-
-    is_corpus = target in corpora() and not Path(target).is_dir()
-    folder, benchmark = (None if is_corpus else local_copy(target)), (local_copy(against) if against else None)
-    with progress("expectations", "reading") as on_progress:
-        if folder is None:
-            return check_corpus(target, on_progress=on_progress)
-        return check(folder, benchmark=benchmark, on_progress=on_progress)
-
-
 def _print(report: "GateReport") -> None:
     columns = ("check", "where", "result", "rows", "failed", "observed")
     print_table(
@@ -96,6 +79,4 @@ def _print(report: "GateReport") -> None:
     for one in report.checks:
         for row in one.rows:
             print_note(f"{one.name}: {row.id}: {row.value}")
-    counts = {status: report.count(status) for status in ("passed", "known", "failed", "not applicable")}
-    shown = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    print_note(f"{report.subject.suite} {report.subject.version} ({report.subject.profile}): {shown}")
+    print_note(str(report))

@@ -1,12 +1,12 @@
-"""`emollms recipes`: the training runs that come with the package, what they take, and whether they still work."""
+"""`emollms recipes`: the training runs that come with the package, what they take, and whether they work."""
 
 from typing import Annotated
 
 import typer
 
 from emollms.cli.output import examples, print_error, print_note, print_table
-from emollms.cli.progress import progress
-from emollms.optional import needing
+from emollms.optional import require
+from emollms.progress import show_progress
 
 app = typer.Typer(name="recipes")
 
@@ -17,14 +17,14 @@ _CHECK = examples("emollms recipes check", "emollms recipes check emosmol-135m m
 
 @app.callback(invoke_without_command=True, epilog=_LIST)
 def recipes(context: typer.Context) -> None:
-    """List the recipes: their model, what is trained of it, memory of each device and time, which are estimates."""
+    """List the recipes: model, method, and a rule of thumb for the memory of each device and the time."""
     if context.invoked_subcommand is None:
         _print_list()
 
 
 @app.command("list", epilog=_LIST)
 def list_() -> None:
-    """List the recipes, as `emollms recipes` does."""
+    """List the recipes, like `emollms recipes`."""
     _print_list()
 
 
@@ -32,7 +32,7 @@ def list_() -> None:
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a recipe.")],
 ) -> None:
-    """Print a recipe, to read or to change."""
+    """Print a recipe, to read it or to start your own from it."""
     from emollms.training.recipe import load_recipe
 
     print(load_recipe(name).path.read_text(encoding="utf-8"), end="")
@@ -41,25 +41,24 @@ def show(
 @app.command(epilog=_CHECK)
 def check(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME|FILE", help="Names or files; all that there are by default.")
+        list[str] | None, typer.Argument(metavar="NAME|FILE", help="Names or files; by default all recipes.")
     ] = None,
 ) -> None:
-    """Try recipes offline: parse them, and train a tiny random model of the family for one step; exit 1 if one fails.
+    """Test recipes offline: parse each, and train a tiny random model of its family for one step; exit 1 if one fails.
 
-    What needs a GPU is left out: quantisation, and the settings of accelerate, which only have to be there.
+    What needs a GPU is left out: quantisation, and the settings of accelerate, which only have to exist.
     """
-    from emollms.cli.train import calm_libraries
+    from emollms.training.api import set_library_defaults
     from emollms.training.recipe import find_recipe, find_recipes
 
     wanted = list(dict.fromkeys(names or find_recipes()))
     for name in wanted:
         find_recipe(name)
-    calm_libraries()
-    with needing("train"):
-        from emollms.training.dry_run import check as run
+    set_library_defaults()
+    dry_run = require("emollms.training.dry_run", "train")
     checked = []
-    with progress("recipes", "making data and tiny models") as on_progress:
-        for one in run(wanted):
+    with show_progress("recipes", "making data and tiny models") as on_progress:
+        for one in dry_run.check_recipes(wanted):
             checked.append(one)
             on_progress(one.name, len(checked), len(wanted))
     rows = [
@@ -87,16 +86,18 @@ def _print_list() -> None:
         rows.append(
             (
                 name, recipe.values["model_name_or_path"], found.method, f"{found.parameters / 1e9:.2f} B",
-                f"{devices}{found.memory.total / 1e9:.0f} GB", f"{devices}{_time(found.seconds(H100))}",
+                f"{devices}{found.memory / 1e9:.0f} GB", f"{devices}{_time(found.seconds(H100))}",
                 _time(found.seconds(TWO_CORES, 1)), recipe.about,
             )
         )  # fmt: skip
     print_table(("name", "model", "method", "size", "memory", H100.name, TWO_CORES.name, "about"), rows)
-    print_note("Memory of each device, and the time of training on AAID, are estimates; `emollms train` measures them.")
+    print_note(
+        "Memory of each device and time on AAID are estimates by a rule of thumb; `emollms train` measures them."
+    )
 
 
 def _time(seconds: float) -> str:
-    """Minutes, hours or days, whichever is read best."""
+    """Minutes, hours or days, whichever is the most readable."""
     for unit, size, most in (("min", 60, 100), ("h", 3600, 100)):
         if seconds / size < most:
             return f"{max(1, round(seconds / size))} {unit}"

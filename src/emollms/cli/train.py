@@ -1,20 +1,16 @@
 """`emollms train`: from a recipe to a checkpoint."""
 
 import os
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.cli.progress import progress
-from emollms.optional import needing
+from emollms.progress import show_progress
 
 if TYPE_CHECKING:
-    from emollms.training.manifest import RunManifest
-    from emollms.training.recipe import Recipe
+    from emollms.training.manifest import TrainingRun
 
 app = typer.Typer()
 
@@ -29,102 +25,62 @@ _TRAIN = examples(
 @app.command(epilog=_TRAIN)
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Its name (see `emollms recipes`), or a YAML file of your own.")
+        str, typer.Argument(metavar="RECIPE", help="Name of a recipe (see `emollms recipes`), or a YAML file.")
     ],
     data: Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
+    set: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe; repeatable."),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(metavar="N", help="Train as many steps as fit into so many minutes here, up to three epochs."),
+        typer.Option(metavar="N", help="Train as many steps as fit into N minutes on this machine, up to 3 epochs."),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run; it is an error if there is none to go on with.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Fail if there is no run to resume.")] = False,
 ) -> None:
-    """Tune a model. A run that was killed or stopped goes on when the same command is given again.
+    """Fine-tune a model. The same command resumes a run that was killed or stopped.
 
     RUN gets model/ (weights or adapter, tokenizer, templates), run.json and curves.png. The exit code is 75 for a run
     that was asked to stop (SIGTERM, Ctrl-C) and saved a checkpoint.
     """
-    begun = time.monotonic()
-    calm_libraries()
-    from emollms.dataset.reader import Dataset
-    from emollms.evaluation.run_folder import check_place
-    from emollms.hardware import limit_threads
-    from emollms.training.fields import check_keys
-    from emollms.training.folder import SETTINGS, is_finished
-    from emollms.training.launch import launched, launcher, tell_launcher
-    from emollms.training.recipe import load_recipe
-    from emollms.training.refused import check_recipe
+    from emollms.training import api
+    from emollms.training.launch import DivergedError, Interrupted, LaunchError, is_launched, report_exit_code
 
-    chosen = load_recipe(recipe, changes or [], minutes)
-    check_keys(chosen)
-    check_recipe(chosen)
-    launcher(chosen)
-    check_place(out, SETTINGS)
-    opened = Dataset(data)
-    tasks = chosen.values.get("tasks")
-    opened.tasks("train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
-    if not is_finished(out):
-        _check_model(chosen)
-    if (code := launched(chosen)) is not None:
-        raise typer.Exit(code)
-    limit_threads()
-    with needing("train"):
-        from emollms.training.finite import DivergedError
-        from emollms.training.run import train as run
-        from emollms.training.stop import Interrupted
-    command = ("emollms", *sys.argv[1:])
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with progress("steps", shown=first) as on_progress:
-            done = run(
-                chosen, opened, out, resume=resume, command=command, begun=begun, tell=on_progress, note=print_note
-            )
+        with show_progress("steps", shown=first) as on_progress:
+            run = api.train(
+                recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, on_progress=on_progress,
+                warn=print_note,
+            )  # fmt: skip
+    except LaunchError as error:  # its processes have printed why
+        raise typer.Exit(error.exit_code) from None
     except (Interrupted, DivergedError) as error:  # all processes raise it together
-        if not tell_launcher(error.exit_code):
+        if not report_exit_code(error.exit_code):
             raise
         if first:
             print_error(error)
         return
-    if not first:
-        return
-    _print_run(done.run)
-    print_note(f"{'was there already, not run again:' if done.already else 'wrote'} {out / 'model'}")
-    print_note(f"next: emollms merge {out} --out MODEL, and emollms evaluate --model MODEL --data AEB --out SCORES")
+    if first and not is_launched():
+        _print_run(run)
 
 
-def calm_libraries() -> None:
-    """Settings that libraries read when they are imported: threads that sleep while they wait, no telemetry."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-
-
-def _check_model(recipe: "Recipe") -> None:
-    """Look at the name of the model that a recipe tunes before torch is imported for it."""
-    from emollms.inference.model_names import check_model
-
-    name, revision = (recipe.values.get(key) for key in ("model_name_or_path", "model_revision"))
-    if isinstance(name, str):
-        check_model(name, str(revision) if revision and revision != "main" else None, print_note)
-
-
-def _print_run(run: "RunManifest") -> None:
-    minutes = f"{run.seconds / 60:.1f} minutes"
+def _print_run(run: "TrainingRun") -> None:
+    record, best = run.manifest, run.best
+    speed = f"{record.tokens / max(record.seconds, 1e-9):,.0f} a second"
+    resumed = f", resumed {record.resumed} times" if record.resumed else ""
     fields: dict[str, object] = {
-        "steps": f"{run.steps} ({run.epochs:g} epochs)",
-        "precision": f"{run.hardware.precision}: {run.hardware.precision_reason}",
-        "time": f"{minutes} on {run.hardware.device}" + (f", resumed {run.resumed} times" if run.resumed else ""),
-        "tokens": f"{run.tokens:,} ({run.tokens / max(run.seconds, 1e-9):,.0f} a second), {run.answer_tokens:,} learnt",
+        "steps": f"{record.steps} ({record.epochs:g} epochs)",
+        "precision": f"{record.hardware.precision}: {record.hardware.precision_reason}",
+        "time": f"{record.seconds / 60:.1f} minutes on {record.hardware.device}{resumed}",
+        "tokens": f"{record.tokens:,} ({speed}), {record.answer_tokens:,} of them with a loss",
     }
-    if run.losses:
-        fields["loss"] = f"{run.losses[0].loss:.3f} → {run.losses[-1].loss:.3f}"
-    best = next((one for one in run.evaluations if one.step == run.best_step), None)
+    if record.losses:
+        fields["loss"] = f"{record.losses[0].loss:.3f} → {record.losses[-1].loss:.3f}"
     if best:
         tasks = ", ".join(f"{task} {value:.3f}" for task, value in best.tasks.items())
-        fields["validation"] = f"step {best.step}, chosen by {run.selection}: {tasks or f'loss {best.loss:.3f}'}"
+        fields["validation"] = f"step {best.step}, chosen by {record.selection}: {tasks or f'loss {best.loss:.3f}'}"
     print_fields(fields)
+    print_note(f"{'already finished, not run again:' if run.already else 'wrote'} {run.model}")
+    print_note(f"next: emollms merge {run.folder} --out MODEL; emollms evaluate --model MODEL --data AEB --out SCORES")

@@ -9,20 +9,17 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 from emollms.errors import EmollmsError
 
-CHUNK = 1 << 16  # bytes
 RATIO = 100
 """An archive may not unpack to more than this many times its size; text packs to a third or a tenth."""
 FLOOR = 16 << 20  # bytes that any archive may unpack to: a small one of repetitive text packs better
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+# tarfile's data filter would strip a leading / and let C: pass, and zipfile has none.
 _LEADS_OUT = re.compile(r"/|[A-Za-z]:|(?:.*/)?\.\.(?:/|$)")
 
 
@@ -30,119 +27,85 @@ class ArchiveError(EmollmsError):
     """An archive that is broken, not safe, or does not hold what is wanted."""
 
 
-@dataclass(frozen=True)
-class _Member:
-    """An entry: its path with `/` between the parts, the bytes it claims to have, and what opens it."""
+class _Member(NamedTuple):
+    """An entry: its path with `/` between the parts, the bytes it claims to have, and what its library calls it."""
 
     name: str
     size: int
     is_file: bool
-    open: Callable[[], IO[bytes] | None]
+    info: Any
 
 
-@dataclass(frozen=True)
-class Archive:
-    """An open archive, from `open_archive`."""
+def read_member(path: Path, end: str, size: int) -> bytes:
+    """Read the one regular file of a zip or tar.gz archive whose path is, or else ends in, `end`.
 
-    name: str
-    members: Sequence[_Member]
+    Which of the two the archive is, its first bytes say, not its name.
 
-    def read(self, end: str, size: int) -> Iterator[bytes]:
-        """The bytes of the one regular file whose path is, or else ends in, `end`; at most `size` + 1 bytes.
-
-        Raises:
-            ArchiveError: there is no such file or more than one, it is a link, a device or a folder, it does not have
-                `size` bytes, or it cannot be read.
-        """
-        member = self._find(end)
-        if member.size != size:
-            raise ArchiveError(f"{self.name}: {member.name!r} has {member.size:,} bytes instead of {size:,}")
-        with _as_archive_error(self.name):
-            stream = member.open()
-            left = size + 1
-            while stream and left and (chunk := stream.read(min(CHUNK, left))):
-                left -= len(chunk)
-                yield chunk
-
-    def _find(self, end: str) -> _Member:
-        exact = [member for member in self.members if member.name == end]
-        found = exact or [member for member in self.members if member.name.endswith(f"/{end}")]
-        if not found:
-            raise ArchiveError(f"{self.name} holds no {end!r}; {self._near(end)}")
-        if len(found) > 1:
-            names = ", ".join(repr(member.name) for member in found[:5])
-            raise ArchiveError(f"{self.name} holds {len(found)} members that end in {end!r}: {names}")
-        if not found[0].is_file:
-            raise ArchiveError(f"{self.name}: {found[0].name!r} is a link, a device or a folder, not a file")
-        return found[0]
-
-    def _near(self, end: str) -> str:
-        base = PurePosixPath(end).name.lower()
-        names = [member.name for member in self.members if member.is_file]
-        like = [name for name in names if PurePosixPath(name).name.lower() == base] or names
-        more = f" and {len(like) - 5} more" if len(like) > 5 else ""
-        return f"it has {', '.join(map(repr, like[:5]))}{more}" if like else "it holds no files"
-
-
-@contextmanager
-def open_archive(path: Path) -> Iterator[Archive]:
-    """Open a zip or tar.gz archive; which of them it is, its first bytes say, not its name.
+    Args:
+        path: the archive.
+        end: the member.
+        size: its size in bytes; no more is read.
 
     Raises:
-        ArchiveError: it is neither, it is broken, a path in it is absolute or goes upwards, or it unpacks to far more
-            than its size.
+        ArchiveError: the archive is neither, it is broken, a path in it is absolute or goes upwards, or it unpacks to
+            far more than its size; or there is no such member or more than one, it is a link, a device or a folder, or
+            it does not have `size` bytes.
     """
     limit = max(FLOOR, RATIO * path.stat().st_size)
-    with ExitStack() as stack:
-        with _as_archive_error(path.name):
-            members = _members(path, limit, stack.enter_context)
-        for member in members:
-            if _LEADS_OUT.match(member.name):
-                raise ArchiveError(f"{path.name}: {member.name!r} leads out of the archive; it is not opened")
-        if sum(member.size for member in members) > limit:
-            raise _bomb(path.name, limit)
-        yield Archive(path.name, members)
-
-
-def _members(path: Path, limit: int, enter: Callable[[Any], Any]) -> list[_Member]:
-    with path.open("rb") as stream:
-        magic = stream.read(4)
-    if magic.startswith(b"PK"):
-        packed = enter(zipfile.ZipFile(path))
-        return [
-            _Member(_plain(info.filename), info.file_size, _is_file(info), partial(packed.open, info))
-            for info in packed.infolist()
-        ]
-    if magic.startswith(b"\x1f\x8b"):
-        _check_unpacked_size(path, limit)
-        unpacked = enter(tarfile.open(path, "r:gz"))  # noqa: SIM115 - `enter` closes it
-        return [
-            _Member(_plain(info.name), info.size, info.isreg(), partial(unpacked.extractfile, info))
-            for info in unpacked.getmembers()
-        ]
+    try:
+        with path.open("rb") as stream:
+            magic = stream.read(4)
+        if magic.startswith(b"PK"):
+            with zipfile.ZipFile(path) as packed:
+                members = [_Member(_plain(i.filename), i.file_size, _is_file(i), i) for i in packed.infolist()]
+                with packed.open(_find(path.name, members, limit, end, size)) as member:
+                    return member.read(size + 1)
+        if magic.startswith(b"\x1f\x8b"):
+            # tarfile takes as much memory as a header asks for; to seek unpacks without keeping anything.
+            with gzip.open(path) as unpacked:
+                _check_unpacked(path.name, unpacked.seek(limit + 1), limit)
+            with tarfile.open(path, "r:gz") as archive:
+                members = [_Member(_plain(i.name), i.size, i.isreg(), i) for i in archive.getmembers()]
+                found = archive.extractfile(_find(path.name, members, limit, end, size))
+                return found.read(size + 1) if found else b""
+    except _BROKEN as error:
+        raise ArchiveError(f"{path.name} cannot be read: {error}; get it again") from error
     raise ArchiveError(f"{path.name} is neither a zip nor a tar.gz archive: it begins with {magic!r}")
 
 
-def _check_unpacked_size(path: Path, limit: int) -> None:
-    """Unpack once without keeping anything: tarfile takes as much memory as a header asks for."""
-    size = 0
-    with gzip.open(path) as stream:
-        while chunk := stream.read(CHUNK):
-            size += len(chunk)
-            if size > limit:
-                raise _bomb(path.name, limit)
+def _find(archive: str, members: Sequence[_Member], limit: int, end: str, size: int) -> Any:
+    """The library's own object for the wanted member of an archive that is safe."""
+    for member in members:
+        if _LEADS_OUT.match(member.name):
+            raise ArchiveError(f"{archive}: {member.name!r} leads out of the archive; it is not opened")
+    _check_unpacked(archive, sum(member.size for member in members), limit)
+    exact = [member for member in members if member.name == end]
+    found = exact or [member for member in members if member.name.endswith(f"/{end}")]
+    if not found:
+        raise ArchiveError(f"{archive} holds no {end!r}; {_near(members, end)}")
+    if len(found) > 1:
+        names = ", ".join(repr(member.name) for member in found[:5])
+        raise ArchiveError(f"{archive} holds {len(found)} members that end in {end!r}: {names}")
+    name, claimed, is_file, info = found[0]
+    if not is_file:
+        raise ArchiveError(f"{archive}: {name!r} is a link, a device or a folder, not a file")
+    if claimed != size:
+        raise ArchiveError(f"{archive}: {name!r} has {claimed:,} bytes instead of {size:,}")
+    return info
 
 
-@contextmanager
-def _as_archive_error(name: str) -> Iterator[None]:
-    try:
-        yield
-    except _BROKEN as error:
-        raise ArchiveError(f"{name} cannot be read: {error}; get it again") from error
+def _near(members: Sequence[_Member], end: str) -> str:
+    base = PurePosixPath(end).name.lower()
+    names = [member.name for member in members if member.is_file]
+    like = [name for name in names if PurePosixPath(name).name.lower() == base] or names
+    more = f" and {len(like) - 5} more" if len(like) > 5 else ""
+    return f"it has {', '.join(map(repr, like[:5]))}{more}" if like else "it holds no files"
 
 
-def _bomb(name: str, limit: int) -> ArchiveError:
-    return ArchiveError(f"{name} would unpack to more than {limit:,} bytes, {RATIO} times its size; it is not opened")
+def _check_unpacked(archive: str, size: int, limit: int) -> None:
+    if size > limit:
+        told = f"{limit:,} bytes, {RATIO} times its size"
+        raise ArchiveError(f"{archive} would unpack to more than {told}; it is not opened")
 
 
 def _plain(name: str) -> str:
@@ -150,5 +113,5 @@ def _plain(name: str) -> str:
 
 
 def _is_file(info: zipfile.ZipInfo) -> bool:
-    """Whether a zip's entry is a regular file: no link, device or folder."""
+    # The upper half holds the mode where Unix made the archive, and 0 elsewhere.
     return not info.is_dir() and stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)

@@ -9,6 +9,7 @@ import pydantic
 from pydantic import BaseModel, ValidationError
 
 from emollms.errors import EmollmsError, shorten
+from emollms.storage import Strict
 
 _MEANINGS = {
     r"^[a-z][a-z0-9_]*$": "small letters, digits and _, a letter first",
@@ -58,7 +59,7 @@ def field_problems(error: ValidationError, model: type[BaseModel] | None = None)
 
     Args:
         error: what pydantic says.
-        model: the model; None for the one that the error is about, where it is `CorpusMetadata` or `SourceFile`.
+        model: the model; None for the one that the error is about, where it is one of the metadata.
     """
     fields = _fields(model, error.title)
     problems = list(dict.fromkeys(_problems(error, fields)))
@@ -67,9 +68,8 @@ def field_problems(error: ValidationError, model: type[BaseModel] | None = None)
 
 
 def _fields(model: type[BaseModel] | None, title: str) -> list[str]:
-    from emollms.corpora import metadata  # imports nothing of this module
-
-    found = model or getattr(metadata, title, None)
+    # An error has the name of its model alone; an import of the metadata, which imports this module, would be a circle.
+    found = model or next((one for one in Strict.__subclasses__() if one.__name__ == title), None)
     return list(found.model_fields) if found else []
 
 

@@ -4,8 +4,8 @@ import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
-from emollms.corpora.lines import CellError
 from emollms.corpora.metadata import CorpusMetadata
+from emollms.corpora.reader import CellError
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from emollms.corpora.builder_errors import field_problems
-from emollms.corpora.encodings import check_encoding
+from emollms.corpora.lines import check_encoding
 from emollms.errors import UsageError, unknown
 from emollms.storage import Strict
 from emollms.tasks import MultiLabelTask, Task, get_task
@@ -71,6 +71,12 @@ class SourceFile(Strict, str_strip_whitespace=True):
         if self.task and self.emotion:
             check_names((self.emotion,), (get_task(self.task),))
         return self
+
+
+def listed(files: Sequence[SourceFile], most: int = 5) -> str:
+    """The paths of files for an error, which names at most so many."""
+    more = f" and {len(files) - most} more" if len(files) > most else ""
+    return ", ".join(file.path for file in files[:most]) + more
 
 
 def askable(task: Task) -> tuple[str, ...]:

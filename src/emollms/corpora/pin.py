@@ -98,7 +98,7 @@ def _before(corpus: str, package: str, out: Path | None) -> tuple[dict[str, Row]
 def _paths(folder: Path) -> list[str]:
     paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     wanted = [path for path in paths if not any(part.startswith(".") for part in path.parts)]
-    return sorted(path.as_posix() for path in wanted if not path.name.endswith((".part", ".part.etag")))
+    return sorted(path.as_posix() for path in wanted if not path.name.endswith(".part"))
 
 
 def _row(path: str, file: Path, before: Row) -> Row:

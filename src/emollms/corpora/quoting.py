@@ -59,8 +59,9 @@ class QuotedRows:
                 return
             except csv.Error as error:
                 yield self._leave_out(*self._what_is_wrong(str(error)))
-                reader = self._reader()
+                reader = self._reader()  # the old one is still inside the broken row
                 continue
+            # Broken lines went through the reader too: a quote that opens in one closes in another.
             if broken := next((line for line in feed.taken if line.fault), None):
                 yield QuotedRow(broken.number, [], broken.fault)
             elif len(feed.taken) > 1 and not self._line_breaks and self._swallows():
@@ -74,11 +75,11 @@ class QuotedRows:
 
     def _what_is_wrong(self, error: str) -> tuple[str, str]:
         """The problem, and the problem without numbers."""
-        if "expected after" not in error:
+        if "expected after" not in error:  # csv has one exception for all that is wrong, so its text must tell
             quoted = any(opens for _, _, opens in _quotes(self._feed.taken, self._delimiter))
             problem = NEVER_CLOSES if quoted else f"a cell has more than {csv.field_size_limit():,} characters"
             return problem, problem
-        opens, closes = opening(self._feed.taken, self._delimiter), self._feed.taken[-1].number
+        opens, closes = _opening(self._feed.taken, self._delimiter), self._feed.taken[-1].number
         problem = "a quote opens here and closes inside its cell"
         return problem + (f", at line {closes}" if closes != opens else ""), problem
 
@@ -86,6 +87,7 @@ class QuotedRows:
         """Whether most lines of a row would make a row of their own, as they do where a quote opened by accident."""
         taken = self._feed.taken
         rows = sum(self._is_row(line.text) for line in taken)
+        # Any line is a row of a table with one column, so there nothing can be told.
         return self._width > 1 and rows > 1 and 2 * rows > len(taken)
 
     def _is_row(self, text: str) -> bool:
@@ -93,11 +95,12 @@ class QuotedRows:
             alone = len(next(csv.reader([text], delimiter=self._delimiter), []))
         except csv.Error:
             return False
+        # A plain split counts right in the lines where the stray quote opens and closes.
         return self._width in (alone, len(text.split(self._delimiter)))
 
     def _leave_out(self, problem: str, reason: str, remedy: str = PLAIN) -> QuotedRow:
         """The broken row that was begun, with the lines after it at which no whole row begins."""
-        opens = opening(self._feed.taken, self._delimiter)
+        opens = _opening(self._feed.taken, self._delimiter)
         lost = [self._feed.give_back().text]
         while (line := self._feed.peek()) is not None and not self._begins_row():
             if len(lost) < _AHEAD:  # where no row begins any more this is the rest of the file
@@ -113,10 +116,11 @@ class QuotedRows:
             cells = next(reader)
         except (csv.Error, StopIteration):
             return False
-        return len(cells) == self._width and is_proper(ahead[: reader.line_num], self._delimiter)
+        # csv takes a quote inside an unquoted cell as a plain character; there it is the end of the broken cell.
+        return len(cells) == self._width and _is_proper(ahead[: reader.line_num], self._delimiter)
 
 
-def opening(lines: Sequence[Line], delimiter: str) -> int:
+def _opening(lines: Sequence[Line], delimiter: str) -> int:
     """The number of the line where the last quoted cell of `lines` opens; the first one where there is none."""
     found = lines[0].number
     for number, _, opens in _quotes(lines, delimiter):
@@ -124,7 +128,7 @@ def opening(lines: Sequence[Line], delimiter: str) -> int:
     return found
 
 
-def is_proper(lines: Sequence[Line], delimiter: str) -> bool:
+def _is_proper(lines: Sequence[Line], delimiter: str) -> bool:
     """Whether double quotes are only around cells, and doubled inside them."""
     return all(before for _, before, _ in _quotes(lines, delimiter))
 
@@ -133,7 +137,7 @@ def _quotes(lines: Sequence[Line], delimiter: str) -> Iterator[tuple[int, bool, 
     """Each quote that is not doubled: its line, whether it may be where it is, and whether it opens a cell."""
     quoted = False
     for line in lines:
-        before, skip = delimiter if not quoted else "", False
+        before, skip = delimiter if not quoted else "", False  # a line begins a cell, unless it continues one
         for at, sign in enumerate(line.text):
             if skip:
                 skip = False

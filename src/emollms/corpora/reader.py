@@ -1,17 +1,116 @@
 """Reading raw files: every line has a place, and every line that cannot be read is refused or counted."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-from emollms.corpora.lines import CellError, LeftOut, Line, Record, read_lines
-from emollms.corpora.metadata import SourceFile
+from emollms.corpora.lines import MEND, QUARANTINE, Line, read_lines
+from emollms.corpora.metadata import SourceFile, Split
 from emollms.corpora.quoting import QuotedRows
-from emollms.corpora.source_folder import SourceFolder
+from emollms.corpora.source_folder import LeftOut, SourceFolder
 
 __all__ = ["CellError", "LeftOut", "RawSource", "Record"]  # all that a builder needs, in one place
 
 WHOLE = "file left out as a whole"
 COLUMNS_IN_BUILDER = "name the file's own columns in the builder, or correct its first line"
+Given = TypeVar("Given")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity|nan)", re.ASCII | re.IGNORECASE)
+
+
+class CellError(Exception):
+    """A cell that cannot be read; `Record` and builders raise it, the base class adds the place.
+
+    Args:
+        problem: what is wrong, in a few words.
+        value: what is there; None where nothing is.
+        remedy: what a contributor can do.
+    """
+
+    def __init__(self, problem: str, value: str | None, remedy: str = MEND) -> None:
+        super().__init__(problem)
+        self.problem, self.value, self.remedy = problem, value, remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One raw row.
+
+    Args:
+        file: the file it is in.
+        line: its last line there, from 1.
+        cells: column name to cell, as written.
+    """
+
+    file: SourceFile
+    line: int
+    cells: Mapping[str, str]
+
+    @property
+    def task(self) -> str:
+        """The task of the row's file, which the table of files gives."""
+        return self._given("task", self.file.task)
+
+    @property
+    def split(self) -> Split:
+        """The split of the row's file, which the table of files gives."""
+        return self._given("split", self.file.split)
+
+    @property
+    def language(self) -> str:
+        """The language of the row's file, which the table of files gives."""
+        return self._given("language", self.file.language)
+
+    def _given(self, column: str, value: Given | None) -> Given:
+        if value is None:
+            problem = f"the table of files has no {column} for {self.file.path}, and the builder asks for it"
+            raise CellError(problem, None, f"fill in the column {column} there, or let the builder say it")
+        return value
+
+    def __getitem__(self, column: str) -> str:
+        """The cell of a column, as written.
+
+        Raises:
+            CellError: there is no such column.
+        """
+        if column not in self.cells:
+            problem = f"the row has no column {column!r}; it has {', '.join(self.cells)}"
+            raise CellError(problem, None, "correct the name in the builder")
+        return self.cells[column]
+
+    def number(self, column: str) -> float:
+        """The cell of a column as a number, written in ASCII digits with a decimal point.
+
+        Raises:
+            CellError: it is none.
+        """
+        cell = self[column]
+        if not _NUMBER.fullmatch(cell):  # float() also takes 1_000, digits of other scripts, and spaces around
+            raise CellError(f"{column} is not a number", cell)
+        return float(cell)
+
+    def flags(
+        self, columns: Sequence[str], yes: Collection[str] = ("1",), no: Collection[str] = ("0",)
+    ) -> tuple[str, ...]:
+        """Those of the columns that say yes.
+
+        Args:
+            columns: the columns.
+            yes: the cells that say so.
+            no: the cells that say the opposite.
+
+        Raises:
+            CellError: a cell is neither.
+        """
+        for column in columns:
+            if self[column] not in yes and self[column] not in no:
+                problem = f"{column} is neither {' or '.join(no)} nor {' or '.join(yes)}"
+                remedy = (
+                    f"say in the builder what the file writes, record.flags(columns, yes=(…,), no=(…,)), {QUARANTINE}"
+                )
+                raise CellError(problem, self[column], remedy)
+        return tuple(column for column in columns if self[column] in yes)
 
 
 class RawSource(SourceFolder):

@@ -2,16 +2,35 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
-from emollms.corpora.encodings import UTF_8, check_encoding
-from emollms.corpora.lines import MEND, LeftOut, Line, read_lines
+from emollms.corpora.file_table import listed
+from emollms.corpora.lines import MEND, UTF_8, Line, check_encoding, read_lines
 from emollms.corpora.metadata import CorpusMetadata, SourceFile
 from emollms.errors import Place, SourceError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A raw row that was left out, and why.
+
+    Args:
+        place: where it stands.
+        reason: why, in a few words.
+        value: what stands there.
+        source_id: its id, where it has one.
+        refused: whether the row could not be read, rather than carrying no data.
+    """
+
+    place: Place
+    reason: str
+    value: str | None
+    source_id: str | None = None
+    refused: bool = False
 
 
 @dataclass
@@ -89,7 +108,7 @@ class SourceFolder:
         """
         found = next((file for file in self.meta.files if file.path == path), None)
         if found is None:
-            raise LookupError(f"the table of files has no {path!r}; it has {_names(self.meta.files)}")
+            raise LookupError(f"the table of files has no {path!r}; it has {listed(self.meta.files)}")
         return found
 
     def check(self, file: SourceFile) -> None:
@@ -169,8 +188,3 @@ class SourceFolder:
         if fault := line.fault:
             self.refuse(self.place(file, line.number), fault.problem, fault.value, fault.remedy, fault.reason)
         return line.fault is None
-
-
-def _names(files: Sequence[SourceFile], most: int = 5) -> str:
-    more = f" and {len(files) - most} more" if len(files) > most else ""
-    return ", ".join(file.path for file in files[:most]) + more

@@ -1,38 +1,117 @@
 """A build: raw corpora in, a finished dataset repo out, under the rules of versions."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from typing import TYPE_CHECKING, get_args
 
+from emollms.corpora.base import Profile
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
 from emollms.dataset.screening import index_search
-from emollms.dataset.specs import Settings
+from emollms.dataset.specs import Settings, as_names, get_data_set
 from emollms.dedup.index import DuplicateIndex, open_index
-from emollms.errors import EmollmsError, UsageError
+from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
-from emollms.progress import OnProgress, silent
+from emollms.locations import check_folder
+from emollms.progress import OnProgress, show_progress, silent
 from emollms.storage import commit, draft, keep_failed, recover
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass
+
+@dataclass(frozen=True)
 class Build:
     """What a build did.
 
     Args:
-        manifest: the manifest of the repo in its place.
+        folder: the folder of the data set.
+        manifest: its manifest.
         changed: False if the same version with the same content was there already.
         seconds: wall time by part: reading, screening, wording, writing, describing, validating.
     """
 
+    folder: Path
     manifest: Manifest
     changed: bool
     seconds: dict[str, float]
 
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each task and split: the texts that are kept, and the rows that are made of them."""
+        import pandas as pd
+
+        counts = self.manifest.counts
+        rows = [(count.task, count.split, count.read - sum(count.dropped.values()), count.rows) for count in counts]
+        return pd.DataFrame(rows, columns=["task", "split", "texts", "rows"])
+
+    def __repr__(self) -> str:
+        """The data set and its folder, the table of `to_pandas`, and what was left out."""
+        made = self.manifest
+        state = f"{made.data_set} {made.version} ({made.settings['profile']}) in {self.folder}"
+        left_out = [f"left out: {one}" for one in made.left_out()]
+        return "\n".join([state, self.to_pandas().to_string(index=False), *left_out])
+
 
 def build(
+    data_set: str,
+    out: str | Path,
+    *,
+    profile: Profile = "release",
+    corpora: str | Sequence[str] = (),
+    tasks: str | Sequence[str] = (),
+    languages: str | Sequence[str] = (),
+    from_: str | Path | None = None,
+    version: str = "1.0.0",
+    quarantine: bool = False,
+    mask: bool = False,
+    index: str | None = None,
+    progress: bool | OnProgress = False,
+) -> Build:
+    """Build a data set from raw corpora, ready for `load_dataset`; the command is `emollms build`.
+
+    Args:
+        data_set: `aaid`, which trains models, or `aeb`, which evaluates them.
+        out: the folder of the data set; it appears when everything is written.
+        profile: `release` repairs; `paper` gives the published texts and gold labels.
+        corpora: names of corpora, as a list or with commas; by default those of the data set.
+        tasks: names of tasks; by default those of the data set, and all of other corpora.
+        languages: codes of languages, or `all`; English by default.
+        from_: the folder of the corpora, in place of `EMOLLMS_CORPORA`.
+        version: the semantic version; a version never changes.
+        quarantine: leave broken source rows out and count them, instead of stopping.
+        mask: put placeholders in place of user names, links, addresses and secrets.
+        index: a folder, or `redis://HOST:PORT/DB`, of texts of earlier builds: they are dropped, and those of this
+            build added.
+        progress: whether to show progress on stderr, or a function to call with it.
+
+    Raises:
+        UsageError: a name is unknown, options do not go together, a corpus is missing, or `out` holds something else.
+        SourceError: a raw file is not what its corpus says.
+        EmollmsError: `out` holds this version with other content.
+        GateFailed: the data does not pass its suite of expectations; the draft is kept as `<out>.failed`.
+    """
+    root, out = Path(from_) if from_ is not None else None, Path(out)
+    check_folder(root)
+    if profile not in get_args(Profile):
+        raise unknown("profile", profile, get_args(Profile))
+    settings = Settings(
+        data_set=get_data_set(data_set),
+        profile=profile,
+        corpora=as_names(corpora),
+        tasks=as_names(tasks),
+        languages=as_names(languages) or ("en",),
+        quarantine=quarantine,
+        mask=mask,
+    )
+    with show_progress("texts", "reading the corpora", progress) as on_progress:
+        return build_repo(settings, out, version, root, on_progress=on_progress, index=index)
+
+
+def build_repo(
     settings: Settings,
     out: Path,
     version: str = "1.0.0",
@@ -41,7 +120,7 @@ def build(
     on_progress: OnProgress = silent,
     index: str | None = None,
 ) -> Build:
-    """Build a data set.
+    """Build a dataset repo as its settings say; `build` makes them from names.
 
     Args:
         settings: what to build.
@@ -77,8 +156,8 @@ def build(
         if earlier is not None:  # last: a build that fails or is killed before leaves the index as it was
             earlier.commit()
     if before and before.version == version:
-        return Build(before, False, pipeline.seconds)
-    return Build(manifest, True, pipeline.seconds)
+        return Build(out, before, False, pipeline.seconds)
+    return Build(out, manifest, True, pipeline.seconds)
 
 
 def _open_index(url: str | None, settings: Settings) -> AbstractContextManager[DuplicateIndex | None]:

@@ -188,6 +188,7 @@ def _listed(languages: Sequence[str]) -> str:
     return ",".join(languages) if len(languages) <= MANY_LANGUAGES else ALL_LANGUAGES
 
 
-def as_names(values: Sequence[str]) -> tuple[str, ...]:
-    """Names from options that are given more than once, or once with commas."""
+def as_names(values: str | Sequence[str]) -> tuple[str, ...]:
+    """Names from a list, or from one text with commas; also from texts with commas in a list, as options give them."""
+    values = [values] if isinstance(values, str) else values
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

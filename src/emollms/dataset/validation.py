@@ -1,6 +1,6 @@
 """Whether a dataset repo, or a source corpus, is what its suite in `validation/` says.
 
-`enforce` is what a build calls before it writes the manifest, `check` what `emollms validate` calls.
+`enforce` is what a build calls before it writes the manifest, `validate` what `emollms validate` calls.
 """
 
 import json
@@ -15,16 +15,17 @@ import pyarrow.compute as pc
 
 from emollms.corpora.base import Corpus, Profile, Selection
 from emollms.corpora.reader import RawSource
+from emollms.corpora.registry import corpora, get_corpus
 from emollms.corpora.registry import folder as corpus_folder
-from emollms.corpora.registry import get_corpus
 from emollms.dataset.examples import ExampleStore
 from emollms.dataset.manifest import Manifest, read_manifest
+from emollms.dataset.reader import local_copy
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.expectations.distributions import statistics
 from emollms.expectations.frames import FolderTables, Frames, chosen, texts_frame
 from emollms.expectations.report import GateFailed, GateReport, Part, Subject
 from emollms.expectations.runner import gate
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +113,44 @@ def statistics_json(figures: dict[str, object]) -> str:
     )
     head = "".join(f"  {json.dumps(name)}: {json.dumps(figures[name])},\n" for name in ("corpus", "version"))
     return f'{{\n{head}  "parts": {{\n{lines}\n  }}\n}}\n'
+
+
+def validate(
+    target: str | Path,
+    *,
+    html: str | Path | None = None,
+    against: str | Path | None = None,
+    progress: bool | OnProgress = False,
+) -> GateReport:
+    """Check a data set, or a source corpus, against its suite of expectations; the command is `emollms validate`.
+
+    Args:
+        target: a folder that `emollms.build` wrote, a repo on the Hub (`OWNER/NAME`, `OWNER/NAME@REVISION`), or the
+            name of a source corpus.
+        html: a file for a page with the checks, and pictures.
+        against: a benchmark, as a folder or a repo, whose texts must not be among those for training.
+        progress: whether to show progress on stderr, or a function to call with it.
+
+    Returns:
+        The checks; `success` says whether all passed but those that are known to fail.
+
+    Raises:
+        UsageError: there is no such data set or corpus, or no suite for it.
+        EmollmsError: a file is damaged, or the Hub cannot be reached.
+    """
+    name = str(target)
+    is_corpus = name in corpora() and not Path(name).is_dir()
+    folder, benchmark = (None if is_corpus else local_copy(name)), (local_copy(str(against)) if against else None)
+    with show_progress("expectations", "reading", progress) as on_progress:
+        if folder is None:
+            report = check_corpus(name, on_progress=on_progress)
+        else:
+            report = check(folder, benchmark=benchmark, on_progress=on_progress)
+    if html:
+        from emollms.expectations.page import write_page
+
+        write_page(report, Path(html))
+    return report
 
 
 def enforce(

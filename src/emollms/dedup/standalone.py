@@ -22,7 +22,7 @@ from emollms.dedup.screen import screen
 from emollms.dedup.search import THRESHOLD, Engine, Search
 from emollms.dedup.tables import REPORT, InputTables, as_texts, read_data_set
 from emollms.locations import check_free
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress
 from emollms.storage import commit, draft, write_json
 from emollms.tables.files import Dialect, Warn, no_warning
 
@@ -107,8 +107,8 @@ def find_duplicates(
     encoding: str = "utf-8",
     no_quotes: bool = False,
     *,
+    progress: bool | OnProgress = False,
     warn: Warn = no_warning,
-    on_progress: OnProgress = silent,
 ) -> Deduplicated:
     """Find texts that are equal or nearly so; flag them inside splits, drop them between splits and against others.
 
@@ -132,8 +132,8 @@ def find_duplicates(
         delimiter: what separates the cells of text files, where their suffix does not say it.
         encoding: of text files.
         no_quotes: whether double quotes are plain characters in text files.
+        progress: whether to show progress on stderr, or a function to call with it.
         warn: is told what was read, and may be meant otherwise.
-        on_progress: called with what is done.
 
     Raises:
         UsageError: data cannot be read, `out` is there already, the index has other settings, an extra is missing.
@@ -146,7 +146,10 @@ def find_duplicates(
     target = None if out is None else Path(out)
     if target:
         check_free(target)
-    with open_index(index, search) if index else nullcontext() as earlier:
+    with (
+        show_progress("texts", progress=progress) as on_progress,
+        open_index(index, search) if index else nullcontext() as earlier,
+    ):
         tables = _tables_of(data, text_column, dialect, warn, on_progress)
         benchmark = None
         if against is not None:

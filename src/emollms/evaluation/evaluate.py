@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from emollms.dataset.reader import Dataset
+from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
@@ -18,7 +19,7 @@ from emollms.inference import engines
 from emollms.inference.decoding import Decode
 from emollms.inference.model_names import check_dtype, check_model
 from emollms.locations import check_file
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress
 from emollms.prompts.answers import Parse
 from emollms.prompts.framing import Template
 from emollms.tables.files import Dialect, Warn, no_warning
@@ -32,7 +33,7 @@ def evaluate(
     endpoint: str | None = None,
     predictions: str | Path | None = None,
     baseline: str | None = None,
-    task: Sequence[str] = (),
+    task: str | Sequence[str] = (),
     decode: Decode | str = Decode.expected_value,
     engine: engines.Name | None = None,
     limit: int | None = None,
@@ -51,7 +52,7 @@ def evaluate(
     encoding: str = "utf-8",
     no_quotes: bool = False,
     command: Sequence[str] = (),
-    on_progress: OnProgress = silent,
+    progress: bool | OnProgress = False,
     warn: Warn = no_warning,
 ) -> Scores:
     """Score a model, a server, a baseline or a file of answers on the test rows of a data set.
@@ -66,7 +67,7 @@ def evaluate(
         endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
         predictions: a file of answers, or a folder of them; see `prediction_files`.
         baseline: one of `baselines.BASELINES`.
-        task: names of tasks; empty for all that can be answered.
+        task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
         engine: what runs a model; None for `transformers`, or for `endpoint` where one is given.
         limit: rows of a task, a sample that is the same each time; None for all.
@@ -85,7 +86,8 @@ def evaluate(
         encoding: of a text file of answers.
         no_quotes: whether quotes in a text file of answers are text.
         command: the command line, for the record.
-        on_progress: called with the task, the rows that are answered, and all rows.
+        progress: whether to show progress on stderr; or a function to call with the task, the rows that are answered,
+            and all rows.
         warn: called with a line that the user should see.
 
     Returns:
@@ -95,7 +97,7 @@ def evaluate(
         UsageError: the call is wrong, something named is not there, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    out, predictions = Path(out), Path(predictions) if predictions else None
+    out, predictions, task = Path(out), Path(predictions) if predictions else None, as_names(task)
     decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
     _chosen("policy for invalid answers", policy, POLICIES)
     _chosen("rule for parsing answers", parse, get_args(Parse))
@@ -136,7 +138,8 @@ def evaluate(
         parse=parse,
         scale=scale,
     )
-    return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
+    with show_progress(progress=progress) as on_progress:
+        return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
 
 
 def _chosen(what: str, value: str, known: Iterable[str]) -> str:

@@ -88,6 +88,7 @@ def _distribution(task: str, of: Any, values: list[str], columns: "dict[str, pd.
 
 
 def _bins(scores: "pd.Series[Any]") -> "pd.Series[Any]":
+    # The last bin has its upper end too: 1.0 is in the bin of 0.9.
     lower = (scores * BINS).clip(upper=BINS - 1).floordiv(1) / BINS
     return lower.map(lambda low: f"{low:.1f}", na_action="ignore")
 

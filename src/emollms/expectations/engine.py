@@ -59,7 +59,7 @@ def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
         batch = Batch(data=frame)  # type: ignore[arg-type] # it takes frames, and says it takes their class
         engine = PandasExecutionEngine()
         validator = Validator(execution_engine=engine, data_context=context, batches=[batch])
-        wanted = [
+        wanted = [  # each with its number: GX puts the results of those that raise first
             ExpectationConfiguration(type=question.type, kwargs=dict(question.kwargs), meta={"at": number})
             for number, question in enumerate(questions)
         ]
@@ -97,6 +97,7 @@ def _quiet() -> Iterator[None]:
 
 def _runtime(frame: "pd.DataFrame") -> dict[str, object]:
     index = {"unexpected_index_column_names": ["id"]} if "id" in frame.columns else {}
+    # COMPLETE would list every row that fails, with its index, for each expectation.
     form = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES, **index}
     return {"result_format": form, "catch_exceptions": True}
 
@@ -106,7 +107,7 @@ def _answer(question: Question, result: Any) -> Answer:
         raise EmollmsError(f"{question.type} could not be worked out: {' '.join(message.split())}")
     found = result.result
     checked, failed = found.get("element_count", 0), found.get("unexpected_count")
-    if failed is None:
+    if failed is None:  # it is about columns or the table, not about rows
         failed = found.get("failed", int(not result.success))
     return Answer(bool(result.success), checked, failed, _rows(found), _shown(found.get("observed_value", "")))
 

@@ -51,6 +51,7 @@ _OTHER_LETTERS = {
     "zh": "\u3400-\u9fff",
 }
 _LATIN = "A-Za-z\u00aa-\u024f\u0250-\u02af\u1e00-\u1eff"
+# As GX has it, and the last one, without which GX does not pass it on to the metric.
 _PAIR = ("batch_id", "column_A", "column_B", "row_condition", "condition_parser", "ignore_row_if")
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -62,7 +63,7 @@ class ColumnValuesFreeOfMojibake(ColumnMapMetricProvider):
 
     @column_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N805 - GX calls it on the class
-        return column.map(lambda text: fix_mojibake(text) == text).astype(bool)
+        return column.map(lambda text: fix_mojibake(text) == text).astype(bool)  # of no rows `map` makes objects
 
 
 class ExpectColumnValuesToBeFreeOfMojibake(ColumnMapExpectation):
@@ -96,6 +97,7 @@ class ColumnPairValuesInScriptOfLanguage(ColumnPairMapMetricProvider):
     def _pandas(cls, column_A: "pd.Series[Any]", column_B: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N803, N805
         own = {language: re.compile(f"[{_OTHER_LETTERS.get(language, _LATIN)}]") for language in column_B.unique()}
         fits = [
+            # All letters of ASCII are Latin, and most texts are ASCII: the search is for the others.
             (language not in _OTHER_LETTERS and text.isascii())
             or 2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
             for text, language in zip(column_A, column_B, strict=True)
@@ -131,6 +133,7 @@ class ColumnPairValuesInOneSplit(ColumnPairMapMetricProvider):
         compared = column_A
         if compare == "normalized":
             bare = normalize(pa.array(column_A, pa.string())).to_pandas()
+            # Of links and user names alone nothing is left: such texts are equal only if they are equal as they are.
             compared = bare.set_axis(column_A.index).where(lambda text: text != "", column_A)
         order = column_B.astype(str).map(SPLIT_ORDER)
         return order == order.groupby(compared).transform("max")
@@ -159,6 +162,7 @@ class CompoundColumnsUniqueOrMarked(MulticolumnMapMetricProvider):
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, mark: str, **_: object) -> "pd.Series[bool]":  # noqa: N805
         compared = [name for name in column_list.columns if name != mark]
+        # A missing emotion or target is a value like another; groupby would drop such rows.
         marks = column_list.groupby(compared, dropna=False, sort=False)[mark]
         marked = column_list[mark].notna() & (marks.transform("nunique", dropna=False) == 1)
         return marked | ~column_list.duplicated(compared, keep=False)
@@ -178,7 +182,7 @@ class ExpectCompoundColumnsToBeUniqueOrMarked(MulticolumnMapExpectation):
 
 
 class _AnswersMetric(MulticolumnMapMetricProvider):
-    """Looks at each different combination of values once."""
+    """Looks at each different combination of values once: a data set has many rows, and few different answers."""
 
     @classmethod
     def _each(cls, columns: pd.DataFrame) -> "pd.Series[bool]":
@@ -216,6 +220,7 @@ class CompletionsParseBack(_AnswersMetric):
         if isinstance(task, RegressionTask):
             return score is not None and abs(value - score) <= ROUNDING and label is None and not labels
         if isinstance(task, OrdinalTask):
+            # `label` is the index of the class, as in a ClassLabel; `score` is its number, such as -3.
             return value == score == dict(enumerate(task.classes)).get(label) and not labels
         return value == labels and score is None and label is None
 
@@ -230,7 +235,7 @@ class ExpectCompletionsToParseBack(MulticolumnMapExpectation):
 class GoldLabelsOfTheirTask(_AnswersMetric):
     """Whether task, emotion, score, class and labels are ones that the task knows and the corpus annotated."""
 
-    condition_metric_name = "multicolumn_values.golds_of_their_task"
+    condition_metric_name = "multicolumn_values.gold_labels_of_their_task"
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, **_: object) -> "pd.Series[bool]":  # noqa: N805
@@ -260,12 +265,12 @@ def _left_out(corpus: str, task: str, split: str, language: str) -> tuple[str, .
 class ExpectGoldLabelsToBeOfTheirTask(MulticolumnMapExpectation):
     """Gold labels are known to their task; columns task, emotion, corpus, split, language, score, label and labels."""
 
-    map_metric = "multicolumn_values.golds_of_their_task"
+    map_metric = "multicolumn_values.gold_labels_of_their_task"
     ignore_row_if: Literal["never"] = "never"
 
 
 def _or_none(value: Any) -> Any:
-    return None if value is None or value != value else value
+    return None if value is None or value != value else value  # NaN differs from itself
 
 
 def _has_emotion(task: Task, emotion: str | None) -> bool:

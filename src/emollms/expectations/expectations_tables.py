@@ -30,7 +30,7 @@ class ColumnValueShares(ColumnAggregateMetricProvider):
 
     @column_aggregate_value(engine=PandasExecutionEngine)
     def _pandas(cls, column: "pd.Series[Any]", **_: object) -> dict[str, float]:  # noqa: N805 - GX calls it on the class
-        counts = column.explode().value_counts()
+        counts = column.explode().value_counts()  # an empty list becomes NaN, which is not counted
         return {str(value): int(count) / len(column) for value, count in counts.items()}
 
 

@@ -85,7 +85,7 @@ class FolderTables:
         batches = (batch for part in parts for path in self._files.get(part, []) for batch in _batches(path, PROMPT))
         for table in _chunks(batches):
             yield "", _arrow_backed(table)
-            pa.default_memory_pool().release_unused()
+            pa.default_memory_pool().release_unused()  # else the pool keeps what the largest frame took
 
     def _whole(self, table: str, parts: Collection[Part]) -> "pd.DataFrame":
         if table == "rows":
@@ -114,6 +114,7 @@ class FolderTables:
         first_only = first_only and self.all_wordings
         wanted = [*columns, "wording"] if first_only else list(columns)
         batches = [batch for path in self._files[part] for batch in _batches(path, wanted, first_only)]
+        # A schema of its own, since there may be no batch to take it from; metadata of other writers would not concat.
         schema = pa.schema([pq.read_schema(self._files[part][0]).remove_metadata().field(name) for name in columns])
         rows = pa.Table.from_batches([batch.select(columns) for batch in batches], schema)
         return rows.append_column("split", pa.repeat(part[1], len(rows)))
@@ -132,6 +133,7 @@ def texts_frame(texts: pa.Table) -> "pd.DataFrame":
     """Texts with their gold labels as plain Python values; the number of the class, as text, is in a column `class`."""
     frame: pd.DataFrame = texts.drop_columns(["labels", "label"]).to_pandas()
     frame["labels"] = [tuple(labels or ()) for labels in texts["labels"].to_pylist()]
+    # Integers with gaps become floats in pandas, and a class 3 would be 3.0.
     frame["label"] = texts["label"].to_pandas(integer_object_nulls=True).astype(object)
     ordinal = frame["label"].notna()
     frame["class"] = frame["completion"].str.split(":", n=1).str[0].where(ordinal, None).astype(object)

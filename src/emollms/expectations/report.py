@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from emollms.corpora.base import Profile
 from emollms.errors import EmollmsError, shorten
 
-Status = Literal["passed", "failed", "known", "not applicable"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Status = Literal["passed", "known", "failed", "not applicable"]
 Part = tuple[str, str]
 """A task and a split."""
 EXAMPLES = 5
@@ -131,6 +134,23 @@ class GateReport:
     def count(self, status: Status) -> int:
         """How many checks came out like this."""
         return sum(check.status == status for check in self.checks)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row for each check: its name, where it was made, how it came out, and on how many rows."""
+        import pandas as pd
+
+        columns = ["name", "scope", "status", "checked", "failed", "observed", "note"]
+        return pd.DataFrame([[getattr(one, name) for name in columns] for one in self.checks], columns=columns)
+
+    def __str__(self) -> str:
+        """What was checked, and how many checks came out in which way."""
+        counts = {status: self.count(status) for status in get_args(Status)}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return f"{self.subject.suite} {self.subject.version} ({self.subject.profile}): {told}"
+
+    def __repr__(self) -> str:
+        """The line of `str`, and a line for each check that failed."""
+        return "\n".join([str(self), *(f"failed: {check}" for check in self.failures)])
 
 
 class GateFailed(EmollmsError):  # noqa: N818 - it says what happened, like the others of `errors`

@@ -189,6 +189,7 @@ def _with_known(checks: Sequence[Check], subject: Subject) -> list[Check]:
         for issue in known_issues()
         if subject.standard and (issue.suite, issue.profile) == (subject.suite, subject.profile)
     }
+    # Over all parts, since an issue counts the rows of the whole data set.
     failed = {name: sum(check.failed for check in checks if check.name == name) for name in known}
     return [
         replace(check, status="known", note=known[check.name].why)

@@ -14,7 +14,7 @@ from emollms import __version__
 from emollms.corpora.base import Corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus, is_here
-from emollms.dataset.build import build
+from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import NAME, CountEntry, Manifest, entry, read_manifest
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
@@ -64,7 +64,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         folder = Path(name) / "built"
         corpora = _link_corpora(original, root, Path(name) / "corpora")
         _pretend_before(original, folder)
-        build(_settings(original), folder, original.version, corpora, on_progress=on_progress)
+        build_repo(_settings(original), folder, original.version, corpora, on_progress=on_progress)
         rows = sum(_check_rows(count, ids, folder) for count in original.counts if count.rows)
         differing = _check_files(original, ids, folder)
         commit(folder, out)

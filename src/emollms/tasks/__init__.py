@@ -159,6 +159,10 @@ class Tasks(Mapping[str, Task]):
         self._load_other_packages()
         return len(self._tasks)
 
+    def __repr__(self) -> str:
+        """A line for each task: its name, and what it asks."""
+        return "\n".join(f"{name}: {task.about}" for name, task in self.items())
+
     def add(self, task: Task, package: str) -> None:
         """Take in a task of another package; once more is no mistake, if it is the same."""
         if self._tasks.setdefault(task.name, task) != task:

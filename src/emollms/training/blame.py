@@ -1,4 +1,8 @@
-"""What the libraries say of a setting that they refuse, as one line with the key."""
+"""Errors of the libraries about a setting, as one line with its key and its place.
+
+TRL, PEFT, transformers and torch raise errors of all classes, from deep inside, that rarely name the setting. The key
+is found by what the message names, else by the file that raised it, else by a value that the message quotes.
+"""
 
 import json
 import re
@@ -46,7 +50,7 @@ _PARTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ),
     (("/transformers/integrations/neftune.py",), ("neftune_noise_alpha",)),
 )  # fmt: skip
-"""Parts of the paths of libraries' files, and the keys that an error in them can be about."""
+"""Parts of paths of the libraries, and the keys that an error raised there can be about, the likeliest first."""
 _WORDS = (
     (r"[Tt]arget modules?\b", "lora_target_modules"),
     (r"target_parameters", "lora_target_parameters"),
@@ -62,22 +66,22 @@ _WORDS = (
     (r"\boptimizers?\b", "optim"),
     (r"\bfsdp\b", "fsdp"),
 )
-"""How the libraries name what a key of a recipe is about."""
+"""How messages of the libraries name the subject of a key."""
 _PLAIN = (ValueError, TypeError, ImportError, OSError, RuntimeError, NotImplementedError)
-"""Errors whose text says what is wrong without the name of their class."""
+"""Errors whose message is clear without the name of their class."""
 
 
 @contextmanager
 def settings_errors(recipe: Recipe, is_running: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Turn what the libraries raise about settings into one line that names the key.
+    """Turn errors of the libraries about settings into one line that names the key.
 
     Args:
         recipe: the recipe whose settings are used in the block.
-        is_running: whether the run has made a step: from then on an error is no setting's, and is raised as it is.
+        is_running: whether the run has made a step: an error after that is not about a setting, and stays as it is.
 
     Raises:
         UsageError: a library refused something.
-        EmollmsError: memory did not suffice.
+        EmollmsError: out of memory.
     """
     try:
         yield
@@ -85,11 +89,11 @@ def settings_errors(recipe: Recipe, is_running: Callable[[], bool] = lambda: Fal
         raise UsageError(_placed(recipe, error)) from error.__cause__
     except EmollmsError:
         raise
-    except Exception as error:  # libraries raise errors of all classes for a wrong setting
+    except Exception as error:  # the libraries raise errors of all classes for a wrong setting
         if _is_memory(error):
             raise EmollmsError(
-                "out of memory; lower per_device_train_batch_size (and raise gradient_accumulation_steps by as much), "
-                "or set gradient_checkpointing=true"
+                "out of memory; lower per_device_train_batch_size (and raise gradient_accumulation_steps by the same "
+                "factor), or set gradient_checkpointing=true"
             ) from error
         if is_running():
             raise
@@ -97,7 +101,7 @@ def settings_errors(recipe: Recipe, is_running: Callable[[], bool] = lambda: Fal
 
 
 def blamed(recipe: Recipe, error: Exception) -> str:
-    """One line about an error of a library: where the key was set that it is about, the key, and what was said."""
+    """One line about an error of a library: the place of the key that it is about, the key, and the message."""
     said = " ".join(str(error).split()) or type(error).__name__
     said = said if isinstance(error, _PLAIN) else f"{type(error).__name__}: {said}"
     reason = shorten(said, 400)
@@ -108,7 +112,7 @@ def blamed(recipe: Recipe, error: Exception) -> str:
 
 
 def _placed(recipe: Recipe, error: UsageError) -> str:
-    """The message of an error of this package, after the place of the key that it is about, if it lacks that."""
+    """The message of an error of this package, prefixed with the place of its key, if it lacks one."""
     said, cause = str(error), error.__cause__
     if said.startswith(("--set ", str(recipe.path))):
         return said
@@ -117,7 +121,7 @@ def _placed(recipe: Recipe, error: UsageError) -> str:
 
 
 def _key(recipe: Recipe, error: Exception, said: str) -> str | None:
-    """The key that an error is about: one that it names, or else one of the part that raised it."""
+    """The key that an error is about; the newest override wins, since it is the likeliest mistake."""
     given = [override.partition("=")[0].strip() for override in reversed(recipe.overrides)]
     keys = list(dict.fromkeys([*given, *recipe.values]))
     named = [key for key in keys if re.search(rf"(?<!\w){'' if '_' in key else '--'}{key}(?!\w)", said)]

@@ -1,4 +1,7 @@
-"""What training draws from: the examples of a data set, each with its wordings, as tokens."""
+"""The training and validation rows of a data set, drawn and tokenized.
+
+An example is a text with its label; in the data set it has a row for each wording of the instruction.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,26 +22,26 @@ from emollms.errors import UsageError, unknown
 from emollms.inference.encoding import PromptEncoder
 from emollms.tasks import RegressionTask, get_task
 from emollms.training.arguments import TuningArguments, Wordings
-from emollms.training.expected_value_loss import NO_NODE, NumberTrees
+from emollms.training.expected_value_loss import NumberTrees
 from emollms.training.manifest import RowsRecord
-from emollms.training.tokenize import encode
+from emollms.training.tokenize import NO_NODE, encode
 
 TRAIN, VALIDATION = "train", "validation"
 COLUMNS = ("id", "text", "prompt", "completion", "score", "language")
-PORTION = 8192  # rows that are made tokens at a time
+PORTION = 8192  # rows that are tokenized at a time
 Numbers = NDArray[np.int64]
 _WORDING = re.compile(r"/\d+$")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The training examples of one task: each a run of rows that differ in their wording alone.
+    """The training examples of one task: each is a sequence of rows that differ only in their wording.
 
     Args:
         rows: the rows, with `COLUMNS`.
-        first: where each example begins in them.
-        count: how many wordings it has.
-        shared: examples that were left out because their text stands in validation.
+        first: the first row of each example.
+        count: the number of its wordings.
+        shared: examples that were left out because their text also appears in validation.
     """
 
     rows: pa.Table
@@ -47,19 +50,19 @@ class Examples:
     shared: int
 
     def units(self, wordings: Wordings) -> int:
-        """How many rows an epoch takes, before weights."""
+        """Rows of an epoch, before task weights."""
         return int(self.count.sum()) if wordings == "all" else len(self.first)
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Tokens of all rows that a run may draw, and the way to draw them.
+    """The tokens of all rows that a run draws, and the draws.
 
     Args:
         tokens: columns `input_ids`, `labels`, `nodes`, `gold`, `length`.
-        draws: for each epoch the numbers of its rows in `tokens`, each epoch in one and the same number.
+        draws: for each epoch the indices of its rows in `tokens`; all epochs have the same number of rows.
         trees: finds the nodes of number trees.
-        counts: what there is, by name of the task.
+        counts: the numbers of rows, by name of the task.
     """
 
     tokens: TokenDataset
@@ -74,13 +77,13 @@ class TrainingRows:
 
     @cached_property
     def answer_lengths(self) -> Numbers:
-        """Tokens of each row that are learnt."""
+        """Tokens of each row with a loss."""
         return np.asarray(pc.list_value_length(self.tokens.data["labels"]), dtype=np.int64)
 
 
 def training_rows(
     data: Dataset,
-    codec: PromptEncoder,
+    encoder: PromptEncoder,
     tuning: TuningArguments,
     *,
     epochs: Callable[[int], float],
@@ -91,40 +94,40 @@ def training_rows(
 
     Args:
         data: a data set with a training split.
-        codec: the tokenizer of the model.
-        tuning: the data that a recipe asks for.
-        epochs: the rows of an epoch to the passes over the data; each pass has draws of its own.
-        max_length: the most tokens of a row; examples with a longer one are left out, and counted.
-        seed: decides the draws.
+        encoder: prompts as tokens of the model.
+        tuning: the data settings of a recipe.
+        epochs: the number of epochs, given the rows of one; each epoch has its own draw.
+        max_length: the most tokens of a row; examples that exceed it in any epoch are left out, and counted.
+        seed: of the draws.
 
     Raises:
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
     names = [task.name for task in data.tasks(TRAIN, tuning.tasks or ())]
     there = [task.name for task in data.tasks(TRAIN, ())]
-    for name in tuning.task_weights:  # those of a task that is not asked for do no harm
+    for name in tuning.task_weights:  # weights of tasks that are not trained do no harm
         if name not in there:
             raise unknown("task in task_weights", name, there)
     known = _validation_texts(data)
     examples = {name: _examples(data, name, tuning, known, seed) for name in names}
     size = sum(_size(own.units(tuning.wordings), tuning.task_weights.get(name, 1.0)) for name, own in examples.items())
     if not size:
-        raise UsageError(f"{data.target} has no row to train on; look at tasks, languages and task_weights")
-    trees, drawn, offset = NumberTrees(codec), [], 0
+        raise UsageError(f"{data.target} has no rows to train on; check tasks, languages and task_weights")
+    trees, drawn, offset = NumberTrees(encoder), [], 0
     for number, (name, own) in enumerate(examples.items()):
-        found = _draw(codec, name, own, tuning, trees, ceil(epochs(size)), max_length, [seed, number])
+        found = _draw(encoder, name, own, tuning, trees, ceil(epochs(size)), max_length, [seed, number])
         drawn.append(replace(found, epochs=[rows + offset for rows in found.epochs]))
         offset += len(found.tokens)
     tokens = TokenDataset(InMemoryTable(pa.concat_tables([one.tokens for one in drawn])))
     draws = [np.concatenate(own) for own in zip(*(one.epochs for one in drawn), strict=True)]
     if not len(draws[0]):
-        raise UsageError(f"every row of {data.target} is longer than {max_length} tokens; raise max_length")
+        raise UsageError(f"every row of {data.target} is longer than {max_length} tokens; increase max_length")
     return TrainingRows(tokens, draws, trees, dict(zip(names, (one.count for one in drawn), strict=True)))
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The rows that are drawn of one task: for each epoch their numbers in `tokens`."""
+    """The rows that are drawn of one task: for each epoch their indices in `tokens`."""
 
     tokens: pa.Table
     epochs: Sequence[Numbers]
@@ -132,15 +135,16 @@ class _Drawn:
 
 
 def _draw(
-    codec: PromptEncoder, name: str, examples: Examples, tuning: TuningArguments, trees: NumberTrees, epochs: int,
+    encoder: PromptEncoder, name: str, examples: Examples, tuning: TuningArguments, trees: NumberTrees, epochs: int,
     max_length: int | None, seed: Sequence[int],
 ) -> _Drawn:  # fmt: skip
-    """Draw the rows of one task, and make those tokens that some epoch needs."""
+    """Draw the rows of one task, and tokenize those that some epoch needs."""
     units = _units(examples, tuning, epochs, seed)
     needed = np.unique(units)
-    tokens = _tokens(codec, examples.rows.take(pa.array(needed)), trees, name)
+    tokens = _tokens(encoder, examples.rows.take(pa.array(needed)), trees, name)
     places = np.searchsorted(needed, units)
     limit = np.iinfo(np.int64).max if max_length is None else max_length
+    # An example is left out of every epoch if any of its drawn wordings is too long: epochs must be of one length.
     kept = (np.asarray(tokens["length"], dtype=np.int64)[places] <= limit).all(axis=0)
     weight = tuning.task_weights.get(name, 1.0)
     chosen = [_weighted(own[kept], weight, [*seed, epoch]) for epoch, own in enumerate(places)]
@@ -149,7 +153,7 @@ def _draw(
 
 
 def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[str, list[Row]]:
-    """The validation rows that are looked at, by name of the task: each text and emotion with one wording.
+    """The validation rows of an evaluation, by name of the task: each text and emotion with one wording.
 
     Raises:
         UsageError: the data set has no validation split.
@@ -162,14 +166,14 @@ def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[s
 
 
 def validation_tokens(
-    data: Dataset, codec: PromptEncoder, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
+    data: Dataset, encoder: PromptEncoder, chosen: Mapping[str, Sequence[Row]], trees: NumberTrees
 ) -> TokenDataset:
     """The tokens of validation rows, for their loss; columns as those of `TrainingRows.tokens`."""
     parts = []
     for name, rows in chosen.items():
         table = data.table(name, VALIDATION, COLUMNS)
         own = table.filter(pc.is_in(table["id"], pa.array([row["id"] for row in rows])))
-        parts.append(_tokens(codec, own, trees, name))
+        parts.append(_tokens(encoder, own, trees, name))
     return TokenDataset(InMemoryTable(pa.concat_tables(parts)))
 
 
@@ -178,7 +182,7 @@ def _is_of(row: Row, tuning: TuningArguments) -> bool:
 
 
 def _validation_texts(data: Dataset) -> pa.Array:
-    """Every text of the validation split, of whatever task, in the form in which texts are compared."""
+    """The texts of the validation split of all tasks, normalized: a text in validation is trained on for no task."""
     here = {count.task for count in data.manifest.counts if count.split == VALIDATION and count.rows}
     columns = [data.table(name, VALIDATION, ["text"])["text"].unique() for name in sorted(here)]
     return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
@@ -202,7 +206,7 @@ def _examples(data: Dataset, name: str, tuning: TuningArguments, known: pa.Array
 
 
 def _units(examples: Examples, tuning: TuningArguments, epochs: int, seed: Sequence[int]) -> Numbers:
-    """Rows by epoch and unit, shape (epochs, units): a unit is an example with one wording, or each of its rows."""
+    """Row indices of shape (epochs, units); a unit is an example with one drawn wording, or each of its rows."""
     if tuning.wordings == "all":
         spans = [np.arange(first, first + count) for first, count in zip(examples.first, examples.count, strict=True)]
         return np.tile(np.concatenate([np.zeros(0, np.int64), *spans]), (epochs, 1))
@@ -211,26 +215,26 @@ def _units(examples: Examples, tuning: TuningArguments, epochs: int, seed: Seque
 
 
 def _size(units: int, weight: float) -> int:
-    """How many rows `_weighted` gives."""
+    """The number of rows that `_weighted` returns."""
     whole, part = divmod(weight, 1.0)
     return units * int(whole) + round(part * units)
 
 
 def _weighted(units: Numbers, weight: float, seed: Sequence[int]) -> Numbers:
-    """Each unit `weight` times: whole times all of them, and a part of them once more."""
+    """Each unit `weight` times: the whole part for all, and a random sample once more for the fraction."""
     whole, part = divmod(weight, 1.0)
     more = np.random.default_rng(list(seed)).permutation(len(units))[: round(part * len(units))]
     return np.concatenate([np.repeat(units, int(whole)), units[np.sort(more)]])
 
 
-def _tokens(codec: PromptEncoder, rows: pa.Table, trees: NumberTrees, name: str) -> pa.Table:
-    """The tokens of rows, with the nodes of the numbers that they are to say."""
+def _tokens(encoder: PromptEncoder, rows: pa.Table, trees: NumberTrees, name: str) -> pa.Table:
+    """The tokens of rows, with the nodes of their gold numbers."""
     is_number = isinstance(get_task(name), RegressionTask)
     parts = []
     for start in range(0, max(len(rows), 1), PORTION):
         portion = rows.slice(start, PORTION)
         prompts, answers = portion["prompt"].to_pylist(), portion["completion"].to_pylist()
-        found = encode(codec, prompts, answers)
+        found = encode(encoder, prompts, answers)
         nodes = [
             trees.path(prompt, row.labels) if is_number else [NO_NODE] * len(row.labels)
             for prompt, row in zip(prompts, found, strict=True)

@@ -1,11 +1,12 @@
-"""The distribution of a number over the tokens that may spell it, and its expected value, in training.
+"""The expected value of a number over the tokens that spell it, and its squared error, as a training loss.
 
-The legal answers of a regression task, 0.000 to 1.000, are a tree of tokens: the same that `expectation` decoding
-walks. At each node of the tree that the gold answer goes through, the model's probabilities of the legal next tokens
-are a distribution over what the number can still become. Off the gold path a token stands for the mean of the numbers
-that begin so; on it, for the expected value one token further on. From the last token to the first this gives the
-expected value of the answer, and its squared error is the loss of regression-aware fine-tuning (RAFT; Lukasik et al.,
-ICLR 2025), whatever way a tokenizer cuts numbers.
+This is the loss of regression-aware fine-tuning (RAFT; Lukasik et al., ICLR 2025), for any way in which a tokenizer
+splits numbers. The valid answers of a regression task, 0.000 to 1.000, form a tree of tokens, the one that
+`expected_value` decoding walks. At each node on the path of the gold answer, the model's probabilities of the valid
+next tokens are a distribution over what the number can still become. A token off the path is worth the mean of the
+numbers that begin with it; the token on the path is worth the expected value one token further on. Computed from the
+last token to the first, this is the expected value of the answer. It needs no forward
+pass but that of the cross entropy; the model's own expectation off the path would need one for each branch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,9 +18,7 @@ from torch.nn import functional
 from emollms.inference import token_trie
 from emollms.inference.decoding import SCORES
 from emollms.inference.encoding import PromptEncoder
-from emollms.training.tokenize import IGNORED
-
-NO_NODE = -1
+from emollms.training.tokenize import IGNORED, NO_NODE
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class NumberTable:
     Args:
         tokens: the tokens that may follow.
         means: the mean of the numbers, on 0..1, that begin with each of them.
-        legal: which places hold a token.
+        legal: which positions hold a token.
     """
 
     tokens: torch.Tensor
@@ -45,27 +44,27 @@ class NumberTrees:
     """Finds the nodes of the gold answers of regression rows.
 
     Args:
-        codec: the tokenizer of the model.
+        encoder: prompts as tokens of the model.
     """
 
-    def __init__(self, codec: PromptEncoder) -> None:
-        self.codec = codec
+    def __init__(self, encoder: PromptEncoder) -> None:
+        self.encoder = encoder
         self._nodes: dict[token_trie.TrieNode, int] = {}
 
     def copy(self) -> "NumberTrees":
-        """Trees with the nodes met so far, to which more can be added apart."""
-        other = NumberTrees(self.codec)
+        """An independent copy: nodes that are added to one are not in the other."""
+        other = NumberTrees(self.encoder)
         other._nodes = dict(self._nodes)
         return other
 
     def path(self, prompt: str, labels: Sequence[int]) -> list[int]:
-        """For each label the number of the node at which it is chosen, `NO_NODE` where there is no choice.
+        """The node at which each label is chosen; `NO_NODE` where only one token is valid.
 
         Args:
             prompt: the row's prompt.
             labels: the tokens of its answer, as `encode` gives them.
         """
-        node = self.codec.candidates(self.codec.tail(prompt), SCORES).tree
+        node = self.encoder.candidates(self.encoder.tail(prompt), SCORES).tree
         found = []
         for token in labels:
             found.append(self._number(node) if len(node.children) > 1 and token in node.children else NO_NODE)
@@ -76,7 +75,7 @@ class NumberTrees:
         return self._nodes.setdefault(node, len(self._nodes))
 
     def table(self) -> NumberTable:
-        """The table of all nodes that were met."""
+        """The table of all nodes so far."""
         rows = [[(token, _mean(child)) for token, child in node.children.items()] for node in self._nodes]
         widest = max(map(len, rows), default=1)
         padded = [[*row, *[(0, 0.0)] * (widest - len(row))] for row in rows] or [[(0, 0.0)]]
@@ -101,24 +100,27 @@ def _ends(node: token_trie.TrieNode) -> Iterable[int]:
 def expected_values(
     logits: torch.Tensor, labels: torch.Tensor, nodes: torch.Tensor, gold: torch.Tensor, table: NumberTable
 ) -> torch.Tensor:
-    """The expected value of the number that each row's answer is.
+    """The expected value of each row's answer.
 
     Args:
         logits: of the answer's tokens, shape (rows, tokens, vocabulary).
         labels: the answer's tokens, shape (rows, tokens).
         nodes: the nodes at which they are chosen, shape (rows, tokens).
-        gold: the number on 0..1 that the answer says, shape (rows,); any finite number where there is none.
+        gold: the gold number on 0..1, shape (rows,); any finite number in rows of other tasks.
         table: the table of the nodes.
 
     Returns:
         Shape (rows,); rows without a node keep `gold`.
     """
     value = gold.float()
+    # Backwards, since the value of a token on the path is the expected value of what follows it.
     for place in range(labels.shape[1] - 1, -1, -1):
         here = nodes[:, place]
         chosen = here.clamp(min=0)
         tokens, legal = table.tokens[chosen], table.legal[chosen]
         scores = logits[:, place].float().gather(1, tokens).masked_fill(~legal, float("-inf"))
+        # Without regression rows the table is one invalid token, so all scores are -inf and their softmax is NaN. Zeros
+        # keep it out: `torch.where` below drops the value, and yet its gradient would be NaN.
         scores = torch.where((here >= 0)[:, None], scores, torch.zeros_like(scores))
         on_path = tokens == labels[:, place].clamp(min=0)[:, None]
         values = torch.where(on_path & legal, value[:, None], table.means[chosen])
@@ -130,7 +132,7 @@ def expected_values(
 def squared_error(
     logits: torch.Tensor, labels: torch.Tensor, nodes: torch.Tensor, gold: torch.Tensor, table: NumberTable
 ) -> torch.Tensor:
-    """The sum over rows with a number of (expected value - `gold`)², a scalar; arguments as for `expected_values`."""
+    """The sum over regression rows of (expected value - `gold`)², a scalar; arguments as for `expected_values`."""
     has = (nodes >= 0).any(-1) & (labels != IGNORED).any(-1)
     expected = expected_values(logits, labels, nodes, gold, table)
     return ((expected - gold.float()) ** 2 * has).sum()

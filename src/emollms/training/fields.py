@@ -1,6 +1,7 @@
-"""The settings that a recipe may have, known before TRL and transformers are imported: that takes seconds, with torch.
+"""The settings that a recipe may have, checked before TRL and transformers are imported, which takes seconds.
 
-`parsing` checks each value again against the libraries' own classes, and what they say of settings together.
+The fields are read from the source of the libraries' classes. `recipe_args` checks each value again against the classes
+themselves, which also check combinations.
 """
 
 import ast
@@ -8,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from emollms.errors import UsageError, shorten
 from emollms.training.arguments import TuningArguments, architecture
@@ -25,14 +26,14 @@ _FILES = (
 )
 _CLASSES = {"causal": ("SFTConfig", "ModelConfig"), "seq2seq": ("Seq2SeqTrainingArguments", "ModelConfig")}
 _OWN = {"seq2seq": {"max_length": "int | None"}}
-"""Fields that `parsing.Seq2SeqConfig` adds."""
+"""Fields that `recipe_args.Seq2SeqConfig` adds."""
 _SCALARS: Mapping[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}
 
 
 def check_keys(recipe: Recipe) -> None:
-    """Refuse keys that no setting has, and values that are no number, no text, no truth value where one is asked for.
+    """Refuse unknown keys, and values that are not the number, string or boolean of their field.
 
-    Nothing is refused where the libraries are not installed, or their source is not where it is looked for.
+    Nothing is refused if the libraries are not installed, or their source is elsewhere.
 
     Raises:
         UsageError: a key or a value is wrong; the message names file and line, or the option.
@@ -47,20 +48,22 @@ def check_keys(recipe: Recipe) -> None:
         if key not in own and key not in known[kind]:
             raise UsageError(f"{recipe.where(key)}: {unknown_key(key, {**own, **known[kind]}, known, family)}")
         hint = own.get(key) if key in own else _scalar(known[kind][key])
-        if hint is not None and (problem := _problem(value, hint)):
-            raise UsageError(f"{recipe.where(key)}: {key}: {problem}")
+        try:
+            as_type(value, Any if hint is None else hint)
+        except ValueError as error:
+            raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
 
 
 def family_of(recipe: Recipe) -> str:
     """The family of a recipe's model.
 
     Raises:
-        UsageError: there is no such family, or the recipe names no family, or no model.
+        UsageError: the family is unknown, or the recipe lacks a family or a model.
     """
     for key in ("family", "model_name_or_path"):
         if not isinstance(recipe.values.get(key), str):
             raise UsageError(
-                f"{recipe.where(key)}: {key} is missing; a recipe names its model, and its family, as text"
+                f"{recipe.where(key)}: {key} is missing; a recipe needs model_name_or_path and family, as strings"
             )
     try:
         architecture(family := str(recipe.values["family"]))
@@ -70,18 +73,18 @@ def family_of(recipe: Recipe) -> str:
 
 
 def unknown_key(key: str, known: Mapping[str, object], kinds: Mapping[str, Mapping[str, object]], family: str) -> str:
-    """What to say of a key that is none.
+    """The error message for an unknown key.
 
     Args:
         key: the key.
-        known: the keys that there are.
+        known: the known keys.
         kinds: the libraries' fields for `causal` and for `seq2seq` models.
         family: the family of the recipe's model.
     """
     if key in kinds["causal"]:
-        return f"{key} is for decoders, and {family} is a family of encoder-decoders; leave it out"
+        return f"{key} is for decoders, and {family} models are encoder-decoders; leave it out"
     if key in kinds["seq2seq"]:
-        return f"{key} is for encoder-decoders, and {family} is a family of decoders; leave it out"
+        return f"{key} is for encoder-decoders, and {family} models are decoders; leave it out"
     near = get_close_matches(key, known, n=3, cutoff=0.6)
     near = [name for name in near if name.split("_")[0] == key.split("_")[0]] or near
     hint = (
@@ -93,7 +96,7 @@ def unknown_key(key: str, known: Mapping[str, object], kinds: Mapping[str, Mappi
 
 
 def library_fields(kind: str) -> dict[str, str]:
-    """The fields of TRL's and transformers' settings with their types as they are written, read from their source.
+    """The fields of TRL's and transformers' settings and their annotations, read from the source.
 
     Args:
         kind: `causal` or `seq2seq`.
@@ -110,7 +113,7 @@ def library_fields(kind: str) -> dict[str, str]:
             if node is None:
                 return {}
             todo += [base.id for base in node.bases if isinstance(base, ast.Name)]
-            found = _fields(node) | found  # what a class says comes before what its bases say
+            found = _fields(node) | found  # a class overrides its bases
     return found | _OWN.get(kind, {})
 
 
@@ -133,7 +136,7 @@ def _fields(node: ast.ClassDef) -> dict[str, str]:
 
 
 def _scalar(annotation: str) -> Any:
-    """The type of a field that holds a number, a text or a truth value, or None besides; None for any other."""
+    """The type of a field that holds a number, a string or a boolean, or None; None for any other field."""
     parts = [part.strip() for part in annotation.split("|")]
     types = [_SCALARS[part] for part in parts if part in _SCALARS]
     if len(types) != 1 or len(parts) - len(types) != parts.count("None"):
@@ -141,15 +144,19 @@ def _scalar(annotation: str) -> Any:
     return types[0] | None if "None" in parts else types[0]
 
 
-def _problem(value: object, hint: Any) -> str | None:
-    """What is wrong with a value, if that can be told from its type alone."""
-    if isinstance(value, str) and "list" in str(hint):
+def as_type(value: object, hint: Any) -> Any:
+    """A value as the type of its field: whole numbers from `8`, lists from a single word, and so on.
+
+    Raises:
+        ValueError: it does not fit.
+    """
+    options = get_args(hint) if get_origin(hint) is not Literal else ()
+    if isinstance(value, str) and str not in options and any(get_origin(one) is list for one in (hint, *options)):
         value = [value]
-    if isinstance(value, bool) and "bool" not in str(hint):
-        return f"{str(value).lower()} is no value for it"
+    if isinstance(value, bool) and bool not in (hint, *options) and Any not in (hint, *options):
+        raise ValueError(f"{str(value).lower()} is not a valid value")  # pydantic would take true for 1
     try:
-        TypeAdapter(hint).validate_python(value)
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]["msg"]
-        return f"{problem[0].lower()}{problem[1:]}, not {shorten(repr(value))}"
-    return None
+        raise ValueError(f"{problem[0].lower()}{problem[1:]}, not {shorten(repr(value))}") from None

@@ -1,4 +1,4 @@
-"""The folder of a run: one run at a time, the same settings each time it is taken up again, nothing half-made in it."""
+"""The folder of a run: one run at a time, the same settings whenever it is resumed, nothing half-written in it."""
 
 import json
 import re
@@ -19,14 +19,14 @@ _RESOLVED = "resolved"
 
 
 def begin(out: Path, settings: Mapping[str, Any], resolved: Resolved, resume: bool) -> None:
-    """Write the settings of a run, or make sure that they are those of the run that is there.
+    """Write the settings of a new run, or check that they are those of the run in the folder.
 
-    A run that has saved nothing yet, as one whose settings were refused, may be begun with others.
+    A run that has saved nothing yet, such as one whose settings were refused, may be started with others.
 
     Args:
         out: the folder.
-        settings: all that its weights follow from.
-        resolved: what was decided on this machine; it is written, and never compared.
+        settings: all that its weights depend on.
+        resolved: what was decided on this machine; it is written, and never compared: a run may resume on another.
         resume: whether there must be a run.
 
     Raises:
@@ -34,7 +34,7 @@ def begin(out: Path, settings: Mapping[str, Any], resolved: Resolved, resume: bo
         EmollmsError: the file with its settings is damaged.
     """
     if resume and not (out / SETTINGS).is_file():
-        raise UsageError(f"{out} holds no run to go on with; leave --resume out to begin one")
+        raise UsageError(f"{out} holds no run to resume; leave out --resume to start one")
     if not (is_finished(out) or any(out.glob(f"{CHECKPOINTS}/*/"))):
         write_settings(out, settings, resolved)
         return
@@ -47,8 +47,8 @@ def write_settings(out: Path, settings: Mapping[str, Any], resolved: Resolved) -
 
 
 def kept_resolved(out: Path, settings: Mapping[str, Any]) -> Resolved | None:
-    """What was decided when the run in a folder began; None where there is none with these settings."""
-    with suppress(OSError, EmollmsError, ValueError):  # `begin` tells what is damaged
+    """What was decided when the run in a folder started; None if there is none with these settings."""
+    with suppress(OSError, EmollmsError, ValueError):  # `begin` reports what is damaged
         before = _read_settings(out)
         resolved = before.pop(_RESOLVED, None)
         if before == _plain(settings):
@@ -71,25 +71,25 @@ def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_finished(out: Path) -> bool:
-    """Whether the run in a folder is done."""
+    """Whether the run in a folder has finished."""
     return (out / NAME).is_file()
 
 
 def draft_of(place: Path) -> Path:
-    """Where a folder is written before it is whole: beside its place."""
+    """Where a folder is written before it is complete: beside its final place."""
     return place.with_name(f"{place.name}.draft")
 
 
 def clear_draft(place: Path) -> None:
-    """Remove what an attempt that did not come to its end left. One process does it, before any of them writes."""
+    """Remove what an interrupted attempt left. One process does it, before any of them writes."""
     shutil.rmtree(draft_of(place), ignore_errors=True)
 
 
 def check_shard_size(size: str) -> None:
-    """Make sure that the largest size of a file of weights is one, such as `2GB`.
+    """Check the largest size of a file of weights, such as `2GB`.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it is not a size.
     """
     if not re.fullmatch(r"[1-9]\d*[KMGT]B", size):
-        raise UsageError(f"--shard-size {size!r} is no size; give a number and KB, MB, GB or TB, such as 2GB")
+        raise UsageError(f"--shard-size {size!r} is not a size; give a number and KB, MB, GB or TB, such as 2GB")

@@ -1,4 +1,4 @@
-"""Generation settings of a model that goes out: those that mean something together."""
+"""Generation settings of a model, without those that have no effect."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ _OUTPUTS = ("output_attentions", "output_hidden_states", "output_scores", "outpu
 
 
 def drop_unused(model: Any, name: str) -> None:
-    """Take those generation settings from a model that its others make void: a temperature without sampling, say.
+    """Unset generation settings that have no effect beside the others: a temperature without sampling, say.
 
-    transformers ignores them with a warning, refuses to save them once another setting was changed, and readers of the
-    file take them for how the model is meant to be used.
+    transformers ignores them with a warning, and refuses to save them once another setting was changed; and readers of
+    the file take them for the way the model is meant to be used.
 
     Args:
         model: its `generation_config` is changed.
@@ -39,5 +39,5 @@ def drop_unused(model: Any, name: str) -> None:
     try:
         settings.validate(strict=True)
     except ValueError as error:
-        told = " ".join(str(error).split())
-        raise UsageError(f"the generation_config.json of {name} is invalid ({told[:300]}); mend it") from error
+        problem = " ".join(str(error).split())
+        raise UsageError(f"the generation_config.json of {name} is invalid ({problem[:300]}); correct it") from error

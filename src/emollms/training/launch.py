@@ -1,10 +1,11 @@
-"""Runs on several processes: the same command again, by accelerate, with the settings that TRL ships."""
+"""Runs on several processes: the command line once a process, started by accelerate with the settings TRL ships."""
 
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,36 +13,45 @@ from pathlib import Path
 import yaml
 
 from emollms import optional
-from emollms.errors import UsageError, unknown
+from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.training.recipe import Recipe, accelerate_settings
 
 EXIT_CODE = 75
-"""Of a run that was stopped and can go on: EX_TEMPFAIL of sysexits.h. Schedulers can start it again on this code."""
+"""Of a run that was stopped and can be resumed: EX_TEMPFAIL of sysexits.h, on which schedulers can start it again."""
 STOP_FILE = "EMOLLMS_STOP_FILE"
-"""Names a file: where it is there, the processes of a run save and stop, and write their exit code into it."""
+"""Names a file: once it exists, the processes of a run save and stop, and write their exit code into it."""
 
 
-def launched(recipe: Recipe) -> int | None:
-    """Run this command on all processes that a recipe asks for, and wait for it.
+class Interrupted(EmollmsError):  # noqa: N818 - the user asked for it; it is no error
+    """A run was asked to stop. All that it did is in its last checkpoint."""
+
+    exit_code = EXIT_CODE
+
+
+class DivergedError(EmollmsError):
+    """The loss, gradient or weights of a run stopped being finite. All its processes raise it at the same step."""
+
+
+class LaunchError(EmollmsError):
+    """The processes of a run failed, or were stopped; the first of them has printed why.
 
     Args:
-        recipe: the recipe; `accelerate` names the settings, `processes` their number.
-
-    Returns:
-        The exit code; None where this process is to do the work itself: it is one of several already, or the only one.
-
-    Raises:
-        UsageError: there are no such settings.
+        exit_code: what they ended with; `EXIT_CODE` where the run was asked to stop and can be resumed.
     """
-    command = launcher(recipe)
-    return None if command is None else run_until_asked([*command, "-m", "emollms", *sys.argv[1:]])
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        how = "were stopped, and the same call resumes" if exit_code == EXIT_CODE else "failed; see what they printed"
+        super().__init__(f"the processes of the run {how} (exit code {exit_code})")
 
 
 def launcher(recipe: Recipe) -> list[str] | None:
-    """The command that starts the processes of a recipe; None where this process is to do the work itself.
+    """The command that starts the processes of a recipe; None where this process trains by itself.
+
+    That is so for one process, and inside a launcher, which sets `LOCAL_RANK`.
 
     Raises:
-        UsageError: there are no such settings, or what they need is not installed.
+        UsageError: there are no such settings of accelerate, or what they need is not installed.
     """
     processes = recipe.values.get("processes", 1)
     settings = recipe.values.get("accelerate")
@@ -49,27 +59,34 @@ def launcher(recipe: Recipe) -> list[str] | None:
         return None
     if not isinstance(processes, int) or processes < 1:
         raise UsageError(f"{recipe.where('processes')}: processes is {processes!r}; give a whole number from 1")
-    return _command(str(settings) if settings is not None else None, processes)
+    if settings is None:  # torch's own launcher, which needs no GPU
+        return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    file = settings_file(str(settings))
+    _check_deepspeed(file)
+    count = ["--num_processes", str(processes)]
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file), *count]
 
 
-def run_until_asked(command: Sequence[str]) -> int:
-    """Run a launcher; SIGTERM and the first Ctrl-C ask its processes to save and stop, and a second one ends them.
+def run_until_stopped(command: Sequence[str]) -> int:
+    """Run a launcher; SIGTERM and the first Ctrl-C make its processes save and stop, and a second Ctrl-C ends them.
 
-    The launcher does not see the signals: it would end its processes half a minute later, saved or not.
+    The launcher never receives the signals: it would kill its processes half a minute later, saved or not.
 
     Returns:
-        Its exit code, or what its processes left with `tell_launcher`: `EXIT_CODE` where they were asked to stop.
+        Its exit code, or the one that its processes left with `report_exit_code`: `EXIT_CODE` where they were stopped.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "stop"
         process = subprocess.Popen(command, env={**os.environ, STOP_FILE: str(file)}, start_new_session=True)
 
-        def ask(number: int, _: object) -> None:
+        def request_stop(number: int, _: object) -> None:
             if number == signal.SIGINT and file.exists():
                 os.killpg(process.pid, signal.SIGTERM)
             file.touch()
 
-        before = {one: signal.signal(one, ask) for one in (signal.SIGTERM, signal.SIGINT)}
+        # Python lets only the main thread handle signals; a thread that trains leaves them alone.
+        handled = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+        before = {one: signal.signal(one, request_stop) for one in handled}
         try:
             code = process.wait()
         finally:
@@ -79,25 +96,19 @@ def run_until_asked(command: Sequence[str]) -> int:
         return int(left) if left.isdigit() else code
 
 
-def tell_launcher(code: int) -> bool:
-    """Leave the exit code of a run that all processes ended to `run_until_asked`, where that is above this process.
+def is_launched() -> bool:
+    """Whether this process was started by `run_until_stopped`."""
+    return STOP_FILE in os.environ
 
-    A process of a launcher that does not end with 0 makes it print pages about an error.
+
+def report_exit_code(code: int) -> bool:
+    """Leave the exit code of a run that all processes ended to `run_until_stopped`, if that started this process.
+
+    A process that ends with another code than 0 makes its launcher print pages about an error.
     """
-    named = os.environ.get(STOP_FILE)
-    if named:
-        Path(named).write_text(str(code))
-    return bool(named)
-
-
-def _command(settings: str | None, processes: int) -> list[str]:
-    """What starts the processes: accelerate, or without settings torch's launcher, which needs no GPU."""
-    if settings is None:
-        return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    file = settings_file(settings)
-    _check_deepspeed(file)
-    count = ["--num_processes", str(processes)]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file), *count]
+    if is_launched():
+        Path(os.environ[STOP_FILE]).write_text(str(code))
+    return is_launched()
 
 
 def settings_file(settings: str) -> Path:

@@ -1,6 +1,7 @@
-"""The record of a training run: `run.json`, written when all is done. Cards are filled from it."""
+"""The record of a finished training run, `run.json`, from which cards are filled, and the result of `emollms.train`."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,14 +10,14 @@ from pydantic import AliasChoices, Field
 from emollms.errors import EmollmsError, UsageError
 from emollms.hardware import Hardware
 from emollms.storage import Strict, write_whole
+from emollms.training.arguments import Architecture
 
 NAME = "run.json"
 MODEL = "model"
-"""Folder of a run with what was trained: an adapter, or all weights; with tokenizer and templates."""
+"""Folder of a run with the trained adapter or weights, the tokenizer and templates."""
 CHECKPOINTS = "checkpoints"
 CURVES = "curves.png"
 
-Architecture = Literal["causal", "seq2seq"]
 Method = Literal["full", "lora", "qlora"]
 
 
@@ -26,8 +27,8 @@ class RecipeRecord(Strict):
     Args:
         name: its name, or path.
         sha256: hash of its file.
-        values: all that it says, with what `--set` changed.
-        overrides: what `--set` changed, as `key=value`.
+        values: its settings, with the overrides applied.
+        overrides: the settings that were overridden, as `key=value`.
     """
 
     name: str
@@ -37,10 +38,10 @@ class RecipeRecord(Strict):
 
 
 class DataSource(Strict):
-    """A corpus that the data is made of."""
+    """A corpus of the data set."""
 
     corpus: str
-    license: str = Field(validation_alias=AliasChoices("license", "licence"))  # as records once spelled it
+    license: str = Field(validation_alias=AliasChoices("license", "licence"))  # its spelling until 0.1
     redistribution: str
 
 
@@ -48,7 +49,7 @@ class DataRecord(Strict):
     """The data set.
 
     Args:
-        target: how it was named: a folder, or `OWNER/NAME@REVISION`.
+        target: a folder, or `OWNER/NAME@REVISION`.
         data_set, title, version, profile, content_hash: as its manifest has them.
         sources: its corpora.
     """
@@ -66,13 +67,13 @@ class ModelRecord(Strict):
     """The base model.
 
     Args:
-        name: repository or folder, as the recipe has it.
+        name: repository or folder, as in the recipe.
         repository: its repository on the Hub, where it has one.
         revision: the commit, or `sha256:` and a hash of its files.
         family: the `model_type` of its configuration.
         architecture: decoder-only or encoder-decoder.
-        parameters: how many it has.
-        trainable: how many of them, or of its adapter, were trained.
+        parameters: the number of its parameters.
+        trainable: the number that were trained, of the model or of its adapter.
     """
 
     name: str
@@ -85,13 +86,13 @@ class ModelRecord(Strict):
 
 
 class RowsRecord(Strict):
-    """Rows of a task: examples for training, of validation that are looked at, and rows that are longer than the limit.
+    """The rows of a task, in numbers.
 
     Args:
         train: examples that training draws from.
-        validation: validation rows that are looked at.
-        cut_off: training rows of the data set that are longer than the model's limit, and are left out.
-        shared: training examples whose text stands in validation, and are left out.
+        validation: validation rows in each evaluation.
+        cut_off: training rows that were left out because they are longer than `max_length`.
+        shared: training examples that were left out because their text also appears in validation.
     """
 
     train: int
@@ -101,13 +102,13 @@ class RowsRecord(Strict):
 
 
 class Evaluation(Strict):
-    """One look at the validation rows.
+    """An evaluation on the validation rows.
 
     Args:
-        step: optimiser steps so far.
+        step: optimizer steps so far.
         epoch: epochs so far.
-        loss: mean loss of the answers' tokens; None where it was not looked at.
-        metric: mean over tasks; None where it was not looked at.
+        loss: mean loss of the answers' tokens; None where it was not evaluated.
+        metric: mean over tasks; None where it was not evaluated.
         tasks: Pearson's r or macro-F1 of each task.
     """
 
@@ -119,10 +120,10 @@ class Evaluation(Strict):
 
 
 class LossPoint(Strict):
-    """The training loss, averaged since the point before.
+    """The training loss, averaged since the previous point.
 
     Args:
-        step: optimiser steps so far.
+        step: optimizer steps so far.
         epoch: epochs so far.
         loss: mean loss.
         learning_rate: at this step.
@@ -135,25 +136,24 @@ class LossPoint(Strict):
 
 
 class RunManifest(Strict):
-    """What a finished run was.
+    """The record of a finished run.
 
     Args:
-        format: number of this form.
-        name: of the model that came out.
-        command: the command that did it.
-        recipe, data, model, hardware: see there.
-        method: what was trained.
+        format: version of this format.
+        name: of the model.
+        command: the command line.
+        recipe, data, model, hardware: see their classes.
+        method: `full` for all weights, `lora` for an adapter, `qlora` for one of a quantised model.
         template: `frame` or `chat`.
         objective: `cross_entropy` or `expected_value`.
-        seed: of everything that is drawn.
+        seed: of everything random.
         versions: of Python and of packages.
         rows: by task.
         started: UTC, ISO 8601, of the first start.
         seconds: of training, over all resumptions, evaluations included.
-        resumed: how often it was taken up again.
-        steps: optimiser steps.
-        max_steps: optimizer steps that were planned: fewer are made where training stops early; None in records of
-            older versions.
+        resumed: how often it was resumed.
+        steps: optimizer steps.
+        max_steps: optimizer steps that were planned; early stopping makes fewer. None in records of older versions.
         epochs: passes over the data.
         tokens: tokens read in training, padding left out.
         answer_tokens: those of them with a loss.
@@ -162,7 +162,7 @@ class RunManifest(Strict):
         selection: what the best step was chosen by: `metric`, `loss` or `last`.
         best_step: the step whose weights are kept.
         losses: the training loss.
-        evaluations: looks at the validation rows.
+        evaluations: on the validation rows.
         made_with: version of this package.
     """
 
@@ -196,24 +196,74 @@ class RunManifest(Strict):
     made_with: str
 
     def write(self, folder: Path) -> None:
-        """Write it into the folder of a run, whole or not at all."""
+        """Write `run.json` into a folder, whole or not at all."""
         write_whole(folder / NAME, self.model_dump_json(indent=2) + "\n")
 
 
 def read_run(folder: Path) -> RunManifest:
-    """The manifest of a finished run, or of a model that was made from one.
+    """The record of a finished run, or of a model that was made from one.
 
     Raises:
-        UsageError: there is none, or it is that of something else, as evaluations have.
+        UsageError: there is none, or it is not that of a training run.
         EmollmsError: it is damaged.
     """
     path = folder / NAME
     if not path.is_file():
-        raise UsageError(f"{folder} holds no finished run: {NAME} is missing; make one with `emollms train`")
+        raise UsageError(f"{folder} holds no finished run: {NAME} is missing; train one with `emollms train`")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict) and "recipe" not in found:
-            raise UsageError(f"{folder} holds no training run; make one with `emollms train`")
+            raise UsageError(f"{folder} holds no training run; train one with `emollms train`")
         return RunManifest.model_validate(found)
     except ValueError as error:
         raise EmollmsError(f"{path} is damaged ({str(error).splitlines()[0]}); train again") from None
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingRun:
+    """A finished training run.
+
+    Args:
+        folder: with `model/`, `run.json` and `curves.png`.
+        manifest: its record.
+        already: whether it had finished before, and was not run again.
+    """
+
+    folder: Path
+    manifest: RunManifest
+    already: bool = False
+
+    @property
+    def model(self) -> Path:
+        """The folder of the trained adapter or weights."""
+        return self.folder / MODEL
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps."""
+        return self.manifest.steps
+
+    @property
+    def loss(self) -> float | None:
+        """The last training loss; None where none was logged."""
+        return self.manifest.losses[-1].loss if self.manifest.losses else None
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The evaluation of the step whose weights were kept; None where that step was not evaluated."""
+        return next((one for one in self.manifest.evaluations if one.step == self.manifest.best_step), None)
+
+    @property
+    def seconds(self) -> float:
+        """Of training, over all resumptions."""
+        return self.manifest.seconds
+
+    def __repr__(self) -> str:
+        """`TrainingRun(out/short: 400 steps in 12.3 minutes, loss 0.201, validation metric 0.512 at step 300)`."""
+        parts = [f"{self.steps:,} steps in {self.seconds / 60:.1f} minutes"]
+        if self.loss is not None:
+            parts.append(f"loss {self.loss:.3f}")
+        if self.best:
+            best = f"loss {self.best.loss:.3f}" if self.best.metric is None else f"metric {self.best.metric:.3f}"
+            parts.append(f"validation {best} at step {self.best.step:,}")
+        return f"TrainingRun({self.folder}: {', '.join(parts)})"

@@ -1,73 +1,75 @@
-"""From a run, or an adapter, to a model that needs no other: what is written is checked before it is in its place."""
+"""Merge an adapter into its base: the result is read back and checked before it appears at its place."""
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig
 
 from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.progress import OnProgress, Warn, silent
 from emollms.storage import commit, draft
-from emollms.training.disk import check_space, model_size
+from emollms.training.checkpoints import check_space, model_size
 from emollms.training.folder import check_shard_size
 from emollms.training.generation import drop_unused
 from emollms.training.manifest import NAME
-from emollms.training.merge_base import load_adapter, load_base, load_weights
 from emollms.training.merge_checks import Answers, Framing, answers, check_same, check_tokenizer
-from emollms.training.merge_source import MergeSource, find_source, read_tokenizer
+from emollms.training.merge_source import (
+    MergeSource,
+    find_source,
+    load_adapter,
+    load_base,
+    load_weights,
+    read_tokenizer,
+)
 
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Merged:
-    """A model that was merged.
+    """A merged model.
 
     Args:
-        dtype: type of its numbers.
-        parameters: how many it has; 0 where it was there already.
+        folder: where it is.
+        dtype: type of its weights.
+        parameters: the number of them; 0 if it already existed.
         files: names of the files with its weights.
-        difference: the largest difference of a logit from those of the run's model, as a share of the largest logit;
-            0 where it was there already.
-        already: whether it was there already.
+        difference: the largest difference of a logit from that of base and adapter, as a fraction of the largest
+            logit; 0 if it already existed.
+        already: whether it already existed, and was not merged again.
     """
 
+    folder: Path
     dtype: str
     parameters: int
     files: list[str]
     difference: float
-    already: bool
+    already: bool = False
+
+    def __repr__(self) -> str:
+        """`Merged(out/emosmol: 134,515,008 parameters in float32, 1 file of weights, logits within 3e-07)`."""
+        if self.already:
+            return f"Merged({self.folder}: already there, in {self.dtype})"
+        files = f"{len(self.files)} file{'s' * (len(self.files) > 1)} of weights"
+        return (
+            f"Merged({self.folder}: {self.parameters:,} parameters in {self.dtype}, {files}, "
+            f"logits within {self.difference:.0e})"
+        )
 
 
-def merge(
+def write_merged(
     run: Path,
     out: Path,
     *,
     dtype: str = "auto",
     shard_size: str = "2GB",
     base: str | None = None,
-    tell: Callable[[str], None] = lambda text: None,
+    on_progress: OnProgress = silent,
+    warn: Warn = lambda text: None,
 ) -> Merged:
-    """Write the model of a run, or of an adapter, into a folder of its own; it appears when it is whole and checked.
-
-    A base that was loaded in 4 or 8 bits is loaded again as it is. The model that was written is read back, and its
-    logits are compared with those of base and adapter: see `emollms.training.merge_checks.BOUNDS`.
-
-    Args:
-        run: the folder of a finished run, of the model in it, of a checkpoint, or of an adapter made elsewhere.
-        out: the folder of the model.
-        dtype: `float32`, `bfloat16` or `float16`; `auto` is that of the base, and of the weights of a full run.
-        shard_size: the largest size of a file, such as `2GB`.
-        base: folder or repository of the base, where it is no longer what the run names.
-        tell: is told what is being done.
-
-    Raises:
-        UsageError: there is nothing to merge, the base is missing, or `out` holds something else.
-        EmollmsError: the disk is too small, the base is another one than the run's, or a check failed: weights that do
-            not fill their model exactly or are not finite, a merged model that answers otherwise.
-    """
+    """Write the merged model into a folder, which appears once it is complete and checked; see `emollms.merge`."""
     if dtype not in ("auto", *DTYPES):
         raise unknown("dtype", dtype, ("auto", *DTYPES))
     check_shard_size(shard_size)
@@ -77,12 +79,12 @@ def merge(
         return _already(source, out, dtype)
     with draft(out) as folder:
         try:
-            made = _merge(source, tokenizer, folder, dtype, shard_size, base, tell)
+            made = _merge(source, tokenizer, folder, dtype, shard_size, base, on_progress, warn)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         commit(folder, out)
-    return made
+    return replace(made, folder=out)
 
 
 def _merge(
@@ -92,30 +94,31 @@ def _merge(
     dtype: str,
     shard_size: str,
     base: str | None,
-    tell: Callable[[str], None],
+    on_progress: OnProgress,
+    warn: Warn,
 ) -> Merged:
     template = source.framing(tokenizer)
-    tell("loading the model")
+    on_progress("loading the model", 0, None)
     if source.is_adapter:
-        model = load_adapter(load_base(source, tokenizer, dtype, base, tell), source.weights)
+        model = load_adapter(load_base(source, tokenizer, dtype, base, warn), source.weights)
     else:
         model = load_weights(source.weights, dtype)
     wanted = answers(model, tokenizer, template)
     if hasattr(model, "merge_and_unload"):
-        tell("merging the adapter into its base")
+        on_progress("merging the adapter into its base", 0, None)
         model = model.merge_and_unload()
     check_space(folder, model_size(model), "the merged model")
-    tell("writing")
+    on_progress("writing", 0, None)
     numbers = _write(model, tokenizer, source.weights, folder, shard_size)
-    del model  # a large model must not be in memory twice
-    tell("checking")
+    del model  # the check loads it again, and a large model must not be in memory twice
+    on_progress("checking", 0, None)
     difference = _check(folder, numbers, tokenizer, template, wanted)
     if source.record:
         shutil.copyfile(source.record, folder / NAME)
     else:
-        tell(f"there is no {NAME} of a finished run, so the model has none, and `emollms publish model` needs one")
+        warn(f"no finished run, so the model has no {NAME}, which `emollms publish model` needs")
     files = sorted(path.name for path in folder.glob("*.safetensors"))
-    return Merged(numbers.dtype, numbers.parameters, files, difference, already=False)
+    return Merged(folder, numbers.dtype, numbers.parameters, files, difference)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class _Numbers:
 
 
 def _write(model: Any, tokenizer: Any, source: Path, folder: Path, shard_size: str) -> _Numbers:
-    """The tokenizer first, so that there is no model without it even in the draft."""
+    """Write the tokenizer and the model, in this order: a draft that was interrupted never looks like a whole model."""
     tokenizer.save_pretrained(folder)
     settings = source / "generation_config.json"
     if settings.is_file():
@@ -139,22 +142,22 @@ def _check(folder: Path, numbers: _Numbers, tokenizer: Any, template: Framing, w
     written = check_tokenizer(folder, tokenizer, template)
     model = load_weights(folder, "auto")
     if str(model.dtype) != f"torch.{numbers.dtype}":
-        raise EmollmsError(f"the merged model is read back as {model.dtype} and was written as {numbers.dtype}")
+        raise EmollmsError(f"the merged model was written as {numbers.dtype} and read back as {model.dtype}")
     return check_same(wanted, answers(model, written, template), numbers.dtype)
 
 
 def _already(source: MergeSource, out: Path, dtype: str) -> Merged:
-    """The same merge, done before; a folder is whole where there is one.
+    """The result of the same merge, done before.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: the folder holds something else.
     """
     record, there = source.record, out / NAME
     same = record is not None and there.is_file() and there.read_bytes() == record.read_bytes()
     if not same or not (out / "config.json").is_file():
-        raise UsageError(f"{out} is there already; choose another --out, or remove it")
+        raise UsageError(f"{out} already exists and is not this run's model; choose another --out, or remove it")
     found = str(AutoConfig.from_pretrained(out).dtype).removeprefix("torch.")
     if dtype not in ("auto", found):
         raise UsageError(f"{out} holds this run's model in {found}, not {dtype}; choose another --out, or remove it")
     files = sorted(path.name for path in out.glob("*.safetensors"))
-    return Merged(found, 0, files, 0.0, already=True)
+    return Merged(out, found, 0, files, 0.0, already=True)

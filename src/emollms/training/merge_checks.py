@@ -1,4 +1,4 @@
-"""What must hold before a merged model is put in its place."""
+"""The checks of a merged model: the tokens and logits of base and adapter, before it appears at its place."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +14,12 @@ from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 
 BOUNDS: Mapping[str, float] = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 6e-2}
-"""How far a logit may be from that of base and adapter, as a share of the largest one. In float32 it is rounding; in
-the others the merged weights themselves are rounded, to 11 and to 8 bits, which the base's were before the merge."""
+"""How far a logit may be from that of base and adapter, as a fraction of the largest one. In float32 only sums are
+rounded. In float16 and bfloat16 the merged weights themselves are rounded, to 11 and 8 bits: the base's were too, but
+the adapter's small changes were not."""
 
 _KEPT = 16
-"""Places at the end of a prompt whose logits are compared."""
+"""Positions at the end of a prompt whose logits are compared."""
 _TEXTS = (
     ("EI-reg", "joy", "The last train is gone, and we walk home singing 🎶 at 3:45"),
     ("V-oc", None, "Ça va… not the worst Monday I ever had!!"),
@@ -36,18 +37,18 @@ def prompts() -> list[str]:
 
 @torch.no_grad()
 def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
-    """The logits at the end of each prompt; of an encoder-decoder those of the first places of an answer.
+    """The logits at the end of each prompt; for an encoder-decoder, those at the beginning of an answer.
 
     Raises:
-        EmollmsError: the tokenizer has tokens that the model does not know, or a logit is no number.
+        EmollmsError: the tokenizer has tokens that the model lacks, or a logit is not finite.
     """
     found, length = [], int(model.get_input_embeddings().weight.shape[0])
     for text in prompts():
         ids = tokenizer(model_input(tokenizer, text, template)).input_ids
         if max(ids) >= length:
             raise EmollmsError(
-                f"the tokenizer gives token {max(ids)}, and the model knows {length}; name the base with --base that "
-                "the adapter was made for"
+                f"the tokenizer gives token {max(ids)}, and the model knows {length}; give the base that the adapter "
+                "was made for with --base"
             )
         inputs = {"input_ids": torch.tensor([ids])}
         if model.config.is_encoder_decoder:
@@ -60,38 +61,40 @@ def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
 
 
 def check_same(wanted: Answers, found: Answers, dtype: str) -> float:
-    """The largest difference of two models, as a share of the largest logit.
+    """The largest difference of the logits of two models, as a fraction of the largest logit.
 
     Args:
         wanted: of base and adapter.
         found: of the merged model.
-        dtype: type of the merged model's numbers.
+        dtype: type of the merged model's weights.
 
     Raises:
-        EmollmsError: it is above the bound, or no number.
+        EmollmsError: it is above the bound, or not finite.
     """
     largest = max(float(one.abs().max()) for one in wanted)
     differences = [float((one - other).abs().max()) for one, other in zip(wanted, found, strict=True)]
     share = max(differences) / max(largest, 1.0)
-    if not share <= BOUNDS[dtype]:
+    if not share <= BOUNDS[dtype]:  # and not `share > …`, which is false for NaN
         raise EmollmsError(
-            f"the merged model is not the model of the run: logits differ by {share:.2g} of the largest, and {dtype} "
-            f"allows {BOUNDS[dtype]:.0e}; nothing was kept"
+            f"the merged model is not that of the run: its logits differ by {share:.2g} of the largest, and {dtype} "
+            f"allows {BOUNDS[dtype]:.0e}; nothing was written"
         )
     return share
 
 
 def check_tokenizer(folder: Path, tokenizer: Any, template: Framing) -> Any:
-    """Read the tokenizer that was written, and make sure that it is the one that was trained with.
+    """Read the tokenizer that was written, and check that it is the one of the training.
 
     Raises:
-        EmollmsError: it is not, or lacks the chat template that the run was made with.
+        EmollmsError: it is not, or lacks the chat template of the training.
     """
     written = AutoTokenizer.from_pretrained(folder)
     if template == "chat" and not written.chat_template:
-        raise EmollmsError("the run was made with a chat template, and the tokenizer has none; nothing was kept")
+        raise EmollmsError("the run was trained with a chat template, and its tokenizer has none; nothing was written")
     for text in prompts():
         before, after = (one(model_input(one, text, template)).input_ids for one in (tokenizer, written))
         if before != after:
-            raise EmollmsError(f"the tokenizer reads {text[-60:]!r} in another way when it is loaded again")
+            raise EmollmsError(
+                f"the tokenizer reads {text[-60:]!r} differently once it is loaded again; nothing was written"
+            )
     return written

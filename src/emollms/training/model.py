@@ -1,4 +1,4 @@
-"""The model of a recipe: loaded as what it is, with the kernels that are there."""
+"""The base model of a recipe, checked against what the recipe says of it, with the kernels that are installed."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -14,17 +14,17 @@ from emollms.inference.loading import in_a_line
 from emollms.inference.model_names import check_model, resolve_model
 from emollms.inference.weights import load_whole
 from emollms.training.generation import drop_unused
-from emollms.training.recipe_args import Parsed
+from emollms.training.recipe_args import ParsedRecipe
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A base model.
 
     Args:
         model: the model.
         tokenizer: its tokenizer.
-        attention: the implementation of attention that is used.
+        attention: the implementation of attention in use.
     """
 
     model: Any
@@ -32,11 +32,11 @@ class Loaded:
     attention: str
 
 
-def load_model(parsed: Parsed) -> Loaded:
-    """The base model of a recipe and its tokenizer; code that comes with a model is never run.
+def load_model(parsed: ParsedRecipe) -> LoadedModel:
+    """The base model of a recipe and its tokenizer; code in a model's repository is never run.
 
     Raises:
-        UsageError: it cannot be loaded, or is of another kind than the recipe says.
+        UsageError: it cannot be loaded, or is of another family than the recipe says.
         EmollmsError: its weights do not fill it exactly, or are not finite.
     """
     name = resolve_model(str(parsed.model.model_name_or_path))
@@ -49,7 +49,7 @@ def load_model(parsed: Parsed) -> Loaded:
         model: Any = load_whole(
             name,
             revision,
-            # with FSDP the other processes hold no weights yet
+            # With FSDP the other processes hold no weights yet: they get them from the first one.
             check_numbers=parsed.training.local_process_index == 0,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
             attn_implementation=parsed.model.attn_implementation,
@@ -62,14 +62,14 @@ def load_model(parsed: Parsed) -> Loaded:
     drop_unused(model, name)
     if parsed.peft is not None:
         _check_names(parsed.peft, model)
-    return Loaded(model, tokenizer, str(model.config._attn_implementation))
+    return LoadedModel(model, tokenizer, str(model.config._attn_implementation))
 
 
 def _check_names(peft: LoraConfig, model: Any) -> None:
-    """Make sure that each name an adapter is made for is one of the model's: PEFT is content with any that fits.
+    """Check that each module or parameter named for an adapter exists: PEFT only checks that any of them does.
 
     Raises:
-        UsageError: one is not.
+        UsageError: one does not.
     """
     modules = [name for name, _ in model.named_modules()]
     parameters = [name for name, _ in model.named_parameters()]
@@ -85,8 +85,8 @@ def _check_names(peft: LoraConfig, model: Any) -> None:
                 raise UsageError(f"{key}: {unknown('name', name, ends - {''})}")
 
 
-def _check_kind(parsed: Parsed, config: Any) -> None:
-    """Never train an encoder-decoder as a decoder, or the other way round."""
+def _check_kind(parsed: ParsedRecipe, config: Any) -> None:
+    """Check that an encoder-decoder is not trained as a decoder, or the other way round."""
     name, found = parsed.model.model_name_or_path, config.get_text_config().model_type
     if parsed.tuning.family not in (found, config.model_type):
         raise UsageError(f"{name} is of the family {found}, not {parsed.tuning.family} as the recipe says")
@@ -97,9 +97,9 @@ def _check_kind(parsed: Parsed, config: Any) -> None:
 
 
 def use_liger(training: Any, device: torch.device) -> bool:
-    """Turn Liger's layer kernels on where they are installed, there is a GPU for them, and the recipe does not say no.
+    """Use Liger's layer kernels if they are installed, there is a GPU for them, and the recipe does not turn them off.
 
-    Its fused heads stay off: they give a loss in place of logits.
+    Its fused heads stay off: they return a loss instead of logits.
     """
     if device.type != "cuda" or not find_spec("liger_kernel") or not training.use_liger_kernel:
         training.use_liger_kernel = False

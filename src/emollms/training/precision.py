@@ -1,4 +1,4 @@
-"""What `auto` in a recipe comes to on a machine: precision, type of the weights, attention; and explicit settings."""
+"""What `auto` in a recipe means on a machine: precision, type of the weights, attention; and explicit settings."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ HALF = ("bfloat16", "float16")
 
 
 class Resolved(Strict):
-    """What was decided on the machine on which a run began; it is kept wherever the run is resumed.
+    """What was decided on the machine on which a run started; it stays the same wherever the run is resumed.
 
     Args:
         precision: `float32`, `bfloat16` or `float16`, in which the model is computed.
         precision_reason: why.
         attention: implementation of attention; None for the default of transformers.
-        max_steps: optimizer steps that fit into the `minutes` of the recipe; None where it gives none, or before they
-            are timed.
+        max_steps: optimizer steps that fit into the `minutes` of the recipe; None without `minutes`, or before the
+            steps are timed.
     """
 
     precision: str
@@ -32,12 +32,12 @@ class Resolved(Strict):
 
 
 def resolve(recipe: Recipe, values: Mapping[str, Any], device: "torch.device") -> Resolved:
-    """Decide what a recipe leaves open.
+    """Decide the settings that a recipe leaves to the machine.
 
     Args:
         recipe: the recipe, for errors.
-        values: its values, each of the type of its field.
-        device: what it is trained on.
+        values: its values, each as the type of its field.
+        device: the device of training.
 
     Raises:
         UsageError: two of its settings contradict each other.
@@ -51,10 +51,10 @@ def resolve(recipe: Recipe, values: Mapping[str, Any], device: "torch.device") -
 
 
 def applied(values: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
-    """The values with what was decided, as settings of the libraries.
+    """The values, and what was decided, as settings of the libraries.
 
-    Weights that are trained stay in float32, where small steps are not lost. Those below an adapter are not changed, so
-    that half precision is enough for them where it is computed in; it is also what four bits are computed in.
+    Weights that are trained stay in float32: in bfloat16, with 8 bits, a small step is rounded away. The weights below
+    an adapter do not change, so they can have the precision of the computation, as can the computation in 4 bits.
     """
     half = resolved.precision if resolved.precision in HALF and values.get("use_peft") else "float32"
     dtype = values.get("dtype")
@@ -69,7 +69,7 @@ def applied(values: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
 
 
 def _is_pure(values: Mapping[str, Any]) -> bool:
-    """Whether everything is computed in the type of the weights, without autocast."""
+    """Whether everything is computed in the type of the weights, without autocast: `bf16: false`."""
     return values.get("bf16") is False
 
 
@@ -80,7 +80,7 @@ def _precision(recipe: Recipe, values: Mapping[str, Any], device: "torch.device"
             if values.get(key) is not None:
                 raise UsageError(
                     f"{recipe.where(key)}: {key} and precision: {asked} are both set; keep one "
-                    f"(`--set {key}=null` leaves {key} out)"
+                    f"(`--set {key}=null` unsets {key})"
                 )
         return Precision(str(asked), "set by the recipe")
     if bf16 and fp16:
@@ -95,15 +95,15 @@ def _precision(recipe: Recipe, values: Mapping[str, Any], device: "torch.device"
 
 
 def _check_weights(recipe: Recipe, values: Mapping[str, Any], precision: str) -> None:
-    """Make sure that weights are of no other half precision than is computed in."""
+    """Check that the type of the weights and the precision of the computation agree."""
     dtype = values.get("dtype")
     if dtype in HALF and dtype != precision:
         raise UsageError(
             f"{recipe.where('dtype')}: dtype: {dtype} and a precision of {precision} contradict each other; leave "
-            "dtype out, and it follows the precision"
+            "out dtype, and it follows the precision"
         )
     if dtype == "float16" and not values.get("use_peft"):
         raise UsageError(
-            f"{recipe.where('dtype')}: weights in float16 cannot be trained: small steps are lost in them; leave dtype "
-            "out, or train an adapter with `use_peft: true`"
+            f"{recipe.where('dtype')}: weights in float16 cannot be trained: small steps are rounded away; leave out "
+            "dtype, or train an adapter with `use_peft: true`"
         )

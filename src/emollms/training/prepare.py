@@ -1,4 +1,4 @@
-"""All that a run needs before its first step: the model, the rows in their order, and the trainer."""
+"""What a run needs before its first step: the model, the rows in their order, and the trainer."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +10,15 @@ from transformers import PrinterCallback
 
 from emollms.dataset.reader import Dataset, Row
 from emollms.inference.encoding import PromptEncoder
-from emollms.training.collate import CausalCollator, Seq2SeqCollator
+from emollms.progress import Warn
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
-from emollms.training.model import Loaded, load_model, use_liger
-from emollms.training.recipe_args import Parsed
+from emollms.training.model import LoadedModel, load_model, use_liger
+from emollms.training.recipe_args import ParsedRecipe
 from emollms.training.sampler import EpochSampler
 from emollms.training.schedule import Schedule, validation_limit
+from emollms.training.tokenize import CausalCollator, Seq2SeqCollator
 from emollms.training.trainer import make_trainer
-from emollms.training.validation_metric import look
-
-Note = Callable[[str], None]
+from emollms.training.validation_metric import validation_scorer
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,15 @@ class Prepared:
 
     Args:
         loaded: the base model and its tokenizer.
-        codec: prompts and answers as tokens.
+        encoder: prompts and answers as tokens.
         rows: the training rows.
-        validation: the validation rows that are evaluated, by name of the task.
+        validation: the validation rows of each evaluation, by name of the task.
         trainer: the trainer.
-        draw_seconds: how long it took to draw the rows, and to make them tokens.
+        draw_seconds: the time it took to draw the rows and tokenize them.
     """
 
-    loaded: Loaded
-    codec: PromptEncoder
+    loaded: LoadedModel
+    encoder: PromptEncoder
     rows: TrainingRows
     validation: Mapping[str, Sequence[Row]]
     trainer: Any
@@ -44,9 +43,9 @@ class Prepared:
 
 
 def prepare(
-    parsed: Parsed,
+    parsed: ParsedRecipe,
     data: Dataset,
-    note: Note,
+    warn: Warn,
     drawn: TrainingRows | None = None,
     order: Callable[[TrainingRows], Sampler[int]] | None = None,
 ) -> Prepared:
@@ -55,31 +54,32 @@ def prepare(
     Args:
         parsed: the settings of the run.
         data: a data set with training and validation rows.
-        note: is told, once, which rows are left out.
-        drawn: rows that were drawn for the same recipe; they are taken where this run would draw the same ones.
-        order: gives another order of rows than the run's own, for a trial.
+        warn: is called with a line on the rows that are left out.
+        drawn: rows that a trial drew for the same recipe; reused if this run would draw the same ones.
+        order: makes another order of rows than that of the run, for a trial.
 
     Raises:
         UsageError: recipe, model and data do not fit together.
     """
     training, tuning = parsed.training, parsed.tuning
     loaded = load_model(parsed)
-    codec = PromptEncoder(loaded.tokenizer, loaded.model, tuning.template)
+    encoder = PromptEncoder(loaded.tokenizer, loaded.model, tuning.template)
     start = time.monotonic()
-    rows = _draw(parsed, data, codec, note, drawn)
+    rows = _draw(parsed, data, encoder, warn, drawn)
     draw_seconds = time.monotonic() - start
+    # Twice: how many rows an evaluation has depends on how many tasks have any.
     every = validation_rows(data, tuning, training.seed)
     schedule = Schedule(training, len(rows.draws[0]))
     limit = validation_limit(schedule, tuning.selection_rows, tuning.selection_share, len(every))
     validation = validation_rows(data, replace(tuning, selection_rows=limit), training.seed)
     sampler = order(rows) if order else sampler_for(parsed, rows)
-    # the validation rows of a trial add nodes to the number trees, which the run must not have
+    # The run reuses the rows of a trial: its trees must not hold the nodes of the trial's few validation rows.
     trees = rows.trees.copy() if order else rows.trees
-    trainer = _trainer(parsed, data, loaded, codec, replace(rows, trees=trees), validation, sampler)
-    return Prepared(loaded, codec, rows, validation, trainer, draw_seconds)
+    trainer = _trainer(parsed, data, loaded, encoder, replace(rows, trees=trees), validation, sampler)
+    return Prepared(loaded, encoder, rows, validation, trainer, draw_seconds)
 
 
-def sampler_for(parsed: Parsed, rows: TrainingRows) -> EpochSampler:
+def sampler_for(parsed: ParsedRecipe, rows: TrainingRows) -> EpochSampler:
     """The order of the rows of a run."""
     training = parsed.training
     return EpochSampler(
@@ -91,35 +91,41 @@ def sampler_for(parsed: Parsed, rows: TrainingRows) -> EpochSampler:
     )
 
 
-def _draw(parsed: Parsed, data: Dataset, codec: PromptEncoder, note: Note, drawn: TrainingRows | None) -> TrainingRows:
-    """Rows for as many epochs as the run begins: each that is drawn needs tokens of its own, and time to make them."""
+def _draw(
+    parsed: ParsedRecipe,
+    data: Dataset,
+    encoder: PromptEncoder,
+    warn: Warn,
+    drawn: TrainingRows | None,
+) -> TrainingRows:
+    """Rows for as many epochs as the run begins: each epoch draws other wordings, which take time to tokenize."""
     training = parsed.training
-    limit = getattr(training, "max_length", None) or codec.tokenizer.model_max_length
+    limit = getattr(training, "max_length", None) or encoder.tokenizer.model_max_length
 
     def draw(least: int) -> TrainingRows:
         def epochs(rows: int) -> int:
             return max(least, Schedule(training, rows).epochs)
 
         with training.main_process_first(local=True, desc="reading the data"):
-            return training_rows(data, codec, parsed.tuning, epochs=epochs, max_length=limit, seed=training.seed)
+            return training_rows(data, encoder, parsed.tuning, epochs=epochs, max_length=limit, seed=training.seed)
 
     if drawn is None or Schedule(training, len(drawn.draws[0])).epochs != 1:
         drawn = draw(1)
     needed = Schedule(training, len(drawn.draws[0])).epochs
-    if needed > len(drawn.draws):  # rows that are too long were left out, and the same steps are more epochs
+    if needed > len(drawn.draws):  # rows that are too long were left out, so the same steps take more epochs
         drawn = draw(needed)
     for name, count in drawn.counts.items():
-        for number, why in ((count.cut_off, f"longer than {limit} tokens"), (count.shared, "stand in validation")):
+        for number, why in ((count.cut_off, f"longer than {limit} tokens"), (count.shared, "also in validation")):
             if number:
-                note(f"{name}: {number:,} of {number + count.train:,} training texts are left out: {why}")
+                warn(f"{name}: {number:,} of {number + count.train:,} training texts are left out ({why})")
     return drawn
 
 
 def _trainer(
-    parsed: Parsed,
+    parsed: ParsedRecipe,
     data: Dataset,
-    loaded: Loaded,
-    codec: PromptEncoder,
+    loaded: LoadedModel,
+    encoder: PromptEncoder,
     rows: TrainingRows,
     validation: Mapping[str, Sequence[Row]],
     sampler: Sampler[int],
@@ -132,12 +138,14 @@ def _trainer(
         parsed,
         model=loaded.model,
         tokenizer=loaded.tokenizer,
-        collator=Seq2SeqCollator(codec.pad, codec.decoder_start[0]) if codec.seq2seq else CausalCollator(codec.pad),
+        collator=Seq2SeqCollator(encoder.pad, encoder.decoder_start[0])
+        if encoder.seq2seq
+        else CausalCollator(encoder.pad),
         rows=rows.tokens,
-        validation=validation_tokens(data, codec, validation, rows.trees) if evaluates else None,
+        validation=validation_tokens(data, encoder, validation, rows.trees) if evaluates else None,
         sampler=sampler,
         table=rows.trees.table(),
-        look=look(validation, loaded.tokenizer, tuning.template) if by_metric else None,
+        scorer=validation_scorer(validation, loaded.tokenizer, tuning.template) if by_metric else None,
     )
-    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(PrinterCallback)  # it prints logs as dictionaries where the progress bar of tqdm is off
     return trainer

@@ -1,4 +1,4 @@
-"""Recipes: one YAML a training run. Found and read here, and changed by `key=value`; `parsing` gives them meaning."""
+"""Recipes: one YAML file a training run, found, read and overridden here; `recipe_args` turns them into settings."""
 
 import hashlib
 import re
@@ -19,14 +19,12 @@ SUFFIXES = (".yaml", ".yml")
 ACCELERATE = "accelerate"
 """Folder below `recipes/` with settings of accelerate that TRL does not ship."""
 _MINUTES, _EPOCHS, _STEPS = "minutes", "num_train_epochs", "max_steps"
-
-
 PUBLISHING = ("hub_", "push_to_hub")
-"""How keys of the libraries begin that upload, whatever their version."""
+"""Prefixes of the settings that upload, in any version of the libraries."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people mean it in settings, and as its version 1.2 has it: `1e-4` is a number, `no` is a word."""
+    """YAML 1.2 in two points where PyYAML, which reads 1.1, surprises: `1e-4` is a number, and `no` is a word."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,15 +38,15 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run as its file describes it.
+    """A training run as its file describes it, with overrides.
 
     Args:
-        name: its name among the recipes that come with the package, else its path as it was given.
+        name: its name if it comes with the package, else its path as it was given.
         path: its file.
-        about: one line for people; empty where the file has none.
-        values: all that it says, with what overrides changed.
+        about: one line of description; may be empty.
+        values: its settings, with the overrides applied.
         sha256: hash of its file, without overrides.
-        overrides: what was changed, as `key=value`.
+        overrides: settings that were overridden, as `key=value`.
         lines: the line of each key in the file, from 1.
     """
 
@@ -70,7 +68,7 @@ class Recipe:
 
 
 def find_recipes() -> dict[str, Path]:
-    """The recipes that come with the package, by name: the stem of the file, or its path where stems are the same."""
+    """The recipes that come with the package, by name: the stem of the file, or its path where stems collide."""
     root = _root()
     found = sorted(
         path for path in root.rglob("*")
@@ -84,16 +82,16 @@ def find_recipes() -> dict[str, Path]:
 def load_recipe(name_or_path: str, overrides: Sequence[str] = (), minutes: float | None = None) -> Recipe:
     """Read a recipe.
 
-    How long to train is said once: `minutes`, `num_train_epochs` or `max_steps` of an override take the place of
-    whatever of the three the file has.
+    `minutes`, `num_train_epochs` and `max_steps` all say how long to train: an override of one replaces those of the
+    file.
 
     Args:
-        name_or_path: name, or path below `recipes/`, of one that comes with the package; or a YAML file.
+        name_or_path: a recipe of the package by name, or by path below `recipes/`; or a YAML file.
         overrides: `key=value`, the value as YAML; the last one of a key counts.
-        minutes: how many minutes to train, as the override `minutes=…`; None leaves it to the recipe.
+        minutes: how long to train, as the override `minutes=…`; None for what the recipe says.
 
     Raises:
-        UsageError: there is no such recipe, it or an override is broken, or how long to train is said twice.
+        UsageError: there is no such recipe, it or an override is malformed, or it says twice how long to train.
     """
     name, path = find_recipe(name_or_path)
     try:
@@ -124,7 +122,7 @@ def _check_minutes(minutes: float, changed: Mapping[str, object]) -> None:
 def _changed(
     values: Mapping[str, object], changed: Mapping[str, object], lines: Mapping[str, int], path: Path
 ) -> dict[str, object]:
-    """The values with what is changed; where that says how long to train, the file's word for it goes."""
+    """The values with the overrides; if those say how long to train, what the file says of it is dropped."""
     said = [key for key in (_MINUTES, _EPOCHS, _STEPS) if _says(changed, key)]
     if _MINUTES in said and len(said) > 1:
         raise UsageError(f"--set {_MINUTES} and --set {said[1]} both say how long to train; keep one")
@@ -140,13 +138,13 @@ def _changed(
 
 
 def _says(values: Mapping[str, object], key: str) -> bool:
-    """Whether a key is set, and to more than the libraries' word for nothing."""
+    """Whether a key is set, and not to the libraries' value for unset (`max_steps: -1`)."""
     value = values.get(key)
     return value is not None and not (key == _STEPS and isinstance(value, int) and value <= 0)
 
 
 def accelerate_settings() -> dict[str, Path]:
-    """Settings of accelerate that recipes name and TRL does not ship, by name."""
+    """The settings of accelerate that TRL does not ship, by name."""
     return {path.stem: path for path in sorted((_root() / ACCELERATE).glob("*.yaml"))}
 
 
@@ -159,7 +157,7 @@ def _below(root: Path, path: Path) -> str:
 
 
 def find_recipe(name_or_path: str) -> tuple[str, Path]:
-    """The name of a recipe among those that come with the package, or its path as it is given, and its file.
+    """The name and the file of a recipe; one that does not come with the package goes by its path.
 
     Raises:
         UsageError: there is no such recipe.
@@ -176,13 +174,13 @@ def find_recipe(name_or_path: str) -> tuple[str, Path]:
         if path.is_file():
             return name_or_path, path
         near = get_close_matches(path.stem, recipes, n=1, cutoff=0.6)
-        hint = f"; the recipe {near[0]} comes with the package" if near else "; `emollms recipes` lists those there are"
+        hint = f"; the package has a recipe {near[0]}" if near else "; `emollms recipes` lists those of the package"
         raise UsageError(f"no such file: {name_or_path}{hint}")
     raise unknown("recipe", name_or_path, recipes)
 
 
 def _read(text: str, path: Path) -> tuple[dict[str, object], dict[str, int]]:
-    """The values of a file, and the lines of its keys."""
+    """The values of a file, and the lines of its keys, from 1."""
     try:
         node = yaml.compose(text, Loader=_Loader)
         values = yaml.load(text, Loader=_Loader)
@@ -190,10 +188,10 @@ def _read(text: str, path: Path) -> tuple[dict[str, object], dict[str, int]]:
         mark = error.problem_mark or error.context_mark
         place = Place(str(path), mark.line + 1 if mark else 0)
         raise UsageError(
-            f"{place}: broken YAML: {error.problem or error.context}; write one `key: value` a line"
+            f"{place}: malformed YAML: {error.problem or error.context}; write one `key: value` a line"
         ) from None
     except yaml.YAMLError as error:
-        raise UsageError(f"{path}: broken YAML: {' '.join(str(error).split())}") from None
+        raise UsageError(f"{path}: malformed YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
         raise UsageError(f"{path}: not a recipe; write one `key: value` a line")
     lines: dict[str, int] = {}
@@ -201,11 +199,11 @@ def _read(text: str, path: Path) -> tuple[dict[str, object], dict[str, int]]:
         line = key.start_mark.line + 1
         if not isinstance(key.value, str) or key.tag != "tag:yaml.org,2002:str":
             raise UsageError(
-                f"{Place(str(path), line)}: the key {shorten(str(key.value))!r} is not a word; name a setting"
+                f"{Place(str(path), line)}: the key {shorten(str(key.value))!r} is not the name of a setting"
             )
         if key.value in lines:
             raise UsageError(
-                f"{Place(str(path), line)}: {key.value} is set in line {lines[key.value]} already; keep one"
+                f"{Place(str(path), line)}: {key.value} is already set in line {lines[key.value]}; keep one"
             )
         lines[key.value] = line
     return values, lines
@@ -219,4 +217,4 @@ def _override(text: str) -> tuple[str, object]:
         return key.strip(), yaml.load(value, Loader=_Loader)
     except yaml.YAMLError as error:
         reason = getattr(error, "problem", None) or str(error).split("\n")[0]
-        raise UsageError(f"--set {shorten(text)!r}: the value is broken YAML: {reason}") from None
+        raise UsageError(f"--set {shorten(text)!r}: the value is malformed YAML: {reason}") from None

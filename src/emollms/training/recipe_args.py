@@ -1,4 +1,4 @@
-"""A recipe as the settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
+"""A recipe as settings of TRL, transformers and PEFT, by TRL's own parser; each error names file, line and key."""
 
 import math
 import os
@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, NoReturn, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, cast, get_args, get_type_hints
 
 import torch
 from peft import LoraConfig
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 from transformers import IntervalStrategy, Seq2SeqTrainingArguments
 from transformers.trainer_utils import SaveStrategy
 from trl.scripts.utils import TrlParser
@@ -21,11 +20,11 @@ from trl.trainer.model_config import ModelConfig
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.utils import get_peft_config
 
-from emollms.errors import UsageError, shorten, unknown
+from emollms.errors import UsageError, unknown
 from emollms.hardware import default_device
 from emollms.training.arguments import TuningArguments, architecture
 from emollms.training.blame import settings_errors
-from emollms.training.fields import family_of, unknown_key
+from emollms.training.fields import as_type, family_of, unknown_key
 from emollms.training.manifest import Method
 from emollms.training.precision import Resolved, applied, resolve
 from emollms.training.recipe import Recipe
@@ -45,11 +44,11 @@ _MOST_SEED = 2**32 - 1
 
 
 def check_size(key: str, value: Any) -> None:
-    """Refuse numbers that libraries take, and that end in the middle of a run, or in no run at all."""
+    """Refuse numbers that the libraries accept, but that fail in the middle of a run, or train nothing."""
     if key in _COUNTS and value is not None and value < 1:
         raise ValueError(f"give 1 or more, not {value}")
     if key == "max_steps" and value != -1 and value < 1:
-        raise ValueError(f"give 1 or more, or -1 to go by num_train_epochs, not {value}")
+        raise ValueError(f"give 1 or more, or -1 for num_train_epochs, not {value}")
     if key in _ABOVE_ZERO and value is not None and not 0 < value < math.inf:
         raise ValueError(f"give a number above 0, not {value}")
     if key in _FROM_ZERO and not value >= 0:
@@ -61,9 +60,9 @@ def check_size(key: str, value: Any) -> None:
 
 
 def check_steps(recipe: Recipe, training: Any) -> None:
-    """Make sure that the best checkpoint, which an evaluation chooses, is one that is saved.
+    """Check that the best step, which an evaluation chooses, is one that is saved.
 
-    The trainer looks only where `load_best_model_at_end` is set, which here follows from the data, later.
+    transformers checks it only with `load_best_model_at_end`, which is set here later, once the data are known.
     """
     evaluated, saved = IntervalStrategy(training.eval_strategy).value, SaveStrategy(training.save_strategy).value
     if saved == "best" and evaluated == "no":
@@ -72,28 +71,28 @@ def check_steps(recipe: Recipe, training: Any) -> None:
         return
     if evaluated != saved:
         raise UsageError(
-            f"{recipe.where('save_strategy')}: save_strategy is {saved} and eval_strategy {evaluated}, so that "
-            "the best step may not be saved; let them be the same, or save_strategy be best or no"
+            f"{recipe.where('save_strategy')}: save_strategy is {saved} and eval_strategy {evaluated}, so "
+            "the best step may not be saved; make them equal, or set save_strategy to best or no"
         )
     every, at = training.eval_steps, training.save_steps
     if evaluated != "steps" or every is None:
         return
     if (every < 1) != (at < 1) or abs(at / every - round(at / every)) > 1e-6:
         raise UsageError(
-            f"{recipe.where('save_steps')}: save_steps is {at} and eval_steps {every}, so that the best step may not "
-            "be saved; let save_steps be eval_steps, or a multiple of it"
+            f"{recipe.where('save_steps')}: save_steps is {at} and eval_steps {every}, so the best step may not "
+            "be saved; set save_steps to eval_steps, or to a multiple of it"
         )
 
 
 Device = Literal["auto", "cpu"]
 
 KEEP = 2
-"""Checkpoints that stay where `save_total_limit` does not say so: the newest, and the best where that is another."""
+"""Checkpoints that are kept without `save_total_limit`: the newest, and the best if it is another."""
 
 
 @dataclass
 class Seq2SeqConfig(Seq2SeqTrainingArguments):
-    """Settings of transformers for an encoder-decoder, and the longest row, which for decoders is one of TRL's.
+    """transformers' settings for an encoder-decoder, with `max_length`, which for decoders comes from TRL.
 
     Args:
         max_length: the most tokens of a prompt; None for no limit.
@@ -103,16 +102,16 @@ class Seq2SeqConfig(Seq2SeqTrainingArguments):
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedRecipe:
     """The settings of a run.
 
     Args:
         tuning: this project's own.
         training: those of the trainer: TRL's for decoders, transformers' for encoder-decoders.
         model: those of the model.
-        peft: those of the adapter; None where all weights are trained.
-        keep: how many checkpoints stay, the newest and the best always among them; None for all.
-        resolved: what was decided on this machine, or on the one on which the run began.
+        peft: those of the adapter; None to train all weights.
+        keep: how many checkpoints are kept, always with the newest and the best; None for all.
+        resolved: what was decided on this machine, or on the one on which the run started.
         notes: what was changed for a machine without an accelerator, one line each.
     """
 
@@ -126,7 +125,7 @@ class Parsed:
 
     @property
     def method(self) -> Method:
-        """What is trained: all weights, an adapter, or an adapter of a quantised model."""
+        """`full` for all weights, `lora` for an adapter, `qlora` for one of a quantised model."""
         if self.peft is None:
             return "full"
         return "qlora" if self.model.load_in_4bit or self.model.load_in_8bit else "lora"
@@ -139,22 +138,21 @@ class _Parser(TrlParser):
 
 def parse(
     recipe: Recipe, output_dir: Path, device: Device = "auto", kept: Callable[[], Resolved | None] = lambda: None
-) -> Parsed:
-    """Give a recipe its meaning.
+) -> ParsedRecipe:
+    """Turn a recipe into settings.
 
-    Without an accelerator a run is made to fit the CPU: TF32, fused kernels, flash attention, offloading and optimisers
-    of eight bits are left out, which changes speed and memory alone, and float16 is left to the machine. The `notes`
-    say so.
+    Without an accelerator a recipe is adapted to the CPU: TF32, fused kernels, flash attention, offloading and 8-bit
+    optimizers are dropped, which changes only speed and memory, and float16 becomes `auto`. The `notes` list it.
 
     Args:
         recipe: the recipe.
-        output_dir: where the trainer puts its checkpoints.
-        device: `auto` for the accelerator, where there is one, or `cpu`.
-        kept: gives what was decided where the run began; None where it begins here. It is called once the values of
-            the recipe are checked.
+        output_dir: the folder of checkpoints.
+        device: `auto` for the accelerator, if there is one, or `cpu`.
+        kept: returns what was decided where the run started, or None for a new run; called once the values of the
+            recipe are checked.
 
     Raises:
-        UsageError: a key is unknown, a value is wrong, or settings do not go together.
+        UsageError: a key is unknown, a value is invalid, or settings contradict each other.
     """
     kind = SFTConfig if architecture(family_of(recipe)) == "causal" else Seq2SeqConfig
     types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
@@ -175,11 +173,11 @@ def parse(
         peft = _adapter(model)
     check_steps(recipe, training)
     keep = cast(int | None, values.get("save_total_limit", KEEP))
-    return Parsed(tuning, training, model, peft, resolved, keep, notes)
+    return ParsedRecipe(tuning, training, model, peft, resolved, keep, notes)
 
 
 def _adapter(model: ModelConfig) -> LoraConfig | None:
-    """The adapter; a single name of modules is a name, where TRL makes a pattern of it that matches no module."""
+    """The settings of the adapter; TRL makes a single module name a regular expression, which matches no module."""
     peft = cast(LoraConfig | None, get_peft_config(model))
     if peft is not None and isinstance(peft.target_modules, str) and re.fullmatch(r"[\w.]+", peft.target_modules):
         cast(Any, peft).target_modules = {peft.target_modules}  # a set, as PEFT keeps names
@@ -187,7 +185,7 @@ def _adapter(model: ModelConfig) -> LoraConfig | None:
 
 
 def _tell_accelerate(precision: str) -> None:
-    """Settings of accelerate name a precision of their own, in a variable that would count where there is neither."""
+    """Override the precision of accelerate's settings: a variable, which counts where bf16 and fp16 are unset."""
     if "ACCELERATE_MIXED_PRECISION" in os.environ:
         os.environ["ACCELERATE_MIXED_PRECISION"] = {"bfloat16": "bf16", "float16": "fp16"}.get(precision, "no")
 
@@ -209,39 +207,29 @@ def _checked(recipe: Recipe, types: tuple[type[Any], ...]) -> dict[str, Any]:
             raise UsageError(f"{recipe.where(key)}: {problem}")
         check_key(recipe, key, value)
         if key in REFUSED:
-            continue  # it says what is done anyway
+            continue  # `check_key` let it pass: it is the value that is set anyway
         try:
-            checked[key] = _as_type(value, hints[key], metadata[key].get("choices"))
+            _check_choice(value, hints[key], metadata[key].get("choices"))
+            checked[key] = as_type(value, hints[key])
             check_size(key, checked[key])
         except (ValueError, UsageError) as error:
             raise UsageError(f"{recipe.where(key)}: {key}: {error}") from None
     return checked
 
 
-def _as_type(value: object, hint: Any, choices: list[str] | None) -> Any:
-    """`value` as the type of a field: whole numbers from `8`, lists from a single word, and so on."""
-    options = get_args(hint) if get_origin(hint) is not Literal else ()
-    lists = [one for one in (hint, *options) if get_origin(one) is list]
-    if isinstance(value, str) and lists and str not in options:
-        value = [value]
-    enums = [one for one in options if isinstance(one, type) and issubclass(one, Enum)]
+def _check_choice(value: object, hint: Any, choices: list[str] | None) -> None:
+    """Refuse a value that is not among the choices of its field, with the near ones."""
+    enums = [one for one in get_args(hint) or (hint,) if isinstance(one, type) and issubclass(one, Enum)]
     allowed = choices or [member.value for enum in enums for member in enum]
     if allowed and value is not None and value not in allowed:
         raise unknown("value", str(value), map(str, allowed))
-    if isinstance(value, bool) and bool not in (hint, *options) and Any not in (hint, *options):
-        raise ValueError(f"{str(value).lower()} is no value for it")
-    try:
-        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"]
-        raise ValueError(f"{problem[0].lower()}{problem[1:]}, not {shorten(repr(value))}") from None
 
 
 def _fitted(values: Mapping[str, Any], device: Device) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The values for this machine, and what was changed for it."""
+    """The values adapted to this machine, and notes on the changes."""
     has_accelerator = torch.accelerator.is_available() and device == "auto" and not values.get("use_cpu")
     if has_accelerator:
-        return {"use_liger_kernel": True, **values}, ()  # see `model.use_liger`: where it is installed
+        return {"use_liger_kernel": True, **values}, ()  # if it is installed: see `model.use_liger`
     changes: dict[str, Any] = {}
     if values.get("tf32"):
         changes["tf32"] = None
@@ -267,7 +255,7 @@ def _shown(value: object) -> str:
 
 @contextmanager
 def _without_old_names() -> Iterator[None]:
-    """TRL's default still goes by the old name of a setting, and transformers warns of it."""
+    """Silence transformers' warning of the old name of a setting, which TRL still uses for its default."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="`gradient_checkpointing", category=FutureWarning)
         yield

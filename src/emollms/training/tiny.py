@@ -1,4 +1,4 @@
-"""Tiny random models of each family: what checks and tests take for the real ones."""
+"""Tiny random models of each family, in place of the real ones in tests and `emollms recipes check`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,15 +55,15 @@ _IM = ("<|im_start|>", "<|im_end|>")
 
 
 @dataclass(frozen=True)
-class Habits:
-    """How the tokenizer of a kind of model is.
+class TokenizerSpec:
+    """The tokenizer of a kind of model.
 
     Args:
-        around: what it puts around a text, which stands as `$A`.
-        bos, pad: special tokens; None where there is none.
+        around: the special tokens that it adds to a text, `$A`.
+        bos, pad: special tokens; None for none.
         eos: the token that ends an answer.
         more: further special tokens.
-        chat: chat template, where there is one.
+        chat: chat template; None for none.
         digits: whether each digit is a token.
         left: whether it pads on the left.
     """
@@ -79,45 +79,47 @@ class Habits:
 
     @property
     def specials(self) -> list[str]:
-        """All special tokens, by their ids."""
+        """All special tokens, in the order of their ids."""
         named = ("<pad>", "<s>", "</s>", self.bos, self.eos, self.pad, *self.more)
         return list(dict.fromkeys(token for token in named if token is not None))
 
 
-HABITS = {
-    "bart": Habits("<s> $A </s>", bos="<s>", pad="<pad>"),
-    "bloom": Habits(bos="<s>", pad="<pad>", left=True),
-    "gemma3_text": Habits(
+TOKENIZERS = {
+    "bart": TokenizerSpec("<s> $A </s>", bos="<s>", pad="<pad>"),
+    "bloom": TokenizerSpec(bos="<s>", pad="<pad>", left=True),
+    "gemma3_text": TokenizerSpec(
         "<bos> $A", bos="<bos>", eos="<eos>", pad="<pad>", more=("<start_of_turn>", "<end_of_turn>"), chat=_TURNS,
         digits=True,
     ),
-    "gpt2": Habits(eos="<|endoftext|>"),
-    "gpt_neox": Habits(eos="<|endoftext|>"),
-    "llama": Habits("<s> $A", bos="<s>", digits=True),
-    "llama-chat": Habits("<s> $A", bos="<s>", chat=_INST, digits=True),
-    "llama3": Habits(
+    "gpt2": TokenizerSpec(eos="<|endoftext|>"),
+    "gpt_neox": TokenizerSpec(eos="<|endoftext|>"),
+    "llama": TokenizerSpec("<s> $A", bos="<s>", digits=True),
+    "llama-chat": TokenizerSpec("<s> $A", bos="<s>", chat=_INST, digits=True),
+    "llama3": TokenizerSpec(
         "<|begin_of_text|> $A", bos="<|begin_of_text|>", eos="<|eot_id|>",
         more=("<|start_header_id|>", "<|end_header_id|>"), chat=_HEADERS,
     ),
-    "mistral": Habits("<s> $A", bos="<s>", digits=True),
-    "mt5": Habits("$A </s>", pad="<pad>"),
-    "olmo2": Habits(eos="<|endoftext|>", pad="<|pad|>"),
-    "opt": Habits("</s> $A", bos="</s>", pad="<pad>"),
-    "qwen2": Habits(eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True),
-    "qwen3": Habits(
+    "mistral": TokenizerSpec("<s> $A", bos="<s>", digits=True),
+    "mt5": TokenizerSpec("$A </s>", pad="<pad>"),
+    "olmo2": TokenizerSpec(eos="<|endoftext|>", pad="<|pad|>"),
+    "opt": TokenizerSpec("</s> $A", bos="</s>", pad="<pad>"),
+    "qwen2": TokenizerSpec(
+        eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""), digits=True
+    ),
+    "qwen3": TokenizerSpec(
         eos="<|im_end|>", pad="<|endoftext|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT), digits=True
     ),
-    "smollm2": Habits(
+    "smollm2": TokenizerSpec(
         bos="<|im_start|>", eos="<|im_end|>", pad="<|im_end|>", more=_IM, chat=_CHATML.replace("THOUGHT", ""),
         digits=True,
     ),
-    "smollm3": Habits(
+    "smollm3": TokenizerSpec(
         eos="<|im_end|>", pad="<|im_end|>", more=_IM, chat=_CHATML.replace("THOUGHT", _EMPTY_THOUGHT)
     ),
-    "t5": Habits("$A </s>", pad="<pad>"),
-    "umt5": Habits("$A </s>", pad="<pad>"),
+    "t5": TokenizerSpec("$A </s>", pad="<pad>"),
+    "umt5": TokenizerSpec("$A </s>", pad="<pad>"),
 }  # fmt: skip
-"""By kind: the family of a model, or a name for those of a family that differ from its first members."""
+"""By kind: the family of a model, or a name for models whose tokenizer differs from the first in their family."""
 
 
 def prompts(task_name: str = "EI-reg", texts: tuple[str, ...] = TEXTS) -> list[str]:
@@ -129,24 +131,24 @@ def prompts(task_name: str = "EI-reg", texts: tuple[str, ...] = TEXTS) -> list[s
 
 @cache
 def tiny_tokenizer(kind: str) -> Any:
-    """A tokenizer of a kind, with some 700 tokens; the same object each time.
+    """The tokenizer of a kind, with about 700 tokens; the same object each time.
 
     Raises:
         UsageError: there is no such kind.
     """
-    if kind not in HABITS:
-        raise unknown("tiny model", kind, HABITS)
-    habits = HABITS[kind]
-    bare = _trained(tuple(habits.specials), habits.digits)
-    if habits.around != "$A":
-        around = [(token, bare.token_to_id(token)) for token in habits.around.split() if token != "$A"]
-        template = processors.TemplateProcessing(single=habits.around, special_tokens=around)
+    if kind not in TOKENIZERS:
+        raise unknown("tiny model", kind, TOKENIZERS)
+    spec = TOKENIZERS[kind]
+    bare = _trained(tuple(spec.specials), spec.digits)
+    if spec.around != "$A":
+        around = [(token, bare.token_to_id(token)) for token in spec.around.split() if token != "$A"]
+        template = processors.TemplateProcessing(single=spec.around, special_tokens=around)
         bare.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
-    names = {"bos_token": habits.bos, "eos_token": habits.eos, "pad_token": habits.pad}
+    names = {"bos_token": spec.bos, "eos_token": spec.eos, "pad_token": spec.pad}
     make: Any = PreTrainedTokenizerFast
     made = make(tokenizer_object=bare, **{name: token for name, token in names.items() if token is not None})
-    made.chat_template = habits.chat
-    made.padding_side = "left" if habits.left else "right"
+    made.chat_template = spec.chat
+    made.padding_side = "left" if spec.left else "right"
     return made
 
 
@@ -165,7 +167,7 @@ def _trained(specials: tuple[str, ...], digits: bool) -> Tokenizer:
 
 
 POSITIONS = 512
-"""What the models take that have a limit of their own."""
+"""Positions of the models that have a limit."""
 _SHAPE: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 _LLAMA: dict[str, Any] = {
     **_SHAPE,
@@ -209,7 +211,7 @@ _CONFIGS: Mapping[str, Callable[..., Any]] = {
     "t5": lambda **size: hf.T5Config(**_T5, **size),
     "umt5": lambda **size: hf.UMT5Config(**_T5, **size),
 }
-KINDS = tuple(HABITS)
+KINDS = tuple(TOKENIZERS)
 _FAMILIES = {"llama-chat": "llama", "llama3": "llama", "smollm2": "llama"}
 
 
@@ -225,14 +227,14 @@ def family_of(kind: str) -> str:
 
 
 def tiny_model(kind: str, seed: int = 7) -> Any:
-    """A random model of a kind in float32, with two layers of 32 numbers and the vocabulary of `tiny_tokenizer`."""
+    """A random model of a kind in float32, with two layers of width 32 and the vocabulary of `tiny_tokenizer`."""
     family, tokenizer = family_of(kind), tiny_tokenizer(kind)
     tokens = {"bos_token_id": tokenizer.bos_token_id, "pad_token_id": tokenizer.pad_token_id}
     torch.manual_seed(seed)
     config = _CONFIGS[family](vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **tokens)
     loader: Any = hf.AutoModelForSeq2SeqLM if config.is_encoder_decoder else hf.AutoModelForCausalLM
     model = loader.from_config(config).eval()
-    if kind == "gemma3_text":  # as its chat models have it
+    if kind == "gemma3_text":  # as in its chat models
         turn = tokenizer.convert_tokens_to_ids("<end_of_turn>")
         model.generation_config.eos_token_id = [tokenizer.eos_token_id, turn]
     if family == "bart":
@@ -245,7 +247,7 @@ def make_tiny(kind: str, folder: Path, seed: int = 7) -> Path:
 
     Args:
         kind: a family, such as `llama`, `opt` or `t5`, or another name of `KINDS`.
-        folder: where they go; made where it is not there yet.
+        folder: where they go; created if needed.
         seed: of the weights.
 
     Returns:

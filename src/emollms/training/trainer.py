@@ -1,11 +1,15 @@
 """The two trainers: TRL's for decoders, transformers' for encoder-decoders, with one loss and one order of rows.
 
-The loss is the mean cross entropy of the answers' tokens. TRL sends every position, or on some devices every answer
-position, through kernels of its own; here the model itself is asked for the logits of the last places alone, which
-every decoder of transformers can do (`logits_to_keep`), on every device and whatever wraps it.
+A run ends where its loss, its gradient or its weights are no longer finite, before anything is made of them.
+
+The loss is the mean cross entropy of the answers' tokens. TRL computes it at every position, or on some devices with
+kernels of its own; here the model is asked for the logits of the last positions alone (`logits_to_keep`), which every
+decoder supports, on every device: logits of the prompt would be most of the memory of a small model.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -16,40 +20,132 @@ from transformers import IntervalStrategy, Seq2SeqTrainer, set_seed
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from emollms.optional import check_installed
-from emollms.training.collate import Batch
+from emollms.inference.weights import first_not_finite
+from emollms.training.callbacks import any_process
+from emollms.training.checkpoints import newest_checkpoint
 from emollms.training.expected_value_loss import NumberTable, squared_error
-from emollms.training.finite import FiniteSteps
-from emollms.training.recipe_args import Parsed
+from emollms.training.launch import DivergedError
+from emollms.training.recipe_args import ParsedRecipe
 from emollms.training.refused import check_trackers
-from emollms.training.tokenize import IGNORED
+from emollms.training.tokenize import IGNORED, Batch
 
-_PACKAGES = {"azure_ml": "azureml", "flyte": "flytekit"}
-"""Packages of trackers that have another name."""
+Scorer = Callable[[Any], Mapping[str, float]]
+"""Takes a trainer and gives the scores of its model on validation rows, `metric` among them."""
+MOST_SKIPPED = 40
+"""Consecutive steps that float16's loss scaler may skip: it begins at 2^16 and halves with each."""
 
-Look = Callable[[Any], Mapping[str, float]]
-"""Scores of the model on validation rows, `metric` among them."""
+
+class FiniteCheckMixin:
+    """For a `Trainer`: checks each step before its optimizer, and the weights before they are saved.
+
+    The first bad value ends the run: the weights after it are lost, and a mean over steps would hide it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._losses_finite: torch.Tensor | None = None
+        self._newest_batch: Any = None
+        self._skipped = 0
+
+    def training_step(self, model: Any, inputs: Any, *rest: Any, **options: Any) -> torch.Tensor:
+        """A batch, forward and backward; remembers whether the loss was finite."""
+        loss: torch.Tensor = cast(Any, super()).training_step(model, inputs, *rest, **options)
+        # Kept on the device: reading it here would make the CPU wait for every batch.
+        finite = torch.isfinite(loss)
+        self._losses_finite = finite if self._losses_finite is None else self._losses_finite & finite
+        self._newest_batch = inputs
+        return loss
+
+    def _get_grad_norm(self, model: Any, *rest: Any, **options: Any) -> Any:
+        """The norm of the gradient: the trainer's one hook after the last backward pass and before the optimizer."""
+        norm = cast(Any, super())._get_grad_norm(model, *rest, **options)
+        losses, self._losses_finite = self._losses_finite, None
+        self._check_step(losses is None or bool(losses), float(norm))
+        return norm
+
+    def check_loss(self, loss: float) -> None:
+        """Check that a validation loss is finite.
+
+        Raises:
+            DivergedError: it is not.
+        """
+        if not math.isfinite(loss):
+            self._stop(f"the validation loss is {loss}", int(self._trainer.state.global_step))
+
+    def check_weights(self) -> None:
+        """Check that the weights, and the loss of the newest batch with them, are finite: large weights overflow later.
+
+        Every process must call it, since the weights may be sharded over all of them.
+
+        Raises:
+            DivergedError: they are not.
+        """
+        trainer, step = self._trainer, int(self._trainer.state.global_step)
+        bad = first_not_finite(trainer.model)
+        if any_process(bad is not None, trainer.args.device):
+            self._stop(f"weights are NaN or infinite{f' ({bad})' if bad else ''}", step)
+        if self._newest_batch is None:
+            return
+        trainer.model_wrapped.eval()
+        loss = trainer.prediction_step(trainer.model_wrapped, self._newest_batch, True)[0]
+        trainer.model_wrapped.train()
+        if any_process(not bool(torch.isfinite(loss)), trainer.args.device):
+            self._stop("the loss after the step is not finite", step)
+
+    def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        self.check_weights()  # a run must be able to resume from each checkpoint
+        cast(Any, super())._save_checkpoint(*arguments, **options)
+
+    def _check_step(self, losses_finite: bool, norm: float) -> None:
+        trainer = self._trainer
+        step = int(trainer.state.global_step) + 1
+        if any_process(not losses_finite, trainer.args.device):
+            self._stop("the training loss is not finite", step)
+        bad = any_process(not math.isfinite(norm), trainer.args.device)
+        # In float16 an overflowing gradient is normal: the scaler lowers its scale, and the optimizer skips the step.
+        self._skipped = self._skipped + 1 if bad else 0
+        if bad and (not trainer.args.fp16 or self._skipped > MOST_SKIPPED):
+            self._stop(f"the norm of the gradient is {norm}", step)
+
+    def _stop(self, what: str, step: int) -> None:
+        args = self._trainer.args
+        is_half = args.fp16 or self._trainer.model.dtype == torch.float16
+        precision = ", or float32 or bfloat16 instead of float16" if is_half else ""
+        newest = newest_checkpoint(Path(str(args.output_dir)))
+        kept = "there is no checkpoint yet, so other settings can use the same --out"
+        if newest:
+            kept = f"{newest.name} is sound, and --resume continues from it; other settings need another --out"
+        raise DivergedError(
+            f"step {step}: {what}, so the run ends without a model; try a lower learning_rate (it is "
+            f"{args.learning_rate:g}), more warmup_steps, or a smaller max_grad_norm{precision} ({kept})"
+        )
+
+    @property
+    def _trainer(self) -> Any:
+        """The trainer that this class is mixed into."""
+        return self
 
 
-class AnswerLoss(FiniteSteps):
-    """What both trainers do in another way than the libraries' own.
+class AnswerLossMixin(FiniteCheckMixin):
+    """The loss, the order of rows and the evaluation, where both trainers depart from the libraries.
 
     Args:
         sampler: the order of the training rows.
         table: the nodes of number trees.
         error_weight: weight of a row's squared error against the cross entropy of one token; 0 leaves it out.
-        look: scores the model on validation rows; None where the loss alone is looked at.
+        scorer: scores the model on validation rows; None to evaluate the loss alone.
     """
 
-    loss_is_scaled_for_ga = True
+    loss_is_scaled_for_ga = True  # `compute_loss` divides by the tokens of the whole step: TRL must not do so again
 
     def __init__(
-        self, *, sampler: Sampler[int], table: NumberTable, error_weight: float, look: Look | None, **options: Any
+        self, *, sampler: Sampler[int], table: NumberTable, error_weight: float, scorer: Scorer | None, **options: Any
     ) -> None:
         super().__init__(**options)
-        self.sampler, self.look, self._error_weight = sampler, look, error_weight
+        self.sampler, self.scorer, self._error_weight = sampler, scorer, error_weight
         self._table = table.to(cast(Any, self).args.device)
-        self.model_accepts_loss_kwargs = True  # so that the answers' tokens of all processes and sub-steps are counted
+        # Makes the trainer count the labels of a whole step and pass them to `compute_loss` (`num_items_in_batch`).
+        self.model_accepts_loss_kwargs = True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.sampler
@@ -58,7 +154,7 @@ class AnswerLoss(FiniteSteps):
         self._signature_columns = ["input_ids", "labels", "nodes", "gold"]
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
-        """Weights that are another one's are stored once: that the second name is missing is no news."""
+        """Do not warn of tied weights: they are stored once, so their second name is always missing."""
         tied = getattr(cast(Any, self).model, "all_tied_weights_keys", {})
         load_result.missing_keys[:] = [key for key in load_result.missing_keys if key not in tied]
         cast(Any, super())._issue_warnings_after_load(load_result)
@@ -66,7 +162,7 @@ class AnswerLoss(FiniteSteps):
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The loss of a batch; see `emollms.training.collate` for its tensors."""
+        """The loss of a batch; see `emollms.training.tokenize` for its tensors."""
         trainer = cast(Any, self)
         inputs = dict(inputs)
         labels, nodes, gold = (inputs.pop(name) for name in ("labels", "nodes", "gold"))
@@ -77,53 +173,58 @@ class AnswerLoss(FiniteSteps):
         )
         if self._error_weight:
             total = total + self._error_weight * squared_error(logits, labels, nodes, gold, self._table)
-        if num_items_in_batch is None:
+        # A step is the mean over all its answer tokens, however they are cut into batches and processes. A mean of the
+        # batches' means would weigh a token by how short the other answers of its batch happen to be.
+        if num_items_in_batch is None:  # in validation there is no step
             loss = total / (labels != IGNORED).sum().clamp(min=1)
         else:
             loss = total / num_items_in_batch
-            if trainer.args.average_tokens_across_devices:  # counted over all processes, which average gradients
+            if trainer.args.average_tokens_across_devices:
+                # The count is over all processes, and DDP divides their gradients by the number of processes again.
                 loss = loss * trainer.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(
         self, model: Any, inputs: Batch, prediction_loss_only: bool, ignore_keys: list[str] | None = None, **_: Any
     ) -> tuple[torch.Tensor, None, None]:
-        """The loss of a batch of validation rows; never logits, which nobody needs."""
+        """The loss of a batch of validation rows, without logits: the scorer decodes for itself."""
         trainer = cast(Any, self)
         with torch.no_grad(), trainer.compute_loss_context_manager():
             loss = self.compute_loss(model, trainer._prepare_inputs(inputs))
         return loss.detach(), None, None
 
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        """The loss on the validation rows, and with `look` their scores, the mean of which is `eval_metric`."""
+        """The loss on the validation rows, and with a scorer their scores, the mean of which is `eval_metric`."""
         trainer = cast(Any, self)
         output = cast(Any, super()).evaluation_loop(*arguments, **options)
         self.check_loss(output.metrics["eval_loss"])
-        if self.look is not None:
+        if self.scorer is not None:
             with trainer.compute_loss_context_manager():
-                output.metrics.update({f"eval_{name}": value for name, value in self.look(trainer).items()})
+                output.metrics.update({f"eval_{name}": value for name, value in self.scorer(trainer).items()})
         return output
 
 
 def _logits(model: Any, inputs: Batch, width: int) -> tuple[Any, torch.Tensor, int]:
-    """The outputs, the logits of the answers' tokens, and how many places of the labels stand before these."""
+    """The outputs, the logits that predict the answers' tokens, and how many labels come before these."""
     if "decoder_input_ids" in inputs:
         outputs = model(**inputs, use_cache=False)
         return outputs, outputs.logits, 0
+    # A decoder's logits predict the next token: the last position predicts nothing, and the first label, which the
+    # collator ignores, has no logits of its own.
     outputs = model(**inputs, use_cache=False, logits_to_keep=width)
     return outputs, outputs.logits[:, -width:-1], 1
 
 
-class CausalTrainer(AnswerLoss, SFTTrainer):  # type: ignore[misc]
-    """For decoders."""
+class CausalTrainer(AnswerLossMixin, SFTTrainer):  # type: ignore[misc]
+    """Trains decoders."""
 
 
-class Seq2SeqTuner(AnswerLoss, Seq2SeqTrainer):  # type: ignore[misc]
-    """For encoder-decoders."""
+class EncoderDecoderTrainer(AnswerLossMixin, Seq2SeqTrainer):  # type: ignore[misc]
+    """Trains encoder-decoders."""
 
 
 def make_trainer(
-    parsed: Parsed,
+    parsed: ParsedRecipe,
     *,
     model: Any,
     tokenizer: Any,
@@ -132,7 +233,7 @@ def make_trainer(
     validation: Any,
     sampler: Sampler[int],
     table: NumberTable,
-    look: Look | None,
+    scorer: Scorer | None,
 ) -> Any:
     """The trainer for a model, with an adapter where the recipe says so.
 
@@ -140,15 +241,18 @@ def make_trainer(
         parsed: the recipe; its training arguments are completed.
         model: the base model.
         tokenizer: its tokenizer.
-        collator: see `emollms.training.collate`.
+        collator: see `emollms.training.tokenize`.
         rows: the tokens of the training rows.
-        validation: the tokens of the validation rows; None if nothing is looked at.
-        sampler: see `AnswerLoss`.
+        validation: the tokens of the validation rows; None without evaluations.
+        sampler: see `AnswerLossMixin`.
         table: likewise.
-        look: likewise.
+        scorer: likewise.
+
+    Raises:
+        UsageError: a tracker would upload the run.
     """
     training, tuning = parsed.training, parsed.tuning
-    _check_trackers(list(training.report_to or ()))
+    check_trackers(list(training.report_to or ()))
     _complete(parsed, evaluates=validation is not None)
     options: dict[str, Any] = {
         "args": training,
@@ -159,7 +263,7 @@ def make_trainer(
         "sampler": sampler,
         "table": table,
         "error_weight": tuning.objective_weight if tuning.objective == "expected_value" else 0.0,
-        "look": look,
+        "scorer": scorer,
     }
     if not model.config.is_encoder_decoder:
         trainer = CausalTrainer(model=model, peft_config=parsed.peft, **options)
@@ -167,38 +271,26 @@ def make_trainer(
             _in_single_precision(trainer.model)
         return trainer
     if parsed.peft is not None:
-        set_seed(training.seed)  # adapters begin at random
+        set_seed(training.seed)  # adapters are initialized at random, here before any trainer has set the seed
         model = get_peft_model(model, parsed.peft)
-    return Seq2SeqTuner(model=model, **options)
+    return EncoderDecoderTrainer(model=model, **options)
 
 
 def _in_single_precision(model: Any) -> None:
-    """TRL puts adapters of a quantised model into bfloat16, which is slow here, and float16's loss scaling refuses."""
+    """Undo TRL's cast of a quantised model's adapter to bfloat16: it is slow here, and float16's scaler refuses it."""
     for weights in model.parameters():
         if weights.requires_grad:
             weights.data = weights.data.float()
 
 
-def _check_trackers(names: Sequence[str]) -> None:
-    """Make sure that what a recipe reports to is installed (trackio, wandb, tensorboard), and uploads no checkpoints.
-
-    Raises:
-        UsageError: it is not, or does; the message tells what to do.
-    """
-    for name in names:
-        if name not in ("none", "all"):
-            check_installed([_PACKAGES.get(name, name)], None, f"report_to {name}")
-    check_trackers(names)
-
-
-def _complete(parsed: Parsed, evaluates: bool) -> None:
-    """What training arguments must be for a run to be what this package promises."""
+def _complete(parsed: ParsedRecipe, evaluates: bool) -> None:
+    """Set the training arguments on which the promises of this package rest."""
     training = parsed.training
-    training.save_total_limit = None  # `MarkComplete` removes checkpoints
-    training.logging_nan_inf_filter = False  # it would count NaN as the mean of the losses before
+    training.save_total_limit = None  # `SealCallback` removes checkpoints, and only behind a sealed one
+    training.logging_nan_inf_filter = False  # it would log a NaN as the mean of earlier losses
     training.restore_callback_states_from_checkpoint = True
     training.remove_unused_columns = True
-    training.disable_tqdm = True  # `Progress` has a bar of its own
+    training.disable_tqdm = True  # the command has a progress bar of its own
     training.load_best_model_at_end = evaluates
     training.metric_for_best_model = parsed.tuning.selection if evaluates else None
     training.greater_is_better = parsed.tuning.selection == "metric"

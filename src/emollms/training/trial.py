@@ -1,6 +1,8 @@
-"""A trial of a run: a few steps that are timed, and discarded with all that they changed.
+"""How a budget of minutes becomes a number of steps: a few steps are timed on this machine, and discarded.
 
-It has a model, an optimizer and a trainer of its own, and draws no random number that the run would have drawn.
+The number of steps is fixed once and recorded, so that a run of so many minutes is, to the last bit, the run with
+`max_steps`: a run that watched the clock instead could neither be resumed nor repeated. The trial has a model, an
+optimizer and a trainer of its own, the run loads everything anew, and random states are restored in between.
 """
 
 import os
@@ -8,7 +10,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.utils import broadcast_object_list
 from accelerate.utils.memory import clear_device_cache
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
@@ -24,87 +27,85 @@ from transformers.trainer_utils import SaveStrategy
 
 from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device
+from emollms.progress import Warn
+from emollms.training.callbacks import any_process
+from emollms.training.checkpoints import checkpoint_size
 from emollms.training.data import TrainingRows, validation_tokens
-from emollms.training.disk import checkpoint_size
 from emollms.training.prepare import Prepared, prepare, sampler_for
 from emollms.training.recipe import Recipe
-from emollms.training.recipe_args import Parsed, parse
-from emollms.training.schedule import LEAST_ROWS, Schedule
-from emollms.training.stop import any_process
-from emollms.training.validation_metric import look
+from emollms.training.recipe_args import ParsedRecipe, parse
+from emollms.training.schedule import LEAST_ROWS, MOST_EPOCHS, Costs, Schedule, fitting_steps
+from emollms.training.validation_metric import validation_scorer
 
 _WARM_UP = 2
-"""The most steps that are not timed: kernels are compiled, and memory is taken. One is enough where it takes long."""
+"""Most steps before the timed ones: kernels are compiled, memory is allocated. Where steps are long, one is enough."""
 _LEAST, _MOST = 3, 16
-"""At least and at most so many steps are timed."""
+"""Least and most steps that are timed."""
 _ENOUGH, _TOO_MUCH = 0.04, 0.12
-"""Fractions of the minutes: after the first no more steps are timed than the least, after the second none."""
+"""Fractions of the budget: after the first no more steps than the least are timed, after the second none."""
 _WRITTEN = 64 * 2**20
-"""Bytes that are written to see how fast the disk is."""
+"""Bytes that are written to measure the disk."""
 _END = 3.0
-"""Seconds for hashes, the picture and the end of the process."""
+"""Seconds for hashes, the plot and the end of the process."""
 Rows = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Seconds that a run takes.
-
-    Args:
-        token: for a token of a training step, padding included.
-        evaluation: for an evaluation, however few rows it has.
-        row: for one validation row more of each task in it.
-        checkpoint: for a checkpoint.
-        epoch: for the rows of an epoch, where more than the first are needed.
-        tasks: no seconds, but how many tasks are evaluated.
-        fixed: before the first step, since the minutes began, and after the last.
-    """
-
-    token: float
-    evaluation: float
-    row: float
-    checkpoint: float
-    epoch: float
-    tasks: int
-    fixed: float
-
-
-def try_steps(recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
-    """Train a few steps, evaluate a few rows, and write a file.
+def time_steps(
+    recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, begun: float, warn: Warn
+) -> tuple[int, TrainingRows]:
+    """Find out how many steps fit into the `minutes` of a recipe.
 
     Args:
         recipe: the recipe.
-        parsed: its settings.
+        parsed: its settings, with `minutes`.
         data: the data set.
-        out: the folder of the run.
-        seconds: the time there is for the whole run.
+        out: the folder of the run, whose disk is measured.
+        begun: `time.monotonic()` when the minutes began.
+        warn: is called with the result.
 
     Returns:
-        What all that takes, `fixed` without what came before the trial; and the rows of the first epoch, which the run
-        would draw as well.
+        The steps, and the rows of the first epoch, which the run would draw as well.
     """
+    seconds = 60 * float(parsed.tuning.minutes or 0)
     with _random_state_kept():
-        found = _try(recipe, parsed, data, out, seconds)
-    clear_device_cache(garbage_collection=True)
-    return found
+        costs, rows = _try(recipe, parsed, data, out, seconds)
+    clear_device_cache(garbage_collection=True)  # the run must find the memory that the trial had
+    costs = replace(costs, fixed=costs.fixed + time.monotonic() - begun)
+    steps = _steps_of(parsed, rows)
+    found = [
+        fitting_steps(parsed, [_tokens_of(rows, parsed, step) for step in steps], len(rows.draws[0]), costs, seconds)
+    ]
+    broadcast_object_list(found)  # clocks differ: what the first process measured counts for all
+    max_steps, needed = found[0]
+    warn(_report(max_steps, needed, seconds, MOST_EPOCHS * len(steps)))
+    return max_steps, rows
 
 
-def _try(recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
+def _report(steps: int, needed: float, seconds: float, most: int) -> str:
+    budget = f"{seconds / 60:g} minute{'s' if seconds != 60 else ''}"
+    if needed > seconds:
+        return f"{budget} are too few: loading, one step and its evaluation take about {needed / 60:.1f}"
+    fit = "1 step fits" if steps == 1 else f"{steps:,} steps fit"
+    return f"{fit} into {budget}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
+
+
+def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
+    """Train a few steps, evaluate a few rows, and write a file; `fixed` is without what came before the trial."""
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
     ready = prepare(trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)))
     loading = time.monotonic() - start - ready.draw_seconds
     steps, trainer = _sampled(trial, ready.rows), ready.trainer
-    pace = _Pace(seconds)
-    trainer.add_callback(pace)
+    timer = _TimerCallback(seconds)
+    trainer.add_callback(timer)
     trainer.args.max_steps, trainer.args.eval_strategy = len(steps), IntervalStrategy.NO
     trainer.train()
-    tokens = sum(tokens_of(ready.rows, trial, step) for step in steps[pace.first : pace.first + pace.timed])
+    tokens = sum(_tokens_of(ready.rows, trial, step) for step in steps[timer.first : timer.first + timer.timed])
     size = checkpoint_size(trainer.model)
     checkpoint = size / _bytes_a_second(out) if trainer.args.process_index == 0 else inf
     evaluation, row = _evaluation_seconds(ready, data)
     costs = Costs(
-        token=pace.seconds / tokens,
+        token=timer.seconds / tokens,
         evaluation=evaluation,
         row=row,
         checkpoint=checkpoint,
@@ -115,7 +116,7 @@ def _try(recipe: Recipe, parsed: Parsed, data: Dataset, out: Path, seconds: floa
     return costs, ready.rows
 
 
-def _trial_settings(recipe: Recipe, parsed: Parsed) -> Parsed:
+def _trial_settings(recipe: Recipe, parsed: ParsedRecipe) -> ParsedRecipe:
     """Settings with which nothing is written, logged or sent, and few rows are evaluated."""
     resolved = parsed.resolved.model_copy(update={"max_steps": 1})
     trial = parse(recipe, Path(str(parsed.training.output_dir)), kept=lambda: resolved)
@@ -125,36 +126,36 @@ def _trial_settings(recipe: Recipe, parsed: Parsed) -> Parsed:
     return replace(trial, tuning=replace(trial.tuning, selection_rows=rows, selection_share=None))
 
 
-class _Pace(TrainerCallback):
+class _TimerCallback(TrainerCallback):
     """Times steps after the warm-up, and stops when enough of them are timed.
 
     Args:
-        available: seconds of the whole run.
+        budget: seconds of the whole run.
 
-    `seconds` are of the `timed` steps, the `first` of which has that place among all, from 0.
+    `seconds` are those of the `timed` steps, from step `first` on, counted from 0.
     """
 
-    def __init__(self, available: float) -> None:
-        self.available = available
+    def __init__(self, budget: float) -> None:
+        self.budget = budget
         self.seconds, self.timed, self.first, self._begin = 0.0, 0, _WARM_UP, 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Begin."""
+        """Start the clock."""
         self._begin = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Look at the clock; an accelerator still works when the CPU comes here."""
+        """Read the clock."""
         if torch.accelerator.is_available():
-            torch.accelerator.synchronize()
+            torch.accelerator.synchronize()  # kernels are queued: the CPU is here before they are done
         now = time.monotonic()
-        if state.global_step == 1 and any_process(now - self._begin >= _ENOUGH * self.available, args.device):
+        if state.global_step == 1 and any_process(now - self._begin >= _ENOUGH * self.budget, args.device):
             self.first = 1
         if state.global_step <= self.first:
             self._begin = now
             return
         self.seconds, self.timed = now - self._begin, state.global_step - self.first
-        enough = self.timed >= _LEAST and self.seconds >= _ENOUGH * self.available
-        if any_process(enough or self.seconds >= _TOO_MUCH * self.available, args.device):
+        enough = self.timed >= _LEAST and self.seconds >= _ENOUGH * self.budget
+        if any_process(enough or self.seconds >= _TOO_MUCH * self.budget, args.device):
             control.should_training_stop = True
 
 
@@ -175,26 +176,28 @@ class _Order(Sampler[int]):
         return iter(self.rows)
 
 
-def steps_of(parsed: Parsed, rows: TrainingRows) -> list[Rows]:
+def _steps_of(parsed: ParsedRecipe, rows: TrainingRows) -> list[Rows]:
     """The rows of each step of the first epoch."""
     order = np.fromiter(sampler_for(parsed, rows), dtype=np.int64)
     size = Schedule(parsed.training, len(order)).step_rows
     return [order[first : first + size] for first in range(0, len(order), size)]
 
 
-def _sampled(parsed: Parsed, rows: TrainingRows) -> list[Rows]:
-    """Steps for the trial: the longest and a middle one to warm up, then such that the first few stand for all.
+def _sampled(parsed: ParsedRecipe, rows: TrainingRows) -> list[Rows]:
+    """Steps for the trial: the longest and a middle one to warm up, then a sample of which any beginning is fair.
 
-    Rows of like length come together, so that steps differ by a factor of three; these are taken at places that halve,
-    quarter, ... the steps sorted by length (van der Corput's sequence).
+    Rows are grouped by length, so that steps differ by a factor of three, and how many can be timed is unknown before.
+    So steps sorted by length are taken at 1/2, 1/4, 3/4, 1/8, … (van der Corput's sequence): however early the trial
+    stops, short and long steps were timed alike.
     """
-    steps = steps_of(parsed, rows)
+    steps = _steps_of(parsed, rows)
     whole = [step for step in steps if len(step) == len(steps[0])]
-    ordered = sorted(whole, key=lambda step: tokens_of(rows, parsed, step))
-    places = [_halving(number) for number in range(1, _MOST + 1)]
+    ordered = sorted(whole, key=lambda step: _tokens_of(rows, parsed, step))
+    fractions = [_halving(number) for number in range(1, _MOST + 1)]
     size = Schedule(parsed.training, len(rows.draws[0])).step_rows
-    chosen = [ordered[-1], ordered[len(ordered) // 2], *(ordered[int(place * len(ordered))] for place in places)]
-    return [np.resize(step, size) for step in chosen]  # data of less than a step
+    # The longest comes first: memory that does not suffice shows at once.
+    chosen = [ordered[-1], ordered[len(ordered) // 2], *(ordered[int(one * len(ordered))] for one in fractions)]
+    return [np.resize(step, size) for step in chosen]  # data of less than a step is repeated
 
 
 def _halving(number: int) -> float:
@@ -202,7 +205,7 @@ def _halving(number: int) -> float:
     return int(f"{number:b}"[::-1], 2) / (1 << number.bit_length())
 
 
-def tokens_of(rows: TrainingRows, parsed: Parsed, step: Rows) -> int:
+def _tokens_of(rows: TrainingRows, parsed: ParsedRecipe, step: Rows) -> int:
     """Tokens of a step, padding included: each batch is as long as its longest row."""
     size = Schedule(parsed.training, len(rows.draws[0])).batch
     batches = [rows.lengths[step[first : first + size]] for first in range(0, len(step), size)]
@@ -222,16 +225,16 @@ def _evaluation_seconds(ready: Prepared, data: Dataset) -> tuple[float, float]:
 def _evaluate(ready: Prepared, data: Dataset, count: int) -> float:
     """Seconds for an evaluation of so many rows of each task."""
     rows = {name: some[:count] for name, some in ready.validation.items()}
-    tokens = validation_tokens(data, ready.codec, rows, ready.rows.trees.copy())
-    if ready.trainer.look is not None:
-        ready.trainer.look = look(rows, ready.loaded.tokenizer, ready.codec.template)
+    tokens = validation_tokens(data, ready.encoder, rows, ready.rows.trees.copy())
+    if ready.trainer.scorer is not None:
+        ready.trainer.scorer = validation_scorer(rows, ready.loaded.tokenizer, ready.encoder.template)
     begin = time.monotonic()
     ready.trainer.evaluate(tokens)
     return time.monotonic() - begin
 
 
 def _bytes_a_second(folder: Path) -> float:
-    """How fast the disk of a folder is."""
+    """How fast the disk of a folder is; without fsync it would be the speed of memory."""
     with TemporaryFile(dir=folder) as stream:
         begin = time.monotonic()
         stream.write(bytes(_WRITTEN))
@@ -242,7 +245,7 @@ def _bytes_a_second(folder: Path) -> float:
 
 @contextmanager
 def _random_state_kept() -> Iterator[None]:
-    """Give random numbers back as they were."""
+    """Restore the random states of Python, NumPy and torch."""
     python, numpy = random.getstate(), np.random.get_state()
     device = default_device()
     devices = [] if device.type == "cpu" else list(range(torch.accelerator.device_count()))

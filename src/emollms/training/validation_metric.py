@@ -1,4 +1,4 @@
-"""How good a model is while it is trained: the published kind of score, on a sample of validation rows."""
+"""The scores of a model during training: the published metrics, on a sample of validation rows."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -18,14 +18,15 @@ from emollms.prompts.framing import Template
 from emollms.tasks import Task, get_task
 
 BATCH_TOKENS = 1024
-"""Tokens that are looked at together: a few rows, since the memory is the training's."""
+"""Tokens of a batch: a few rows, since most of the memory is in use by training."""
 
 
-def look(rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template) -> Callable[[Any], dict[str, float]]:
-    """What scores the model of a trainer on `rows`, by name of the task; the mean over tasks is `metric`.
+def validation_scorer(
+    rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template
+) -> Callable[[Any], dict[str, float]]:
+    """A function that scores the model of a trainer on `rows`, by name of the task; `metric` is the mean over tasks.
 
-    Every process looks at all rows, since the weights may be spread over all of them; what the first one finds counts
-    for all, so that none stops alone.
+    Every process scores all rows: with sharded weights each forward pass needs all of them.
     """
 
     def scores(trainer: Any) -> dict[str, float]:
@@ -40,16 +41,16 @@ def look(rows: Mapping[str, Sequence[Row]], tokenizer: Any, template: Template) 
             engine.close()
             model.train(trained)
         shared = [{f"task_{name}": value for name, value in found.items()} | {"metric": mean(found.values())}]
-        broadcast_object_list(shared)
+        broadcast_object_list(shared)  # rounding differs by process, and early stopping must come for all at once
         return shared[0]
 
     return scores
 
 
 def _bare(trainer: Any) -> torch.nn.Module:
-    """The model whose `forward` tells what it takes: without what PEFT and data parallelism put around it.
+    """The model without the wrappers of PEFT and data parallelism, whose `forward` hides the arguments it accepts.
 
-    One that is spread over processes stays as it is, since only the whole knows how to gather its weights.
+    An FSDP model stays wrapped, since only the wrapper can gather its weights.
     """
     model = trainer.model if trainer.is_fsdp_enabled else trainer.accelerator.unwrap_model(trainer.model)
     bare: torch.nn.Module = model.get_base_model() if hasattr(model, "peft_config") else model

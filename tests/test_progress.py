@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from emollms.cli import progress as module
-from emollms.cli.progress import EVERY, Lines, duration, progress, repeat
+from emollms import progress as module
+from emollms.progress import EVERY, Lines, duration, repeat, show_progress
 
 
 @dataclass
@@ -106,14 +106,14 @@ def test_durations(seconds: float, shown: str) -> None:
 def test_lines_go_to_stderr_and_an_error_has_no_end(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with progress("rows") as on_progress:
+    with show_progress("rows") as on_progress:
         on_progress("EI-reg", 3, 3)
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"3 of 3 rows \(100 %\), done in 0:\d\d\n", err)
-    with pytest.raises(KeyError), progress("rows") as on_progress:
+    with pytest.raises(KeyError), show_progress("rows") as on_progress:
         on_progress({}["no label"], 1, 3)
-    with progress("rows", shown=False) as on_progress:
+    with show_progress("rows", progress=False) as on_progress:
         on_progress("EI-reg", 1, 3)
     assert capsys.readouterr() == ("", "")
 
@@ -122,7 +122,7 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     for unit, total in (("steps", 4), ("bytes", 4_000_000)):
-        with progress(unit) as on_progress:
+        with show_progress(unit) as on_progress:
             on_progress("what is done", total // 2, total)
             on_progress("what is done", total, total)
         err = capsys.readouterr().err
@@ -132,7 +132,7 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 SCRIPT = """
 import sys
-from emollms.cli.progress import hide_library_bars
+from emollms.progress import hide_library_bars
 if {early}:
     import datasets, transformers
 hide_library_bars()
@@ -153,13 +153,13 @@ def test_bars_of_libraries_stay_away(early: bool, tmp_path: Path) -> None:
 
 def test_a_build_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from emollms.dataset import pipeline
-    from emollms.dataset.build import build
+    from emollms.dataset.build import build_repo
     from emollms.dataset.specs import DATA_SETS, Settings
 
     monkeypatch.setattr(pipeline, "TEXTS_PER_UPDATE", 10)
     told: list[tuple[str, int, int | None]] = []
     settings = Settings(DATA_SETS["aaid"], corpora=("sample",))
-    done = build(settings, tmp_path / "aaid", on_progress=lambda *now: told.append(now))
+    done = build_repo(settings, tmp_path / "aaid", on_progress=lambda *now: told.append(now))
     read = [count for label, count, _ in told if label == "reading sample"]
     assert read == sorted(read)
     assert ("comparing texts", 0, None) in told
