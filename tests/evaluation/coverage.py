@@ -106,7 +106,7 @@ def halves(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """Two random halves of the texts."""
     texts = list(dict.fromkeys(rows.groups))
     order = np.random.default_rng(seed).permutation(len(texts))
-    place = {text: number for text, number in zip(texts, order, strict=True)}
+    place = dict(zip(texts, order, strict=True))
     first = np.array([place[group] < len(texts) // 2 for group in rows.groups])
     return rows.of(first), rows.of(~first)
 
@@ -165,7 +165,9 @@ def main() -> None:
     options = parser.parse_args()
     reference_dir = Path(os.environ["EMOLLMS_CORPORA"]).resolve().parent / "reference"
     if options.shift:
-        print("| model | coverage on V-reg | on SST | calibration error on V-reg | on SST |\n| --- " + "| ---: " * 4 + "|")
+        print(
+            "| model | coverage on V-reg | on SST | calibration error on V-reg | on SST |\n| --- " + "| ---: " * 4 + "|"
+        )
         for model in MODELS:
             own, other = shift(reference_dir, model)
             print(f"| {model} | {own.coverage:.3f} | {other.coverage:.3f} | {own.error:.3f} | {other.error:.3f} |")

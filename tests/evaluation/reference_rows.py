@@ -17,7 +17,7 @@ SCALES = {"EmoBank": (1.0, 5.0)} | dict.fromkeys(("V-A", "V-M", "V-NYT", "V-T"),
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's answers to a task, with the probabilities of the classes and the words as the file has them, and prompts."""
+    """A model's answers to a task, with prompts, probabilities of classes, and the words as the file has them."""
 
     task: Task
     gold_labels: Sequence[Any]

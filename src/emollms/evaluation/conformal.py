@@ -287,7 +287,9 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
     Where n is too small for that, the largest score there can be: 2, above all probabilities and errors on 0..1.
     """
     rank = _rank(len(scores), coverage)
-    return _EVERYTHING if rank > len(scores) else float(np.partition(np.asarray(scores, np.float64), rank - 1)[rank - 1])
+    return (
+        _EVERYTHING if rank > len(scores) else float(np.partition(np.asarray(scores, np.float64), rank - 1)[rank - 1])
+    )
 
 
 def folds_of(groups: Sequence[Hashable], seed: int = 0) -> Integers:
@@ -363,7 +365,7 @@ def _tenths(scores: Floats) -> Integers:
 def _rates(tenths: Integers, right: Flags) -> list[float]:
     """How often scores in each tenth of the scale are right, drawn to how often all are.
 
-    How far follows from how much the tenths differ beyond chance (the moments of a beta-binomial model, Kleinman, 1973).
+    How far follows from how much the tenths differ beyond chance: the moments of a beta-binomial model, Kleinman, 1973.
     """
     counts, hits = np.bincount(tenths, minlength=10), np.bincount(tenths, right, minlength=10)
     rows, mean = counts.sum(), right.mean()
@@ -415,7 +417,7 @@ def _logistics(features: Floats, weights: Floats) -> Floats:
 
 
 def _fit_logistic(features: Floats, right: Flags, start: Floats | None = None) -> Floats:
-    """Bias and weights of a logistic regression with a ridge; from `start`, those of nearly the same rows, it is fast."""
+    """Bias and weights of a logistic regression with a ridge; it is fast from `start`, those of similar rows."""
     table = _with_bias(features)
     ridge = np.array([_BIAS_RIDGE, *[_RIDGE] * features.shape[1]])
 

@@ -85,4 +85,6 @@ class Evidence:
             raise UsageError(
                 f"{self.calibration} was fitted for other weights than those in {self.folder}; calibrate these"
             )
+        if len(fitted.predictors) > 1 or any("baseline" in one for one in fitted.predictors):
+            raise UsageError(f"{self.calibration} was fitted for {fitted.model}, not for {self.folder} alone")
         return dict(json.loads(fitted.model_dump_json()))

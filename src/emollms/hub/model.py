@@ -19,6 +19,7 @@ from emollms.hub.release import LocalFile, Release, local_file, local_files, mad
 from emollms.hub.repo import FROM_THE_CLIENT
 from emollms.hub.rights import refuse_bound_rows
 from emollms.optional import check_installed
+from emollms.storage import CALIBRATION
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
 OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "odc-by", "unlicense", "isc")
@@ -65,7 +66,6 @@ def _license_of(run: RunManifest, api: HfApi) -> str | None:
     return str(stated) if stated and stated != "other" else None
 
 
-CALIBRATION = "calibration.json"
 COMMIT = re.compile("[0-9a-f]{40}")
 WHOLE_PATH = re.compile(r"(?<![^\s='\"])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])*([^/\\\s]+)[/\\]?")
 """A path from the root, a drive or a home; its last part stands for it."""
@@ -79,7 +79,7 @@ class ModelOptions:
 
     Args:
         scores: folders of `emollms evaluate`.
-        calibration: file of `emollms calibrate`.
+        calibration: file of `emollms calibrate`; None for the one in the model's folder, where there is one.
         license: the model's licence, as the Hub names it; None where it follows from what the model was made of.
         data_repo: the repository of the data on the Hub.
         extra: further files, such as the model as GGUF.
@@ -128,14 +128,16 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     """
     model = local_model(folder)
     _check_needed(model)
-    evidence = Evidence(model.folder, repo, options.scores, options.calibration)
+    kept = model.folder / CALIBRATION
+    fitted = options.calibration or (kept if kept.is_file() else None)
+    evidence = Evidence(model.folder, repo, options.scores, fitted)
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
     license = model_license(model.run, options.license)
     data_repo = options.data_repo or _data_repo(model.run)
     files = dict(model.files)
-    if options.calibration:
-        files[CALIBRATION] = local_file(options.calibration, CALIBRATION)
+    if fitted:
+        files[CALIBRATION] = local_file(fitted, CALIBRATION)
     files |= {path.name: local_file(path, path.name) for path in options.extra}
     notes = (*model.notes, *unsure, *check_sensitive(files))
     refuse_bound_rows(files)
