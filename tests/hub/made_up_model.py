@@ -187,3 +187,4 @@ CALIBRATION = Calibration.model_validate(
         "uncalibrated": ["SST", "V-A"],
     }
 ).model_dump(mode="json")  # fmt: skip
+CARD = {"repo": "me/emo-tiny", "version": "1.0.0", "license": "apache-2.0", "relation": "finetune"}

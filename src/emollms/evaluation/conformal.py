@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from emollms.errors import UsageError
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.reliability import calibration_error, reliability
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -86,8 +87,8 @@ class Conformal(BaseModel):
         labels: the names of the columns of labels.
         certain: the probability above which each label certainly applies.
         possible: the probability from which on each label possibly applies.
-        confidence: for classes and labels, bias and weights of the logistic model of being right; for scores, how often
-            those in each tenth of the scale are right.
+        confidence: for scores, how often those in each tenth of the scale are right; for labels, bias and weights of
+            the logistic model of being right; empty for classes, whose calibrated probability it is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -103,7 +104,7 @@ class Conformal(BaseModel):
     labels: tuple[str, ...] = ()
     certain: list[float] = []
     possible: list[float] = []
-    confidence: list[float]
+    confidence: list[float] = []
 
     @classmethod
     def fit(
@@ -129,9 +130,14 @@ class Conformal(BaseModel):
             labels: the names of the columns, for labels; those of the task where empty.
             told: of shape (rows, labels), the labels that are told of each row; those with .5 or more where None.
             seed: of folds and ties.
+
+        Raises:
+            UsageError: all rows are about one text.
         """
         draws = np.random.default_rng(seed).random(len(gold))
         folds = folds_of(groups if groups is not None else range(len(gold)), seed)
+        if len(set(folds.tolist())) < 2:
+            raise UsageError(f"intervals of task {task.name} cannot be fitted on one text; give more validation rows")
         if isinstance(task, RegressionTask):
             return cls._fit_scores(predicted, np.asarray(gold, np.float64), folds, coverage)
         if isinstance(task, OrdinalTask):
@@ -160,8 +166,7 @@ class Conformal(BaseModel):
             level = self.level if self.level is not None else _EVERYTHING
             inside = _class_scores(table, draws) <= level
             inside[np.arange(len(table)), table.argmax(axis=1)] = True  # an interval holds what is told
-            confidence = _logistic(_class_features(table), np.array(self.confidence))
-            return Intervals(table, confidence, inside.argmax(axis=1), _last(inside))
+            return Intervals(table, table.max(axis=1), inside.argmax(axis=1), _last(inside))
         told = predicted >= 0.5 if told is None else told
         table = _logistics(_log_odds(predicted), np.array(self.weights))
         ranked = table + _tie(draws)[:, None]
@@ -236,15 +241,12 @@ class Conformal(BaseModel):
         # Many draws a row, evenly spaced, in place of one: the level depends less on chance.
         spread = np.concatenate([(draws + part) / _DRAWS for part in range(_DRAWS)])
         scores = _class_scores(np.tile(held_out, (_DRAWS, 1)), spread)[np.arange(len(spread)), np.tile(gold, _DRAWS)]
-        right = held_out.argmax(axis=1) == gold
-        confidence, error = _fit_confidence(_class_features(held_out), right, folds)
         return cls(
             coverage=coverage,
             rows=len(gold),
-            error=error,
+            error=calibration_error(reliability(held_out.max(axis=1), held_out.argmax(axis=1) == gold)),
             level=conformal_quantile(scores, min(coverage * (len(gold) + 1) / len(gold), 1.0)),
             weights=weights.tolist(),
-            confidence=confidence,
         )
 
     @classmethod
@@ -378,11 +380,6 @@ def _rates(tenths: Integers, right: Flags) -> list[float]:
         return [float(mean)] * 10
     prior = max(chance / variance - 1, 0.0)
     return [float(rate) for rate in (hits + prior * mean) / np.maximum(counts + prior, 1e-9)]
-
-
-def _class_features(probabilities: Floats) -> Floats:
-    surest = np.clip(probabilities.max(axis=1, keepdims=True), _FLOOR, 1 - _FLOOR)
-    return np.asarray(np.log(surest / (1 - surest)), dtype=np.float64)
 
 
 def _label_features(probabilities: Floats, told: Flags) -> Floats:
