@@ -30,6 +30,7 @@ PYTHON_ONLY = {
     "warn": "a command prints the lines on stderr",
     "kind": "the name of the command under `emollms publish`",
     "on_plan": "a command prints the plan",
+    "on_step": "a command prints the steps",
     "command": "a command records itself",
 }
 OPTIONAL_IN_PYTHON = {("find_duplicates", "out"): "the result is returned; a command has nowhere else to put it"}

@@ -33,7 +33,7 @@ class RetryPolicy:
         function: Callable[[], Result],
         may_pass: Callable[[BaseException], bool],
         asked: Callable[[BaseException], float | None] = lambda error: None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> Result:
         """Call `function`, and again while it fails for a reason that may pass.
 
@@ -41,7 +41,7 @@ class RetryPolicy:
             function: what to call; calling it twice must do no harm.
             may_pass: whether the same call may succeed after this error.
             asked: seconds that the server asks to wait; None where it asks for nothing.
-            sleep: waits for a number of seconds.
+            sleep: waits for a number of seconds; `time.sleep` by default.
 
         Raises:
             Exception: what the last call raised.
@@ -54,7 +54,10 @@ class RetryPolicy:
             return own if seconds is None else seconds
 
         stop = stop_after_attempt(self.retries + 1)
-        return Retrying(stop=stop, wait=wait, retry=retry_if_exception(may_pass), sleep=sleep, reraise=True)(function)
+        call = Retrying(
+            stop=stop, wait=wait, retry=retry_if_exception(may_pass), sleep=sleep or time.sleep, reraise=True
+        )
+        return call(function)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

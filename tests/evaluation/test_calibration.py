@@ -183,8 +183,8 @@ def test_a_file_of_an_earlier_version(tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(
         '{"model": "a/b", "model_hash": null, "data": "aaid 1.0.0", "data_hash": "ab", "settings": '
-        '{"template": "frame"}, "tasks": {"EI-oc": {"temperature": 2.0, "thresholds": null, "rows": 9, "error_before": 0.3, '
-        '"error_after": 0.1}}}'
+        '{"template": "frame"}, "tasks": {"EI-oc": {"temperature": 2.0, "thresholds": null, "rows": 9, '
+        '"error_before": 0.3, "error_after": 0.1}}}'
     )
     fitted = Calibration.read(path)
     found = fitted.tasks["EI-oc"].apply(EI_OC, None, {"0": 0.64, "1": 0.16, "2": 0.16, "3": 0.04}, 0.5)

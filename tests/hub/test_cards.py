@@ -20,12 +20,12 @@ from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.scores import Scores
-from emollms.hub.card_checks import check_card, check_model_card
-from emollms.hub.card_merge import merge_card, metadata_in
+from emollms.hub.card_checks import check_card, check_model_card, metadata_in
+from emollms.hub.card_merge import merge_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_scores import score_tables
-from emollms.hub.space_writer import render_space_card
+from emollms.hub.space import render_space_card
 from hub.made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores, scores_json
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -137,7 +137,7 @@ class TestModelCard:
 
     def test_terms_of_the_data_are_named(self) -> None:
         card = model_card()
-        assert "| data | semeval2018_task1 | other | its texts may not be passed on and terms of its own |" in card
+        assert "| data | semeval2018_task1 | other | texts may not be redistributed and custom terms |" in card
         assert "| data | sample | mit |  |" in card
         assert "| base model | [example/tiny-base](https://huggingface.co/example/tiny-base) |" in card
 
@@ -159,7 +159,7 @@ class TestModelCard:
     def test_several_evaluations_are_told_apart(self) -> None:
         scores = [made_up_scores(), made_up_scores(decode="greedy")]
         card = model_card(scores=scores)
-        assert "the likeliest token each time" in card
+        assert "Decoding: greedy." in card
         names = [result.metric_name for result in ModelCard(card).data.eval_results]
         assert any(name.endswith("rows, greedy, en)") for name in names)
         assert any(name.endswith("rows, expected_value, en)") for name in names)
@@ -167,23 +167,23 @@ class TestModelCard:
 
     def test_without_scores_it_says_so(self) -> None:
         card = model_card(scores=[], calibration=None)
-        assert "It was not scored" in card
+        assert "has not been evaluated" in card
         assert not {"model-index", "metrics"} & set(metadata_in(card, "README.md"))
-        assert "Beside published models" not in card
+        assert "Comparison with published models" not in card
 
     def test_an_adapter(self) -> None:
         run = {"method": "qlora", "model": {"trainable": 460_800}}
         card = model_card(run=run, relation="adapter")
         metadata = metadata_in(card, "README.md")
         assert (metadata["library_name"], metadata["base_model_relation"]) == ("peft", "adapter")
-        assert "# emo-tiny\n\nAn adapter for example/tiny-base to read affect in text" in card
+        assert "# emo-tiny\n\nAn adapter for example/tiny-base for affect in text" in card
         assert "461k of 135M parameters" in card
 
     def test_a_base_model_that_is_on_no_hub(self) -> None:
         run = {"model": {"name": "/home/jane/base", "repository": None, "revision": f"sha256:{HASH}"}}
         card = model_card(run=run)
         assert not {"base_model", "base_model_relation"} & set(metadata_in(card, "README.md"))
-        assert "base, tuned to read affect" in card
+        assert "base, tuned for affect" in card
         assert "jane" not in card
 
     def test_data_from_the_hub_are_linked(self) -> None:
@@ -195,13 +195,9 @@ class TestModelCard:
         metadata = metadata_in(model_card(license="other"), "README.md")
         assert metadata["license_link"] == "https://huggingface.co/me/emo-tiny#licence"
 
-    def test_what_is_no_license_or_repository(self) -> None:
-        with pytest.raises(UsageError, match=r"the Hub knows no licence 'apache2' \(did you mean apache-2.0"):
-            model_card(license="apache2")
+    def test_what_is_no_repository(self) -> None:
         with pytest.raises(UsageError, match="'emo' is no repository; repositories are named OWNER/NAME"):
             model_card(repo="emo")
-        with pytest.raises(UsageError, match="the Hub knows no licence 'Apache 2'"):
-            render_space_card("me/emo", "v1.0.0", "Emo", "Apache 2")
 
     def test_a_title_that_would_break_the_page_or_the_metadata(self) -> None:
         title = "Emo: “a | demo” # 1 {{ x }}"
@@ -217,16 +213,16 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "<summary>V-reg, its id only</summary>" in card
-    assert "> **Not to be passed on.**" in card
+    assert "> **Not for redistribution.**" in card
     texts = {row["text"] for row in pq.read_table(tmp_path / "out" / "data").select(["text"]).to_pylist()}
     assert len(texts) > 10
     assert not [text for text in texts if text in card]
 
 
 def test_examples_are_those_that_may_be_shown(tmp_path: Path) -> None:
-    """Of a reason the first rows; before them such with a text that may be passed on and names nobody."""
+    """Of a reason the first rows; before them such with a text that may be redistributed and names nobody."""
     texts = [
-        ("semeval2018_task1", "1", "A tweet that may not be passed on."),
+        ("semeval2018_task1", "1", "A tweet that may not be redistributed."),
         ("sample", "2", "@jane_doe look at this sunset!"),
         ("sample", "3", "What a sunset over the harbour tonight!"),
     ]
@@ -246,6 +242,6 @@ def test_a_card_says_how_answers_were_read_where_that_is_unusual() -> None:
     scores = scores_json(parse="lenient")
     scores["tasks"]["V-A"] = scores["tasks"]["V-oc"] | {"scale": {"name": "native", "low": -4.0, "high": 4.0}}
     (table,) = score_tables([Scores.model_validate(scores)])
-    assert "Answers are read by the lenient rule. Answers to V-A are read on the native range of the task." in table.how
+    assert "Answers are parsed leniently. Answers to V-A are parsed on the native range of the task." in table.how
     (table,) = score_tables([made_up_scores(parse="strict")])
     assert "read by" not in table.how

@@ -8,13 +8,12 @@ import pytest
 import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData
 
-from emollms.corpora.registry import corpora
 from emollms.errors import EmollmsError
-from emollms.hub.card_checks import check_card, check_model_card, hub_lists
-from emollms.hub.card_merge import merge_card, metadata_in, split_card
+from emollms.hub.card_checks import check_card, check_model_card, explain_refusal, metadata_in
+from emollms.hub.card_merge import merge_card, split_card
 from emollms.hub.dataset import dataset_release
 from emollms.hub.model_card import render_model_card
-from emollms.hub.space_writer import render_space_card
+from emollms.hub.space import render_space_card
 from hub.client import TestHub
 from hub.made_up_model import CARD, made_up_run, made_up_scores
 from hub.test_checks import copy as copy  # a fixture
@@ -37,25 +36,9 @@ def put(**values: object) -> Callable[[Metadata], object]:
 
 
 DATA_SETS = {
-    "an unknown licence": (put(license="mit2"), r"license: the Hub knows no licence 'mit2' \(did you mean mit"),
-    "one of several licences": (put(license=["mit", "apache"]), "the Hub knows no licence 'apache'"),
-    "another licence without its name": (
-        put(license="other", license_link="LICENSE"), "license: other needs a license_name of small letters",
-    ),
-    "another licence without its address": (
-        put(license="other", license_name="own", license_link="README.md#a"), "license: other needs a license_link",
-    ),
-    "an unknown language": (put(language=["en", "xx-klingon"]), "language: the Hub knows no language 'xx-klingon'"),
-    "a language that YAML takes for false": (put(language=[False]), "the Hub knows no language 'False'"),
-    "an unknown task category": (
-        put(task_categories=["text-classification", "emotion-detection"]), "no task category 'emotion-detection'",
-    ),
-    "an unknown task id": (put(task_ids=["emotion-scoring"]), r"'emotion-scoring' \(did you mean sentiment-scoring"),
-    "a size that is none": (put(size_categories=["<1K"]), r"no size category '<1K' \(did you mean n<1K"),
     "a size that is not the data's": (
         put(size_categories=["1M<n<10M"]), r"size_categories: \['1M<n<10M'\], the data has n<1K",
     ),
-    "an unknown multilinguality": (put(multilinguality=["many"]), "knows no multilinguality 'many'"),
     "two configs by default": (
         lambda m: m["configs"][1].update(default=True), r"configs: 2 are marked `default: true` \(default, V-reg\)",
     ),
@@ -84,8 +67,8 @@ def test_data_sets(edit: Callable[[Metadata], object], message: str, copy: Path)
 
 
 def test_every_reason_is_told_at_once() -> None:
-    card = edited(model_card(), put(license="mine", language="klingonese"))
-    with pytest.raises(EmollmsError, match=r"README.md: license: .*; language: .*"):
+    card = edited(model_card(), put(license="", language=[])) + "[More Information Needed]"
+    with pytest.raises(EmollmsError, match=r"README.md: says .*; the metadata lacks license, language"):
         check_card(card, "README.md", "model")
 
 
@@ -109,9 +92,9 @@ MODELS = {
     ),
     "a task too few": (lambda m: m["model-index"][0]["results"].pop(), "model-index lacks scores of E-c"),
     "no scores at all": (lambda m: m.pop("model-index"), "model-index lacks scores of EI-reg, V-oc, E-c"),
-    "a model-index of another form": (put(**{"model-index": [{"name": "emo"}]}), r"not of the Hub's form \(KeyError"),
-    "an unknown relation": (put(base_model_relation="child"), "no relation to the base model 'child'"),
-    "an unknown task": (put(pipeline_tag="emotion"), "pipeline_tag: the Hub knows no task 'emotion'"),
+    "a model-index of another form": (
+        put(**{"model-index": [{"name": "emo"}]}), "Invalid `model_index` .*: .*KeyError.*; make the card again",
+    ),
 }  # fmt: skip
 
 
@@ -132,13 +115,8 @@ def test_a_score_with_four_decimals_is_the_measured_one() -> None:
 
 def test_spaces() -> None:
     card = render_space_card("me/emo", "v1.0.0", "Emo", "mit")
-    for edit, message in (
-        (put(sdk="flask"), "the Hub knows no SDK of Spaces 'flask'"),
-        (put(colorFrom="mauve"), "colorFrom: the Hub knows no colour of Spaces 'mauve'"),
-        (put(app_file=""), "the metadata lacks app_file"),
-    ):
-        with pytest.raises(EmollmsError, match=message):
-            check_card(edited(card, edit), "README.md", "space")
+    with pytest.raises(EmollmsError, match="the metadata lacks app_file"):
+        check_card(edited(card, put(app_file="")), "README.md", "space")
 
 
 class TestGaps:
@@ -193,31 +171,40 @@ api.upload_file(path_or_fileobj=sys.argv[2].encode(), path_in_repo="README.md", 
         assert page.rstrip().endswith("<!-- /emollms: citation -->\n\n# Theirs\n\n## Uses\n\nTeaching.")
 
 
-class TestLists:
-    def test_what_the_corpora_say_is_known(self) -> None:
-        lists = hub_lists()
-        for corpus in corpora().values():
-            assert corpus.meta.license in lists.licenses
-            assert not {code.split("-")[0] for code in corpus.meta.languages} - lists.languages
+class TestTheHubsOwnValidation:
+    """Identifiers are the Hub's to judge; it is asked before anything is sent, and before a repo is created."""
 
-    def test_languages_are_codes_of_both_parts_of_the_standard(self) -> None:
-        codes = hub_lists().languages
-        assert {"en", "eng", "pcm", "vmw", "multilingual"} <= codes
-        assert sum(len(code) == 2 for code in codes) == 184
-        assert not {"xx", "english", "EN", ""} & codes
+    @pytest.mark.parametrize("options", [(), ("--yes",)])
+    def test_a_card_that_the_hub_refuses(self, options: tuple[str, ...], hub: TestHub, copy: Path) -> None:
+        readme = copy / "README.md"
+        readme.write_text(edited(readme.read_text(), put(license="mit2")))
+        sign(copy)
+        said = hub.emollms("publish", "dataset", copy, "--repo", hub.repo, *options, code=1).err.splitlines()
+        assert said[-1] == "error: the Hub knows no licence 'mit2' (did you mean mit?)"
+        assert hub.state() is None
 
-    def test_sizes_are_those_of_the_client(self) -> None:
-        known = re.findall(r"'([^']*n[<>][^']*)'", DatasetCardData.__doc__)
-        assert list(hub_lists().sizes) == known
+    def test_a_card_is_asked_about_once_before_it_is_sent(self, hub: TestHub, small: Path) -> None:
+        """And once more by the client, with the commit."""
+        push(hub, small)
+        assert sum("validate-yaml" in call["path"] for call in hub.log()) == 2
 
-    def test_tasks_of_models_and_data(self) -> None:
-        lists = hub_lists()
-        assert {"text-classification", "text-generation", "other"} <= set(lists.tasks)
-        assert "sentiment-scoring" in lists.tasks["text-classification"]
-        assert "sentiment-scoring" not in lists.tasks["text-generation"]
+
+REFUSALS = {
+    '- "license" must be one of [mit, apache-2.0]': "the Hub knows no licence 'mit2' (did you mean mit?)",
+    '- "license" must be one of ["mit"]\n- "language" is empty': "the Hub knows no licence 'mit2' (did you mean mit?); "
+    '"language" is empty',
+    '- "task_ids[1]" must be one of [a-b]': "the Hub knows no task_ids 'other'",
+    '- "sdk" must be one of [gradio]': '"sdk" must be one of [gradio]',
+    "- The YAML is broken": "The YAML is broken",
+}
+
+
+@pytest.mark.parametrize(("message", "line"), REFUSALS.items(), ids=REFUSALS.values())
+def test_what_the_hub_says_is_one_short_line(message: str, line: str) -> None:
+    assert explain_refusal(message, {"license": ["mit", "mit2"], "task_ids": ["a-b", "other"]}) == line
 
 
 @pytest.mark.parametrize("text", ["# Hello\n", "---\n---\n# Hello\n", "---\n- a\n---\n"])
 def test_what_has_no_metadata(text: str) -> None:
-    with pytest.raises(EmollmsError, match=r"README\.md has no metadata; it stands between two lines of ---"):
+    with pytest.raises(EmollmsError, match=r"README\.md has no metadata; put it between two lines of ---"):
         metadata_in(text, "README.md")

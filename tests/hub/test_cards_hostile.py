@@ -10,10 +10,11 @@ from tiny_corpus import Tiny, settings, write_corpus
 from emollms.corpora import registry
 from emollms.dataset.build import build_repo
 from emollms.evaluation.scores import Scores
-from emollms.hub.card_merge import merge_card, metadata_in, split_card
+from emollms.hub.card_checks import metadata_in
+from emollms.hub.card_merge import merge_card, split_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
-from emollms.hub.space_writer import render_space_card
+from emollms.hub.space import render_space_card
 from emollms.templates import cell, code, fenced, link, prose
 from hub.made_up_model import CALIBRATION, CARD, made_up_run, scores_json
 

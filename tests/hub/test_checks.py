@@ -71,12 +71,16 @@ KEY = "hf_" + "AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
 UNSIGNED: dict[str, tuple[Edit, type[EmollmsError], str]] = {
     "changed after the build": (append("statistics.json", " "), EmollmsError, "statistics.json changed after"),
     "a file is gone": (lambda d: (d / "statistics.json").unlink(), EmollmsError, "lacks statistics.json"),
-    "a file too many": (lambda d: (d / "notes.txt").write_text("x"), UsageError, "not of the data set: notes.txt"),
-    "a hidden file": (lambda d: (d / ".env").write_text("x"), UsageError, r"not of the data set: \.env"),
-    "a link": (lambda d: (d / "home").symlink_to("/root"), UsageError, "not of the data set: home"),
+    "a file too many": (
+        lambda d: (d / "notes.txt").write_text("x"),
+        UsageError,
+        "do not belong to the data set: notes.txt",
+    ),
+    "a hidden file": (lambda d: (d / ".env").write_text("x"), UsageError, r"do not belong to the data set: \.env"),
+    "a link": (lambda d: (d / "home").symlink_to("/root"), UsageError, "do not belong to the data set: home"),
     "no manifest": (lambda d: (d / "manifest.json").unlink(), UsageError, "holds no finished data set"),
     "a torn manifest": (lambda d: (d / "manifest.json").write_text("{"), EmollmsError, "is damaged"),
-    "restricted": (restrict, EmollmsError, "the texts of sample may not be passed on; .* --ids-only"),
+    "restricted": (restrict, EmollmsError, "the texts of sample may not be redistributed; .* --ids-only"),
 }
 SIGNED: dict[str, tuple[Edit, str]] = {
     "a script": (lambda d: (d / "aeb.py").write_text("1"), "refused: aeb.py"),

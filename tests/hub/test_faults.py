@@ -157,7 +157,7 @@ def test_a_captive_portal_is_one_line_with_the_state_of_the_repo(
     error = done.err.splitlines()[-1]
     assert error.startswith("error: ")
     state = hub.state()
-    assert call == "look" or AFTER[call].format(head=state and state["head"]) in error
+    assert call in ("look", "card") or AFTER[call].format(head=state and state["head"]) in error
     assert "Traceback" not in done.err
     push(hub, small, "--public")
     new_state(hub, small, private=False)
@@ -168,7 +168,7 @@ def test_a_portal_that_stays_is_told_as_well(hub: TestHub, small: Path) -> None:
     hub.fault(f"GET /api/datasets/{hub.repo}$", skip=2, **PAGE, times=-1)
     error = push(hub, small, code=1).splitlines()[-1]
     assert "the answer is not the Hub's: a sign-in page or a proxy of this network may have answered" in error
-    assert f"({hub.repo} cannot be looked at now; `emollms status` tells later what is in it)" in error
+    assert f"({hub.repo} cannot be read now; `emollms status` shows later what is in it)" in error
 
 
 @pytest.mark.parametrize("call", ["create", "commit", "tag", "public"])
@@ -185,8 +185,8 @@ def test_a_commit_that_somebody_else_beats_is_not_made(hub: TestHub, versions: d
     hub.fault("POST .*/commit/", push={"repo": f"datasets/{hub.repo}", "files": {"notes.md": "theirs"}})
     error = push(hub, versions["1.1.0"], code=1).splitlines()[-1]
     now = hub.state()
-    assert f"error: somebody else has committed since {before['head']}; run the command again" in error
-    assert f"(the repo is at commit {now['head']} of somebody else, and nothing of this version is in it)" in error
+    assert f"error: someone else has committed since {before['head']}; run the command again" in error
+    assert f"(the repo is at commit {now['head']} by someone else, and nothing of this version is in it)" in error
     assert now["tags"] == before["tags"]
     assert set(now["files"]) - set(before["files"]) == {"notes.md"}
     push(hub, versions["1.1.0"])
@@ -220,7 +220,7 @@ main()
 """
     error = hub.run(script, "publish", "dataset", small, "--repo", hub.repo, "--yes", code=1).err.splitlines()[-1]
     state = hub.state()
-    assert "error: somebody else tagged other content as v1.0.0" in error
+    assert "error: someone else tagged other content as v1.0.0" in error
     first = state["history"][-1]["oid"]
     assert (
         f"(commit {state['head']} holds this version, and v1.0.0 is a tag of other content, at commit {first})" in error
@@ -418,4 +418,32 @@ def test_a_kill_at_any_request_and_a_second_run(hub: TestHub, small: Path) -> No
             push(hub, small)
         new_state(hub, small)
         number += 1
-    assert number - 1 == 5 + (0 if hub.xet else 1 + 2 * 3)  # by LFS: a batch, and three contents sent and verified
+    assert number - 1 == 6 + (0 if hub.xet else 1 + 2 * 3)  # by LFS: a batch, and three contents sent and verified
+
+
+INTERRUPTED = KILLED.replace("import os, signal, sys", "import sys").replace(
+    "os.kill(os.getpid(), signal.SIGKILL)", "number = 99; raise KeyboardInterrupt"
+)
+
+
+def test_ctrl_c_at_any_request_tells_the_state_of_the_repo(hub: TestHub, small: Path) -> None:
+    """In a line, after each request that changes something, until a push ends uninterrupted."""
+    first, said = hub.repo, []
+    code = 130
+    while code == 130:
+        hub.repo = f"{first}-{len(said)}"
+        arguments = (len(said), "publish", "dataset", small, "--repo", hub.repo, "--yes")
+        done = hub.run(INTERRUPTED, *arguments, code=None)
+        code, state = done.code, hub.state()
+        said.append(done.err.splitlines()[-1])
+        head = state["head"] if state else None
+        if code == 130:
+            assert "Traceback" not in done.err
+            assert said[-1] in (
+                "interrupted (nothing was changed)",
+                f"interrupted (the repo is private and holds nothing of this version (commit {head}))",
+                f"interrupted (commit {head} holds this version, and is not tagged: run the command again)",
+                f"interrupted (v1.0.0 is published, at commit {head})",
+            )
+    new_state(hub, small)
+    assert len({line.partition("commit")[0] for line in said[:-1]}) == 4

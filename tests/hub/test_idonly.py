@@ -34,7 +34,7 @@ main()
 
 @pytest.fixture(scope="module")
 def restricted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second version of a data set whose texts may not be passed on."""
+    """A second version of a data set whose texts may not be redistributed."""
     out = tmp_path_factory.mktemp("restricted") / "aaid"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
@@ -63,7 +63,9 @@ def cells(folder: Path) -> set[str]:
 
 def test_there_and_back(hub: TestHub, restricted: Path) -> None:
     said = push(hub, restricted, code=1)
-    assert "error: the texts of sample may not be passed on; publish ids and hashes instead, with --ids-only" in said
+    assert (
+        "error: the texts of sample may not be redistributed; publish ids and hashes instead, with --ids-only" in said
+    )
     assert hub.state() is None
     push(hub, restricted, "--ids-only")
     state = hub.state()
@@ -143,7 +145,7 @@ def test_corpora_of_which_nothing_may_be_passed_on(restricted: Path, tmp_path: P
     write_ids(restricted, tmp_path / "ids")
     path = tmp_path / "ids" / "manifest.json"
     path.write_text(path.read_text().replace('"redistribution": "ids"', '"redistribution": "none"'))
-    with pytest.raises(EmollmsError, match="nothing of sample may be passed on, not even its ids"):
+    with pytest.raises(EmollmsError, match="nothing of sample may be redistributed, not even its ids"):
         dataset_release(tmp_path / "ids")
 
 
@@ -169,7 +171,7 @@ class TestHydrate:
         original["screening"]["benchmark"] = ["sample", "vader"]
         (ids / "original.json").write_text(json.dumps(original))
         sign(ids)
-        with pytest.raises(UsageError, match="held against, vader, which you do not have; `emollms corpora show"):
+        with pytest.raises(UsageError, match="checked against, vader, which you do not have; `emollms corpora show"):
             hydrate(ids, tmp_path / "out", tmp_path)
         assert not (tmp_path / "out").exists()
 
@@ -221,7 +223,7 @@ class TestHydrate:
 @pytest.mark.corpora
 def test_a_real_restricted_corpus(corpora_dir: Path, tmp_path: Path) -> None:
     build_repo(settings("aeb", "tdt", "vader"), tmp_path / "aeb", root=corpora_dir)
-    with pytest.raises(EmollmsError, match="the texts of tdt may not be passed on"):
+    with pytest.raises(EmollmsError, match="the texts of tdt may not be redistributed"):
         dataset_release(tmp_path / "aeb")
     write_ids(tmp_path / "aeb", tmp_path / "ids")
     dataset_release(tmp_path / "ids")

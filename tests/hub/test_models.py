@@ -50,11 +50,22 @@ def released(folder: Path) -> dict[str, str]:
     return {path: file.sha256 for path, file in local_model(folder).files.items()}
 
 
+@pytest.mark.parametrize("options", [(), ("--yes",)])
+def test_a_licence_that_the_hub_does_not_know(options: tuple[str, ...], hub: TestHub, model: Path) -> None:
+    """It is asked for before weights are hashed, and nothing is changed."""
+    arguments = ("publish", "model", model, "--repo", hub.repo, "--license", "mitt", *options)
+    assert hub.emollms(*arguments, models=True, code=2).err.splitlines() == [
+        "error: the Hub knows no licence 'mitt' (did you mean mit?); the Hub's list of licences is at "
+        "https://huggingface.co/docs/hub/repositories-licenses"
+    ]
+    assert hub.state(kind="models") is None
+
+
 def test_the_whole_way(hub: TestHub, model: Path) -> None:
     plan = hub.emollms("publish", "model", model, "--repo", hub.repo, "--license", "apache-2.0")
     assert state(hub) is None
     assert "add\tmodel-00001-of-" in plan.out
-    assert f"{hub.repo} is not there: it will be created, private" in plan.err
+    assert f"{hub.repo} does not exist: it will be created, private" in plan.err
     assert plan.err.endswith("nothing was changed; add --yes to do it\n")
     said = push(hub, model)
     assert " back from an empty cache\ntagged v1.0.0\n" in said
@@ -77,7 +88,7 @@ def test_the_same_again_does_nothing(hub: TestHub, model: Path) -> None:
     said = push(hub, model)
     assert state(hub) == before
     assert changes(hub, sent) == []
-    assert "was there already, unchanged: emo-tiny v1.0.0" in said
+    assert "was published already, unchanged: emo-tiny v1.0.0" in said
 
 
 def test_scores_are_those_of_the_model_here(hub: TestHub, model: Path, aeb: Path) -> None:
@@ -110,8 +121,8 @@ def test_versions(hub: TestHub, model: Path, other: Path) -> None:
     assert "published emo-tiny v1.1.0" in push(hub, other)
     before = state(hub)
     assert set(before["tags"]) == {"v1.0.0", "v1.0.1", "v1.1.0"}
-    assert "was there already, unchanged: emo-tiny v1.0.0" in push(hub, model)
-    assert "was there already, unchanged: emo-tiny v1.0.1" in push(hub, model, "--data-repo", "me/aaid")
+    assert "was published already, unchanged: emo-tiny v1.0.0" in push(hub, model)
+    assert "was published already, unchanged: emo-tiny v1.0.1" in push(hub, model, "--data-repo", "me/aaid")
     said = push(hub, model, "--version", "1.1.0", code=1)
     assert f"error: {hub.repo} has v1.1.0 with other content (model-00001-of-0000" in said
     assert state(hub) == before
@@ -146,7 +157,7 @@ def test_what_other_people_wrote_stays(hub: TestHub, model: Path, other: Path) -
     ).out  # fmt: skip
     assert merged_card.count("It made my day.") == 1
     assert "v1.1.0" in merged_card
-    assert "was there already, unchanged: emo-tiny v1.1.0" in push(hub, other)
+    assert "was published already, unchanged: emo-tiny v1.1.0" in push(hub, other)
     assert hub.emollms("status", hub.repo, "--model", other).code == 0
 
 
@@ -155,7 +166,7 @@ def test_a_license_follows_from_the_parts_or_is_asked_for(hub: TestHub, tmp_path
     hub.run("import sys; from huggingface_hub import HfApi; HfApi().create_repo(sys.argv[1], private=True)", base)
     tuned = merged(tmp_path / "tuned", model={"repository": base})
     said = push(hub, tuned, license="", code=2)
-    assert f"give the model's licence with --license ID; it does not follow, because the licence of {base} is" in said
+    assert f"give the model's licence with --license ID; it cannot be derived, because the licence of {base} is" in said
     hub.push({"README.md": "---\nlicense: apache-2.0\n---\n"}, kind="models", repo=base)
     push(hub, tuned, license="")
     card = "import sys; from huggingface_hub import HfApi; print(HfApi().model_info(sys.argv[1]).card_data.license)"
@@ -274,7 +285,7 @@ class TestFaults:
         hub.fault("POST .*/commit/", push={"repo": f"models/{hub.repo}", "files": {"notes.md": "theirs"}})
         error = push(hub, other, code=1).splitlines()[-1]
         now = state(hub)
-        assert f"error: somebody else has committed since {before['head']}; run the command again" in error
+        assert f"error: someone else has committed since {before['head']}; run the command again" in error
         assert now["tags"] == before["tags"]
         assert set(now["files"]) - set(before["files"]) == {"notes.md"}
         error = push(hub, other, "--expect-head", before["head"], code=1)

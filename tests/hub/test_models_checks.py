@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import check_sensitive
 from emollms.hub.model import ModelOptions, local_model, model_releases
+from emollms.hub.sensitive import check_sensitive
 from hub.tiny_release import adapter_run, change, merged
 
 Edit = Callable[[Path], object]
@@ -82,8 +82,11 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda d: shutil.copy(shard(d), d / "model.safetensors"),
         "weights that are not of this model: model.safetensors",
     ),
-    "a file too many": (lambda d: (d / "notes.txt").write_text("x"), "holds what is not of a model: notes.txt; move"),
-    "a hidden file": (lambda d: (d / ".env").write_text("x"), r"holds what is not of a model: \.env"),
+    "a file too many": (
+        lambda d: (d / "notes.txt").write_text("x"),
+        "holds files that do not belong to a model: notes.txt; move",
+    ),
+    "a hidden file": (lambda d: (d / ".env").write_text("x"), r"holds files that do not belong to a model: \.env"),
     "a link": (lambda d: (d / "LICENSE").symlink_to("/etc/hosts"), "holds a link, not a file: LICENSE"),
     "a broken configuration": (lambda d: (d / "config.json").write_text("{"), r"config.json is no JSON"),
     "a damaged record": (lambda d: (d / "run.json").write_text("{"), r"run.json is damaged"),
@@ -133,14 +136,9 @@ def test_secrets_are_refused_wherever_they_are(name: str, model: Path) -> None:
     assert KEY not in str(caught.value)
 
 
-def test_a_license_must_be_known(model: Path) -> None:
-    with pytest.raises(UsageError, match="the Hub knows no licence 'mitt'"):
-        model_releases(model, "me/model", ModelOptions(license="mitt"))("1.0.0")
-
-
 def test_files_that_nobody_can_look_into(model: Path) -> None:
     (model / "LICENSE").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(EmollmsError, match="LICENSE is no text, and nobody can look into it"):
+    with pytest.raises(EmollmsError, match="LICENSE is not UTF-8 text and cannot be checked for secrets"):
         check_sensitive(local_model(model).files)
 
 

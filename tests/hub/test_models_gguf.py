@@ -148,7 +148,7 @@ def test_it_is_published_with_the_model(converter: Path, hub: TestHub, model: Pa
     assert state["files"]["model-q8_0.gguf"]["lfs"]
     if not hub.xet:  # how it was sent makes no difference, and converting takes long
         said = hub.emollms("publish", "model", model, *options, models=True).err
-        assert "was there already, unchanged: emo-tiny v1.0.0" in said
+        assert "was published already, unchanged: emo-tiny v1.0.0" in said
         assert hub.state(kind="models") == state
     script = (
         "import sys; from transformers import AutoTokenizer as T\n"

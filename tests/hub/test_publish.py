@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from emollms.dataset.manifest import read_manifest
+from emollms.errors import UsageError
+from emollms.hub.publish import publish
 from hub.client import TestHub
 from hub.test_checks import sign
 
@@ -85,7 +87,7 @@ def test_the_same_again_does_nothing(hub: TestHub, small: Path) -> None:
     said = push(hub, small)
     assert hub.state() == before
     assert changes(hub, sent) == []
-    assert "was there already, unchanged: aeb v1.0.0" in said
+    assert "was published already, unchanged: aeb v1.0.0" in said
     assert f"{hub.repo} is private, at commit {before['head']}" in said
 
 
@@ -144,7 +146,7 @@ def test_what_other_people_wrote_into_the_card_stays(hub: TestHub, versions: dic
     theirs = "\n## From our users\n\nIt made my day.\n"
     card = (versions["1.0.0"] / "README.md").read_text()
     hub.push({"README.md": card + theirs})
-    assert "was there already, unchanged" in push(hub, versions["1.0.0"])
+    assert "was published already, unchanged" in push(hub, versions["1.0.0"])
     push(hub, versions["1.1.0"])
     hub.command("hf", "download", hub.repo, "--type", "dataset", "--revision", "v1.1.0", "--local-dir", "down")
     merged = (hub.folder / "down" / "README.md").read_text()
@@ -156,7 +158,7 @@ def test_what_other_people_wrote_into_the_card_stays(hub: TestHub, versions: dic
     assert listed == set(tree(hub.folder / "down")) - {"README.md", "manifest.json"}
     assert "is the same as version 1.1.0 here" in hub.emollms("status", hub.repo, "--data", versions["1.1.0"]).err
     before = hub.state()
-    assert "was there already, unchanged" in push(hub, versions["1.1.0"])
+    assert "was published already, unchanged" in push(hub, versions["1.1.0"])
     assert hub.state() == before
 
 
@@ -254,8 +256,8 @@ def test_many_files_are_one_commit(hub: TestHub) -> None:
     script = """
 import json, sys
 from pathlib import Path
-from emollms.hub.plan import Options, make_plan
-from emollms.hub.publish import publish
+from emollms.hub.plan import PushOptions, make_plan
+from emollms.hub.push import push
 from emollms.hub.release import Release, local_files
 from emollms.hub.repo import Remote
 folder = Path("many")
@@ -265,7 +267,7 @@ for number in range(300):
 files = local_files(folder, [path.name for path in folder.iterdir()])
 release = Release("model", "many", "1.0.0", files, load=lambda folder, cache: None)
 remote = Remote(sys.argv[1], "model")
-print(json.dumps(publish(make_plan(release, remote, Options()), remote, Options()).steps))
+print(json.dumps(push(make_plan(release, remote, PushOptions()), remote, PushOptions()).steps))
 """
     before = hub.settings(page_size=100)
     hub.run(script, hub.repo)
@@ -306,12 +308,12 @@ def test_plans_come_as_data(hub: TestHub, small: Path) -> None:
 import json, sys
 from pathlib import Path
 from emollms.hub.dataset import dataset_release
-from emollms.hub.plan import Options, make_plan
-from emollms.hub.publish import publish
+from emollms.hub.plan import PushOptions, make_plan
+from emollms.hub.push import push
 from emollms.hub.repo import Remote
-release, remote, options = dataset_release(Path(sys.argv[1])), Remote(sys.argv[2]), Options()
+release, remote, options = dataset_release(Path(sys.argv[1])), Remote(sys.argv[2]), PushOptions()
 plan = make_plan(release, remote, options)
-done = publish(plan, remote, options)
+done = push(plan, remote, options)
 again = make_plan(release, remote, options)
 print(json.dumps([plan.state, plan.add, done.commit, done.steps, again.published, again.commits]))
 """
@@ -400,3 +402,44 @@ def test_what_is_sent_was_loaded_here_and_the_tag_comes_last(hub: TestHub, small
     tag = next(n for n, path in enumerate(paths) if "/tag/" in path)
     assert all("/resolve/" not in path and "/_lfs/" not in path for path in paths[tag:])
     assert sum("/resolve/" in path for path in paths[:tag]) >= len(tree(small))
+
+
+def test_the_function_is_the_command(hub: TestHub, small: Path) -> None:
+    """It plans, and pushes where that is wanted; the plan says in a line what goes where."""
+    script = """
+import sys
+from emollms.hub.publish import publish
+for options in ({}, {"yes": True}, {"yes": True}):
+    print(publish("dataset", sys.argv[1], sys.argv[2], **options))
+"""
+    planned, pushed, again = hub.run(script, small, hub.repo).out.splitlines()
+    count, head = len(tree(small)), hub.state()["head"]
+    assert planned.startswith(f"Plan(dataset aeb 1.0.0 -> {hub.repo} (to be created, private), tag v1.0.0; files: add ")
+    assert f"add {count}, change 0, delete 0, leave 0; " in planned
+    assert planned.endswith("; nothing sent)")
+    assert pushed.endswith(f"; published, commit {head})")
+    assert again.endswith(f"; was published already, commit {head})")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (
+            "dataset",
+            {"scores": ["a"], "license": "mit"},
+            "--scores, --license: only for a model, and this is a dataset",
+        ),
+        ("model", {"ids_only": True}, "--ids-only: only for a dataset, and this is a model"),
+        ("space", {"gated": "auto"}, "a Space cannot be gated"),
+        ("dataset", {"gated": "open"}, "--gated 'open' is unknown; choose one of auto, manual"),
+        ("corpus", {}, "kind 'corpus' is unknown; choose one of dataset, model, space"),
+        ("model", {"converter": "a"}, "--converter goes with --gguf"),
+        ("model", {"folder": "nothing"}, "there is no folder nothing"),
+        ("dataset", {"repo": ""}, "--repo is missing"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_is_read(
+    kind: str, options: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        publish(kind, **{"folder": tmp_path, "repo": "me/aeb", **options})

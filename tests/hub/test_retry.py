@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate
 from types import SimpleNamespace
 
@@ -11,9 +12,10 @@ import httpx2
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
+from emollms import retry
 from emollms.errors import EmollmsError
-from emollms.hub import retry
-from emollms.hub.retry import describe, is_foreign, may_pass, retrying, telling
+from emollms.hub import client
+from emollms.hub.client import POLICY, call_hub, describe, is_foreign, may_pass, telling
 
 NOW = 1_000_000.0
 
@@ -45,41 +47,41 @@ def failing(*errors: Exception) -> Callable[[], str]:
 
 
 def test_waits_double_up_to_a_limit(waits: list[float]) -> None:
-    assert retrying(failing(*[answer(503)] * 7), tries=8) == "done"
+    assert call_hub(failing(*[answer(503)] * 7), policy=replace(POLICY, retries=7)) == "done"
     assert waits == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_the_hub_says_how_long(waits: list[float]) -> None:
     date = formatdate(NOW + 42, usegmt=True)
     errors = answer(429, Retry_After="7"), answer(503, Retry_After=date), answer(429, Retry_After="soon")
-    assert retrying(failing(*errors)) == "done"
+    assert call_hub(failing(*errors)) == "done"
     assert waits == [7, 42, 4]
 
 
 def test_the_limits_of_the_hub_say_how_long(waits: list[float]) -> None:
     limits = {"RateLimit": '"api";r=0;t=55', "RateLimit-Policy": '"fixed window";"api";q=500;w=300'}
-    assert retrying(failing(answer(429, **limits), answer(429, RateLimit='"api";r=3;t=55'))) == "done"
+    assert call_hub(failing(answer(429, **limits), answer(429, RateLimit='"api";r=3;t=55'))) == "done"
     assert waits == [55, 2]
 
 
 def test_it_is_bounded(waits: list[float]) -> None:
     with pytest.raises(HfHubHTTPError):
-        retrying(failing(*[answer(500)] * 6))
+        call_hub(failing(*[answer(500)] * 6))
     assert len(waits) == 5
     with pytest.raises(EmollmsError, match=r"asks to wait 601 seconds; run it again after that"):
-        retrying(failing(answer(429, Retry_After="601")))
+        call_hub(failing(answer(429, Retry_After="601")))
 
 
 @pytest.mark.parametrize("error", [answer(400), answer(403), answer(404), answer(422), ValueError("no"), OSError("no")])
 def test_what_cannot_pass_is_raised_at_once(error: Exception, waits: list[float]) -> None:
     with pytest.raises(type(error)):
-        retrying(failing(error))
+        call_hub(failing(error))
     assert waits == []
 
 
 @pytest.mark.parametrize("status", [408, 409, 412, 425, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_tried_again(status: int, waits: list[float]) -> None:
-    assert retrying(failing(answer(status))) == "done"
+    assert call_hub(failing(answer(status))) == "done"
     assert waits == [1]
 
 
@@ -92,25 +94,25 @@ def test_what_takes_long_says_so_again_and_again(caplog: pytest.LogCaptureFixtur
             if len(caplog.messages) >= 2:
                 told.set()
 
-    retry.log.addHandler(counter := Counter())
+    client.log.addHandler(counter := Counter())
     try:
         with caplog.at_level("WARNING", "emollms"), telling("sending 3 files", after=0.0):
             assert told.wait(60)
     finally:
-        retry.log.removeHandler(counter)
+        client.log.removeHandler(counter)
     assert caplog.messages[0] == "still waiting for the Hub: sending 3 files (0 s)"
 
 
 def test_every_call_is_watched(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A call that lasts until its message has come; 15 seconds are the limit, here none."""
-    monkeypatch.setattr(retry, "SLOW", 0.0)
+    monkeypatch.setattr(client, "SLOW", 0.0)
     came = threading.Event()
-    monkeypatch.setattr(retry.log, "warning", lambda *words: came.set())
-    assert retrying(lambda: came.wait(60), doing="tagging")
+    monkeypatch.setattr(client.log, "warning", lambda *words: came.set())
+    assert call_hub(lambda: came.wait(60), doing="tagging")
 
 
 def test_quick_calls_say_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    retrying(lambda: "done")
+    call_hub(lambda: "done")
     assert caplog.messages == []
 
 

@@ -28,7 +28,7 @@ Edit = Callable[[Path], object]
 
 @pytest.fixture
 def copy(small: Path, tmp_path: Path) -> Path:
-    """A copy of a data set whose manifest says that its texts may be passed on."""
+    """A copy of a data set whose manifest says that its texts may be redistributed."""
     return shutil.copytree(small, tmp_path / "copy")
 
 
@@ -87,7 +87,7 @@ def renamed(value: str) -> str:
     return value.replace("sample", "goemotions", 1)
 
 
-ROW = {"id": "tdt/TDT/1/-/0", "text": "A tweet that may not be passed on."}
+ROW = {"id": "tdt/TDT/1/-/0", "text": "A tweet that may not be redistributed."}
 EDITS: dict[str, tuple[Edit, ...]] = {
     "as it was built": (),
     "its corpora are not listed": (manifest(sources=[]),),
@@ -105,19 +105,21 @@ def test_an_edited_manifest_lets_no_text_pass(edits: tuple[Edit, ...], copy: Pat
     for edit in edits:
         edit(copy)
     sign(copy)
-    with pytest.raises(EmollmsError, match="the texts of sample may not be passed on; publish ids and hashes instead"):
+    with pytest.raises(
+        EmollmsError, match="the texts of sample may not be redistributed; publish ids and hashes instead"
+    ):
         dataset_release(copy)
 
 
 FOREIGN: dict[str, tuple[Edit, str]] = {
-    "a row of another corpus": (column("corpus", lambda value: "tdt"), "the texts of tdt may not be passed on"),
+    "a row of another corpus": (column("corpus", lambda value: "tdt"), "the texts of tdt may not be redistributed"),
     "an id of another corpus": (
         column("id", lambda value: value.replace("sample/", "tdt/")),
         "the texts of tdt may not",
     ),
-    "a corpus that nobody knows": (source(corpus="mine"), "unknown corpora: 'mine'; what of them may be passed on"),
-    "rows that nobody knows": (column("corpus", lambda value: "mine"), "unknown corpora: 'mine'; what of them"),
-    "a text of a pair": (pair(id_b="tdt/TDT/1/-/0", text_b="b"), "the texts of tdt may not be passed on"),
+    "a corpus that nobody knows": (source(corpus="mine"), "unknown corpora: 'mine'; whether they may be redistributed"),
+    "rows that nobody knows": (column("corpus", lambda value: "mine"), "unknown corpora: 'mine'; whether they"),
+    "a text of a pair": (pair(id_b="tdt/TDT/1/-/0", text_b="b"), "the texts of tdt may not be redistributed"),
     "a row in the card": (
         in_the_card(f"\n```json\n{json.dumps(ROW, indent=2)}\n```\n"),
         "README.md holds texts of tdt",
@@ -125,14 +127,14 @@ FOREIGN: dict[str, tuple[Edit, str]] = {
     "a line in the card": (in_the_card(f"\n{json.dumps(ROW)}\n"), "README.md holds texts of tdt, which may not be"),
     "a row in a file": (
         lambda folder: (folder / "examples.json").write_text(json.dumps({"rows": [{"corpus": "sst", "prompt": "x"}]})),
-        "examples.json holds texts of sst, which may not be passed on",
+        "examples.json holds texts of sst, which may not be redistributed",
     ),
     "rows of a corpus that is not listed": (
         manifest(sources=[]),
         "there are rows of sample, which the manifest does not",
     ),
-    "a manifest that is stricter": (source(redistribution="ids"), "the texts of sample may not be passed on"),
-    "a manifest that lets nothing pass": (manifest(redistribution="none"), "says that this may be passed on: none"),
+    "a manifest that is stricter": (source(redistribution="ids"), "the texts of sample may not be redistributed"),
+    "a manifest that lets nothing pass": (manifest(redistribution="none"), "the manifest states redistribution: none"),
 }
 
 
@@ -159,7 +161,7 @@ class TestIds:
     def test_a_corpus_of_which_not_even_ids_may_leave(self, ids: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         dataset_release(ids)
         monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "none"}))
-        with pytest.raises(EmollmsError, match="nothing of sample may be passed on, not even its ids"):
+        with pytest.raises(EmollmsError, match="nothing of sample may be redistributed, not even its ids"):
             dataset_release(ids)
 
     def test_texts_under_the_cover_of_ids(self, ids: Path, small: Path, bound: None) -> None:
@@ -172,7 +174,7 @@ class TestIds:
             dataset_release(ids)
 
     def test_texts_in_place_of_hashes(self, ids: Path, bound: None) -> None:
-        column("sha256", lambda value: "A text that may not be passed on.")(ids)
+        column("sha256", lambda value: "A text that may not be redistributed.")(ids)
         sign(ids)
         with pytest.raises(EmollmsError, match="holds something else than hashes in its column sha256"):
             dataset_release(ids)
@@ -193,7 +195,7 @@ def test_what_the_registry_says() -> None:
 )
 def test_rows_in_the_files_of_models_and_spaces(path: str, text: str) -> None:
     with pytest.raises(
-        EmollmsError, match=f"{path} holds texts of [a-z0-9_]+, which may not be passed on; take them out"
+        EmollmsError, match=f"{path} holds texts of [a-z0-9_]+, which may not be redistributed; take them out"
     ):
         refuse_bound_rows({path: made_file(path, text.encode())})
     sound = text.replace('"text', '"about').replace('"prompt', '"about')
@@ -214,6 +216,6 @@ def test_the_command_says_so_and_sends_nothing(hub: TestHub, copy: Path) -> None
     source(corpus="tdt", redistribution="text")(copy)
     error = push(hub, copy, code=1)
     assert error.startswith(
-        "error: the texts of tdt may not be passed on; publish ids and hashes instead, with --ids-only"
+        "error: the texts of tdt may not be redistributed; publish ids and hashes instead, with --ids-only"
     )
     assert hub.log() == []

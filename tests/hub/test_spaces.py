@@ -152,7 +152,7 @@ def test_the_whole_way(hub: TestHub, space: Path, model: str) -> None:
     assert (state["private"], state["tags"]) == (True, {"v1.0.0": state["head"]})
     sent = len(hub.log())
     said = hub.emollms("publish", "space", space, "--repo", hub.repo, "--yes").err
-    assert "was there already, unchanged: How does it feel? v1.0.0" in said
+    assert "was published already, unchanged: How does it feel? v1.0.0" in said
     assert changes(hub, sent) == []
     assert hub.emollms("status", hub.repo, "--space", space).err.endswith(f"is the same as the Space in {space}\n")
     look = "import sys; from huggingface_hub import HfApi; print(HfApi().space_info(sys.argv[1]).card_data.sdk)"
@@ -186,7 +186,7 @@ def test_wrong_calls(hub: TestHub, model: str, space: Path) -> None:
     )
     (hub.folder / "thesis").mkdir()
     (hub.folder / "thesis" / "text").write_text("years of work")
-    assert "is there and holds no Space" in hub.emollms("space", model, "--out", "thesis", code=2).err
+    assert "exists and holds no Space" in hub.emollms("space", model, "--out", "thesis", code=2).err
     assert "--repo is missing" in hub.emollms("publish", "space", space, code=2).err
     assert not (hub.folder / "demo").exists()
 
@@ -197,11 +197,11 @@ def test_what_must_not_go_out(space: Path, tmp_path: Path) -> None:
     spoilt = tmp_path / "spoilt"
     subprocess.run(["cp", "-r", space, spoilt], check=True)
     (spoilt / ".env").write_text("x")
-    with pytest.raises(UsageError, match=r"holds what is not of the Space: \.env"):
+    with pytest.raises(UsageError, match=r"holds files that do not belong to the Space: \.env"):
         local_space(spoilt)
     (spoilt / ".env").unlink()
     (spoilt / "app.py").write_text("if")
     with pytest.raises(EmollmsError, match=r"app.py changed after the build"):
         local_space(spoilt)
-    with pytest.raises(EmollmsError, match=r"app.py is no Python: invalid syntax; make the Space again"):
+    with pytest.raises(EmollmsError, match=r"app.py is not valid Python: invalid syntax; make the Space again"):
         load_space_back(spoilt, tmp_path)

@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from emollms.errors import EmollmsError
-from emollms.hub.checks import check_sensitive
 from emollms.hub.release import local_file, made_file
+from emollms.hub.sensitive import check_sensitive
 
 KEY = "hf" + "_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"
 NUMBER = 2025550142

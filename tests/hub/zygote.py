@@ -41,14 +41,14 @@ def main() -> None:
     import emollms.hub.gguf
     import emollms.hub.hydrate
     import emollms.hub.publish
-    import emollms.hub.retry
-    import emollms.hub.space_writer
+    import emollms.hub.space
     import emollms.hub.status
+    import emollms.retry
 
     if "models" in sys.argv[1:]:
         _import_models()
     clock = Clock()
-    for module in (file_download, _http, emollms.hub.retry):
+    for module in (file_download, _http, emollms.retry):
         module.time = clock
     print("ready", flush=True)
     for line in sys.stdin:

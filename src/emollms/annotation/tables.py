@@ -27,6 +27,8 @@ from emollms.tables.read import TEXT
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 _DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
+_RETURN = "\udfff"
+"""What a carriage return inside a line is for the reader, which takes no bare one; no file can hold this one."""
 BROKEN = "the row has bytes that are not in its encoding"
 
 
@@ -125,7 +127,8 @@ class DelimitedSource(_TextFile):
         def lines() -> Iterator[str]:
             for line in stream:
                 taken.append(line)
-                yield line
+                body = line.removesuffix("\n").removesuffix("\r")
+                yield body.replace("\r", _RETURN) + line[len(body) :]
 
         quoting: Any = csv.QUOTE_MINIMAL if self.file.dialect.quotes else csv.QUOTE_NONE
         reader = csv.reader(lines(), delimiter=self.file.delimiter or ",", quoting=quoting, strict=True)
@@ -138,6 +141,7 @@ class DelimitedSource(_TextFile):
                 raise SourceError(self.file.place(line), str(error), taken[0][:80] if taken else None, remedy) from None
             if cells is None:
                 return
+            cells = [cell.replace(_RETURN, "\r") for cell in cells]
             whole = "".join(taken)
             raw = whole.rstrip("\r\n") if cells else ""
             yield line, raw, whole[len(raw) :] or "\n", cells
@@ -441,6 +445,24 @@ def write_parts(parts: Sequence[Path], header: bytes, format: Format, out: Path,
                 shutil.copyfileobj(source, stream)
         if gzipped:
             stream.close()
+
+
+def table_bytes(table: pa.Table, format: Format, gzipped: bool = False) -> bytes:
+    """A table as a file of a format."""
+    if format == "parquet":
+        sink = io.BytesIO()
+        pq.write_table(table, sink, compression="zstd")
+        return sink.getvalue()
+    rows = table.to_pylist()
+    if format == "jsonl":
+        text = "".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in rows)
+    else:
+        lines = io.StringIO()
+        writer = csv.writer(lines, delimiter=_DELIMITERS[format], lineterminator="\n")
+        writer.writerow(table.column_names)
+        writer.writerows([as_cell(value) for value in row.values()] for row in rows)
+        text = lines.getvalue()
+    return gzip.compress(text.encode(), mtime=0) if gzipped else text.encode()
 
 
 def column_place(name: str, columns: Sequence[str], column: str) -> int:

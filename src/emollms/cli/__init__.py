@@ -24,8 +24,6 @@ from emollms.cli import (
     hub,
     merge,
     publish,
-    publish_model,
-    publish_space,
     quality,
     recipes,
     report,
@@ -36,8 +34,8 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, publish_model, publish_space,
-    quality, recipes, report, train,
+    annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
+    report, train,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -4,13 +4,20 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.errors import UsageError
 from emollms.progress import show_progress
+
+if TYPE_CHECKING:
+    from emollms.annotation.annotator import Annotator
+    from emollms.annotation.answers import Scale
+    from emollms.annotation.inputs import Input
+    from emollms.annotation.labeling import LabelingFormat
 
 app = typer.Typer()
 
@@ -28,8 +35,9 @@ _EXAMPLES = examples(
 @app.command(epilog=_EXAMPLES)
 def annotate(
     texts: Annotated[
-        str, typer.Argument(metavar="FILE|REPO[@REV]|-", help="A table of texts, here or on the Hub; - for stdin.")
-    ],
+        str | None,
+        typer.Argument(metavar="FILE|REPO[@REV]|-", help="A table of texts, here or on the Hub; - for stdin."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +83,16 @@ def annotate(
         Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that of the model.")
     ] = None,
     nested: Annotated[bool, typer.Option("--nested", help="In Parquet: one struct column a question.")] = False,
+    format: Annotated[
+        Literal["label-studio", "argilla"] | None,
+        typer.Option(help="Write for people to correct, the least certain first, in place of a table."),
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="EXPORT", help="Read what people corrected in Label Studio (JSON) as a table of gold labels."
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     store: Annotated[
@@ -109,6 +127,11 @@ def annotate(
 
     A run that was stopped resumes where the same command is given again; what was answered once is not asked again.
     """
+    if corrections:
+        _write_corrections(corrections, texts, out)
+        return
+    if texts is None:
+        raise UsageError("name a table of texts, or - for standard input")
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.inputs import open_input
     from emollms.annotation.open import open_annotator
@@ -133,6 +156,9 @@ def annotate(
                 planned = plan_annotation(annotator, source.table, on_progress=on_progress)
             print(planned)
             return
+        if format:
+            _annotate_for_labeling(annotator, source, out, format, text_column, scale)
+            return
         place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
         with show_progress("rows") as on_progress:
             done = annotate_file(
@@ -148,3 +174,46 @@ def annotate(
             sys.stdout.buffer.write(place.read_bytes())
         else:
             print_note(repr(done))
+
+
+def _annotate_for_labeling(
+    annotator: "Annotator",
+    source: "Input",
+    out: Path | None,
+    format: "LabelingFormat",
+    text_column: str,
+    scale: "Scale",
+) -> None:
+    """Annotate into a table beside `out`, which resumes as any other, and turn that into tasks or records."""
+    import pyarrow.parquet as pq
+
+    from emollms.annotation.labeling import write_for_labeling
+    from emollms.annotation.run import annotate_file
+
+    if out is None:
+        raise UsageError(f"--format {format} writes two files; name the first with --out")
+    table = out.with_name(f".{out.name}.parquet")
+    with show_progress("rows") as on_progress:
+        annotate_file(annotator, source.table, table, digest=source.digest, on_progress=on_progress, warn=print_note)
+    agent = " + ".join(predictor.name for predictor in annotator.predictors)
+    beside = write_for_labeling(pq.read_table(table), annotator.questions, out, format, text_column, agent, scale)
+    table.unlink()
+    table.with_name(f"{table.name}.json").replace(out.with_name(f"{out.name}.json"))
+    print_note(f"{out} for {format}, configured by {beside}")
+
+
+def _write_corrections(export: Path, texts: str | None, out: Path | None) -> None:
+    """Write what people corrected as a table."""
+    from emollms.annotation.labeling import corrections
+    from emollms.annotation.tables import format_of, table_bytes
+    from emollms.storage import write_whole
+
+    if texts is not None:
+        raise UsageError("--corrections reads an export alone; leave out the table of texts")
+    table = corrections(export)
+    if out is None:
+        sys.stdout.buffer.write(table_bytes(table, "csv"))
+        return
+    format, gzipped = format_of(out)
+    write_whole(out, table_bytes(table, format, gzipped))
+    print_note(f"{out}: {table.num_rows:,} annotations by people")

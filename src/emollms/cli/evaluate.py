@@ -9,7 +9,6 @@ import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
-from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.evaluation.calibration import TaskCalibration
@@ -190,30 +189,28 @@ def calibrate(
 
     With them, `emollms annotate` says how sure each answer is, and between what the truth lies.
     """
-    from emollms.dataset.specs import as_names
     from emollms.evaluation.calibrate import calibrate as run
     from emollms.storage import CALIBRATION
 
-    with show_progress() as on_progress:
-        done = run(
-            data,
-            out,
-            model,
-            endpoint=endpoint,
-            baseline=baseline,
-            task=as_names(task or []),
-            coverage=coverage,
-            engine=engine,
-            limit=limit,
-            seed=seed,
-            template=template,
-            dtype=dtype,
-            language=language,
-            workers=workers,
-            per_minute=per_minute,
-            on_progress=on_progress,
-            warn=print_note,
-        )
+    done = run(
+        data,
+        out,
+        model,
+        endpoint=endpoint,
+        baseline=baseline,
+        task=task or (),
+        coverage=coverage,
+        engine=engine,
+        limit=limit,
+        seed=seed,
+        template=template,
+        dtype=dtype,
+        language=language,
+        workers=workers,
+        per_minute=per_minute,
+        progress=True,
+        warn=print_note,
+    )
     rows = [
         (name, one.rows, _fitted(one.temperature, one.thresholds), _interval(one), _error(one.error_before),
          _error(one.conformal.error if one.conformal else one.error_after))

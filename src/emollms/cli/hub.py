@@ -1,4 +1,4 @@
-"""`emollms hydrate`, `emollms status` and `emollms collection`: what is on the Hub, and the way back."""
+"""`emollms hydrate`, `status`, `collection` and `space`: what is on the Hub, the way back, and a demo of a model."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.cli.publish import check_repo
 from emollms.errors import UsageError
 from emollms.progress import show_progress
 
@@ -26,6 +25,12 @@ _STATUS = examples(
 _COLLECTION = examples(
     'emollms collection me "Affect in text" me/aaid me/aeb me/model          # shows what would be done',
     'emollms collection me "Affect in text" datasets/me/aeb me/model spaces/me/demo --yes --public',
+)
+
+_SPACE = examples(
+    "emollms space me/model@v1.0.0 --out out/demo --title 'How does it feel?'",
+    "python out/demo/app.py                                    # needs emollms[demo]",
+    "emollms publish space out/demo --repo me/demo --yes",
 )
 
 
@@ -69,9 +74,10 @@ def status(
 ) -> None:
     """Tell whether what is on the Hub is what is here; the exit code is 1 if it is not.
 
-    Of a data set, the tag of the version that is here is looked at; of a model or a Space, which have no version here,
-    the newest one; or `main` if there is no such tag.
+    A data set is compared with the tag of its version; a model or a Space, which have no version here, with the newest
+    tag; or with `main` if there is no such tag.
     """
+    from emollms.hub.repo import check_repo
     from emollms.hub.status import data_status, model_status, space_status
     from emollms.locations import check_folder
     from emollms.network import require_hub
@@ -107,6 +113,7 @@ def collection(
 ) -> None:
     """Group data sets, models and Spaces in a collection of the Hub; what is in it already stays."""
     from emollms.hub.collection import Collections, check_texts
+    from emollms.hub.repo import check_repo
     from emollms.network import require_hub
 
     check_texts(title, about)
@@ -125,3 +132,33 @@ def collection(
         return
     done = work.apply(plan, print_note)
     print_note(f"{'done' if plan.steps else 'was there already, unchanged'}: {done}")
+
+
+@app.command(epilog=_SPACE)
+def space(
+    model: Annotated[
+        str, typer.Argument(metavar="REPO[@REV]", help="The model on the Hub; without REV, its newest version.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder; a Space that is there is replaced.")],
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its name for people.")] = None,
+    license: Annotated[
+        str | None, typer.Option(metavar="ID", help="The licence, as the Hub names it; by default the model's.")
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,…", help="What can be asked; by default what the model was tuned for."),
+    ] = None,
+) -> None:
+    """Write a demo of a published model: a page to type a text into, and to see the answers with their probabilities.
+
+    It runs on a Space of the Hub, or here with `python DIR/app.py`, on a CPU.
+    """
+    from emollms.dataset.specs import as_names
+    from emollms.hub.repo import check_repo
+    from emollms.hub.space import write_space
+
+    if Path(model).is_dir():
+        raise UsageError(f"{model} is a folder; a demo is of a model on the Hub, OWNER/NAME: publish it first")
+    check_repo(model.partition("@")[0])
+    made = write_space(model, out, title, license, as_names(task or []))
+    print_note(f"wrote {out}: {made.model} at {made.revision}, asked {', '.join(made.tasks)}")

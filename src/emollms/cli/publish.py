@@ -1,22 +1,14 @@
-"""`emollms publish`: to the Hub, all or nothing. The commands of models and Spaces stand in modules of their own."""
+"""`emollms publish`: to the Hub, all or nothing."""
 
-import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.errors import UsageError
-from emollms.progress import show_progress
 
 if TYPE_CHECKING:
-    from emollms.hub.plan import Options, Plan
-    from emollms.hub.release import Kind, Release
-    from emollms.hub.repo import Remote
+    from emollms.hub.plan import Plan
 
 _EXAMPLES = examples(
     "emollms publish dataset out/aeb --repo me/aeb            # shows what would be done",
@@ -29,6 +21,16 @@ _DATASET = examples(
     "emollms publish dataset out/aeb --repo me/aeb --yes --gated auto --public",
     "emollms publish dataset out/aaid --ids-only --repo me/aaid-ids --yes",
 )
+_MODEL = examples(
+    "emollms publish model out/merged --repo me/model                  # shows what would be done",
+    "emollms publish model out/merged --repo me/model --scores out/scores/merged --data-repo me/aaid --yes",
+    "emollms publish model out/run --repo me/adapter --license apache-2.0 --yes",
+    "emollms publish model out/merged --repo me/model --gguf q8_0 --yes",
+)
+_SPACE = examples(
+    "emollms publish space out/demo --repo me/demo             # shows what would be done",
+    "emollms publish space out/demo --repo me/demo --yes --public",
+)
 
 app = typer.Typer(
     name="publish",
@@ -38,15 +40,8 @@ app = typer.Typer(
 )
 
 
-class Gate(StrEnum):
-    """How access is given to those who ask."""
-
-    auto = "auto"
-    manual = "manual"
-
-
 Repo = Annotated[
-    str | None, typer.Option(metavar="OWNER/NAME", help="The repo; it is created, private, if it is not there.")
+    str | None, typer.Option(metavar="OWNER/NAME", help="The repo; it is created, private, if it does not exist.")
 ]
 Version = Annotated[str | None, typer.Option(metavar="X.Y.Z", help="The version; it is tagged vX.Y.Z.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without this, the plan is shown.")]
@@ -56,7 +51,7 @@ Public = Annotated[bool, typer.Option("--public", help="Show the repo to everybo
 AllowOlder = Annotated[
     bool, typer.Option("--allow-older", help="Let the repo go back to a version that is older than the one it holds.")
 ]
-Gated = Annotated[Gate | None, typer.Option(help="Others must ask for access.")]
+Gated = Annotated[Literal["auto", "manual"] | None, typer.Option(help="Others must ask for access.")]
 
 
 @app.command(epilog=_DATASET)
@@ -82,90 +77,116 @@ def dataset(
     What may not be passed on, holds secrets, or is incomplete is refused. The token is that of `hf auth login`, or
     HF_TOKEN.
     """
+    if ids_only and out and not repo:
+        _write_ids(folder, out, version)
+        return
+    plan = _publish("dataset", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
+                    gated=gated, allow_older=allow_older, ids_only=ids_only, out=out)  # fmt: skip
+    if yes:
+        tag = plan.release.tag
+        print_note(f'load it: datasets.load_dataset("{repo}", revision="{tag}")')
+        if "original.json" in plan.release.files:
+            print_note(f"with the corpora: emollms hydrate {repo}@{tag} --from CORPORA --out DIR")
+
+
+@app.command("model", epilog=_MODEL)
+def model(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `emollms merge` wrote; or a run, whose adapter is published.")
+    ],
+    repo: Repo = None,
+    version: Version = None,
+    scores: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="A folder of `emollms evaluate`; can be given again.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that in the model's folder.")
+    ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The licence, as the Hub names it, where it does not follow from the parts."),
+    ] = None,
+    data_repo: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="The data that it was tuned on, on the Hub.")
+    ] = None,
+    gguf: Annotated[
+        Literal["f32", "f16", "bf16", "q8_0"] | None,
+        typer.Option(help="Add the model as GGUF, in numbers of this type."),
+    ] = None,
+    converter: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --gguf: convert_hf_to_gguf.py of a llama.cpp checkout.")
+    ] = None,
+    yes: Yes = False,
+    expect_head: ExpectHead = None,
+    delete: Delete = False,
+    public: Public = False,
+    gated: Gated = None,
+    allow_older: AllowOlder = False,
+) -> None:
+    """Publish a tuned model: weights or adapter, tokenizer, templates, the record of its run, and its card.
+
+    Pickles, code, secrets, missing shards and a tokenizer that is not all there are refused, and so is a model that
+    does not load here or gives no numbers: nothing is sent before it was tried. Without --version, what is published
+    already keeps its version, and the first is 1.0.0; a changed card raises the last number, anything else the one
+    before. The token is that of `hf auth login`, or HF_TOKEN.
+    """
+    plan = _publish("model", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
+                    gated=gated, allow_older=allow_older, scores=scores or (), calibration=calibration,
+                    license=license, data_repo=data_repo, gguf=gguf, converter=converter)  # fmt: skip
+    if yes:
+        print_note(f"try it: emollms evaluate --model {repo}@{plan.release.tag} --data DIR --out DIR")
+
+
+@app.command("space", epilog=_SPACE)
+def space(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `emollms space` wrote.")],
+    repo: Repo = None,
+    version: Version = None,
+    yes: Yes = False,
+    expect_head: ExpectHead = None,
+    delete: Delete = False,
+    public: Public = False,
+    allow_older: AllowOlder = False,
+) -> None:
+    """Publish a demo of a published model as a Space.
+
+    Without --version, what is published already keeps its version, and the first is 1.0.0. The token is that of
+    `hf auth login`, or HF_TOKEN.
+    """
+    _publish("space", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
+             allow_older=allow_older)  # fmt: skip
+
+
+def _write_ids(folder: Path, out: Path, version: str | None) -> None:
+    """Write the id-only form of a data set, without publishing it."""
     from emollms.hub.dataset import dataset_release
-    from emollms.hub.ids import is_id_only, write_ids
+    from emollms.hub.ids import write_ids
     from emollms.locations import check_folder
 
-    if out and not ids_only:
-        raise UsageError("--out goes with --ids-only")
-    if not out:
-        check_repo(repo)
     check_folder(folder)
-    with ExitStack() as stack:
-        if ids_only:
-            made = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emollms-"))) / "ids"
-            write_ids(folder, made)
-            folder = made
-        release = dataset_release(folder, version)
-        if not repo:
-            print_note(f"wrote ids and hashes of {release.name} {release.version} to {folder}")
-            return
-        options = make_options(expect_head, delete, public, gated, allow_older)
-        push(repo, "dataset", lambda remote: release, options, yes)
-        if yes:
-            print_note(f'load it: datasets.load_dataset("{repo}", revision="{release.tag}")')
-            if is_id_only(folder):
-                print_note(f"with the corpora: emollms hydrate {repo}@{release.tag} --from CORPORA --out DIR")
+    write_ids(folder, out)
+    release = dataset_release(out, version)
+    print_note(f"wrote ids and hashes of {release.name} {release.version} to {out}")
 
 
-def check_repo(repo: str | None) -> str:
-    """The name of the repo.
-
-    Raises:
-        UsageError: there is none, or it is no name.
-    """
-    from emollms.hub.repo import Remote
-
-    if not repo:
-        raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
-    return Remote(repo).repo
-
-
-def make_options(
-    expect_head: str | None, delete: bool, public: bool, gated: Gate | None, allow_older: bool
-) -> "Options":
-    """What was allowed on the command line."""
-    from emollms.hub.plan import Options
-
-    return Options(expect_head, delete, public, gated.value if gated else None, allow_older)
-
-
-def push(repo: str, kind: "Kind", make: "Callable[[Remote], Release]", options: "Options", yes: bool) -> "Release":
-    """Show the plan of a release, and carry it out where that is wanted.
-
-    Args:
-        repo: the repo.
-        kind: what it holds.
-        make: makes the release, once the repo is known.
-        options: what is allowed.
-        yes: whether to do it.
-    """
-    from emollms.hub.plan import make_plan
+def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes: bool, **options: Any) -> "Plan":
+    """Show the plan, and carry it out where that is wanted."""
     from emollms.hub.publish import publish
-    from emollms.hub.repo import Remote
-    from emollms.network import require_hub
 
-    remote = Remote(repo, kind)
-    require_hub()
-    with show_progress("steps", "looking at the files and the repo"):
-        release = make(remote)
-        plan = make_plan(release, remote, options)
-    _print_plan(plan, options.public)
+    try:
+        plan = publish(
+            kind, folder, repo, version=version, yes=yes, progress=True, on_step=print_note,
+            on_plan=lambda plan: _print_plan(plan, options["public"]), **options,
+        )  # fmt: skip
+    except KeyboardInterrupt as error:
+        print_note(str(error) or "interrupted (nothing was changed)")
+        raise
     if not yes:
         print_note("nothing was changed; add --yes to do it")
-        return release
-    with show_progress("steps", "sending files") as on_progress:
-        steps: list[str] = []
-
-        def did(step: str) -> None:
-            print_note(step)
-            steps.append(step)
-            on_progress(f"publishing; the last step: {step}", len(steps), None)
-
-        done = publish(plan, remote, options, did)
-    state = "published" if done.steps else "was there already, unchanged:"
-    print_note(f"{state} {release.name} {release.tag} in {repo}, commit {done.commit}")
-    return release
+        return plan
+    state = "published" if plan.steps else "was published already, unchanged:"
+    print_note(f"{state} {plan.release.name} {plan.release.tag} in {repo}, commit {plan.commit}")
+    return plan
 
 
 def _print_plan(plan: "Plan", public: bool) -> None:
@@ -176,11 +197,11 @@ def _print_plan(plan: "Plan", public: bool) -> None:
     )
     release, state = plan.release, plan.state
     if state is None:
-        print_note(f"{plan.repo} is not there: it will be created, private")
+        print_note(f"{plan.repo} does not exist: it will be created, private")
     else:
         seen = "private" if state.private else "public"
         print_note(f"{plan.repo} is {seen}, at commit {state.head}")
-    tagged = "is there already, with this content" if plan.published else "will be made"
+    tagged = "exists already, with this content" if plan.published else "will be made"
     print_note(f"{release.name} {release.version}: tag {release.tag} {tagged}")
     if public and (state is None or state.private):
         print_note("it will be made public, as the last step")

@@ -21,7 +21,7 @@ from emollms.inference import engines
 from emollms.inference.companions import tuned_on
 from emollms.inference.predictions import Prediction
 from emollms.locations import is_local
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress, silent
 from emollms.prompts.framing import Template
 from emollms.storage import CALIBRATION
 from emollms.tables.files import Warn, no_warning
@@ -35,7 +35,7 @@ def calibrate(
     *,
     endpoint: str | None = None,
     baseline: str | Sequence[str] | None = None,
-    task: Sequence[str] = (),
+    task: str | Sequence[str] = (),
     coverage: float = COVERAGE,
     engine: engines.Name | None = None,
     limit: int | None = None,
@@ -45,7 +45,7 @@ def calibrate(
     language: str | None = None,
     workers: int = 8,
     per_minute: float | None = None,
-    on_progress: OnProgress = silent,
+    progress: bool | OnProgress = False,
     warn: Warn = no_warning,
 ) -> Calibration:
     """Fit intervals, temperatures (classes) and thresholds (labels) on validation rows, and write them to a file.
@@ -70,7 +70,7 @@ def calibrate(
         language: code of the language; None for English, or the only one.
         workers: as for `evaluate`.
         per_minute: as for `evaluate`.
-        on_progress: called with the task, the rows that are answered, and all rows.
+        progress: as for `evaluate`.
         warn: called with a line that the user should see.
 
     Raises:
@@ -106,10 +106,12 @@ def calibrate(
         ]
     predictors += [BaselinePredictor(name) for name in baselines]
     tuned = () if endpoint else tuple(task for name in models for task in tuned_on(name) or ())
-    return fit_calibration(
-        predictors, Dataset(data), place, tasks=task, coverage=coverage, limit=limit, seed=seed, language=language,
-        tuned=tuned, on_progress=on_progress,
-    )  # fmt: skip
+    opened, tasks = Dataset(data), as_names(task)
+    with show_progress(progress=progress) as on_progress:
+        return fit_calibration(
+            predictors, opened, place, tasks=tasks, coverage=coverage, limit=limit, seed=seed, language=language,
+            tuned=tuned, on_progress=on_progress,
+        )  # fmt: skip
 
 
 def _place(out: str | Path | None, models: Sequence[str], others: bool) -> Path:

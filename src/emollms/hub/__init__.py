@@ -1,1 +1,1 @@
-"""Publishing to the Hub, all or nothing; data sets of which only ids may be passed on, and their way back."""
+"""Publishing to the Hub, all or nothing; data sets of which only ids may be redistributed, and their way back."""

@@ -1,68 +1,25 @@
-"""Cards that must not go out: with gaps, with identifiers that the Hub does not know, or against their data."""
+"""Cards that must not go out: with gaps, or against their data; what the Hub itself has against one is told in a line.
+
+The Hub validates identifiers (licences, languages, tasks, sizes) with lists that it changes at will; there are no
+copies of them here. See `Remote.validate_card`.
+"""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
+from huggingface_hub import ModelCardData
 
 from emollms.dataset.card_metadata import size_category
 from emollms.dataset.manifest import CountEntry
-from emollms.errors import EmollmsError, UsageError
+from emollms.errors import EmollmsError
 from emollms.evaluation.scores import Scores
-from emollms.hub.card_merge import expected_rows, metadata_in, rows_by_config, scores_said, values
+from emollms.hub.card_merge import split_card
 from emollms.hub.release import Kind
-
-LISTS = files("emollms.hub") / "lists"
-NO_CODES = ("multilingual", "code")
-"""What may stand in place of the code of a language."""
-
-
-@dataclass(frozen=True)
-class HubLists:
-    """The identifiers that the Hub knows.
-
-    Args:
-        licenses: of licences.
-        tasks: of categories of tasks, each with those of the tasks in it.
-        sizes: of numbers of rows, ascending.
-        languages: ISO 639-1 and 639-3.
-        multilinguality, relations, sdks, colours: what these keys may say.
-    """
-
-    licenses: frozenset[str]
-    tasks: dict[str, frozenset[str]]
-    sizes: tuple[str, ...]
-    languages: frozenset[str]
-    multilinguality: frozenset[str]
-    relations: frozenset[str]
-    sdks: frozenset[str]
-    colours: frozenset[str]
-
-    @property
-    def task_ids(self) -> frozenset[str]:
-        """The tasks of all categories."""
-        return frozenset().union(*self.tasks.values())
-
-
-@cache
-def hub_lists() -> HubLists:
-    """The lists, read once."""
-    lists = yaml.safe_load((LISTS / "hub.yaml").read_text(encoding="utf-8"))
-    names = {key: frozenset(words.split()) for key, words in lists.items() if key not in ("tasks", "sizes")}
-    lines = (LISTS / "languages.txt").read_text(encoding="utf-8").splitlines()
-    return HubLists(
-        tasks={category: frozenset(words.split()) for category, words in lists["tasks"].items()},
-        sizes=tuple(lists["sizes"].split()),
-        languages=frozenset(" ".join(line for line in lines if not line.startswith("#")).split()).union(NO_CODES),
-        **names,
-    )
-
 
 PLACEHOLDER = "More Information Needed"
 GAPS = (
@@ -72,7 +29,7 @@ GAPS = (
     (re.compile(r"<!-- (?:Provide a (?:quick|longer) summary|This section (?:is|describes|aims|provides|should))"),
      "<!-- Provide a quick summary -->"),
 )  # fmt: skip
-"""What the Hub's templates leave behind where nobody filled them in, and what it is called in messages."""
+"""What the Hub's templates leave behind where they were not filled in, and what it is called in messages."""
 NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "dataset": (
         "pretty_name", "license", "language", "task_categories", "size_categories", "configs", "dataset_info",
@@ -81,13 +38,14 @@ NEEDED: Mapping[Kind, tuple[str, ...]] = {
     "space": ("title", "emoji", "colorFrom", "colorTo", "sdk", "app_file", "license", "models"),
 }  # fmt: skip
 """What the metadata of each kind must have."""
-LICENSES = "https://huggingface.co/docs/hub/repositories-licenses"
 ROUNDING = 5e-5
 """How far a score of a card may be from the one that was measured: they have four decimals."""
+_ONE_OF = re.compile(r'"?([\w.-]+)(?:\[\d+\])?"? must be one of \[(.*?)\]')
+"""How the Hub refuses an identifier: with all that it knows, some of which are hundreds."""
 
 
 def check_card(text: str, where: str, kind: Kind) -> dict[str, Any]:
-    """Refuse a card with gaps, or with metadata that is incomplete or unknown to the Hub.
+    """Refuse a card with gaps, or with metadata that is incomplete.
 
     Args:
         text: the README.
@@ -101,79 +59,135 @@ def check_card(text: str, where: str, kind: Kind) -> dict[str, Any]:
         EmollmsError: it is refused; the message says why, all reasons on one line.
     """
     metadata = metadata_in(text, where)
-    refuse(where, [*_gaps(text), *_lacks(metadata, NEEDED[kind]), *_unknown(metadata, kind)])
+    _refuse(where, [*_gaps(text), *_lacks(metadata, NEEDED[kind])])
     return metadata
 
 
-def check_dataset_card(text: str, where: str, counts: Sequence[CountEntry]) -> dict[str, Any]:
-    """Refuse the card of a data set as `check_card` does, or where it says other than the data.
+def check_dataset_card(text: str, where: str, counts: Sequence[CountEntry]) -> None:
+    """Refuse the card of a data set as `check_card` does, or where it contradicts the data.
 
     Args:
         text: the README.
         where: what it is called in messages.
         counts: rows by task and split, as the manifest has them.
 
-    Returns:
-        Its metadata.
-
     Raises:
         EmollmsError: it is refused.
     """
     metadata = check_card(text, where, "dataset")
-    refuse(where, [*_configs(metadata), *_rows(metadata, counts)])
-    return metadata
+    _refuse(where, [*_configs(metadata), *_rows(metadata, counts)])
 
 
-def check_model_card(text: str, where: str, scores: Sequence[Scores] = ()) -> dict[str, Any]:
-    """Refuse the card of a model as `check_card` does, or where its `model-index` says other than its scores.
+def check_model_card(text: str, where: str, scores: Sequence[Scores] = ()) -> None:
+    """Refuse the card of a model as `check_card` does, or where its `model-index` contradicts its scores.
 
     Args:
         text: the README.
         where: what it is called in messages.
         scores: what each `scores.json` holds.
 
-    Returns:
-        Its metadata.
-
     Raises:
         EmollmsError: it is refused.
     """
     metadata = check_card(text, where, "model")
-    refuse(where, _scores(scores_said(metadata, where), scores))
+    _refuse(where, _scores(_stated_scores(metadata, where), scores))
+
+
+def explain_refusal(message: str, metadata: Mapping[str, Any]) -> str:
+    """What the Hub has against a card, in a line: of a list of all that it knows, the nearest ones.
+
+    Args:
+        message: what the Hub says.
+        metadata: of the card.
+    """
+
+    def nearest(found: re.Match[str]) -> str:
+        key, known = found[1], [name.strip(" \"'") for name in found[2].split(",")]
+        wrong = [str(value) for value in values(metadata.get(key)) if str(value) not in known]
+        near = get_close_matches(wrong[0], known, n=3, cutoff=0.5) if wrong else []
+        if not wrong:
+            return found[0]
+        what = "licence" if key == "license" else key
+        return f"the Hub knows no {what} {wrong[0]!r}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
+
+    lines = [line.removeprefix("- ") for line in _ONE_OF.sub(nearest, message).splitlines() if line.strip()]
+    return "; ".join(lines)
+
+
+def metadata_in(text: str, where: str) -> dict[str, Any]:
+    """The YAML metadata in the text of a README.
+
+    Args:
+        text: the text.
+        where: what it is called in messages.
+
+    Raises:
+        EmollmsError: there is none, or it is broken.
+    """
+    lines, _ = split_card(text)
+    try:
+        metadata = yaml.safe_load(lines)
+    except yaml.YAMLError as error:
+        raise EmollmsError(f"{where}: the metadata is no YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(metadata, dict):
+        raise EmollmsError(f"{where} has no metadata; put it between two lines of --- at the top")
     return metadata
 
 
-def check_space_card(text: str, where: str) -> dict[str, Any]:
-    """Refuse the card of a Space: see `check_card`.
+def values(value: object) -> list[Any]:
+    """A value of the metadata as a list: many may be one, or several."""
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def rows_by_config(metadata: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Rows as the `dataset_info` of a README has them; an entry that says none has none."""
+    return {
+        str(info.get("config_name", "default")): {
+            str(split.get("name")): split.get("num_examples") for split in values(info.get("splits"))
+        }
+        for info in values(metadata.get("dataset_info"))
+        if isinstance(info, dict)
+    }
+
+
+def expected_rows(counts: Sequence[CountEntry]) -> dict[str, dict[str, int]]:
+    """Rows as the counts of a manifest have them."""
+    rows: dict[str, Counter[str]] = {}
+    for count in counts:
+        for config in ("default", count.task):
+            rows.setdefault(config, Counter())[count.split] += count.rows
+    return {config: dict(splits) for config, splits in rows.items()}
+
+
+def read_metadata(readme: Path) -> dict[str, Any]:
+    """The YAML metadata of a README.
 
     Raises:
-        EmollmsError: it is refused.
+        EmollmsError: there is none, or it is broken.
     """
-    return check_card(text, where, "space")
+    return metadata_in(readme.read_text(encoding="utf-8"), str(readme))
 
 
-def check_license(license: str) -> str:
-    """A licence that the Hub knows.
+def _stated_scores(metadata: Mapping[str, Any], where: str) -> dict[tuple[str, str], list[Any]]:
+    """The values of a `model-index`, by task and name of the metric.
 
     Raises:
-        UsageError: it is none; the message suggests the near ones.
+        EmollmsError: it does not have the Hub's form.
     """
-    if license not in hub_lists().licenses:
-        raise UsageError(f"{_no_such('licence', license, hub_lists().licenses)}; the Hub's list is at {LICENSES}")
-    return license
+    stated: dict[tuple[str, str], list[Any]] = {}
+    try:
+        results = ModelCardData(**metadata).eval_results or []
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = str(error).split(". Pass")[0]  # the rest is about an option of the client
+        raise EmollmsError(f"{where}: {reason}; make the card again") from None
+    for one in results:
+        stated.setdefault((str(one.dataset_config), str(one.metric_config or one.metric_type)), []).append(
+            one.metric_value
+        )
+    return stated
 
 
-def _no_such(what: str, value: str, known: Iterable[str]) -> str:
-    near = get_close_matches(value, sorted(known), n=3, cutoff=0.5)
-    return f"the Hub knows no {what} {value!r}" + (f" (did you mean {' or '.join(near)}?)" if near else "")
-
-
-def refuse(where: str, problems: Iterable[str]) -> None:
-    """Raise what was found, if anything was.
-
-    Raises:
-        EmollmsError: something was.
-    """
+def _refuse(where: str, problems: Iterable[str]) -> None:
     if found := list(problems):
         raise EmollmsError(f"{where}: {'; '.join(found)}")
 
@@ -191,39 +205,6 @@ def _gaps(text: str) -> Iterator[str]:
 def _lacks(metadata: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
     if missing := [name for name in names if not metadata.get(name)]:
         yield f"the metadata lacks {', '.join(missing)}"
-
-
-def _unknown(metadata: Mapping[str, Any], kind: Kind) -> Iterator[str]:
-    """Identifiers that are none of the Hub's."""
-    lists = hub_lists()
-    fields: list[tuple[str, str, Iterable[str]]] = [
-        ("license", "licence", lists.licenses),
-        ("language", "language", lists.languages),
-        ("pipeline_tag", "task", lists.tasks),
-        ("task_categories", "task category", lists.tasks),
-        ("task_ids", "task id", lists.task_ids),
-        ("size_categories", "size category", lists.sizes),
-        ("multilinguality", "multilinguality", lists.multilinguality),
-        ("base_model_relation", "relation to the base model", lists.relations),
-    ]
-    if kind == "space":
-        fields = [("license", "licence", lists.licenses), ("sdk", "SDK of Spaces", lists.sdks)]
-        fields += [(key, "colour of Spaces", lists.colours) for key in ("colorFrom", "colorTo")]
-    for key, what, known in fields:
-        for value in values(metadata.get(key)):
-            if str(value) not in known:
-                yield f"{key}: {_no_such(what, str(value), known)}"
-    if "other" in values(metadata.get("license")):
-        yield from _own_license(metadata)
-
-
-def _own_license(metadata: Mapping[str, Any]) -> Iterator[str]:
-    """What the Hub asks for beside the licence `other`."""
-    link = str(metadata.get("license_link") or "")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", str(metadata.get("license_name") or "")):
-        yield "license: other needs a license_name of small letters, digits, - and ."
-    if link not in ("LICENSE", "LICENSE.md") and not urlsplit(link).netloc:
-        yield "license: other needs a license_link: LICENSE, LICENSE.md, or an address"
 
 
 def _configs(metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -248,7 +229,7 @@ def _rows(metadata: Mapping[str, Any], counts: Sequence[CountEntry]) -> Iterator
 
 
 def _scores(said: Mapping[tuple[str, str], list[Any]], scores: Sequence[Scores]) -> Iterator[str]:
-    """Scores of the `model-index` that nobody measured, and measured ones that it lacks."""
+    """Scores of the `model-index` that were not measured, and measured ones that it lacks."""
     measured: dict[tuple[str, str], list[float]] = {}
     for run in scores:
         for task, entry in run.tasks.items():

@@ -1,24 +1,24 @@
 """A README of ours into one that is on the Hub: ours replaced, what other people wrote kept to the letter.
 
-A section is ours where it stands between the two comments that every section of our cards has; nobody sees them on the
-page. A heading would not do: other people write `## Citation` too, and put a paragraph of their own under ours. So all
-that stands outside the comments is other people's, also under the same heading, and is never touched.
+A section is ours where it is between the two comments that every section of our cards has; the page does not show
+them. A heading would not do: other people write `## Citation` too, and put a paragraph of their own under ours. So all
+that is outside the comments is other people's, also under the same heading, and is never touched.
 
 A new section goes behind the one that it follows in our card; one that our card no longer has goes away. A README
-without any section of ours is set behind ours. Of the metadata, the keys that our card has are replaced where they
-stand (tags are joined), the others are kept with their order, and their comments.
+without any section of ours is set behind ours. Of the metadata, the keys that our card has are replaced in
+place (tags are joined), the others are kept with their order, and their comments.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
-from emollms.dataset.manifest import CountEntry
+from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError
+from emollms.hub.release import LocalFile, Release, made_file
 from emollms.templates import dump_metadata
 
 BEGIN = re.compile(r"<!-- emollms: ([a-z-]+) -->")
@@ -41,8 +41,29 @@ class Part:
     text: str
 
 
+def with_sections_of(release: Release, existing: str | None) -> Release:
+    """A release whose README keeps what other people wrote into the one on the Hub: see `merged_files`."""
+    return replace(release, files=merged_files(release.files, existing))
+
+
+def merged_files(files: Mapping[str, LocalFile], existing: str | None) -> Mapping[str, LocalFile]:
+    """The files of a release with a README that keeps the sections of other people.
+
+    Args:
+        files: what is to be published.
+        existing: the README that is on the Hub; None if there is none.
+
+    Raises:
+        EmollmsError: the README on the Hub cannot be merged.
+    """
+    if existing is None or README not in files:
+        return files
+    readme = made_file(README, merge_card(existing, files[README].read().decode("utf-8")).encode("utf-8"))
+    return {**files, README: readme}
+
+
 def merge_card(existing: str | None, ours: str) -> str:
-    """Our card with what other people wrote into the one that is there; merging it again gives the same.
+    """Our card with what other people wrote into the existing one; merging it again gives the same.
 
     Args:
         existing: the README that is there; None where there is none.
@@ -67,7 +88,7 @@ def split_card(card: str) -> tuple[str, str]:
 
 
 def _parts(text: str) -> Iterator[Part]:
-    """Our sections, and what stands between them without the blank lines around it."""
+    """Our sections, and what is between them without the blank lines around it."""
     inside: str | None = None
     lines: list[str] = []
     for line in text.split("\n"):
@@ -129,7 +150,7 @@ def _merge_metadata(old: str, new: str) -> str:
     ]
     merged = "".join([above, *texts, _dump({key: ours[key] for key in ours if key not in kept})])
     wanted = kept | ours
-    # Lines do not stand for themselves where they share anchors, or are of another style: then comments go.
+    # Lines cannot be kept where they share anchors, or are of another style: then their comments are lost.
     return merged if _reads_as(merged, wanted) else _dump(wanted)
 
 
@@ -165,72 +186,3 @@ def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
 
 def _dump(values: Mapping[str, Any]) -> str:
     return dump_metadata(values) if values else ""
-
-
-Rows = dict[str, dict[str, int]]
-"""Rows by config and split."""
-
-
-def metadata_in(text: str, where: str) -> dict[str, Any]:
-    """The YAML metadata in the text of a README.
-
-    Args:
-        text: the text.
-        where: what it is called in messages.
-
-    Raises:
-        EmollmsError: there is none, or it is broken.
-    """
-    lines, _ = split_card(text)
-    try:
-        metadata = yaml.safe_load(lines)
-    except yaml.YAMLError as error:
-        raise EmollmsError(f"{where}: the metadata is no YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(metadata, dict):
-        raise EmollmsError(f"{where} has no metadata; it stands between two lines of --- at the top")
-    return metadata
-
-
-def values(value: object) -> list[Any]:
-    """A value of the metadata as a list: many may be one, or several."""
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def rows_by_config(metadata: Mapping[str, Any]) -> Rows:
-    """Rows as the `dataset_info` of a README has them; an entry that says none has none."""
-    return {
-        str(info.get("config_name", "default")): {
-            str(split.get("name")): split.get("num_examples") for split in values(info.get("splits"))
-        }
-        for info in values(metadata.get("dataset_info"))
-        if isinstance(info, dict)
-    }
-
-
-def expected_rows(counts: Sequence[CountEntry]) -> Rows:
-    """Rows as the counts of a manifest have them."""
-    rows: dict[str, Counter[str]] = {}
-    for count in counts:
-        for config in ("default", count.task):
-            rows.setdefault(config, Counter())[count.split] += count.rows
-    return {config: dict(splits) for config, splits in rows.items()}
-
-
-def scores_said(metadata: Mapping[str, Any], where: str) -> dict[tuple[str, str], list[Any]]:
-    """The values of a `model-index`, by task and name of the metric.
-
-    Raises:
-        EmollmsError: it has another form than the Hub's.
-    """
-    found: dict[tuple[str, str], list[Any]] = {}
-    try:
-        for model in values(metadata.get("model-index")):
-            for result in model["results"]:
-                for metric in result["metrics"]:
-                    key = str(result["dataset"].get("config")), str(metric.get("config") or metric["type"])
-                    found.setdefault(key, []).append(metric["value"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EmollmsError(
-            f"{where}: the model-index is not of the Hub's form ({error!r}); make the card again"
-        ) from None
-    return found

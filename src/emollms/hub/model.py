@@ -4,78 +4,35 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
-
-from huggingface_hub import HfApi
+from typing import Any, Literal
 
 from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError, UsageError
-from emollms.hub.checks import check_sensitive
-from emollms.hub.evidence import Evidence
+from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.run_folder import SCORES
+from emollms.evaluation.scores import Scores
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_files import ADAPTER, CONFIG, check_code, check_tokenizer, check_weights, model_files, read_json
+from emollms.hub.model_license import model_license
 from emollms.hub.release import LocalFile, Release, local_file, local_files, made_file
-from emollms.hub.repo import FROM_THE_CLIENT
 from emollms.hub.rights import refuse_bound_rows
+from emollms.hub.sensitive import check_sensitive
 from emollms.optional import check_installed
-from emollms.storage import CALIBRATION
+from emollms.storage import CALIBRATION, weights_hash
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
-
-OPEN = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "odc-by", "unlicense", "isc")
-"""Licences of data that ask for no more than to name whose it is."""
-
-
-def model_license(run: RunManifest, given: str | None, api: HfApi | None = None) -> str:
-    """The licence of a model, as the Hub names it.
-
-    A model keeps the licence of the model that it was tuned from, where its data ask for nothing more than to be named.
-
-    Args:
-        run: the record of its run.
-        given: what its publisher says; it is taken as it is.
-        api: the client.
-
-    Raises:
-        UsageError: none was given, and the licence does not follow; the message tells what it was made of.
-    """
-    if given:
-        return given
-    base = _license_of(run, api or HfApi(library_name="emollms"))
-    data = {source.corpus: source.license for source in run.data.sources}
-    asking = [f"{corpus} ({license})" for corpus, license in data.items() if license not in OPEN]
-    if base and not asking:
-        return base
-    name = run.model.repository or run.model.name
-    reason = f"of the data {', '.join(asking)}" if base else f"the licence of {name} is not to be found"
-    chain = (
-        f"base model {name} ({base or 'unknown'}); data {', '.join(f'{name} ({one})' for name, one in data.items())}"
-    )
-    raise UsageError(f"give the model's licence with --license ID; it does not follow, because {reason}: {chain}")
-
-
-def _license_of(run: RunManifest, api: HfApi) -> str | None:
-    """The licence that the card of the base model states; None where that cannot be read."""
-    if not run.model.repository:
-        return None
-    try:
-        card = api.model_info(run.model.repository).card_data
-    except FROM_THE_CLIENT:
-        return None
-    stated = card.get("license") if card else None
-    return str(stated) if stated and stated != "other" else None
-
 
 COMMIT = re.compile("[0-9a-f]{40}")
 WHOLE_PATH = re.compile(r"(?<![^\s='\"])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])*([^/\\\s]+)[/\\]?")
-"""A path from the root, a drive or a home; its last part stands for it."""
+"""A path from the root, a drive or a home; only its last part is shown."""
 NEEDED = ("torch", "transformers")
 """What loading a model back takes; an adapter takes `peft` as well."""
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """What whoever publishes a model knows besides.
+    """What is known of a model besides its run.
 
     Args:
         scores: folders of `emollms evaluate`.
@@ -100,7 +57,7 @@ class LocalModel:
         folder: the folder of its weights.
         run: the record of its run.
         files: its files as they are to be published, but for the card.
-        notes: what whoever publishes it should know.
+        notes: what its publisher should know.
     """
 
     folder: Path
@@ -134,7 +91,6 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
     license = model_license(model.run, options.license)
-    data_repo = options.data_repo or _data_repo(model.run)
     files = dict(model.files)
     if fitted:
         files[CALIBRATION] = local_file(fitted, CALIBRATION)
@@ -145,13 +101,89 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     def make(version: str) -> Release:
         card = render_model_card(
             model.run, scores, repo=repo, version=version, license=license, relation=model.relation,
-            calibration=calibration, data_repo=data_repo,
+            calibration=calibration, data_repo=options.data_repo,
         )  # fmt: skip
         readme = made_file(README, card.encode("utf-8"))
         check_sensitive({README: readme})
         return Release("model", model.run.name, version, {README: readme, **files}, load_model_back, notes)
 
     return make
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Scores and calibration of a model.
+
+    Args:
+        folder: the model.
+        repo: where it is published to; what was scored there is taken for it.
+        scores: folders of `emollms evaluate`.
+        calibration: file of `emollms calibrate`.
+    """
+
+    folder: Path
+    repo: str
+    scores: Sequence[Path] = ()
+    calibration: Path | None = None
+
+    @cached_property
+    def _hash(self) -> str:
+        return weights_hash(self.folder)
+
+    def read_scores(self) -> tuple[list[Scores], list[str]]:
+        """What each `scores.json` holds, and notes about those that cannot be checked.
+
+        Raises:
+            UsageError: a folder holds none, or they are of another model.
+            EmollmsError: a file is damaged.
+        """
+        found: list[Scores] = []
+        notes: list[str] = []
+        for folder in self.scores:
+            if not (folder / SCORES).is_file():
+                raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
+            scores = Scores.read(folder / SCORES)
+            notes += self._check(folder, scores)
+            found.append(scores)
+        return found, notes
+
+    def _check(self, folder: Path, scores: Scores) -> list[str]:
+        """Refuse scores of another model.
+
+        Returns:
+            A note, if that cannot be checked.
+        """
+        source = scores.run.settings.source
+        if not source:
+            raise EmollmsError(f"{folder / SCORES} does not say what was scored; evaluate the model again")
+        model = str(source.get("model", ""))
+        if "baseline" in source:
+            raise UsageError(f"{folder} holds scores of the baseline {source['baseline']}, not of the model")
+        if "weights" in source and source["weights"] != self._hash:
+            raise UsageError(f"{folder} holds scores of other weights than those in {self.folder}; evaluate these")
+        if "endpoint" in source or "predictions" in source:
+            what = f"the served model {model}" if model else "a file of answers"
+            return [f"the scores in {folder} are of {what}; make sure that it is this model"]
+        if model and model.partition("@")[0] != self.repo:
+            raise UsageError(f"{folder} holds scores of {model}, not of {self.folder} or {self.repo}; evaluate these")
+        return []
+
+    def read_calibration(self) -> Mapping[str, Any] | None:
+        """What the file of the calibration holds; None without one.
+
+        Raises:
+            UsageError: it is none, or of other weights.
+        """
+        if self.calibration is None:
+            return None
+        fitted = Calibration.read(self.calibration)
+        if (fitted.model_hash or "").startswith("sha256:") and fitted.model_hash != self._hash:
+            raise UsageError(
+                f"{self.calibration} was fitted for other weights than those in {self.folder}; calibrate these"
+            )
+        if len(fitted.predictors) > 1 or any("baseline" in one for one in fitted.predictors):
+            raise UsageError(f"{self.calibration} was fitted for {fitted.model}, not for {self.folder} alone")
+        return dict(json.loads(fitted.model_dump_json()))
 
 
 def local_model(folder: Path) -> LocalModel:
@@ -214,7 +246,7 @@ def _check_run(folder: Path, run: RunManifest, files: Sequence[str], numbers: in
 
 
 def _record(folder: Path) -> LocalFile:
-    """The record of a run, with names in place of whole paths: those tell whose machine it was."""
+    """The record of a run, with names in place of whole paths: those reveal whose machine it was."""
     text = (folder / NAME).read_text(encoding="utf-8")
     shown = json.dumps(_without_folders(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
     return made_file(NAME, shown.encode("utf-8"))
@@ -242,12 +274,6 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
         return config
     found |= {"base_model_name_or_path": run.model.repository, "revision": commit}
     return made_file(ADAPTER, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode("utf-8"))
-
-
-def _data_repo(run: RunManifest) -> str | None:
-    """The repository of the data, where the run took them from the Hub."""
-    repo, _, revision = run.data.target.partition("@")
-    return repo if revision and repo.count("/") == 1 else None
 
 
 def _check_needed(model: LocalModel) -> None:

@@ -2,22 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
+
+import yaml
 
 from emollms.corpora.registry import corpora
 from emollms.errors import UsageError
 from emollms.evaluation.published import source
 from emollms.evaluation.scores import Scores
-from emollms.hub.card_checks import check_license, check_model_card
-from emollms.hub.model_facts import (
-    facts,
-    license_chain,
-    looks,
-    loss_bars,
-    loss_near,
-    recipe_yaml,
-    restrictive,
-)
+from emollms.hub.card_checks import check_model_card
+from emollms.hub.model_license import license_chain, model_link, restrictive
 from emollms.hub.model_scores import (
     command_line,
     model_index,
@@ -29,10 +24,20 @@ from emollms.hub.model_scores import (
 )
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
-from emollms.templates import render_card
-from emollms.training.manifest import RunManifest
+from emollms.templates import bars, cell, code, render_card
+from emollms.training.manifest import Evaluation, LossPoint, RunManifest
 
 Relation = Literal["finetune", "adapter"]
+BARS = 48
+"""The most bars of a loss curve."""
+EVALUATIONS = 12
+"""The most evaluations on the validation split that a card shows."""
+METHODS = {"full": "all weights", "lora": "a LoRA adapter", "qlora": "a LoRA adapter on the quantised base model"}
+OBJECTIVES = {
+    "cross_entropy": "cross-entropy of the answer's tokens",
+    "expected_value": "cross-entropy, and the squared error of the expected score",
+}
+_UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 REPO = re.compile(r"[\w.-]+/[\w.-]+")
 _PIECE = re.compile(r".{1,96}(?: |$)|.{1,96}")
 """A line of a long text in code; together they are the text."""
@@ -64,10 +69,9 @@ def render_model_card(
         data_repo: the repository of the data on the Hub, where it is there.
 
     Raises:
-        UsageError: the licence is none of the Hub's, or a name is no repository.
+        UsageError: a name is no repository.
         EmollmsError: the card would not be fit to go out.
     """
-    check_license(license)
     for name in filter(None, (repo, data_repo)):
         if not REPO.fullmatch(name):
             raise UsageError(f"{name!r} is no repository; repositories are named OWNER/NAME")
@@ -78,7 +82,7 @@ def render_model_card(
         _metadata(run, scores, repo, license, relation, data_repo),
         run=run, repo=repo, name=repo.partition("/")[2], tag=f"v{version}", version=version, license=license,
         relation=relation, data_repo=data_repo, calibration=calibration, languages=_languages(run, scores),
-        facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), looks=looks(run),
+        facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), evaluations=evaluations(run),
         loss_at={one.step: loss_near(run.losses, one.step) for one in run.evaluations},
         tables=score_tables(scores), published=published, source=source(), groups=published_groups(published),
         models=published_models(published), chain=chain, restrictive=restrictive(chain),
@@ -147,3 +151,109 @@ def _commands(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
 
 def _citations(run: RunManifest) -> list[str]:
     return [corpora()[one.corpus].meta.citation for one in run.data.sources if one.corpus in corpora()]
+
+
+def facts(run: RunManifest) -> list[tuple[str, str]]:
+    """Name and value of what a run was, for a table."""
+    model, on = run.model, run.hardware
+    many = f"{on.accelerators} × " if on.accelerators > 1 else ""
+    memory = f", {gib(on.accelerator_memory)} each" if on.accelerators else f", {on.cores} cores, {gib(on.memory)}"
+    speed = f", {run.tokens / run.seconds:,.0f} tokens a second" if run.seconds else ""
+    energy = f"{run.energy_joules / 3.6e6:.3f} kWh (GPUs, by NVML)" if run.energy_joules else "not measured"
+    return [
+        ("base model", _base(run)),
+        ("trained", f"{METHODS[run.method]}: {amount(model.trainable)} of {amount(model.parameters)} parameters"),
+        ("objective", OBJECTIVES.get(run.objective, cell(run.objective))),
+        ("recipe", f"{code(shown_word(run.recipe.name))} (SHA-256 {code(run.recipe.sha256[:16])}){_changed(run)}"),
+        ("data", cell(f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash ")
+                 + f" {code(run.data.content_hash[:16])}"),
+        ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens, "
+                  f"{amount(run.answer_tokens)} of them in the loss"),
+        ("checkpoint", f"step {run.best_step:,}: {_selection(run)}"),
+        ("hardware", f"{many}{cell(on.device)}{memory}; {on.processes} process{'es' if on.processes > 1 else ''}"),
+        ("precision", cell(", ".join([on.precision, f"attention {on.attention}", *on.kernels]))),
+        ("time", f"{duration(run.seconds)}{speed}{_resumed(run)}; started {cell(run.started)}"),
+        ("energy", energy),
+        ("peak memory", gib(run.peak_memory)),
+        ("seed", str(run.seed)),
+        ("versions", cell(", ".join(f"{name} {number}" for name, number in run.versions.items()))),
+    ]  # fmt: skip
+
+
+def _base(run: RunManifest) -> str:
+    model = run.model
+    name = model_link(run)
+    revision = f" at {code(model.revision[:19])}" if model.revision else ""
+    kind = "encoder-decoder" if model.architecture == "seq2seq" else "decoder-only"
+    return f"{name}{revision}, {cell(model.family)}, {kind}"
+
+
+def _changed(run: RunManifest) -> str:
+    changed = ", ".join(code(shown_word(one)) for one in run.recipe.overrides)
+    return f", with {changed}" if changed else ""
+
+
+def _selection(run: RunManifest) -> str:
+    return {"metric": "best mean metric on the validation split", "loss": "lowest loss on the validation split"}.get(
+        run.selection, "the last"
+    )
+
+
+def _resumed(run: RunManifest) -> str:
+    return f", resumed {run.resumed} times" if run.resumed > 1 else ", resumed once" if run.resumed else ""
+
+
+def recipe_yaml(run: RunManifest) -> str:
+    """All that the recipe says, with what was changed, as YAML."""
+    return yaml.safe_dump(_shown(run.recipe.values), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _shown(value: object) -> Any:
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return shown_word(value) if isinstance(value, str) else value
+
+
+def loss_bars(losses: Sequence[LossPoint]) -> str:
+    """The training loss as a row of bars from its lowest to its highest, by steps; "" without any."""
+    count = min(BARS, len(losses))
+    edges = [round(number * len(losses) / count) for number in range(count + 1)] if count else []
+    means = [sum(point.loss for point in losses[start:end]) / (end - start) for start, end in pairwise(edges)]
+    return bars(means, min(means)) if means else ""
+
+
+def evaluations(run: RunManifest) -> list[Evaluation]:
+    """Evaluations on the validation split, evenly spaced, with the one whose weights are kept."""
+    every = run.evaluations
+    if len(every) <= EVALUATIONS:
+        return list(every)
+    places = {round(number * (len(every) - 1) / (EVALUATIONS - 1)) for number in range(EVALUATIONS)}
+    return [one for place, one in enumerate(every) if place in places or one.step == run.best_step]
+
+
+def loss_near(losses: Sequence[LossPoint], step: int) -> float | None:
+    """The training loss at the last point up to a step."""
+    known = [point.loss for point in losses if point.step <= step]
+    return known[-1] if known else None
+
+
+def amount(number: float) -> str:
+    """A number with three digits and a unit: 135M."""
+    for unit, size in _UNITS:
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:g}"
+
+
+def gib(size: int) -> str:
+    """Bytes as GiB."""
+    return f"{size / 2**30:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

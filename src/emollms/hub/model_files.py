@@ -25,8 +25,8 @@ PATTERNS = re.compile(
     r"model-\d{5}-of-\d{5}\.safetensors|additional_chat_templates/[\w.-]+\.jinja|(LICEN[CS]E|NOTICE|USE_POLICY)[\w.-]*"
 )
 LEFT_OUT = ("README.md", ".gitattributes", "run.json", "training_args.bin", CALIBRATION)
-"""What is not looked at: a release has its own card and record, and needs no pickle of the trainer's settings; a
-calibration goes out with the model, and is none of its files."""
+"""What is ignored: a release has its own card and record, and needs no pickle of the trainer's settings; a
+calibration is published with the model, and is none of its files."""
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz")
 BINARY = (".safetensors", ".gguf", ".model")
 """Kinds of files that hold no text."""
@@ -46,7 +46,7 @@ def model_files(folder: Path) -> list[str]:
     _refuse(folder, "a pickle, which runs code when it is loaded", (p for p in there if p.endswith(PICKLES)))
     _refuse(folder, "code, and a model needs none of its own", (p for p in there if p.endswith(SCRIPTS)))
     others = (path for path in there if path not in OF_A_MODEL and not PATTERNS.fullmatch(path))
-    _refuse(folder, "what is not of a model", others)
+    _refuse(folder, "files that do not belong to a model", others)
     _refuse(folder, "a link, not a file", (path for path in there if (folder / path).is_symlink()))
     return there
 

@@ -17,10 +17,10 @@ HUB_METRICS = {
 }  # fmt: skip
 """The Hub's names for metrics; others keep ours."""
 DECODING = {
-    "expected_value": "the expected answer over all legal ones",
-    "expectation": "the expected answer over all legal ones",  # in scores of earlier versions
-    "greedy": "the likeliest token each time",
-    "sample": "sampled, as the paper did",
+    "expected_value": "expected value over all valid answers",
+    "expectation": "expected value over all valid answers",  # in scores of earlier versions
+    "greedy": "greedy",
+    "sample": "sampling, as in the paper",
 }
 
 
@@ -29,11 +29,11 @@ class ScoreRow:
     """A task in a table of scores.
 
     Args:
-        task, metric: names for people.
+        task, metric: display names.
         value: the score.
         interval: its 95 % interval in words; empty where it is undefined and counts as 0.
         rows: how many rows were asked, and of how many if not of all.
-        unreadable: how many answers could not be read.
+        invalid: how many answers could not be parsed.
         error: expected calibration error on these rows, where it is known.
     """
 
@@ -42,7 +42,7 @@ class ScoreRow:
     value: float
     interval: str
     rows: str
-    unreadable: int
+    invalid: int
     error: float | None
 
 
@@ -74,7 +74,7 @@ class PublishedRow:
         value: the score here.
         interval: its 95 % interval in words; empty where it is undefined and counts as 0.
         best: the best published score of each kind of model, with the model's name, by kind.
-        against: how the score stands to the best of the models that were tuned on the same data.
+        against: how the score compares with the best of the models tuned on the same data.
         known: all published scores, by model.
     """
 
@@ -98,7 +98,7 @@ def score_tables(scores: Sequence[Scores]) -> list[ScoreTable]:
 def _table(scores: Scores) -> ScoreTable:
     settings, data = scores.run.settings, scores.run.data
     decode = DECODING.get(settings.decode or "", "answers as they were given")
-    how = f"Decoding: {decode}. An answer that cannot be read counts as: {POLICIES[settings.policy]}."
+    how = f"Decoding: {decode}. An invalid answer counts as: {POLICIES[settings.policy]}."
     tempered = " Probabilities are calibrated, see below." if settings.calibration else ""
     title = f"{data['title']} {data['version']}, profile {data['profile']}, language {settings.language}"
     tasks = [(task, scores.tasks[task]) for task in TASKS if task in scores.tasks]
@@ -112,11 +112,11 @@ def _table(scores: Scores) -> ScoreTable:
 
 
 def _how_read(scores: Scores) -> str:
-    """What is unusual in how the answers were read; empty where nothing is."""
-    lenient = " Answers are read by the lenient rule." if scores.run.settings.parse == "lenient" else ""
+    """What is unusual in how answers were parsed; empty where nothing is."""
+    lenient = " Answers are parsed leniently." if scores.run.settings.parse == "lenient" else ""
     scales = {task: scores.tasks[task].scale for task in TASKS if task in scores.tasks}
     native = [task for task, scale in scales.items() if scale and scale.name == "native"]
-    return lenient + (f" Answers to {', '.join(native)} are read on the native range of the task." if native else "")
+    return lenient + (f" Answers to {', '.join(native)} are parsed on the native range of the task." if native else "")
 
 
 def _row(task: str, entry: TaskScores) -> ScoreRow:

@@ -1,6 +1,6 @@
 """What a push would do: worked out from hashes, before anything is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from huggingface_hub import get_token
@@ -8,16 +8,18 @@ from huggingface_hub import get_token
 from emollms.dataset.manifest import README, parse_version, sorted_versions
 from emollms.errors import EmollmsError
 from emollms.hub.card_checks import check_card
-from emollms.hub.card_release import with_sections_of
-from emollms.hub.foreign import foreign_files
+from emollms.hub.card_merge import with_sections_of
 from emollms.hub.release import LocalFile, Release
 from emollms.hub.repo import Gated, Remote
-from emollms.hub.state import State, differences
+from emollms.hub.state import RepoState, differences, foreign_files
+
+FIRST = "1.0.0"
+"""The version of what was never published, and has none of its own."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What whoever publishes allows.
+class PushOptions:
+    """What a push may do.
 
     Args:
         expect_head: the commit that `main` must be at.
@@ -34,31 +36,35 @@ class Options:
     allow_older: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
-    """What a push would do.
+    """What a push would do, or has done; printed, it says what goes where.
 
     Args:
-        repo: the repo.
+        repo: the repo, `OWNER/NAME`.
         release: what is to be published.
-        state: what the repo is like; None if it is to be created.
-        published: whether the tag is there already, with the same content.
+        state: what the repo was like when it was planned; None if it is to be created.
+        published: whether the tag exists already, with the same content.
         add: paths that are new.
         change: paths with other content.
         delete: paths that go.
         left: paths that are in the repo, not in the release, and stay.
         created: whether this push has created the repo.
+        commit: the commit that holds the version; None until it is pushed.
+        steps: what a push did, in order; empty if all was done already.
     """
 
     repo: str
     release: Release
-    state: State | None
+    state: RepoState | None
     published: bool
     add: tuple[str, ...] = ()
     change: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     created: bool = False
+    commit: str | None = None
+    steps: tuple[str, ...] = ()
 
     @property
     def sends(self) -> list[LocalFile]:
@@ -70,19 +76,35 @@ class Plan:
         """Whether there is anything to commit."""
         return bool(self.add or self.change or self.delete)
 
+    def __repr__(self) -> str:
+        release, state = self.release, self.state
+        where = "to be created, private" if state is None else "private" if state.private else "public"
+        size = sum(file.size for file in self.sends)
+        counts = f"add {len(self.add)}, change {len(self.change)}, delete {len(self.delete)}, leave {len(self.left)}"
+        if self.commit:
+            done = f"{'published' if self.steps else 'was published already'}, commit {self.commit}"
+        else:
+            done = "published already" if self.published else "nothing sent"
+        return (
+            f"Plan({release.kind} {release.name} {release.version} -> {self.repo} ({where}), tag {release.tag}; "
+            f"files: {counts}; {size:,} bytes to send; {done})"
+        )
 
-def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
-    """Look at the repo and work out what is to be done.
+
+def make_plan(release: Release, remote: Remote, options: PushOptions) -> Plan:
+    """Read the repo and work out what is to be done.
 
     Raises:
-        EmollmsError: nobody is logged in; or the repo is not at the expected commit, has the version with other
-            content, has a branch of its name, or a newer version, is public though nothing was published to it, holds
-            files that would be loaded with the release, or has a README with gaps that would stay.
+        EmollmsError: there is no token; or the repo is not at the expected commit, has the version with other content,
+            has a branch of its name, or a newer version, is public though nothing was published to it, holds files
+            that would be loaded with the release, or has a README with gaps that would stay.
+        CardError: the Hub does not accept the metadata of the card.
     """
     state = remote.state()
     _check_head(remote.repo, state, options)
     if state is None:
         _check_token(remote)
+        _validate_card(remote, release)
         return Plan(remote.repo, release, None, published=False, add=tuple(release.files))
     if release.tag in state.branches:
         raise EmollmsError(
@@ -103,12 +125,14 @@ def make_plan(release: Release, remote: Remote, options: Options) -> Plan:
         check_card(merged.files[README].read().decode("utf-8"), where, release.kind)
     plan = _compare(remote.repo, merged, state, options)
     _check_left(plan)
+    if README in (*plan.add, *plan.change):
+        _validate_card(remote, merged)
     if plan.commits and not options.allow_older:
         _check_newest(remote, release, state)
     return plan
 
 
-def _compare(repo: str, release: Release, state: State, options: Options) -> Plan:
+def _compare(repo: str, release: Release, state: RepoState, options: PushOptions) -> Plan:
     differing = differences(release.files, state.files)
     others = foreign_files(release.kind, release.files, state.files).all
     return Plan(
@@ -123,7 +147,13 @@ def _compare(repo: str, release: Release, state: State, options: Options) -> Pla
     )
 
 
-def _check_head(repo: str, state: State | None, options: Options) -> None:
+def _validate_card(remote: Remote, release: Release) -> None:
+    """Ask the Hub about the card before anything is sent: the client asks when all files have been."""
+    if README in release.files:
+        remote.validate_card(release.files[README].read().decode("utf-8"))
+
+
+def _check_head(repo: str, state: RepoState | None, options: PushOptions) -> None:
     expected = options.expect_head
     if expected and (state is None or len(expected) < 7 or not state.head.startswith(expected)):
         found = state.head if state else "not there"
@@ -131,7 +161,7 @@ def _check_head(repo: str, state: State | None, options: Options) -> None:
 
 
 def _check_token(remote: Remote) -> None:
-    """A repo that is not there cannot be created, and may well be there, for somebody who is not logged in."""
+    """Without a token a repo cannot be created; and one that seems missing may be private."""
     if not get_token():
         raise EmollmsError(f"{remote.repo}: not logged in; log in with `hf auth login`, or set HF_TOKEN")
 
@@ -160,8 +190,8 @@ def _check_left(plan: Plan) -> None:
         )
 
 
-def _check_newest(remote: Remote, release: Release, state: State) -> None:
-    """Refuse to put an older version over a newer one: whoever loads the repo without a revision gets `main`."""
+def _check_newest(remote: Remote, release: Release, state: RepoState) -> None:
+    """Refuse to put an older version over a newer one: without a revision, `main` is loaded."""
     titles = remote.commits().values()  # a commit that was never tagged is on `main` all the same
     committed = [title.removeprefix(f"{release.name} ") for title in titles if title.startswith(f"{release.name} ")]
     known = sorted_versions([*(tag[1:] for tag in state.tags if tag.startswith("v")), *committed])
@@ -174,3 +204,40 @@ def _check_newest(remote: Remote, release: Release, state: State) -> None:
 
 def _some(paths: Sequence[str]) -> str:
     return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def versioned(make: Callable[[str], Release], remote: Remote) -> Release:
+    """A release under the version that it has on the Hub, or under the next free one.
+
+    Args:
+        make: makes the release of a version.
+        remote: the repo.
+
+    Raises:
+        EmollmsError: the Hub cannot be reached, or the release must not be made.
+    """
+    state = remote.state()
+    tags = state.tags if state else {}
+    versions = published_versions(tags)
+    if not versions:
+        return make(FIRST)
+    newest: list[str] = []
+    for version in reversed(versions):
+        release = make(version)
+        changed = _changed(release, remote, tags[release.tag])
+        if not changed:
+            return release
+        newest = newest or changed
+    major, minor, patch = parse_version(versions[-1])
+    return make(f"{major}.{minor}.{patch + 1}" if newest == [README] else f"{major}.{minor + 1}.0")
+
+
+def published_versions(tags: Iterable[str]) -> list[str]:
+    """The versions among the tags of a repo, the newest last."""
+    return sorted_versions(tag[1:] for tag in tags if tag[:1] == "v")
+
+
+def _changed(release: Release, remote: Remote, commit: str) -> list[str]:
+    there = remote.files(commit)
+    existing = remote.read(README, commit) if README in there else None
+    return differences(with_sections_of(release, existing).files, there)

@@ -1,288 +1,176 @@
-"""Publishing, all or nothing: tried here, sent in one commit, loaded back from an empty cache, and only then tagged.
-
-After each failure the repo is either as it was or holds the whole new version, and the error says which: the repo is
-looked at for that.
-"""
+"""Publishing a data set, a model or a Space: one call that plans, and pushes where that is wanted."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
+from typing import Literal, get_args
 
-from huggingface_hub import CommitOperationAdd
+from emollms.dataset.manifest import parse_version
+from emollms.errors import UsageError
+from emollms.hub.dataset import dataset_release
+from emollms.hub.ids import write_ids
+from emollms.hub.plan import Plan, PushOptions, make_plan, versioned
+from emollms.hub.push import push
+from emollms.hub.release import Kind, Release
+from emollms.hub.repo import Gated, Remote
+from emollms.locations import check_file, check_folder
+from emollms.network import require_hub
+from emollms.progress import OnProgress, show_progress
 
-from emollms.errors import EmollmsError
-from emollms.hub.plan import Options, Plan, make_plan
-from emollms.hub.release import lay_out, local_files
-from emollms.hub.repo import FROM_THE_CLIENT, Remote
-from emollms.hub.retry import TRIES, describe, is_disk_full, is_foreign, may_pass, wait
-from emollms.hub.state import OF_THE_HUB, State, differences
-
-
-def standing(plan: Plan, remote: Remote, options: Options, made: str | None) -> str:
-    """The state of a repo, in a few words.
-
-    Args:
-        plan: what was to be done; its state is the one before the first commit.
-        remote: the repo.
-        options: those of the plan.
-        made: the commit that was made, if the Hub has named it.
-    """
-    once = Remote(remote.repo, remote.kind, remote.api, tries=1)
-    try:
-        return _tell(plan, once, options, made)
-    except EmollmsError:
-        return f"{remote.repo} cannot be looked at now; `emollms status` tells later what is in it"
+GgufType = Literal["f32", "f16", "bf16", "q8_0"]
+"""Types of the numbers of a GGUF file."""
 
 
-def _tell(plan: Plan, remote: Remote, options: Options, made: str | None) -> str:
-    now = remote.state()
-    if now is None:
-        return "nothing was changed" if plan.state is None else "the repo is gone"
-    version = _version(plan, remote, now, made)
-    return version + (_access(now, options) if plan.release.tag in now.tags else "")
+def publish(
+    kind: Kind,
+    folder: Path | str,
+    repo: str | None = None,
+    *,
+    version: str | None = None,
+    yes: bool = False,
+    expect_head: str | None = None,
+    delete: bool = False,
+    public: bool = False,
+    gated: Gated | None = None,
+    allow_older: bool = False,
+    ids_only: bool = False,
+    out: Path | str | None = None,
+    scores: Sequence[Path | str] = (),
+    calibration: Path | str | None = None,
+    license: str | None = None,
+    data_repo: str | None = None,
+    gguf: GgufType | None = None,
+    converter: Path | str | None = None,
+    progress: bool | OnProgress = False,
+    on_plan: Callable[[Plan], None] = lambda plan: None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Plan:
+    """Publish to the Hub, all or nothing: in one commit that is verified, loaded back, and tagged.
 
-
-def _version(plan: Plan, remote: Remote, now: State, made: str | None) -> str:
-    """Where the version stands: tagged, committed, or nowhere."""
-    release = plan.release
-    if release.tag in now.tags:
-        commit = now.tags[release.tag]
-        if not differences(release.files, remote.files(commit)):
-            return f"{release.tag} is published, at commit {commit}"
-        own = f"commit {made} holds this version, and " if made and made != commit else ""
-        return f"{own}{release.tag} is a tag of other content, at commit {commit}"
-    holding = [commit for commit in _new(plan, remote, now) if not differences(release.files, remote.files(commit))]
-    if holding:
-        return f"commit {holding[0]} holds this version, and is not tagged: run the command again"
-    if made and now.head == made:
-        return f"commit {made} holds other content than this version, and is not tagged"
-    if plan.state is None or (plan.created and now.head == plan.state.head):
-        seen = "private" if now.private else "public"
-        return f"the repo is {seen} and holds nothing of this version (commit {now.head})"
-    if now.head == plan.state.head:
-        return f"the repo is as it was, at commit {now.head}"
-    return f"the repo is at commit {now.head} of somebody else, and nothing of this version is in it"
-
-
-def _new(plan: Plan, remote: Remote, now: State) -> list[str]:
-    """The commits that may hold the version: the head, and those since the one that was planned upon."""
-    since = remote.commits_since(plan.state.head) if plan.state and now.head != plan.state.head else []
-    return list(dict.fromkeys([now.head, *since]))
-
-
-def _access(now: State, options: Options) -> str:
-    """What is still missing of the access that was asked for."""
-    missing = []
-    if options.gated and now.gated != options.gated:
-        missing.append("access need not be asked for")
-    if options.public and now.private:
-        missing.append("it is private")
-    return f"; {' and '.join(missing)}: run the command again" if missing else ""
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a push did.
+    The token is that of `hf auth login`, or `HF_TOKEN`. Options of another kind are refused.
 
     Args:
-        commit: the commit that holds the version.
-        steps: what was done, in order; empty if all was there already.
-    """
+        kind: `dataset`, `model` or `space`.
+        folder: a built data set or the id-only form of one; a merged model or a run; what `emollms space` wrote.
+        repo: `OWNER/NAME`; it is created, private, if it does not exist.
+        version: `X.Y.Z`, tagged `vX.Y.Z`. A data set has the one that it was built as. Without one, a model or a Space
+            keeps its published version while it is unchanged; a changed card raises the last number, anything else the
+            one before; the first is 1.0.0.
+        yes: do it; else it is only planned.
+        expect_head: do nothing unless the repo is at this commit.
+        delete: delete files of the repo that are not of this version.
+        public: make the repo public, as the last step.
+        gated: others must ask for access: `auto` or `manual`; not for Spaces.
+        allow_older: let the repo go back to a version that is older than the one it holds.
+        ids_only: of a data set: ids and hashes of the rows instead of the rows.
+        out: with `ids_only`: keep what is made there.
+        scores: of a model: folders of `emollms evaluate`.
+        calibration: of a model: file of `emollms calibrate`; None for the one in its folder, where there is one.
+        license: of a model: its licence, as the Hub names it, where it does not follow from its parts.
+        data_repo: of a model: the data that it was tuned on, on the Hub.
+        gguf: of a model: add it as GGUF, in numbers of this type.
+        converter: with `gguf`: `convert_hf_to_gguf.py` of a llama.cpp checkout.
+        progress: whether to show progress on stderr, or a function to call with it.
+        on_plan: called with the plan before anything is sent.
+        on_step: called with each step that is done.
 
-    commit: str
-    steps: tuple[str, ...]
-
-
-def publish(plan: Plan, remote: Remote, options: Options, tell: Callable[[str], None] = lambda step: None) -> Published:
-    """Do what a plan says.
-
-    Args:
-        plan: what `make_plan` gave.
-        remote: the repo.
-        options: those of the plan.
-        tell: called with each step that is done.
+    Returns:
+        The plan; where it was pushed, with the commit that holds the version.
 
     Raises:
-        EmollmsError: it failed; the message says in which state the repo is.
+        UsageError: an option is wrong, or there is nothing to publish in the folder.
+        EmollmsError: it may not be published, or publishing failed; the message says in which state the repo is.
+        KeyboardInterrupt: it was interrupted while it was sent; the message says in which state the repo is.
     """
-    push = _Push(plan, remote, options, tell)
-    commit = push.run()
-    return Published(commit, tuple(push.steps))
-
-
-@dataclass
-class _Push:
-    plan: Plan
-    remote: Remote
-    options: Options
-    tell: Callable[[str], None]
-    steps: list[str] = field(default_factory=list)
-    begun: bool = False
-    """Whether anything was sent that may have changed the repo."""
-    made: str | None = None
-    """The commit that was made."""
-
-    def run(self) -> str:
-        with self._saying_where_it_stands():
-            if self.plan.published and self.plan.state:
-                state, commit = self.plan.state, self.plan.state.tags[self.plan.release.tag]
+    _check_options(kind, gated, gguf)
+    _refuse_options(kind, "dataset", {"--ids-only": ids_only, "--out": out})
+    _refuse_options(
+        kind, "model", {"--scores": scores, "--calibration": calibration, "--license": license,
+                        "--data-repo": data_repo, "--gguf": gguf, "--converter": converter},
+    )  # fmt: skip
+    if out and not ids_only:
+        raise UsageError("--out goes with --ids-only")
+    if converter and not gguf:
+        raise UsageError("--converter goes with --gguf")
+    if not repo:
+        raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
+    remote, place = Remote(repo, kind), Path(folder)
+    if version:
+        parse_version(version)
+    for each in (place, *map(Path, scores)):
+        check_folder(each)
+    for file in (calibration, converter):
+        check_file(Path(file) if file else None)
+    with (
+        tempfile.TemporaryDirectory(prefix="emollms-") as name,
+        show_progress("steps", "reading the files and the repo", progress) as on_progress,
+    ):
+        scratch = Path(name)
+        if kind == "dataset":
+            if ids_only:
+                place = Path(out) if out else scratch / "ids"
+                write_ids(Path(folder), place)
+            release = dataset_release(place, version)
+            require_hub()
+        else:
+            require_hub()  # before weights are hashed or converted, which takes minutes
+            if kind == "model":
+                make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)
             else:
-                self._try_here()
-                state = self._repo()
-                commit = self._commit(state) if self.plan.commits else state.head
-                self._verify(commit)
-                self._load_back(commit)
-                self._tag(commit)
-            self._open(state)
-            return commit
+                from emollms.hub.space import space_releases
 
-    def _try_here(self) -> None:
-        """Load what is to be sent, as others will: a version cannot be taken back."""
-        with _scratch("loading it here") as folder:
-            lay_out(self.plan.release.files.values(), folder / "release")
-            self.plan.release.load(folder / "release", folder / "cache")
-        self._did("loaded it here")
+                make = space_releases(place)
+            release = make(version) if version else versioned(make, remote)
+        options = PushOptions(expect_head, delete, public, gated, allow_older)
+        plan = make_plan(release, remote, options)
+        on_plan(plan)
+        if not yes:
+            return plan
+        on_progress("sending files", 0, None)
+        numbers = count(1)
 
-    def _repo(self) -> State:
-        """The repo, created and private if it was not there."""
-        if self.plan.state is not None:
-            return self.plan.state
-        self.begun = True
-        self.remote.create()
-        self.plan = replace(make_plan(self.plan.release, self.remote, self.options), created=True)
-        state = self.plan.state
-        if state is None or not state.private:
-            raise EmollmsError(f"{self.remote.repo} was to be created, private, and is not")
-        self._did(f"created {self.remote.repo}, private")
-        return state
+        def finish_step(step: str) -> None:
+            on_step(step)
+            on_progress(f"publishing; the last step: {step}", next(numbers), None)
 
-    def _commit(self, state: State) -> str:
-        self.begun = True
-        additions = self.remote.upload(self.plan.sends)
-        commit, attempt = None, 0
-        while commit is None:
-            attempt += 1
-            try:
-                commit = self._commit_once(additions, state)
-            except FROM_THE_CLIENT as error:
-                commit = self._after_failure(error, state, attempt)
-        self.made = commit
-        self._did(f"committed {len(self.plan.sends)} files, deleted {len(self.plan.delete)}: {commit}")
-        return commit
-
-    def _commit_once(self, additions: list[CommitOperationAdd], state: State) -> str:
-        title = f"{self.plan.release.name} {self.plan.release.version}"
-        return self.remote.commit(additions, self.plan.delete, state.head, title)
-
-    def _after_failure(self, error: Exception, before: State, attempt: int) -> str | None:
-        """Look where `main` is after a commit that seemed to fail.
-
-        Returns:
-            The new commit, if it is there all the same; None, after a wait, if it may be tried again.
-
-        Raises:
-            EmollmsError: trying again is of no use; or somebody else has committed.
-        """
-        if not (may_pass(error) or is_foreign(error)):
-            raise EmollmsError(describe(error)) from error
-        now = self.remote.state()
-        if now is None:
-            raise EmollmsError("the repo is gone") from error
-        if now.head == before.head:
-            if is_foreign(error):
-                raise EmollmsError(describe(error)) from error
-            if attempt == TRIES:
-                raise EmollmsError(f"{describe(error)}; tried {TRIES} times") from error
-            wait(error, attempt)
-            return None
-        for commit in self.remote.commits_since(before.head):
-            if self._is_ours(commit):
-                return commit
-        raise EmollmsError(f"somebody else has committed since {before.head}; run the command again") from error
-
-    def _is_ours(self, commit: str) -> bool:
-        """Whether a commit holds exactly what is planned."""
-        files, release = self.remote.files(commit), self.plan.release.files
-        others = set(files) - set(release) - OF_THE_HUB
-        return others == set(self.plan.left) and not differences(release, files)
-
-    def _verify(self, commit: str) -> None:
-        release = self.plan.release
-        differing = differences(release.files, self.remote.files(commit))
-        if differing:
-            raise EmollmsError(f"commit {commit} has other content than this machine: {', '.join(differing)}")
-        self._did(f"verified the hashes of {len(release.files)} files")
-
-    def _load_back(self, commit: str) -> None:
-        release = self.plan.release
-        with _scratch("loading it back") as folder:
-            there = self.remote.download(commit, folder / "hub")
-            found = local_files(there, release.files)
-            differing = [path for path, file in release.files.items() if found[path].sha256 != file.sha256]
-            if differing:
-                raise EmollmsError(f"what was downloaded at commit {commit} differs: {', '.join(differing)}")
-            release.load(there, folder / "cache")
-        self._did(f"loaded {commit} back from an empty cache")
-
-    def _tag(self, commit: str) -> None:
-        release = self.plan.release
-        self.begun = True
-        self.remote.tag(release.tag, commit, f"{release.name} {release.version}")
-        tagged = self.remote.tags().get(release.tag)
-        if tagged is None:
-            raise EmollmsError(f"the Hub took the tag {release.tag}, and does not have it")
-        if tagged != commit and differences(release.files, self.remote.files(tagged)):
-            raise EmollmsError(f"somebody else tagged other content as {release.tag}")
-        self._did(f"tagged {release.tag}")
-
-    def _open(self, state: State) -> None:
-        """Gate, then show: the repo is never public without the gate that was asked for."""
-        gated, public = self.options.gated, self.options.public
-        if gated and state.gated != gated:
-            self.begun = True
-            self.remote.gate(gated)
-            self._check_access(gated=True)
-            self._did(f"access has to be asked for: {gated}")
-        if public and state.private:
-            self.begun = True
-            self.remote.make_public()
-            self._check_access(public=True)
-            self._did("made public")
-
-    def _check_access(self, gated: bool = False, public: bool = False) -> None:
-        now = self.remote.state()
-        if now is None or (gated and now.gated != self.options.gated) or (public and now.private):
-            raise EmollmsError("the Hub took the settings and did not apply them; look at them on its page")
-
-    def _did(self, step: str) -> None:
-        self.steps.append(step)
-        self.tell(step)
-
-    @contextmanager
-    def _saying_where_it_stands(self) -> Iterator[None]:
-        try:
-            yield
-        except EmollmsError as error:
-            known = standing(self.plan, self.remote, self.options, self.made) if self.begun else "nothing was changed"
-            raise EmollmsError(f"{error} ({known})") from error
+        return push(plan, remote, options, finish_step)
 
 
-@contextmanager
-def _scratch(doing: str) -> Iterator[Path]:
-    """A folder that goes away again.
+def _check_options(kind: str, gated: str | None, gguf: str | None) -> None:
+    choices = (("kind", kind, Kind), ("--gated", gated, Gated), ("--gguf", gguf, GgufType))
+    for name, value, known in choices:
+        if value is not None and value not in get_args(known):
+            raise UsageError(f"{name} {value!r} is unknown; choose one of {', '.join(get_args(known))}")
+    if kind == "space" and gated:
+        raise UsageError("a Space cannot be gated; leave out --gated")
 
-    Raises:
-        EmollmsError: the disk is full; the message says which folder is on it.
-    """
-    try:
-        with tempfile.TemporaryDirectory(prefix="emollms-") as name:
-            yield Path(name)
-    except Exception as error:
-        if not is_disk_full(error):
-            raise
-        raise EmollmsError(
-            f"the disk of {tempfile.gettempdir()} is full while {doing}; make room there, or point TMPDIR to another "
-            f"disk, and run the command again"
-        ) from error
+
+def _refuse_options(kind: Kind, owner: Kind, options: Mapping[str, object]) -> None:
+    """Refuse options of one kind that are given with another."""
+    if kind != owner and (given := [name for name, value in options.items() if value]):
+        raise UsageError(f"{', '.join(given)}: only for a {owner}, and this is a {kind}")
+
+
+def _model(
+    remote: Remote,
+    folder: Path,
+    scores: Sequence[Path | str],
+    calibration: Path | str | None,
+    license: str | None,
+    data_repo: str | None,
+    gguf: GgufType | None,
+    converter: Path | str | None,
+    scratch: Path,
+) -> Callable[[str], Release]:
+    """A function that makes the release of a model under a version; see `publish`."""
+    from emollms.hub.gguf import convert  # what a data set does not need
+    from emollms.hub.model import ModelOptions, model_releases
+
+    if license:
+        remote.check_license(license)
+    extra = [convert(folder, gguf, scratch, Path(converter) if converter else None)] if gguf else []
+    known = ModelOptions(
+        tuple(map(Path, scores)), Path(calibration) if calibration else None, license, data_repo, tuple(extra)
+    )
+    return model_releases(folder, remote.repo, known)

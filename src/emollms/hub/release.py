@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emollms.errors import EmollmsError
+from emollms.dataset.manifest import FileEntry
+from emollms.errors import EmollmsError, UsageError
 
 Kind = Literal["dataset", "model", "space"]
 CHUNK = 1 << 20  # bytes
@@ -42,7 +43,7 @@ class LocalFile:
         """Refuse a file that is no longer what was hashed.
 
         Args:
-            content: hash it again; else only its size and its time of change are looked at.
+            content: hash it again; else only its size and its time of change are compared.
 
         Raises:
             EmollmsError: it was changed, replaced or removed.
@@ -82,7 +83,7 @@ class Release:
         files: all its files, by path.
         load: loads the release from a folder, before it is sent and after it was downloaded, and raises EmollmsError
             if it does not load; its second argument is an empty folder for caches.
-        notes: what whoever publishes it should know, a line each.
+        notes: what its publisher should know, a line each.
     """
 
     kind: Kind
@@ -137,3 +138,37 @@ def local_file(source: Path, path: str) -> LocalFile:
 def local_files(folder: Path, paths: Iterable[str]) -> dict[str, LocalFile]:
     """Files below a folder, by path; each is read once."""
     return {path: local_file(folder / path, path) for path in sorted(paths)}
+
+
+def checked_files(folder: Path, entries: Sequence[FileEntry], *others: str) -> dict[str, LocalFile]:
+    """The files of a repo, when they are what its manifest says.
+
+    Args:
+        folder: the repo.
+        entries: what the manifest lists.
+        others: paths that it does not list: its own, and that of a README that is derived from the rest.
+
+    Raises:
+        EmollmsError: a file is missing, or is not what the manifest says.
+    """
+    expected = {entry.path: entry.sha256 for entry in entries}
+    paths = {*expected, *others}
+    missing = sorted(path for path in paths if not (folder / path).is_file())
+    if missing:
+        raise EmollmsError(f"{folder} lacks {', '.join(missing)}; build it again")
+    files = local_files(folder, paths)
+    changed = [path for path, sha256 in expected.items() if files[path].sha256 != sha256]
+    if changed:
+        raise EmollmsError(f"{folder}: {', '.join(changed)} changed after the build; build it again, as a new version")
+    return files
+
+
+def refuse_others(folder: Path, files: Iterable[str], what: str = "the data set") -> None:
+    """Refuse a folder with unexpected files, hidden ones and links among them.
+
+    Raises:
+        UsageError: there are some.
+    """
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
+    if others := sorted(there - set(files)):
+        raise UsageError(f"{folder} holds files that do not belong to {what}: {', '.join(others)}; move it elsewhere")

@@ -1,4 +1,4 @@
-"""A repo on the Hub: what is there, and the few calls that change it.
+"""A repo on the Hub: its state, and the few calls that change it.
 
 Calls that fail for a reason that may pass are made again, all but the commit: see `publish`.
 """
@@ -9,36 +9,42 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import httpx2
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import GitRefs, RepoFile
 from huggingface_hub.utils._validators import validate_repo_id
 
 from emollms.errors import EmollmsError, UsageError
+from emollms.hub.card_checks import explain_refusal, metadata_in
+from emollms.hub.client import CONFLICT, FROM_THE_CLIENT, POLICY, call_hub, describe, is_disk_full, may_pass
 from emollms.hub.release import Kind, LocalFile
-from emollms.hub.retry import CONFLICT, TRIES, describe, is_disk_full, may_pass, retrying, telling
-from emollms.hub.state import RemoteFile, State
+from emollms.hub.state import RemoteFile, RepoState
+from emollms.retry import RetryPolicy
+from emollms.templates import dump_metadata
 
 Gated = Literal["auto", "manual"]
 Result = TypeVar("Result")
 
-FROM_THE_CLIENT = (
-    HfHubHTTPError,
-    httpx2.HTTPError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-)
-"""What the client raises; the last four where an answer is not of the form that it expects."""
 REFUSED_CARD = "Invalid metadata in README.md"
+LICENSES = "https://huggingface.co/docs/hub/repositories-licenses"
 
 
 class CardError(EmollmsError):
-    """The Hub does not take the metadata of a card."""
+    """The Hub does not accept the metadata of a card."""
+
+
+def check_repo(repo: str) -> None:
+    """Refuse what cannot be the name of a repo.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if repo.count("/") != 1:
+        raise UsageError(f"{repo!r} is no repo; its name looks like OWNER/NAME")
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise UsageError(f"{repo!r} is no repo: {error}") from None
 
 
 class Remote:
@@ -48,23 +54,21 @@ class Remote:
         repo: `OWNER/NAME`.
         kind: what it holds.
         api: the client.
-        tries: how often a call is made at most, where the Hub is busy.
+        policy: how often a call is made again, where the Hub is busy.
 
     Raises:
         UsageError: the name is none.
     """
 
-    def __init__(self, repo: str, kind: Kind = "dataset", api: HfApi | None = None, tries: int = TRIES) -> None:
-        if repo.count("/") != 1:
-            raise UsageError(f"{repo!r} is no repo; its name looks like OWNER/NAME")
-        try:
-            validate_repo_id(repo)
-        except HFValidationError as error:
-            raise UsageError(f"{repo!r} is no repo: {error}") from None
-        self.repo, self.kind, self.tries = repo, kind, tries
+    def __init__(
+        self, repo: str, kind: Kind = "dataset", api: HfApi | None = None, policy: RetryPolicy = POLICY
+    ) -> None:
+        check_repo(repo)
+        self.repo, self.kind, self.policy = repo, kind, policy
         self.api = api or HfApi(library_name="emollms")
+        self._valid: set[str] = set()
 
-    def state(self) -> State | None:
+    def state(self) -> RepoState | None:
         """What the repo is like; None if there is none, or none that this account may see."""
         try:
             info = self._ask(lambda: self.api.repo_info(self.repo, repo_type=self.kind))
@@ -74,7 +78,9 @@ class Remote:
         refs = self._refs()
         tags = {tag.name: tag.target_commit for tag in refs.tags}
         branches = tuple(branch.name for branch in refs.branches)
-        return State(head, self.files(head), tags, branches, bool(info.private), getattr(info, "gated", None) or False)
+        return RepoState(
+            head, self.files(head), tags, branches, bool(info.private), getattr(info, "gated", None) or False
+        )
 
     def tags(self) -> dict[str, str]:
         """The commit of each tag."""
@@ -114,7 +120,7 @@ class Remote:
         return list(takewhile(lambda name: name != commit, self.commits()))
 
     def create(self) -> None:
-        """Create the repo, private; one that is there stays as it is."""
+        """Create the repo, private; an existing one stays as it is."""
         sdk = "gradio" if self.kind == "space" else None
 
         def create() -> None:
@@ -141,6 +147,38 @@ class Remote:
             )
             return Path(found).read_text(encoding="utf-8", errors="replace")
 
+    def validate_card(self, text: str) -> None:
+        """Make sure that the Hub accepts the metadata of a card.
+
+        Raises:
+            CardError: it does not; the message says why.
+        """
+
+        def validate() -> None:
+            try:  # what the client asks before a commit, when all files have been sent
+                self.api._validate_yaml(text, repo_type=self.kind)
+            except ValueError as error:
+                if not str(error).startswith(REFUSED_CARD):
+                    raise
+                found = str(error).removeprefix(REFUSED_CARD).lstrip(".")
+                raise CardError(explain_refusal(found, metadata_in(text, "the card"))) from None
+
+        if text not in self._valid:
+            self._ask(validate, f"validating the card of {self.repo}")
+            self._valid.add(text)
+
+    def check_license(self, license: str) -> None:
+        """Make sure that the Hub knows a licence.
+
+        Raises:
+            UsageError: it does not; the message suggests similar ones.
+        """
+        try:
+            if license != "other":  # which is known, and asks for other keys beside it
+                self.validate_card(f"---\n{dump_metadata({'license': license})}---\n")
+        except CardError as error:
+            raise UsageError(f"{error}; the Hub's list of licences is at {LICENSES}") from None
+
     def upload(self, files: Sequence[LocalFile]) -> list[CommitOperationAdd]:
         """Send the content of files; nothing is seen of it before a commit names them.
 
@@ -153,12 +191,14 @@ class Remote:
         _refuse_changed(files)
         additions = [CommitOperationAdd(file.path, _content(file)) for file in files]
         for addition, file in zip(additions, files, strict=True):
-            addition.upload_info.sha256 = bytes.fromhex(file.sha256)  # it is known, so nobody need read for it again
+            addition.upload_info.sha256 = bytes.fromhex(
+                file.sha256
+            )  # it is known, so the file is not read again for it
 
         def send() -> None:
             try:
                 self.api.preupload_lfs_files(self.repo, additions, repo_type=self.kind, free_memory=False)
-            except Exception as error:  # a file that changes on its way looks like a bad line, or is refused
+            except Exception as error:  # a file that changes on its way causes a broken connection, or is refused
                 _refuse_changed(files, content=not may_pass(error))
                 raise
 
@@ -177,23 +217,16 @@ class Remote:
             The id of the commit.
 
         Raises:
-            CardError: the Hub does not take the metadata of the card.
             Exception: as the client does; the commit may have happened all the same.
         """
         deletions = [CommitOperationDelete(path, is_folder=False) for path in deleted]
-        with telling(f"committing to {self.repo}"):
-            try:
-                made = self.api.create_commit(
-                    self.repo, [*additions, *deletions], commit_message=title, repo_type=self.kind, parent_commit=parent
-                )
-            except ValueError as error:  # the client asks the Hub about the card first
-                if not str(error).startswith(REFUSED_CARD):
-                    raise
-                raise CardError(f"{self.repo}: {' '.join(str(error).split())}") from None
+        made = self.api.create_commit(
+            self.repo, [*additions, *deletions], commit_message=title, repo_type=self.kind, parent_commit=parent
+        )
         return made.oid
 
     def tag(self, tag: str, commit: str, message: str) -> None:
-        """Tag a commit; a tag that is there stays as it is."""
+        """Tag a commit; an existing one stays as it is."""
 
         def create() -> None:
             try:
@@ -238,7 +271,7 @@ class Remote:
     def _ask(self, call: Callable[[], Result], doing: str = "") -> Result:
         """Make a call; errors that the caller cannot do anything about become one line."""
         try:
-            return retrying(call, self.tries, doing or f"looking at {self.repo}")
+            return call_hub(call, doing or f"reading {self.repo}", self.policy)
         except (RepositoryNotFoundError, RevisionNotFoundError):
             raise
         except FROM_THE_CLIENT as error:

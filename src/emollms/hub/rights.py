@@ -41,12 +41,12 @@ _FENCED = re.compile(r"^`{3,}[a-z]*\n(.*?)^`{3,}\s*$", re.MULTILINE | re.DOTALL)
 
 
 def allowed(corpus: str) -> Redistribution:
-    """What the registry lets pass of a corpus; nothing of one that it does not know."""
+    """What the registry lets one redistribute of a corpus; nothing of one that it does not know."""
     return corpora()[corpus].meta.redistribution if corpus in corpora() else "none"
 
 
 def refuse_texts(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> None:
-    """Refuse a data set with texts that may not be passed on, ids of which not even those may, or unlisted corpora.
+    """Refuse a data set with texts that may not be redistributed, ids of which not even those may, or unlisted corpora.
 
     Args:
         sources: the corpora that its manifest lists.
@@ -58,7 +58,7 @@ def refuse_texts(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile])
     held = _held(sources, files)
     if bound := [name for name in held["text"] if _allowed_by_both(sources, name) != "text"]:
         raise EmollmsError(
-            f"the texts of {', '.join(bound)} may not be passed on; publish ids and hashes instead, with --ids-only"
+            f"the texts of {', '.join(bound)} may not be redistributed; publish ids and hashes instead, with --ids-only"
         )
     _refuse_ids(sources, held["ids"])
     if unlisted := [name for name in held["rows"] if name not in {source.corpus for source in sources}]:
@@ -66,7 +66,7 @@ def refuse_texts(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile])
 
 
 def refuse_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile], schema: pa.Schema) -> None:
-    """Refuse the id-only form of a data set of which not even ids may be passed on, or that holds more than ids.
+    """Refuse the id-only form of a data set of which not even ids may be redistributed, or that holds more than ids.
 
     Args:
         sources: the corpora that its manifest lists.
@@ -88,11 +88,11 @@ def refuse_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile], s
 
 def _refuse_ids(sources: Sequence[SourceEntry], names: Iterable[str]) -> None:
     if bound := sorted(name for name in names if _allowed_by_both(sources, name) == "none"):
-        raise EmollmsError(f"nothing of {', '.join(bound)} may be passed on, not even its ids")
+        raise EmollmsError(f"nothing of {', '.join(bound)} may be redistributed, not even its ids")
 
 
 def refuse_bound_rows(files: Mapping[str, LocalFile]) -> None:
-    """Refuse rows with texts that may not be passed on in files of words: in JSON, JSON Lines, and examples of cards.
+    """Refuse rows with texts that may not be redistributed in text files: JSON, JSON Lines, and examples of cards.
 
     Raises:
         EmollmsError: there are some; the message says where.
@@ -102,14 +102,14 @@ def refuse_bound_rows(files: Mapping[str, LocalFile]) -> None:
             for found in _objects(file.read().decode("utf-8", errors="replace")):
                 corpus = _corpus_of(found)
                 if corpus and allowed(corpus) != "text" and any(found.get(name) for name in TEXTS):
-                    raise EmollmsError(f"{path} holds texts of {corpus}, which may not be passed on; take them out")
+                    raise EmollmsError(f"{path} holds texts of {corpus}, which may not be redistributed; take them out")
 
 
 def _held(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> dict[str, list[str]]:
     """The corpora of which a data set holds texts, ids alone, and rows of its own, each in alphabetical order.
 
     Raises:
-        EmollmsError: one of them is known to nobody here.
+        EmollmsError: one of them is unknown here.
     """
     texts = {source.corpus for source in sources} | set(_owners(sources))
     ids: set[str] = set()
@@ -123,7 +123,7 @@ def _held(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> dic
                 rows |= _corpora_in(batch[name]) if name in OWN else set()
     if unknown := sorted((texts | ids) - set(corpora())):
         raise EmollmsError(
-            f"unknown corpora: {', '.join(map(repr, unknown))}; what of them may be passed on cannot be told: install "
+            f"unknown corpora: {', '.join(map(repr, unknown))}; whether they may be redistributed is unknown: install "
             f"the package that brings them, or build the data set again"
         )
     return {"text": sorted(texts), "ids": sorted(ids - texts), "rows": sorted(rows)}
@@ -145,7 +145,7 @@ def _shown(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.BooleanArray:
 
 
 def _corpora_in(ids: pa.StringArray) -> set[str]:
-    """What stands before the first slash of ids."""
+    """The part of ids before the first slash."""
     first = pc.list_element(pc.split_pattern(ids.drop_null(), "/", max_splits=1), 0)
     return set(pc.unique(first).to_pylist())
 
@@ -183,7 +183,7 @@ def _inside(value: object) -> Iterator[dict[str, Any]]:
 
 
 def _corpus_of(row: Mapping[str, Any]) -> str | None:
-    """The corpus that a row is of, by its columns; None where nothing tells."""
+    """The corpus that a row is of, by its columns; None if they do not say."""
     if isinstance(corpus := row.get("corpus"), str):
         return corpus
     found = [

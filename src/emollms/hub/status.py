@@ -1,4 +1,4 @@
-"""Whether what is on the Hub is what is here."""
+"""Whether a repo on the Hub is the same as a folder here."""
 
 import tempfile
 from collections.abc import Mapping
@@ -7,15 +7,15 @@ from pathlib import Path
 
 from emollms.dataset.manifest import README
 from emollms.errors import EmollmsError
-from emollms.hub.card_release import merged_files, published_versions
+from emollms.hub.card_merge import merged_files
 from emollms.hub.dataset import local_release_files
-from emollms.hub.foreign import foreign_files
 from emollms.hub.ids import ORIGINAL, is_id_only, write_ids
 from emollms.hub.model import local_model
+from emollms.hub.plan import published_versions
 from emollms.hub.release import Kind, LocalFile
 from emollms.hub.repo import Remote
 from emollms.hub.space import local_space
-from emollms.hub.state import differences
+from emollms.hub.state import differences, foreign_files
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Status:
         repo: the repo.
         here: what is here, for people.
         missing: the tag that the repo should have and has not; None if it has it.
-        revision: what was looked at: the tag, or `main`.
+        revision: what was compared: the tag, or `main`.
         commit: its commit.
         differing: paths by how they differ: `differs`, `only here`, `only there`; of the last those that would be
             loaded together with what is here, as `emollms publish` judges.

@@ -1,12 +1,10 @@
-"""Calls to the Hub that are made again when it is busy or the line is bad, and what is said of those that fail."""
+"""Calls to the Hub: made again while it is busy or the line is bad; what is wrong with those that fail, in one line."""
 
 import errno
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx2
@@ -14,18 +12,23 @@ from huggingface_hub import get_session
 from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 from huggingface_hub.utils._http import hf_raise_for_status, parse_ratelimit_headers
 
+from emollms import retry
 from emollms.errors import EmollmsError
 
-BUSY = (408, 409, 412, 425, 429, 500, 502, 503, 504)
-"""Statuses that may pass: a conflict (409) and a precondition (412) as well, since every call here can be repeated."""
-TRIES = 6
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds; each wait is twice the one before
+POLICY = retry.RetryPolicy(retries=5, first_wait=1.0, longest_wait=30.0)
+ONCE = retry.RetryPolicy(retries=0)
 LONGEST_ASKED = 600.0  # seconds: a Hub that asks for more is not waited for
 SLOW = 15.0  # seconds after which a request says that it is waiting, and again after as many
 CONFLICT = 409
+BUSY = retry.BUSY | {CONFLICT, 412}
+"""Statuses that may pass: a conflict and a failed precondition (412) as well, since every call here can be repeated."""
 FULL = ("No space left on device", "Not enough disk space")
 """What libraries say of a full disk where they drop the number of the error."""
 CREATION, VALIDATION = "/api/repos/create", "/api/validate-yaml"
+FROM_THE_CLIENT = (
+    HfHubHTTPError, httpx2.HTTPError, OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError,
+)  # fmt: skip
+"""What the client raises; the last four where an answer is not of the form that it expects."""
 
 Result = TypeVar("Result")
 log = logging.getLogger("emollms")
@@ -37,37 +40,30 @@ class ForeignAnswerError(EmollmsError):
     def __init__(self) -> None:
         super().__init__(
             "the answer is not the Hub's: a sign-in page or a proxy of this network may have answered in its place; "
-            "open the network, and run it again"
+            "sign in to the network, and run it again"
         )
 
 
-def retrying(call: Callable[[], Result], tries: int = TRIES, doing: str = "an answer") -> Result:
-    """Make a call, and again where it fails for a reason that may pass; waits as `Retry-After` asks.
+def call_hub(call: Callable[[], Result], doing: str = "an answer", policy: retry.RetryPolicy = POLICY) -> Result:
+    """Make a call, and again while it fails for a reason that may pass; waits as long as the Hub asks.
 
     Args:
-        call: what to call; it must do no harm if it is done twice.
-        tries: how often it is called at most.
-        doing: what is waited for, in the message of a request that takes long.
+        call: what to call; calling it twice must do no harm.
+        doing: what is waited for, in the message about a request that takes long.
+        policy: how often it is called, and after what waits.
 
     Raises:
         Exception: what the last call raised.
         EmollmsError: the Hub asks to wait for longer than ten minutes.
     """
-    _look_at_answers()
+    _check_answers()
     with telling(doing):
-        for attempt in range(1, tries):
-            try:
-                return call()
-            except Exception as error:
-                if not may_pass(error):
-                    raise
-                wait(error, attempt)
-        return call()
+        return policy.call(call, may_pass, _asked)
 
 
 @contextmanager
 def telling(doing: str, after: float | None = None) -> Iterator[None]:
-    """Say on the log `emollms` that something is still waited for, again and again, while a block runs.
+    """Say on the log `emollms` that something is still waited for, at intervals, while a block runs.
 
     Args:
         doing: what is waited for.
@@ -90,8 +86,8 @@ def telling(doing: str, after: float | None = None) -> Iterator[None]:
         teller.join()
 
 
-def _look_at_answers() -> None:
-    """See to it that the client shows each answer to `_refuse`; it makes a new session after some errors."""
+def _check_answers() -> None:
+    """Make the client's session show each answer to `_refuse`; the client makes a new session after some errors."""
     session = get_session()
     hooks = session.event_hooks
     if _refuse not in hooks["response"]:
@@ -104,12 +100,12 @@ def _refuse(response: httpx2.Response) -> None:
     Raises:
         ForeignAnswerError: a web page where the Hub answers with JSON.
         EmollmsError: the Hub asks to wait for longer than ten minutes.
-        HfHubHTTPError: the Hub is too busy to look at a card, which the client would take for a broken answer; or to
+        HfHubHTTPError: the Hub is too busy to validate a card, which the client would take for a broken answer; or to
             create a repo, which the client would ask for again at once, without end.
     """
     path = response.request.url.path
     if response.status_code in BUSY:
-        _refuse_long_wait(_asked_in(response.headers))
+        _seconds_asked(response.headers)
         if path == VALIDATION or (path == CREATION and not _exists_already(response)):
             hf_raise_for_status(response)
     is_page = "text/html" in response.headers.get("Content-Type", "").lower()
@@ -119,41 +115,34 @@ def _refuse(response: httpx2.Response) -> None:
 
 
 def _exists_already(response: httpx2.Response) -> bool:
-    """Whether a conflict may be that what is to be created is there; another one is a job of the Hub's in its way."""
+    """Whether a conflict may be that what is to be created exists; another one is a job of the Hub's in its way."""
     return response.status_code == CONFLICT and b"another conflicting operation" not in response.read()
 
 
-def wait(error: BaseException, attempt: int) -> None:
-    """Wait before the next try: as long as the Hub asks, else longer from try to try.
+def _asked(error: BaseException) -> float | None:
+    """The seconds that the answer behind an error asks to wait; see `_seconds_asked`."""
+    answers = [cause.response for cause in causes(error) if isinstance(cause, HfHubHTTPError)]
+    return _seconds_asked(answers[0].headers) if answers else None
+
+
+def _seconds_asked(headers: Mapping[str, str]) -> float | None:
+    """The seconds that an answer asks to wait, by `Retry-After` or by the rate limits that the Hub states.
 
     Raises:
-        EmollmsError: the Hub asks to wait for longer than ten minutes.
+        EmollmsError: they are more than ten minutes.
     """
-    answers = [cause.response for cause in causes(error) if isinstance(cause, HfHubHTTPError)]
-    asked = _asked_in(answers[0].headers) if answers else None
-    _refuse_long_wait(asked)
-    time.sleep(min(FIRST_WAIT * 2 ** (attempt - 1), LONGEST_WAIT) if asked is None else asked)
-
-
-def _refuse_long_wait(asked: float | None) -> None:
+    asked = retry.retry_after(headers)
+    if asked is None and (limit := parse_ratelimit_headers(headers)) and not limit.remaining:
+        asked = float(limit.reset_in_seconds)
     if asked is not None and asked > LONGEST_ASKED:
         raise EmollmsError(f"the Hub is busy and asks to wait {asked:,.0f} seconds; run it again after that")
-
-
-def _asked_in(headers: httpx2.Headers) -> float | None:
-    """The seconds that an answer asks to wait: by `Retry-After`, a number or a date, or by the Hub's own header."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdecimal():
-        return float(asked)
-    try:
-        return max(parsedate_to_datetime(asked).timestamp() - time.time(), 0.0)
-    except ValueError:
-        limit = parse_ratelimit_headers(headers)
-        return float(limit.reset_in_seconds) if limit and not limit.remaining else None
+    return asked
 
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same call may succeed later: the Hub is busy, or the connection broke."""
+    if isinstance(error, EmollmsError):  # decided already, whatever it was raised from
+        return False
     return any(
         cause.response.status_code in BUSY
         if isinstance(cause, HfHubHTTPError)

@@ -1,11 +1,12 @@
-"""The words of a file that is to leave, for the search for secrets and personal data.
+"""Secrets and personal data in the files of a release: in every text cell, every file, every name of a setting.
 
 Numbers of numeric columns, and of JSON and YAML, are no words: ten digits of a size or a count are no telephone number.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from huggingface_hub import parse_local_safetensors_file_metadata
 from emollms.errors import EmollmsError
 from emollms.hub.model_files import BINARY
 from emollms.hub.release import LocalFile
+from emollms.pii.mask import count_sensitive
 from emollms.pii.secrets import is_secret_setting
 
 HASHES = ("sha256",)
@@ -24,11 +26,42 @@ _NUMBER_CELL = re.compile(r"(?<=\|)\s*[-+]?[\d.,]+\s*(?=\|)")
 _SETTING = re.compile(r"-{0,2}(?P<name>[\w.-]+)\s*[=:]\s*(?P<value>.+)", re.DOTALL)
 
 
+def check_sensitive(files: Mapping[str, LocalFile]) -> tuple[str, ...]:
+    """Look for secrets and personal data in every text cell and file.
+
+    Returns:
+        How much personal data there is, a line for each kind that was found.
+
+    Raises:
+        EmollmsError: there are secrets, such as tokens and keys; the message says where, and never what.
+    """
+    places: dict[str, Counter[str]] = {}
+    for path, file in files.items():
+        for column, cells in words_of(file):
+            for kind, count in count_sensitive(cells).items():
+                places.setdefault(kind, Counter())[f"{path}{column}"] += count.texts
+        if settings := count_settings(file):
+            secrets = places.setdefault("secret", Counter())
+            secrets[path] = max(secrets[path], settings)
+    found = [f"{place} ({number})" for place, number in places.pop("secret", Counter()).items() if number]
+    if found:
+        raise EmollmsError(f"there are secrets, such as tokens or keys, in {', '.join(found)}; take them out")
+    return tuple(_note(kind, counts) for kind, counts in places.items() if counts.total())
+
+
+def _note(kind: str, counts: Counter[str]) -> str:
+    """How many texts hold what looks like something, and where most of them are."""
+    first = [place for place, number in counts.most_common(3) if number]
+    more = sum(number > 0 for number in counts.values()) - len(first)
+    where = "; ".join(first) + (f" and {more} more" if more else "")
+    return f"{counts.total():,} texts hold what looks like a {kind}: {where}"
+
+
 def words_of(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
     """The texts of a file, in portions, each text once in a portion; and where in the file they are.
 
     Raises:
-        EmollmsError: it cannot be looked into.
+        EmollmsError: it cannot be read as text.
     """
     if file.path.endswith(".parquet"):
         yield from _cells(file)
@@ -38,12 +71,14 @@ def words_of(file: LocalFile) -> Iterator[tuple[str, pa.Array]]:
         try:
             text = file.read().decode("utf-8")
         except UnicodeDecodeError:
-            raise EmollmsError(f"{file.path} is no text, and nobody can look into it; leave it out") from None
+            raise EmollmsError(
+                f"{file.path} is not UTF-8 text and cannot be checked for secrets; leave it out"
+            ) from None
         yield "", pa.array(_lines(file.path, text), pa.string()).unique()
 
 
 def count_settings(file: LocalFile) -> int:
-    """How many secrets stand in a JSON file under names that say so, such as `hub_token`, whatever they look like."""
+    """How many settings of a JSON file are secrets by their names, such as `hub_token`, whatever their form."""
     if not file.path.endswith(".json"):
         return 0
     try:
@@ -84,7 +119,7 @@ def _flat(column: pa.Array) -> pa.Array | None:
 
 
 def _beside_texts(prompts: pa.StringArray, texts: pa.StringArray) -> pa.StringArray:
-    """What prompts say beside the text of their row, which is looked at in a column of its own: a few instructions."""
+    """What prompts say beside the text of their row, which is checked in a column of its own: a few instructions."""
     rows = zip(prompts.to_pylist(), texts.to_pylist(), strict=True)
     return pa.array([prompt.replace(text, "\n") if prompt and text else prompt for prompt, text in rows], pa.string())
 
@@ -107,7 +142,7 @@ def _lines(path: str, text: str) -> list[str]:
 
 
 def _strings(value: object, name: str = "") -> Iterator[str]:
-    """The strings of a JSON value, each after its key, as it stands there; numbers left out."""
+    """The strings of a JSON value, each after its key, as written there; numbers left out."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from (str(key),) if not isinstance(inner, str) else ()
