@@ -66,7 +66,7 @@ def publish(
         ids_only: of a data set: ids and hashes of the rows instead of the rows.
         out: with `ids_only`: keep what is made there.
         scores: of a model: folders of `emollms evaluate`.
-        calibration: of a model: file of `emollms calibrate`.
+        calibration: of a model: file of `emollms calibrate`; None for the one in its folder, where there is one.
         license: of a model: its licence, as the Hub names it, where it does not follow from its parts.
         data_repo: of a model: the data that it was tuned on, on the Hub.
         gguf: of a model: add it as GGUF, in numbers of this type.
