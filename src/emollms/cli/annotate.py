@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from emollms.cli import annotator_options as given
 from emollms.cli.output import examples, print_note
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
@@ -44,44 +45,21 @@ def annotate(
             metavar="FILE", help=".csv, .tsv, .jsonl (each also .gz) or .parquet; stdout where there is none."
         ),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble."),
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
-    ] = None,
-    baseline: Annotated[
-        list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME,…",
-            help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of the "
-            "benchmark; by default what the model was tuned on.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Your own labels, one of which is chosen.")
-    ] = None,
-    multi: Annotated[bool, typer.Option("--multi", help="With --labels: any number of them.")] = False,
-    score: Annotated[list[str] | None, typer.Option(metavar="WHAT", help="Something of your own to score.")] = None,
-    range: Annotated[tuple[float, float], typer.Option(metavar="LOW HIGH", help="With --score: its scale.")] = (
-        0.0,
-        1.0,
-    ),
+    model: given.Models = None,
+    endpoint: given.Endpoint = None,
+    baseline: given.Baselines = None,
+    task: given.Tasks = None,
+    labels: given.Labels = None,
+    multi: given.Multi = False,
+    score: given.Scores = None,
+    range: given.Range = (0.0, 1.0),
     text_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the texts.")] = "text",
     target_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column of what TDT asks about.")
     ] = None,
-    scale: Annotated[Literal["unit", "native"], typer.Option(help="Scores on 0..1, or as the task has them.")] = "unit",
-    min_confidence: Annotated[
-        float | None, typer.Option(metavar="P", help="Withhold answers that are less sure, 0 to 1.")
-    ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that of the model.")
-    ] = None,
+    scale: given.OutputScale = "unit",
+    min_confidence: given.MinConfidence = None,
+    calibration: given.CalibrationFile = None,
     nested: Annotated[bool, typer.Option("--nested", help="In Parquet: one struct column a question.")] = False,
     format: Annotated[
         Literal["label-studio", "argilla"] | None,
@@ -95,27 +73,15 @@ def annotate(
     ] = None,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where answers are kept for later runs; a file in the cache.")
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew, and keep nothing.")] = False,
-    engine: Annotated[
-        Literal["transformers", "vllm", "endpoint"] | None,
-        typer.Option(help="What runs a model; by default what fits."),
-    ] = None,
-    template: Annotated[Literal["auto", "frame", "chat"], typer.Option(help="How prompts are framed.")] = "auto",
-    dtype: Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")] = "auto",
-    workers: Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")] = 8,
-    per_minute: Annotated[
-        float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")
-    ] = None,
-    price: Annotated[
-        tuple[float, float] | None,
-        typer.Option(metavar="IN OUT", help="What an endpoint asks for a million tokens read, and written."),
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(metavar="SUM", help="With --price: stop before more is spent; answers are kept.")
-    ] = None,
+    store: given.Store = None,
+    fresh: given.Fresh = False,
+    engine: given.Engine = None,
+    template: given.Template = "auto",
+    dtype: given.Dtype = "auto",
+    workers: given.Workers = 8,
+    per_minute: given.PerMinute = None,
+    price: given.Price = None,
+    max_cost: given.MaxCost = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Ask about 50 texts, tell what all will take, and write nothing.")
     ] = False,

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 from typing import Any, Literal, Protocol
 
@@ -137,12 +138,14 @@ class Constant:
         return common
 
 
+@cache
+def _analyzer() -> Any:
+    """VADER's, once: it reads its lexicon each time that it is made, which takes longer than hundreds of texts."""
+    return require("vaderSentiment.vaderSentiment", "evaluate", "--baseline vader").SentimentIntensityAnalyzer()
+
+
 def _vader(task: Task, name: str) -> Callable[[str], float]:
-    rate = (
-        require("vaderSentiment.vaderSentiment", "evaluate", "--baseline vader")
-        .SentimentIntensityAnalyzer()
-        .polarity_scores
-    )
+    rate = _analyzer().polarity_scores
     if task.name != "TDT":
         return lambda text: float(rate(text)["compound"])
     return lambda text: by_threshold(rate(text)) if name == "vader-threshold" else by_largest(rate(text))
