@@ -1,5 +1,6 @@
 """`emollms annotate`: scores, labels and confidences on any text."""
 
+import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -29,6 +30,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --plan",
+    "emollms annotate posts.csv --model OWNER/MODEL --push OWNER/posts   # --yes does it",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
 )
 
@@ -71,6 +73,11 @@ def annotate(
             metavar="EXPORT", help="Read what people corrected in Label Studio (JSON) as a table of gold labels."
         ),
     ] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Publish the table as a data set; with --yes.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --push: do it; without this, the plan is shown.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="With --push: show the repo to everybody.")] = False,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     store: given.Store = None,
@@ -98,6 +105,7 @@ def annotate(
         return
     if texts is None:
         raise UsageError("name a table of texts, or - for standard input")
+    _check_push(push, yes, public, out, format)
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.inputs import open_input
     from emollms.annotation.open import open_annotator
@@ -125,7 +133,7 @@ def annotate(
         if format:
             _annotate_for_labeling(annotator, source, out, format, text_column, scale)
             return
-        place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
+        place = out or scratch / f"annotated.{'parquet' if push else source.table.format or 'jsonl'}"
         with show_progress("rows") as on_progress:
             done = annotate_file(
                 annotator,
@@ -136,10 +144,47 @@ def annotate(
                 on_progress=on_progress,
                 warn=print_note,
             )
-        if out is None:
-            sys.stdout.buffer.write(place.read_bytes())
-        else:
+        if out:
             print_note(repr(done))
+        elif not push:
+            sys.stdout.buffer.write(place.read_bytes())
+        if push:
+            _push(annotator, place, push, yes, public)
+
+
+def _check_push(push: str | None, yes: bool, public: bool, out: Path | None, format: str | None) -> None:
+    """Make sure, before anything is asked, that what is annotated can be published."""
+    if not push:
+        if yes or public:
+            raise UsageError("--yes and --public go with --push")
+        return
+    from emollms.annotation.tables import format_of
+    from emollms.hub.annotations import check_target
+
+    if format:
+        raise UsageError(f"--push publishes a table, and --format {format} writes none; give one of them")
+    if out and format_of(out)[0] != "parquet":
+        raise UsageError(f"--push publishes Parquet, and --out {out} is none; name it .parquet, or leave it out")
+    check_target(push)
+
+
+def _push(annotator: "Annotator", table: Path, repo: str, yes: bool, public: bool) -> None:
+    """Publish an annotated table, or show what would be published."""
+    from emollms.cli.publish import shown
+    from emollms.hub.annotations import publish_annotations
+
+    record = json.loads(table.with_name(f"{table.name}.json").read_text(encoding="utf-8"))
+    with show_progress("steps", "reading the table and the repo") as on_progress:
+        plan = shown(
+            lambda on_plan: publish_annotations(
+                annotator, table, record, repo, yes=yes, public=public, on_progress=on_progress, on_plan=on_plan,
+                on_step=print_note,
+            ),
+            yes,
+            public,
+        )  # fmt: skip
+    if yes:
+        print_note(f'load it: datasets.load_dataset("{repo}", revision="{plan.release.tag}")')
 
 
 def _annotate_for_labeling(
