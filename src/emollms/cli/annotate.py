@@ -1,5 +1,6 @@
 """`emollms annotate`: scores, labels and confidences on any text."""
 
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -171,7 +172,8 @@ def annotate(
                 warn=print_note,
             )
         if out is None:
-            sys.stdout.buffer.write(place.read_bytes())
+            with place.open("rb") as stream:
+                shutil.copyfileobj(stream, sys.stdout.buffer)
         else:
             print_note(repr(done))
 
