@@ -325,9 +325,9 @@ class Annotator:
         parts: list[Part] = []
         for question in self.questions:
             for segment in self.segments(question, text, target):
-                for number, identity in enumerate(self.identities):
+                for number, name in enumerate(self.identities):
                     if question.name in self._answers_to[number]:
-                        key = answer_key(identity, question.identity, segment, target)
+                        key = answer_key(name, question.identity, segment, target)
                         wanted.setdefault(key, Wanted(number, question, segment, target))
                         parts.append(Part(question.name, number, key, len(segment)))
         return parts
