@@ -284,9 +284,16 @@ class Annotator:
             for item in items
             if not self._is_blank(item)
             for question in self.questions
-            for segment in self.segments(question, str(item.text), item.target)
+            for segment in self.segments(question, _readable(str(item.text)), item.target)
         )
         return sum(model.count_tokens(prompt) for prompt in prompts for model in models)
+
+    def is_known(self, item: Item) -> bool:
+        """Whether the store has all answers about a text."""
+        wanted: dict[str, Wanted] = {}
+        if not self._is_blank(item):
+            self._plan(item, wanted)
+        return len(self.store.get(list(wanted))) == len(wanted)
 
     def describe(self) -> dict[str, Any]:
         """What a record of annotations says: the predictors, the questions, the calibration and the options."""
@@ -314,16 +321,14 @@ class Annotator:
 
     def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[Part]":
         """The parts of a text by question and predictor, with the keys of their answers; new ones join `wanted`."""
-        text = str(item.text)
-        # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
-        readable = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+        text, target = _readable(str(item.text)), None if item.target is None else _readable(item.target)
         parts: list[Part] = []
         for question in self.questions:
-            for segment in self.segments(question, readable, item.target):
+            for segment in self.segments(question, text, target):
                 for number, name in enumerate(self.identities):
                     if question.name in self._answers_to[number]:
-                        key = answer_key(name, question.identity, segment, item.target)
-                        wanted.setdefault(key, Wanted(number, question, segment, item.target))
+                        key = answer_key(name, question.identity, segment, target)
+                        wanted.setdefault(key, Wanted(number, question, segment, target))
                         parts.append(Part(question.name, number, key, len(segment)))
         return parts
 
@@ -475,6 +480,11 @@ def _draw(question: Question, text: str) -> float:
     """A number on 0..1 that question and text decide, and nothing else."""
     digest = hashlib.sha256(f"{question.identity}\0{text}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _readable(text: str) -> str:
+    # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _joined(*notes: str | None) -> str | None:

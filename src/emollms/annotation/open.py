@@ -1,5 +1,6 @@
 """An annotator from names: of models, endpoints and baselines, of questions, and of what goes with them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,8 +94,10 @@ def open_annotator(
             raise unknown("baseline that annotates", name, LEXICONS)
     if max_cost is not None and (price is None or not endpoint):
         raise UsageError("--max-cost goes with --endpoint and --price, which says what a million tokens cost")
-    if (price is not None and min(price) < 0) or (max_cost is not None and max_cost < 0):
-        raise UsageError("--price and --max-cost are no amounts below 0")
+    if not endpoint and (price is not None or per_minute is not None):
+        raise UsageError("--price and --per-minute go with --endpoint; what runs on this machine has neither")
+    if not all(math.isfinite(amount) and amount >= 0 for amount in [*(price or ()), max_cost or 0.0]):
+        raise UsageError("--price and --max-cost are amounts of money, 0 or more")
     common: dict[str, Any] = {"template": template, "warn": warn}
     predictors: list[Predictor] = []
     if endpoint:
