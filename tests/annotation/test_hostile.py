@@ -55,7 +55,9 @@ def delimited(texts: list[str], delimiter: str, end: str) -> list[bytes]:
 
 
 @COUNTS
-@pytest.mark.parametrize(("suffix", "delimiter", "end"), [("csv", ",", "\n"), ("tsv", "\t", "\r\n"), ("csv.gz", ",", "\n")])
+@pytest.mark.parametrize(
+    ("suffix", "delimiter", "end"), [("csv", ",", "\n"), ("tsv", "\t", "\r\n"), ("csv.gz", ",", "\n")]
+)
 def test_delimited(suffix: str, delimiter: str, end: str, count: int, tmp_path: Path) -> None:
     rows = delimited(hostile(count), delimiter, end)
     path, out = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
