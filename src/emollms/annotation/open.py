@@ -7,19 +7,19 @@ from typing import Any, TypeVar
 
 from emollms.annotation.annotator import Annotator
 from emollms.annotation.answers import Scale
-from emollms.annotation.models import calibration_of, tuned_on, what_runs_here
+from emollms.annotation.models import calibration_of, what_runs_here
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
+from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor
+from emollms.inference.companions import tuned_on
 from emollms.inference.engines import Name as EngineName
 from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 
-LEXICONS = ("vader", "textblob")
-"""Baselines that annotate: the others take their answers from gold labels."""
 BY_LEXICON = ("valence", "sentiment")
 """What lexicons are asked by default."""
 Kind = TypeVar("Kind", bound=Annotator)

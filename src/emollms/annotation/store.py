@@ -77,6 +77,11 @@ class AnswerStore:
             self._base.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
         return {key: _loaded(key, answer) for key, answer in rows}
 
+    def clear(self) -> None:
+        """Forget all answers."""
+        with self._explained(), self._base:
+            self._base.execute("DELETE FROM answers")
+
     def close(self) -> None:
         """Close the file."""
         self._base.close()

@@ -27,6 +27,7 @@ from emollms.cli import (
     quality,
     recipes,
     report,
+    serve,
     train,
 )
 from emollms.cli.output import examples, print_error
@@ -35,7 +36,7 @@ from emollms.progress import hide_library_bars
 
 _MODULES = (
     annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
-    report, train,
+    report, serve, train,
 )  # fmt: skip
 
 app = typer.Typer(

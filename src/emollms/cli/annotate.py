@@ -1,5 +1,6 @@
 """`emollms annotate`: scores, labels and confidences on any text."""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from emollms.cli import annotator_options as given
 from emollms.cli.output import examples, print_note
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.errors import UsageError
@@ -29,6 +31,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --plan",
+    "emollms annotate posts.csv --model OWNER/MODEL --push OWNER/posts   # --yes does it",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
 )
 
@@ -45,44 +48,21 @@ def annotate(
             metavar="FILE", help=".csv, .tsv, .jsonl (each also .gz) or .parquet; stdout where there is none."
         ),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble."),
-    ] = None,
-    endpoint: Annotated[
-        str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
-    ] = None,
-    baseline: Annotated[
-        list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
-    ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME,…",
-            help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of the "
-            "benchmark; by default what the model was tuned on.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Your own labels, one of which is chosen.")
-    ] = None,
-    multi: Annotated[bool, typer.Option("--multi", help="With --labels: any number of them.")] = False,
-    score: Annotated[list[str] | None, typer.Option(metavar="WHAT", help="Something of your own to score.")] = None,
-    range: Annotated[tuple[float, float], typer.Option(metavar="LOW HIGH", help="With --score: its scale.")] = (
-        0.0,
-        1.0,
-    ),
+    model: given.Models = None,
+    endpoint: given.Endpoint = None,
+    baseline: given.Baselines = None,
+    task: given.Tasks = None,
+    labels: given.Labels = None,
+    multi: given.Multi = False,
+    score: given.Scores = None,
+    range: given.Range = (0.0, 1.0),
     text_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the texts.")] = "text",
     target_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column of what TDT asks about.")
     ] = None,
-    scale: Annotated[Literal["unit", "native"], typer.Option(help="Scores on 0..1, or as the task has them.")] = "unit",
-    min_confidence: Annotated[
-        float | None, typer.Option(metavar="P", help="Withhold answers that are less sure, 0 to 1.")
-    ] = None,
-    calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that of the model.")
-    ] = None,
+    scale: given.OutputScale = "unit",
+    min_confidence: given.MinConfidence = None,
+    calibration: given.CalibrationFile = None,
     nested: Annotated[bool, typer.Option("--nested", help="In Parquet: one struct column a question.")] = False,
     format: Annotated[
         Literal["label-studio", "argilla"] | None,
@@ -94,29 +74,22 @@ def annotate(
             metavar="EXPORT", help="Read what people corrected in Label Studio (JSON) as a table of gold labels."
         ),
     ] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Publish the table as a data set; with --yes.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --push: do it; without this, the plan is shown.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="With --push: show the repo to everybody.")] = False,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
-    store: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where answers are kept for later runs; a file in the cache.")
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything anew, and keep nothing.")] = False,
-    engine: Annotated[
-        Literal["transformers", "vllm", "endpoint"] | None,
-        typer.Option(help="What runs a model; by default what fits."),
-    ] = None,
-    template: Annotated[Literal["auto", "frame", "chat"], typer.Option(help="How prompts are framed.")] = "auto",
-    dtype: Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")] = "auto",
-    workers: Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")] = 8,
-    per_minute: Annotated[
-        float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")
-    ] = None,
-    price: Annotated[
-        tuple[float, float] | None,
-        typer.Option(metavar="IN OUT", help="What an endpoint asks for a million tokens read, and written."),
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(metavar="SUM", help="With --price: stop before more is spent; answers are kept.")
-    ] = None,
+    store: given.Store = None,
+    fresh: given.Fresh = False,
+    engine: given.Engine = None,
+    template: given.Template = "auto",
+    dtype: given.Dtype = "auto",
+    workers: given.Workers = 8,
+    per_minute: given.PerMinute = None,
+    price: given.Price = None,
+    max_cost: given.MaxCost = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="Ask about 50 texts, tell what all will take, and write nothing.")
     ] = False,
@@ -133,6 +106,7 @@ def annotate(
         return
     if texts is None:
         raise UsageError("name a table of texts, or - for standard input")
+    _check_push(push, yes, public, out, format)
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.inputs import open_input
     from emollms.annotation.open import open_annotator
@@ -160,7 +134,7 @@ def annotate(
         if format:
             _annotate_for_labeling(annotator, source, out, format, text_column, scale)
             return
-        place = out or scratch / f"annotated.{source.table.format or 'jsonl'}"
+        place = out or scratch / f"annotated.{'parquet' if push else source.table.format or 'jsonl'}"
         with show_progress("rows") as on_progress:
             done = annotate_file(
                 annotator,
@@ -171,11 +145,48 @@ def annotate(
                 on_progress=on_progress,
                 warn=print_note,
             )
-        if out is None:
+        if out:
+            print_note(repr(done))
+        elif not push:
             with place.open("rb") as stream:
                 shutil.copyfileobj(stream, sys.stdout.buffer)
-        else:
-            print_note(repr(done))
+        if push:
+            _push(annotator, place, push, yes, public)
+
+
+def _check_push(push: str | None, yes: bool, public: bool, out: Path | None, format: str | None) -> None:
+    """Make sure, before anything is asked, that what is annotated can be published."""
+    if not push:
+        if yes or public:
+            raise UsageError("--yes and --public go with --push")
+        return
+    from emollms.annotation.tables import format_of
+    from emollms.hub.annotations import check_target
+
+    if format:
+        raise UsageError(f"--push publishes a table, and --format {format} writes none; give one of them")
+    if out and format_of(out)[0] != "parquet":
+        raise UsageError(f"--push publishes Parquet, and --out {out} is none; name it .parquet, or leave it out")
+    check_target(push)
+
+
+def _push(annotator: "Annotator", table: Path, repo: str, yes: bool, public: bool) -> None:
+    """Publish an annotated table, or show what would be published."""
+    from emollms.cli.publish import shown
+    from emollms.hub.annotations import publish_annotations
+
+    record = json.loads(table.with_name(f"{table.name}.json").read_text(encoding="utf-8"))
+    with show_progress("steps", "reading the table and the repo") as on_progress:
+        plan = shown(
+            lambda on_plan: publish_annotations(
+                annotator, table, record, repo, yes=yes, public=public, on_progress=on_progress, on_plan=on_plan,
+                on_step=print_note,
+            ),
+            yes,
+            public,
+        )  # fmt: skip
+    if yes:
+        print_note(f'load it: datasets.load_dataset("{repo}", revision="{plan.release.tag}")')
 
 
 def _annotate_for_labeling(

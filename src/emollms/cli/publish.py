@@ -1,5 +1,6 @@
 """`emollms publish`: to the Hub, all or nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -100,7 +101,7 @@ def model(
         list[Path] | None, typer.Option(metavar="DIR", help="A folder of `emollms evaluate`; can be given again.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
+        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that in the model's folder.")
     ] = None,
     license: Annotated[
         str | None,
@@ -173,11 +174,25 @@ def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes
     """Show the plan, and carry it out where that is wanted."""
     from emollms.hub.publish import publish
 
+    return shown(
+        lambda on_plan: publish(
+            kind, folder, repo, version=version, yes=yes, progress=True, on_step=print_note, on_plan=on_plan, **options
+        ),
+        yes,
+        options["public"],
+    )
+
+
+def shown(publish: Callable[[Callable[["Plan"], None]], "Plan"], yes: bool, public: bool) -> "Plan":
+    """Publish, and show the plan and what came of it.
+
+    Args:
+        publish: does it; is given what prints the plan.
+        yes: whether it does more than plan.
+        public: whether the repo is made public.
+    """
     try:
-        plan = publish(
-            kind, folder, repo, version=version, yes=yes, progress=True, on_step=print_note,
-            on_plan=lambda plan: _print_plan(plan, options["public"]), **options,
-        )  # fmt: skip
+        plan = publish(lambda plan: _print_plan(plan, public))
     except KeyboardInterrupt as error:
         print_note(str(error) or "interrupted (nothing was changed)")
         raise
@@ -185,7 +200,7 @@ def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes
         print_note("nothing was changed; add --yes to do it")
         return plan
     state = "published" if plan.steps else "was published already, unchanged:"
-    print_note(f"{state} {plan.release.name} {plan.release.tag} in {repo}, commit {plan.commit}")
+    print_note(f"{state} {plan.release.name} {plan.release.tag} in {plan.repo}, commit {plan.commit}")
     return plan
 
 

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import fmean
 from typing import Any, Literal, Protocol
 
@@ -26,6 +27,9 @@ BASELINES: Mapping[Name, str] = {
     "majority": "the most common class of the emotion asked for, or the most common set of labels",
 }
 """The baselines, and what they answer."""
+
+LEXICONS = ("vader", "textblob")
+"""Baselines that annotate: the others take their answers from gold labels."""
 
 VALENCE_TASKS = ("V-reg", "V-oc", "SST", "SST5", "TDT", "V-A", "V-M", "V-NYT", "V-T")
 """The tasks that polarity answers."""
@@ -137,12 +141,14 @@ class Constant:
         return common
 
 
+@cache
+def _analyzer() -> Any:
+    """VADER's, once: it reads its lexicon each time that it is made, which takes longer than hundreds of texts."""
+    return require("vaderSentiment.vaderSentiment", "evaluate", "--baseline vader").SentimentIntensityAnalyzer()
+
+
 def _vader(task: Task, name: str) -> Callable[[str], float]:
-    rate = (
-        require("vaderSentiment.vaderSentiment", "evaluate", "--baseline vader")
-        .SentimentIntensityAnalyzer()
-        .polarity_scores
-    )
+    rate = _analyzer().polarity_scores
     if task.name != "TDT":
         return lambda text: float(rate(text)["compound"])
     return lambda text: by_threshold(rate(text)) if name == "vader-threshold" else by_largest(rate(text))

@@ -105,6 +105,27 @@ def refuse_bound_rows(files: Mapping[str, LocalFile]) -> None:
                     raise EmollmsError(f"{path} holds texts of {corpus}, which may not be redistributed; take them out")
 
 
+def refuse_known_texts(files: Mapping[str, LocalFile], digest: str) -> None:
+    """Refuse a table of a user with texts of a known corpus that may not be redistributed.
+
+    A column `corpus` or `id` of a user's own table may hold anything: names that the registry does not know pass.
+
+    Args:
+        files: the table and what goes with it.
+        digest: `sha256:` and the hash of the file that the texts were read from, which may be one of a corpus.
+
+    Raises:
+        EmollmsError: it is refused; the message names the corpora.
+    """
+    held = {name for name, one in corpora().items() for file in one.meta.files if digest == f"sha256:{file.sha256}"}
+    for _, batch in _batches(files):
+        for name in OWN:
+            if name in batch.schema.names and pa.types.is_string(batch.schema.field(name).type):
+                held |= _corpora_in(batch[name])
+    if bound := sorted(name for name in held if name in corpora() and allowed(name) != "text"):
+        raise EmollmsError(f"the texts of {', '.join(bound)} may not be redistributed; publish without them")
+
+
 def _held(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> dict[str, list[str]]:
     """The corpora of which a data set holds texts, ids alone, and rows of its own, each in alphabetical order.
 
