@@ -67,9 +67,7 @@ def test_tasks_are_rows_with_what_was_said_the_least_certain_first(
     for task in tasks[0][1:]:
         row = own[task["data"]["valence"]]
         assert task["data"]["note"] == row["note"]
-        assert task["predictions"][0]["score"] == min(
-            row[name] for name in OWN if row.get(name) is not None
-        )
+        assert task["predictions"][0]["score"] == min(row[name] for name in OWN if row.get(name) is not None)
         said = {one["from_name"]: one["value"] for one in task["predictions"][0]["result"]}
         assert said["valence"] == {"number": row["emollms_valence"]}
         assert said["sentiment"] == {"choices": [row["sentiment_label"]]}
@@ -81,7 +79,9 @@ def test_argilla_takes_settings_and_records(
     annotated: tuple[emollms.Annotator, pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rg = pytest.importorskip("argilla")
-    monkeypatch.setattr(rg.Argilla, "_validate_connection", lambda self: None)  # its classes need no server but for this
+    monkeypatch.setattr(
+        rg.Argilla, "_validate_connection", lambda self: None
+    )  # its classes need no server but for this
     rg.Argilla(api_url="http://localhost:1", api_key="none")
     annotator, table = annotated
     write_for_labeling(table, annotator.questions, tmp_path / "r.jsonl", "argilla", "body", "tiny")
@@ -110,7 +110,9 @@ def test_argilla_records_without_its_client(annotated: tuple[emollms.Annotator, 
             assert set(said) <= set(asked[one["question_name"]].get("labels", said))
 
 
-def test_a_column_text_beside_the_texts_is_refused(annotated: tuple[emollms.Annotator, pa.Table], tmp_path: Path) -> None:
+def test_a_column_text_beside_the_texts_is_refused(
+    annotated: tuple[emollms.Annotator, pa.Table], tmp_path: Path
+) -> None:
     annotator, table = annotated
     with pytest.raises(UsageError, match="rename one of them"):
         write_for_labeling(
@@ -160,7 +162,13 @@ def test_corrections_are_a_table_of_gold_labels(tmp_path: Path) -> None:
     assert table["emollms_joy"].to_pylist() == [0.9, 0.5, 0.5, 1.0, 1.0]
     assert table["joy_changed"].to_pylist() == [True, False, False, None, True]
     assert table["emotions"].to_pylist() == [["love", "joy"], ["joy", "love"], None, None, None]
-    assert table["emotions_changed"].to_pylist() == [False, False, True, None, None]  # in whatever order they were chosen
+    assert table["emotions_changed"].to_pylist() == [
+        False,
+        False,
+        True,
+        None,
+        None,
+    ]  # in whatever order they were chosen
     assert table["text"].to_pylist()[-1] == "lone \ufffd sign"
 
 

@@ -132,9 +132,7 @@ def _said(row: Mapping[str, Any], question: Question) -> Any:
     return row[f"{question.name}_label" if question.kind == "class" else question.name]
 
 
-def _task(
-    data: dict[str, Any], row: Mapping[str, Any], questions: Sequence[Question], agent: str
-) -> dict[str, Any]:
+def _task(data: dict[str, Any], row: Mapping[str, Any], questions: Sequence[Question], agent: str) -> dict[str, Any]:
     result: list[dict[str, Any]] = []
     for one in questions:
         said = _said(row, one)
