@@ -94,7 +94,8 @@ def annotate(server: Server, folder: Path, warned: list[str] | None = None, **op
     source = open_input(str(path), "text", None, Dialect(), folder)
     warn = [].append if warned is None else warned.append
     with emollms.Annotator.from_pretrained(
-        "tiny", endpoint=server.url, template="chat", task="valence", store=folder / "store.sqlite", warn=warn, **options
+        "tiny", endpoint=server.url, template="chat", task="valence", store=folder / "store.sqlite", warn=warn,
+        **options,
     ) as annotator:  # fmt: skip
         annotate_file(annotator, source.table, folder / "out.parquet", digest=source.digest, window=16)
     return annotator
@@ -177,14 +178,15 @@ def test_what_is_set_aside_is_never_less_than_what_is_charged(text: str) -> None
 @pytest.mark.parametrize(
     "options",
     [
-        {"price": (1.0, 1.0)}, {"max_cost": 1.0}, {"per_minute": 5.0}, {"endpoint": "http://localhost/v1", "max_cost": 1.0},
+        {"price": (1.0, 1.0)}, {"max_cost": 1.0}, {"per_minute": 5.0},
+        {"endpoint": "http://localhost/v1", "max_cost": 1.0},
         {"endpoint": "http://localhost/v1", "price": (-1.0, 0.0)},
         {"endpoint": "http://localhost/v1", "price": (float("nan"), 0.0)},
         {"endpoint": "http://localhost/v1", "price": (1.0, 1.0), "max_cost": float("inf")},
     ],
 )  # fmt: skip
 def test_prices_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="--price|--max-cost|--per-minute"):
+    with pytest.raises(UsageError, match=r"--price|--max-cost|--per-minute"):
         emollms.Annotator.from_pretrained("tiny", **options)
 
 

@@ -16,9 +16,12 @@ import pytest
 COMMAND = [sys.executable, "-m", "emollms", "annotate"]
 VADER = ["--baseline", "vader", "--task", "valence"]
 TEXTS = [
-    "", " ", "\t", "good", "GOOD!!!", "not good", "😀😭 🏳️‍🌈 👩‍👩‍👧‍👦", "\u202eright to left\u202c", "שלום טוב", "مرحبا 👍",
-    'a "quoted, cell"', "comma, semicolon; tab\tend", "two\nlines", "three\r\nlines", "=1+1", "NULL", "nan", "None", "007",
-    "e\u0301 é", "\ufeffmark", "\u2028separator\u0085", "zero\u200bwidth", "\x1b[31mred\x7f", "\\N \\", "'", "{", "[1, 2]",
+    "", " ", "\t", "good", "GOOD!!!", "not good", "😀😭 🏳️‍🌈 👩‍👩‍👧‍👦",
+    "\u202eright to left\u202c", "שלום טוב", "مرحبا 👍",
+    'a "quoted, cell"', "comma, semicolon; tab\tend", "two\nlines", "three\r\nlines",
+    "=1+1", "NULL", "nan", "None", "007",
+    "e\u0301 é", "\ufeffmark", "\u2028separator\u0085", "zero\u200bwidth", "\x1b[31mred\x7f",
+    "\\N \\", "'", "{", "[1, 2]",
 ]  # fmt: skip
 LENGTH = 50_000
 

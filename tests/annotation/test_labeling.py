@@ -134,7 +134,8 @@ EXPORT = [
     {
         "id": 41, "data": {"text": "so good", "id": "a", "joy": 3}, "predictions": [{"result": PREDICTED}],
         "annotations": [
-            {"completed_by": 1, "result": [number("joy", 0.9), choices("emotions", "love", "joy")], "was_cancelled": False},
+            {"completed_by": 1, "result": [number("joy", 0.9), choices("emotions", "love", "joy")],
+             "was_cancelled": False},
             {"completed_by": {"id": 2, "email": "b@x.org"}, "result": PREDICTED},
             {"completed_by": 3, "result": [], "was_cancelled": True},
             {"completed_by": 4, "result": [number("joy", 0.5)]},
@@ -168,21 +169,18 @@ def test_corrections_are_a_table_of_gold_labels(tmp_path: Path) -> None:
         True,
         None,
         None,
-    ]  # in whatever order they were chosen
+    ]  # in any order
     assert table["text"].to_pylist()[-1] == "lone \ufffd sign"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
 def test_corrections_are_read_by_the_tables_of_the_package(suffix: str, tmp_path: Path, monkeypatch, capsys) -> None:
-    from emollms.cli import main
+    from emollms.cli import _run as run
 
     out = tmp_path / f"gold.{suffix}"
     monkeypatch.setattr("sys.argv", ["emollms", "annotate", "--corrections", str(exported(tmp_path / "e.json")),
                                      "--out", str(out)])  # fmt: skip
-    try:
-        main()
-    except SystemExit as end:
-        assert not end.code, capsys.readouterr().err
+    assert run() == 0, capsys.readouterr().err
     table = read_table(table_file(out, Dialect()))
     assert [float(one) for one in table["emollms_joy"].to_pylist()] == [0.9, 0.5, 0.5, 1.0, 1.0]
 
@@ -190,7 +188,8 @@ def test_corrections_are_read_by_the_tables_of_the_package(suffix: str, tmp_path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no file"), ("{", "no JSON"), ("\xff", "no JSON"), ({}, "no export"), ([7], "no export"), ([{"id": 1}], "no export"),
+        (None, "no file"), ("{", "no JSON"), ("\xff", "no JSON"), ({}, "no export"), ([7], "no export"),
+        ([{"id": 1}], "no export"),
         ([], "nothing was corrected"), (EXPORT[1:2], "nothing was corrected"),
         ([{"data": {}, "annotations": ["x"]}], "task 0 is none"),
         ([{"id": 9, "data": {}, "annotations": {"a": 1}}], "task 9 is none"),

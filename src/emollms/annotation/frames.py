@@ -64,7 +64,7 @@ def _whole_signs(frame: Any) -> Any:
     """A frame of pandas without lone surrogates, which Arrow cannot hold."""
     for place, kind in enumerate(frame.dtypes):
         values = frame.iloc[:, place]
-        if kind == object:  # other types of text are Arrow's
+        if str(kind) == "object":  # other types of text are Arrow's
             mended = values.map(lambda value: readable(value) if isinstance(value, str) else value)
             frame = frame if mended.equals(values) else frame.assign(**{frame.columns[place]: mended})
     return frame
