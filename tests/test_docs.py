@@ -1,5 +1,6 @@
-"""The Python code of the README's first screen and of docs/python.md is run as it stands."""
+"""The Python code of the README's first screen, of docs/python.md and of docs/annotate.md is run as it stands."""
 
+import os
 import re
 import subprocess
 import sys
@@ -52,5 +53,25 @@ def test_the_python_page(tmp_path: Path, hub_here: dict[str, str]) -> None:
     assert long in script
     quick = long.replace("emosmol-135m", "tiny.yaml").replace(", minutes=10", "")
     printed = run(script.replace(long, quick), tmp_path, hub_here)
+    for shown in OUTPUT.findall(page):
+        assert shown in printed
+
+
+REVIEWS = """\
+id,body
+1,"I can't stop smiling, what a lovely evening!"
+2,"Cold food, rude waiter. Never again."
+3,The table was by the window.
+4,
+"""
+
+
+def test_the_page_on_annotation(tmp_path: Path) -> None:
+    """With a tiny random model in a folder of the name that the page uses."""
+    make_tiny("smollm2", tmp_path / "OWNER" / "MODEL")
+    (tmp_path / "reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    page = (ROOT / "docs" / "annotate.md").read_text(encoding="utf-8")
+    printed = run("\n".join(CODE.findall(page)), tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    assert printed.startswith("Affect(valence=")
     for shown in OUTPUT.findall(page):
         assert shown in printed
