@@ -33,7 +33,7 @@ def run(code: str, folder: Path, environment: dict[str, str] | None = None) -> s
 def test_the_first_screen_prints_what_it_shows(tmp_path: Path) -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     code, shown = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE).groups()
-    printed = run(code, tmp_path)
+    printed = run(code, tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
     assert [line.rstrip() for line in printed.splitlines()] == [line.rstrip() for line in shown.splitlines()]
 
 
@@ -52,7 +52,7 @@ def test_the_python_page(tmp_path: Path, hub_here: dict[str, str]) -> None:
     long = '"emosmol-135m", data="out/aaid", out="out/run", set={"tasks": "V-reg"}, minutes=10'
     assert long in script
     quick = long.replace("emosmol-135m", "tiny.yaml").replace(", minutes=10", "")
-    printed = run(script.replace(long, quick), tmp_path, hub_here)
+    printed = run(script.replace(long, quick), tmp_path, {**hub_here, "EMOLLMS_CACHE": str(tmp_path / "cache")})
     for shown in OUTPUT.findall(page):
         assert shown in printed
 
