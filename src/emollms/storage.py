@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from emollms.errors import EmollmsError, UsageError
 
 LOCK = ".lock"
+CALIBRATION = "calibration.json"
+"""The file in a model's folder or repo that `emollms calibrate` wrote; it is about the weights, and none of them."""
 _WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "*.json", "*.model", "*.jinja", "*.txt")
 
 
@@ -124,9 +126,9 @@ def recover(out: Path) -> None:
 
 
 def weights_hash(folder: Path) -> str:
-    """`sha256:` and a hash over name and content of each file of a model, in the order of the names."""
+    """`sha256:` and a hash over name and content of each file of a model but its calibration, by name."""
     total = hashlib.sha256()
-    for path in sorted({path for kind in _WEIGHTS for path in folder.glob(kind)}):
+    for path in sorted({path for kind in _WEIGHTS for path in folder.glob(kind)} - {folder / CALIBRATION}):
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         total.update(f"{path.name} {digest}\n".encode())

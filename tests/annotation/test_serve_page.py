@@ -77,6 +77,9 @@ def test_it_is_no_wider_than_the_screen(page: Any) -> None:
         annotate(page, text)
         page.click("summary")
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    page.locator(".bars output").evaluate_all("all => all.forEach((one) => one.textContent = '100 %')")
+    heights = page.locator(".bars output").evaluate_all("all => all.map((one) => one.offsetHeight)")
+    assert max(heights) < 30  # on one line
 
 
 def test_it_works_from_the_keyboard(page: Any) -> None:

@@ -204,19 +204,17 @@ def test_a_long_request_lets_short_ones_pass(opinions: Opinions) -> None:
     assert ["short" in batch for batch in opinions.batches] == [False, False, True, False]
 
 
-def test_answers_do_not_depend_on_what_is_in_the_batch(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_answers_do_not_depend_on_what_is_in_the_batch(tiny: Path) -> None:
     from emollms.training.tiny import TEXTS as MORE
-    from emollms.training.tiny import make_tiny
 
-    folder, texts = str(make_tiny("llama", tmp_path / "tiny")), [*TEXTS, *MORE]
+    texts = [*TEXTS, *MORE]
 
-    def tiny() -> Annotator:
-        return Annotator([ModelPredictor(folder, dtype="float32")], questions(["joy", "sentiment", "emotions"]))
+    def opened() -> Annotator:
+        return Annotator([ModelPredictor(str(tiny), dtype="float32")], questions(["joy", "sentiment", "emotions"]))
 
-    with tiny() as alone:
+    with opened() as alone:
         expected = [alone(text) for text in texts]
-    with serving(tiny(), max_wait=0.2) as served, ThreadPoolExecutor(len(texts)) as pool:
+    with serving(opened(), max_wait=0.2) as served, ThreadPoolExecutor(len(texts)) as pool:
         found = [one.json()["answers"][0] for one in pool.map(served.annotate, texts)]
         assert metrics(served)["emollms_batch_texts_count"] < len(texts)
     for row, right in zip(found, expected, strict=True):
@@ -435,11 +433,12 @@ def test_sigterm_finishes_what_is_queued_and_refuses_the_rest() -> None:
         half.close()
 
 
-def test_the_command_serves_and_ends_with_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_the_command_serves_until_a_signal(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     pytest.importorskip("vaderSentiment")
-    call = [sys.executable, "-m", "emollms", "serve", "--baseline", "vader", "--port", "0"]
+    call = [sys.executable, "-m", "emollms", "serve", "--baseline", "vader", "--port", "0", "--host", "0.0.0.0"]
     environment = os.environ | {"EMOLLMS_CACHE": str(tmp_path)}
-    with subprocess.Popen([*call, "--host", "0.0.0.0"], stderr=subprocess.PIPE, text=True, env=environment) as running:
+    with subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=environment) as running:
         warning, address = running.stderr.readline(), running.stderr.readline()
         assert warning.startswith("warning: other machines can reach 0.0.0.0:")
         assert address.startswith("serving valence, sentiment on http://0.0.0.0:")
@@ -447,12 +446,28 @@ def test_the_command_serves_and_ends_with_0(tmp_path: Path) -> None:
         served = Served(f"http://127.0.0.1:{port}", None, None)  # type: ignore[arg-type]
         served.until("ready")
         assert told(served.annotate("a secret")) == as_json(vader(), ["a secret"])
-        running.terminate()
+        running.send_signal(sign)
         log = running.stderr.read()
-    assert running.returncode == 0
+    assert running.returncode == code
     assert "POST /annotate 200 1 texts" in log
     assert "secret" not in log
+    assert "Traceback" not in log
     assert (tmp_path / "answers.sqlite").is_file()
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    script = [sys.executable, str(TESTS / "annotation" / "slow_server.py")]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    with subprocess.Popen(script, env=environment, **pipes, text=True) as running:
+        served = Served(f"http://127.0.0.1:{int(running.stdout.readline())}", None, None)  # type: ignore[arg-type]
+        served.until("ready")
+        with raw(served, post(b'{"texts": ["first"]}')):
+            assert running.stdout.readline() == "asked\n"
+            running.send_signal(signal.SIGTERM)
+            served.until("stopping")
+            running.send_signal(signal.SIGTERM)
+            assert running.wait() == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SCALES = {"EmoBank": (1.0, 5.0)} | dict.fromkeys(("V-A", "V-M", "V-NYT", "V-T"),
 
 @dataclass(frozen=True)
 class Answers:
-    """A model's answers to a task, with the probabilities of the classes and the words as the file has them."""
+    """A model's answers to a task, with prompts, probabilities of classes, and the words as the file has them."""
 
     task: Task
     gold_labels: Sequence[Any]
@@ -25,6 +25,7 @@ class Answers:
     emotions: Sequence[str | None]
     probabilities: Sequence[Sequence[float] | None]
     texts: Sequence[str]
+    prompts: Sequence[str]
 
     @property
     def rows(self) -> tuple[Task, Sequence[Any], Sequence[ParsedAnswer], Sequence[str | None]]:
@@ -42,7 +43,8 @@ def answers(reference_dir: Path, model: str, name: str, parse: Parse = "strict")
     texts = [said(row["prediction"]) for row in rows]
     parsed = [parse_answer(task, text, about, scale, parse) for text, about in zip(texts, emotions, strict=True)]
     gold_labels = [gold(task, row["gold"]) for row in rows]
-    return Answers(task, gold_labels, parsed, emotions, [row["probs"] for row in rows], texts)
+    prompts = [row["input"] for row in rows]
+    return Answers(task, gold_labels, parsed, emotions, [row["probs"] for row in rows], texts, prompts)
 
 
 def said(prediction: str | list[str]) -> str:

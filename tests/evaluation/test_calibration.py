@@ -14,7 +14,7 @@ from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 from scipy.special import softmax
 
 from emollms.errors import UsageError
-from emollms.evaluation import calibration
+from emollms.evaluation import calibration, reliability
 from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
@@ -67,7 +67,7 @@ def test_a_temperature_from_a_tenth_of_the_rows(
     expected = calibration.expected_value(tempered, list(EI_OC.classes))
     assert round(mean_pearson(expected, gold[rest], [emotions[row] for row in rest]), 3) == value
     errors = [
-        calibration.calibration_error(calibration.class_reliability(rows, gold[rest]))
+        reliability.calibration_error(reliability.class_reliability(rows, gold[rest]))
         for rows in (table[rest], tempered)
     ]
     assert [round(error, 3) for error in errors] == [before, after]
@@ -83,7 +83,7 @@ def test_every_tenth_helps(reference_dir: Path, model: str, low: float, high: fl
         warm = calibration.temper(table[rest], calibration.fit_temperature(table[tenth], gold[tenth]))
         value = mean_pearson(calibration.expected_value(warm, [0, 1, 2, 3]), gold[rest], [emotions[r] for r in rest])
         assert low < value < high
-        assert calibration.calibration_error(calibration.class_reliability(warm, gold[rest])) < 0.11
+        assert reliability.calibration_error(reliability.class_reliability(warm, gold[rest])) < 0.11
 
 
 @pytest.mark.corpora
@@ -115,7 +115,7 @@ def test_a_known_temperature_is_found() -> None:
         too_sure = softmax(logits * true, axis=1)
         assert calibration.fit_temperature(too_sure, gold, floor=1e-12) == pytest.approx(true, rel=0.05)
         cured = calibration.temper(too_sure, true, floor=1e-12)
-        assert calibration.calibration_error(calibration.class_reliability(cured, gold)) < 0.02
+        assert reliability.calibration_error(reliability.class_reliability(cured, gold)) < 0.02
 
 
 def test_temper() -> None:
@@ -128,7 +128,7 @@ def test_temper() -> None:
 def test_what_is_no_distribution() -> None:
     for row in ([0.0, 0.0], [float("nan"), 1.0], [-0.1, 1.1]):
         with pytest.raises(UsageError, match=r"row 1: .* is no distribution"):
-            calibration.normalized(np.array([[0.5, 0.5], row]))
+            reliability.normalized(np.array([[0.5, 0.5], row]))
 
 
 def test_thresholds_are_the_best_there_are() -> None:
@@ -156,12 +156,12 @@ def test_at_least_one_label() -> None:
 
 
 def test_reliability_by_hand() -> None:
-    diagram = calibration.reliability(np.array([0.05, 0.95, 0.85, 1.0]), np.array([False, True, False, True]))
+    diagram = reliability.reliability(np.array([0.05, 0.95, 0.85, 1.0]), np.array([False, True, False, True]))
     assert [bar.n for bar in diagram] == [1, 0, 0, 0, 0, 0, 0, 0, 1, 2]
     assert (diagram[9].low, diagram[9].high) == (0.9, 1.0)
     assert (diagram[9].confidence, diagram[9].accuracy) == (pytest.approx(0.975), 1.0)
-    assert calibration.calibration_error(diagram) == pytest.approx((0.05 + 0.85 + 2 * 0.025) / 4)
-    assert calibration.calibration_error(calibration.reliability(np.zeros(0), np.zeros(0, dtype=bool))) == 0.0
+    assert reliability.calibration_error(diagram) == pytest.approx((0.05 + 0.85 + 2 * 0.025) / 4)
+    assert reliability.calibration_error(reliability.reliability(np.zeros(0), np.zeros(0, dtype=bool))) == 0.0
 
 
 def some_calibration() -> Calibration:
@@ -176,6 +176,25 @@ def test_a_file_and_back(tmp_path: Path) -> None:
     before = some_calibration()
     before.write(tmp_path / "calibration.json")
     assert Calibration.read(tmp_path / "calibration.json") == before
+
+
+def test_a_file_of_an_earlier_version(tmp_path: Path) -> None:
+    """Temperatures and thresholds, and no intervals."""
+    path = tmp_path / "calibration.json"
+    path.write_text(
+        '{"model": "a/b", "model_hash": null, "data": "aaid 1.0.0", "data_hash": "ab", "settings": '
+        '{"template": "frame"}, "tasks": {"EI-oc": {"temperature": 2.0, "thresholds": null, "rows": 9, '
+        '"error_before": 0.3, "error_after": 0.1}}}'
+    )
+    fitted = Calibration.read(path)
+    found = fitted.tasks["EI-oc"].apply(EI_OC, None, {"0": 0.64, "1": 0.16, "2": 0.16, "3": 0.04}, 0.5)
+    assert found.probabilities == pytest.approx({"0": 0.4, "1": 0.2, "2": 0.2, "3": 0.1}, rel=0.12)
+    assert (found.confidence, found.low, found.high) == (max((found.probabilities or {}).values()), None, None)
+    fitted.check_predictors([{"model": "a/b", "revision": "12ab", "template": "frame"}])
+    with pytest.raises(UsageError, match=r"was fitted for a/b \(None\), not for a/c"):
+        fitted.check_predictors([{"model": "a/c", "revision": None, "template": "frame"}])
+    with pytest.raises(UsageError, match=r"not for a/b \(chat\)"):
+        fitted.check_predictors([{"model": "a/b", "revision": None, "template": "chat"}])
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
@@ -200,8 +219,6 @@ def test_validation_rows_only() -> None:
         fit_task(EI_OC, table, np.arange(4), "test")
     with pytest.raises(UsageError, match="no validation row of task EI-oc"):
         fit_task(EI_OC, table[:0], np.zeros(0, dtype=int), "validation")
-    with pytest.raises(UsageError, match="neither classes nor labels"):
-        fit_task(get_task("SST"), table, np.arange(4), "validation")
 
 
 def test_thresholds_of_a_task() -> None:

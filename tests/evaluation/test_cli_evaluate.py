@@ -41,8 +41,12 @@ def test_calibrate_then_evaluate(
     few = ("--task", "EI-oc", "--limit", "6")
     code, out, err = emollms("calibrate", "--model", talkative, "--data", sample_aaid, "--out", fit, *few)
     assert code == 0, err
+    assert out.splitlines()[0] == "task\trows\tfitted\tinterval of 90%\terror before\terror of confidence"
     assert out.splitlines()[1].startswith("EI-oc\t6\ttemperature ")
-    told = rf"6 of 6 rows \(100 %\), done in 0:\d\d\nwrote {fit}; use it: emollms evaluate --calibration {fit}\n"
+    told = (
+        r"6 of 6 rows \(100 %\), done in 0:\d\d\nuncalibrated, without validation rows or not asked for: "
+        rf"EI-reg, V-reg, V-oc, E-c\nwrote {fit}; use it: emollms annotate --calibration {fit}\n"
+    )
     assert re.fullmatch(told, err), err
     words = ("evaluate", "--model", talkative, "--data", sample_aeb, "--out", tmp_path / "run", "--calibration", fit)
     code, _, err = emollms(*words, *few)

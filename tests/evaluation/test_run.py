@@ -456,15 +456,16 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
     file = tmp_path / "fits" / "talkative.json"
     told: list[tuple[str, int, int]] = []
     fit_calibration(
-        ModelPredictor(str(talkative)),
+        [ModelPredictor(str(talkative))],
         Dataset(sample_aaid),
         file,
         limit=8,
         on_progress=lambda *now: told.append(now),
     )
     fitted = Calibration.read(file)
-    assert told[-1] == ("E-c", 24, 24)
-    assert list(fitted.tasks) == ["EI-oc", "V-oc", "E-c"]
+    assert told[-1] == ("E-c", 40, 40)
+    assert list(fitted.tasks) == ["EI-reg", "EI-oc", "V-reg", "V-oc", "E-c"]
+    assert fitted.uncalibrated == []
     assert all(task.rows == 8 for task in fitted.tasks.values())
     assert fitted.data_hash == Dataset(sample_aaid).manifest.content_hash
     moved = copytree(talkative, tmp_path / "elsewhere")
@@ -482,11 +483,11 @@ def test_a_calibration_is_fitted_on_validation_rows_and_used(
 
 def test_nothing_is_fitted_on_test_rows(talkative: Path, sample_aeb: Path, sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split validation; it has these splits: test"):
-        fit_calibration(ModelPredictor(str(talkative)), Dataset(sample_aeb), tmp_path / "fit.json")
+        fit_calibration([ModelPredictor(str(talkative))], Dataset(sample_aeb), tmp_path / "fit.json")
     with pytest.raises(UsageError, match="has no rows in split test; it has these splits: train, validation"):
         run(BaselinePredictor("mean"), sample_aaid, tmp_path / "run", EvaluationOptions())
-    with pytest.raises(UsageError, match="V-reg: a score has neither classes nor labels"):
-        fit_calibration(ModelPredictor(str(talkative)), Dataset(sample_aaid), tmp_path / "fit.json", tasks=("V-reg",))
+    with pytest.raises(UsageError, match="VADER: no answer to E-c; name other tasks"):
+        fit_calibration([BaselinePredictor("vader")], Dataset(sample_aaid), tmp_path / "fit.json", tasks=("E-c",))
 
 
 def test_one_language_at_a_time(sample_aeb: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.scores import Scores
 from emollms.training.manifest import RunManifest
 
@@ -163,18 +164,27 @@ def scores_json(**settings: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-CALIBRATION = {
-    "model": "me/emo-tiny",
-    "model_hash": None,
-    "data": "aaid 1.0.0",
-    "data_hash": HASH,
-    "settings": {"engine": "transformers"},
-    "tasks": {
-        "V-oc": {"temperature": 1.234, "thresholds": None, "rows": 442, "error_before": 0.11, "error_after": 0.031},
-        "E-c": {
-            "temperature": None, "thresholds": {"anger": 0.41, "joy": 0.52}, "rows": 877, "error_before": 0.05,
-            "error_after": 0.05,
+def _conformal(**changes: Any) -> dict[str, Any]:
+    return {"coverage": 0.9, "rows": 442, "error": 0.021, "confidence": [0.5] * 10, **changes}
+
+
+CALIBRATION = Calibration.model_validate(
+    {
+        "model": "me/emo-tiny",
+        "data": "aaid 1.0.0",
+        "data_hash": HASH,
+        "settings": {"engine": "transformers"},
+        "tasks": {
+            "EI-reg": {"rows": 388, "error_after": 0.022, "conformal": _conformal(width=0.1785)},
+            "V-oc": {
+                "temperature": 1.234, "rows": 442, "error_before": 0.11, "error_after": 0.031,
+                "conformal": _conformal(level=0.93),
+            },
+            "E-c": {
+                "thresholds": {"anger": 0.41, "joy": 0.52}, "rows": 877, "error_before": 0.05, "error_after": 0.05,
+            },
         },
-    },
-}  # fmt: skip
+        "uncalibrated": ["SST", "V-A"],
+    }
+).model_dump(mode="json")  # fmt: skip
 CARD = {"repo": "me/emo-tiny", "version": "1.0.0", "license": "apache-2.0", "relation": "finetune"}

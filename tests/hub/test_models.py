@@ -1,5 +1,6 @@
 """`emollms publish model` against the Hub on the loopback: what it holds, and what its clients then see."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -259,7 +260,9 @@ class TestFaults:
             self.new_state(hub, model)
             number += 1
         shards = sum(path.endswith(".safetensors") for path in released(model))
-        assert number - 1 == 5 + (0 if hub.xet else 1 + 2 * shards)  # create, two preuploads, commit, tag; LFS
+        assert number - 1 == 7 + (
+            0 if hub.xet else 1 + 2 * shards
+        )  # licence, card; create, two preuploads, commit, tag; LFS
 
     def test_uploads_that_break_are_made_again(self, hub: TestHub, model: Path) -> None:
         upload = "POST /v1/xorbs/" if hub.xet else "PUT /_lfs/"
@@ -405,3 +408,36 @@ remote.commit(additions, [], remote.state().head, "large")
     hub.settings(**before)
     assert files_of(hub) == tree(hub.folder / "large")
     assert hub.xet or grown < 32
+
+
+ANNOTATED = """
+import json, sys
+import emollms
+with emollms.Annotator.from_pretrained(sys.argv[1], task="valence", fresh=True) as annotator:
+    found = annotator("I cannot stop smiling")["valence"]
+print(json.dumps([found.value, found.confidence, found.low, found.high]))
+"""
+
+
+def test_the_calibration_of_the_folder_goes_with_the_model(
+    hub: TestHub, model: Path, other: Path, sample_aaid: Path, tmp_path: Path
+) -> None:
+    """And is found in the repo; that of other weights is refused before anything is sent."""
+    folder = shutil.copytree(model, tmp_path / "calibrated")
+    few = ("--task", "V-reg", "--limit", "20")
+    said = hub.emollms("calibrate", "--model", folder, "--data", sample_aaid, *few, models=True).err
+    assert f"wrote {folder / 'calibration.json'}; use it: emollms annotate finds it with the model" in said
+    push(hub, folder)
+    assert files_of(hub) == released(folder) | {"calibration.json": sha256(folder / "calibration.json")}
+    here = hub.run(ANNOTATED, folder, models=True).json()
+    assert here[1:] != [None, None, None]
+    assert hub.run(ANNOTATED, hub.repo, models=True).json() == here
+    wrong = shutil.copytree(other, tmp_path / "wrong")
+    shutil.copy(folder / "calibration.json", wrong)
+    head = state(hub)["head"]
+    assert "was fitted for other weights than those in" in push(hub, wrong, code=2)
+    assert state(hub)["head"] == head
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

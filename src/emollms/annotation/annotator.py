@@ -3,20 +3,21 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, overload
 
 import pyarrow as pa
 
-from emollms.annotation.answers import Affect, Answer, Belief, Scale, belief, combined, strongest, told
+from emollms.annotation.answers import Affect, Answer, Scale, strongest, told
 from emollms.annotation.columns import affect_table
 from emollms.annotation.questions import Question
 from emollms.annotation.segments import segments
 from emollms.annotation.store import AnswerStore, answer_key
-from emollms.errors import EmollmsError, UsageError
+from emollms.errors import UsageError
+from emollms.evaluation.beliefs import Belief, belief, combined
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.predictors import ModelPredictor, Predictor
+from emollms.evaluation.predictors import ModelPredictor, Predictor, can_answer, identity
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
 from emollms.tasks import Task
@@ -257,9 +258,15 @@ class Annotator:
 
     @property
     def identities(self) -> list[str]:
-        """For each predictor, what its answers depend on besides question and text; loads the models."""
+        """For each predictor, what its answers depend on besides question and text; loads the models.
+
+        Raises:
+            UsageError: the calibration was fitted for others.
+        """
         if self._identities is None:
-            self._identities = [_identity(predictor) for predictor in self.predictors]
+            self._identities = [identity(predictor) for predictor in self.predictors]
+            if self.calibration:
+                self.calibration.check_predictors([json.loads(one) for one in self._identities])
         return self._identities
 
     @property
@@ -277,14 +284,21 @@ class Annotator:
             for item in items
             if not self._is_blank(item)
             for question in self.questions
-            for segment in self.segments(question, str(item.text), item.target)
+            for segment in self.segments(question, _readable(str(item.text)), item.target)
         )
         return sum(model.count_tokens(prompt) for prompt in prompts for model in models)
+
+    def is_known(self, item: Item) -> bool:
+        """Whether the store has all answers about a text."""
+        wanted: dict[str, Wanted] = {}
+        if not self._is_blank(item):
+            self._plan(item, wanted)
+        return len(self.store.get(list(wanted))) == len(wanted)
 
     def describe(self) -> dict[str, Any]:
         """What a record of annotations says: the predictors, the questions, the calibration and the options."""
         return {
-            "predictors": [json.loads(identity) for identity in self.identities],
+            "predictors": [json.loads(one) for one in self.identities],
             "questions": {one.name: json.loads(one.identity) for one in self.questions},
             "calibration": self.calibration.model_dump() if self.calibration else None,
             "scale": self.scale,
@@ -307,16 +321,14 @@ class Annotator:
 
     def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[Part]":
         """The parts of a text by question and predictor, with the keys of their answers; new ones join `wanted`."""
-        text = str(item.text)
-        # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
-        readable = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+        text, target = _readable(str(item.text)), None if item.target is None else _readable(item.target)
         parts: list[Part] = []
         for question in self.questions:
-            for segment in self.segments(question, readable, item.target):
-                for number, identity in enumerate(self.identities):
+            for segment in self.segments(question, text, target):
+                for number, name in enumerate(self.identities):
                     if question.name in self._answers_to[number]:
-                        key = answer_key(identity, question.identity, segment, item.target)
-                        wanted.setdefault(key, Wanted(number, question, segment, item.target))
+                        key = answer_key(name, question.identity, segment, target)
+                        wanted.setdefault(key, Wanted(number, question, segment, target))
                         parts.append(Part(question.name, number, key, len(segment)))
         return parts
 
@@ -374,19 +386,19 @@ class Annotator:
                 by_model.setdefault(part.predictor, []).append((part.size, found.get(part.key)))
         beliefs, problems, cut = [], [], 1
         for parts in by_model.values():
-            said = [belief(question, one) if one else "no answer" for _, one in parts]
+            said = [belief(question.task, question.emotion, one) if one else "no answer" for _, one in parts]
             good = [(size, one) for (size, _), one in zip(parts, said, strict=True) if isinstance(one, Belief)]
             problems += [one for one in said if isinstance(one, str)]
             cut = max(cut, len(parts))
             if good and question.kind == "labels":
                 beliefs.append(strongest([one for _, one in good]))
             elif good:
-                beliefs.append(combined(question, [one for _, one in good], [size for size, _ in good]))
+                beliefs.append(combined([one for _, one in good], [size for size, _ in good]))
         note = _joined(item.note, f"cut into {cut} parts" if cut > 1 else None, problems[0] if problems else None)
         if not beliefs:
             return Answer(question, note=note)
         fitted = self.calibration.tasks.get(question.task.name) if self.calibration else None
-        whole = combined(question, beliefs, [1.0] * len(beliefs))
+        whole = combined(beliefs)
         answer = told(question, whole, fitted, _draw(question, str(item.text)), self.scale, self.min_confidence)
         return replace(answer, note=note)
 
@@ -464,23 +476,15 @@ def _grouped(wanted: Mapping[str, Wanted], keys: Iterable[str]) -> dict[tuple[in
     return groups
 
 
-def _identity(predictor: Predictor) -> str:
-    """What the answers of a predictor depend on, as JSON: weights and not their place, the template, the dtype."""
-    info = predictor.start()
-    if info is None:
-        return json.dumps(predictor.settings(), sort_keys=True)
-    about = asdict(info)
-    kept: dict[str, Any] = {name: about[name] for name in ("engine", "dtype", "template")}
-    is_hash = str(info.revision).startswith("sha256:")
-    kept |= {"revision": info.revision} if is_hash else {"model": info.model, "revision": info.revision}
-    kept |= {"endpoint": info.device} if info.engine == "endpoint" else {}
-    return json.dumps(kept | {"decode": str(getattr(predictor, "decode", ""))}, sort_keys=True)
-
-
 def _draw(question: Question, text: str) -> float:
     """A number on 0..1 that question and text decide, and nothing else."""
     digest = hashlib.sha256(f"{question.identity}\0{text}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _readable(text: str) -> str:
+    # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _joined(*notes: str | None) -> str | None:
@@ -489,11 +493,3 @@ def _joined(*notes: str | None) -> str | None:
 
 def _is_table(texts: Any) -> bool:
     return hasattr(texts, "columns") or hasattr(texts, "column_names")
-
-
-def can_answer(predictor: Predictor, task: Task) -> bool:
-    """Whether a predictor has answers to a task."""
-    try:
-        return bool(predictor.answerable([task], everything=True))
-    except EmollmsError:
-        return False

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from emollms.annotation.questions import Question
+from emollms.evaluation.beliefs import Belief
 from emollms.evaluation.calibration import TaskCalibration
 from emollms.inference.decoding import likely_labels
-from emollms.inference.predictions import Prediction
-from emollms.prompts.answers import parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask
 
 Scale = Literal["unit", "native"]
@@ -78,63 +77,8 @@ class Affect(Mapping[str, Answer]):
         return f"Affect({', '.join(shown)})"
 
 
-@dataclass(frozen=True)
-class Belief:
-    """What one or several models make of a text, before calibration.
-
-    Args:
-        score: the expected score on 0..1; None for classes and labels.
-        probabilities: of each class, each label, or each tenth that scores begin with.
-        surely: whether probabilities come from a model that gives them, and not from an answer alone.
-    """
-
-    score: float | None
-    probabilities: Mapping[str, float] | None
-    surely: bool
-
-
-def belief(question: Question, prediction: Prediction) -> Belief | str:
-    """What a prediction says; a text tells why it says nothing."""
-    task, shares = question.task, prediction.probabilities
-    if isinstance(task, RegressionTask):
-        parsed = parse_answer(task, prediction.answer, question.emotion)
-        if not isinstance(parsed.value, float):
-            return f"invalid answer: {parsed.reason}"
-        return Belief(parsed.value, shares, shares is not None)
-    if shares is not None:
-        return Belief(None, shares, True)
-    parsed = parse_answer(task, prediction.answer, question.emotion, parse="lenient")
-    if parsed.value is None:
-        return f"invalid answer: {parsed.reason}"
-    said = set(parsed.value) if isinstance(parsed.value, tuple) else {str(parsed.value)}
-    return Belief(None, {name: float(name in said) for name in question.options}, False)
-
-
-def combined(question: Question, beliefs: Sequence[Belief], weights: Sequence[float]) -> Belief:
-    """The mean of beliefs: of several models, or of the parts of a long text by their length.
-
-    A label of a long text is as probable as in the part where it is most probable, since one part can hold an emotion
-    that the others lack; between models it is the mean, too. Parts come with unequal weights, models with equal ones.
-    """
-    if len(beliefs) == 1:
-        return beliefs[0]
-    total = math.fsum(weights)
-    score = None
-    if beliefs[0].score is not None:
-        score = math.fsum(weight * (one.score or 0.0) for one, weight in zip(beliefs, weights, strict=True)) / total
-    tables = [one.probabilities for one in beliefs]
-    names = next((table for table in tables if table is not None), None)
-    if names is None or None in tables:
-        return Belief(score, None, False)
-    shares = {
-        name: math.fsum(w * (table or {}).get(name, 0.0) for table, w in zip(tables, weights, strict=True)) / total
-        for name in names
-    }
-    return Belief(score, shares, all(one.surely for one in beliefs))
-
-
 def strongest(beliefs: Sequence[Belief]) -> Belief:
-    """For labels of a long text: each label as probable as in the part where it is most probable."""
+    """For labels of a long text: each as probable as in the part where it is most probable; the others may lack it."""
     tables = [one.probabilities or {} for one in beliefs]
     shares = {name: max(table.get(name, 0.0) for table in tables) for name in tables[0]}
     return Belief(None, shares, all(one.surely for one in beliefs))
@@ -162,11 +106,12 @@ def told(
     shares, confidence, low, high = found.probabilities, None, None, None
     if fitted is not None:
         shares, confidence, low, high = fitted.apply(task, found.score, shares, draw)
-    elif shares is not None and found.surely and not isinstance(task, RegressionTask):
+    if confidence is None and shares is not None and found.surely and not isinstance(task, RegressionTask):
         confidence = _own_confidence(task, shares)
     if isinstance(task, RegressionTask):
         convert = task.from_unit if scale == "native" else float
-        ends = [None if end is None else round(convert(float(end)), 3) for end in (low, high)]
+        # Rounded outwards: a gold score at the very end of the interval stays in it.
+        ends = [None if low is None else _floor(convert(float(low))), None if high is None else _ceiling(convert(high))]
         value: Value | None = round(convert(found.score or 0.0), 3)
         answer = Answer(question, value, None, _rounded(confidence), ends[0], ends[1], _table(shares))
     elif isinstance(task, OrdinalTask):
@@ -179,7 +124,8 @@ def told(
     else:
         assert isinstance(task, MultiLabelTask)
         thresholds = fitted.thresholds if fitted else None
-        labels = tuple(likely_labels(task, shares or {}, thresholds))
+        # Thresholds are of what the models say, as in an evaluation, and not of the calibrated probabilities.
+        labels = tuple(likely_labels(task, found.probabilities or {}, thresholds))
         answer = Answer(question, labels, None, _rounded(confidence), low, high, _table(shares))
     if min_confidence is not None and answer.confidence is not None and answer.confidence < min_confidence:
         return replace(answer, value=None, label=None, abstained=True)
@@ -191,6 +137,14 @@ def _own_confidence(task: OrdinalTask | MultiLabelTask | object, shares: Mapping
     if isinstance(task, OrdinalTask):
         return max(shares.values()) / math.fsum(shares.values())
     return math.prod(max(share, 1 - share) for share in shares.values())
+
+
+def _floor(value: float) -> float:
+    return math.floor(value * 1000 + 1e-6) / 1000
+
+
+def _ceiling(value: float) -> float:
+    return math.ceil(value * 1000 - 1e-6) / 1000
 
 
 def _rounded(confidence: float | None) -> float | None:

@@ -69,7 +69,7 @@ class NotServingError(Exception):
 
 
 @dataclass(eq=False)
-class Job:
+class QueuedRequest:
     """The texts of one request.
 
     Args:
@@ -129,7 +129,7 @@ class Batcher:
         self.models: tuple[str, ...] = ()
         self.on_end: Callable[[], None] = lambda: None
         """Called in the thread when it ends, after `stop` or a failure."""
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[QueuedRequest] = deque()
         self._waiting = 0
         self._pace = 0.0  # seconds a text, lately
         self._changed = threading.Condition()
@@ -155,7 +155,7 @@ class Batcher:
         """Wait until the thread has ended."""
         self._thread.join()
 
-    def submit(self, items: Sequence[Item]) -> Job:
+    def submit(self, items: Sequence[Item]) -> QueuedRequest:
         """Queue the texts of a request.
 
         Raises:
@@ -167,7 +167,7 @@ class Batcher:
                 raise NotServingError(self.state)
             if self._waiting + len(items) > self.options.queue:
                 raise QueueFullError(min(60, math.ceil(max(1.0, self._waiting * self._pace))))
-            job = Job(items, time.monotonic())
+            job = QueuedRequest(items, time.monotonic())
             if items:
                 self._jobs.append(job)
                 self._waiting += len(items)
@@ -178,7 +178,7 @@ class Batcher:
         job.future.add_done_callback(lambda _: self._forget(job))
         return job
 
-    def _forget(self, job: Job) -> None:
+    def _forget(self, job: QueuedRequest) -> None:
         with self._changed, suppress(ValueError):
             self._jobs.remove(job)
             self._waiting -= job.left
@@ -203,10 +203,10 @@ class Batcher:
                 self.annotator.close()
             self.on_end()
 
-    def _next(self) -> list[tuple[Job, Sequence[Item]]]:
+    def _next(self) -> list[tuple[QueuedRequest, Sequence[Item]]]:
         """The next texts, by request; none where the server stops and nothing waits."""
         with self._changed:
-            batch: list[tuple[Job, Sequence[Item]]] = []
+            batch: list[tuple[QueuedRequest, Sequence[Item]]] = []
             while not batch:
                 while not self._jobs:
                     if self.state == "stopping":
@@ -230,7 +230,7 @@ class Batcher:
                         break
         return batch
 
-    def _annotate(self, batch: Sequence[tuple[Job, Sequence[Item]]]) -> None:
+    def _annotate(self, batch: Sequence[tuple[QueuedRequest, Sequence[Item]]]) -> None:
         items = [item for _, some in batch for item in some]
         started = time.perf_counter()
         try:

@@ -1,24 +1,25 @@
 """An annotator from names: of models, endpoints and baselines, of questions, and of what goes with them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from emollms.annotation.annotator import Annotator
 from emollms.annotation.answers import Scale
-from emollms.annotation.models import calibration_of, tuned_on, what_runs_here
+from emollms.annotation.models import calibration_of, what_runs_here
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
+from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor
+from emollms.inference.companions import tuned_on
 from emollms.inference.engines import Name as EngineName
 from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 
-LEXICONS = ("vader", "textblob")
-"""Baselines that annotate: the others take their answers from gold labels."""
 BY_LEXICON = ("valence", "sentiment")
 """What lexicons are asked by default."""
 Kind = TypeVar("Kind", bound=Annotator)
@@ -93,8 +94,10 @@ def open_annotator(
             raise unknown("baseline that annotates", name, LEXICONS)
     if max_cost is not None and (price is None or not endpoint):
         raise UsageError("--max-cost goes with --endpoint and --price, which says what a million tokens cost")
-    if (price is not None and min(price) < 0) or (max_cost is not None and max_cost < 0):
-        raise UsageError("--price and --max-cost are no amounts below 0")
+    if not endpoint and (price is not None or per_minute is not None):
+        raise UsageError("--price and --per-minute go with --endpoint; what runs on this machine has neither")
+    if not all(math.isfinite(amount) and amount >= 0 for amount in [*(price or ()), max_cost or 0.0]):
+        raise UsageError("--price and --max-cost are amounts of money, 0 or more")
     common: dict[str, Any] = {"template": template, "warn": warn}
     predictors: list[Predictor] = []
     if endpoint:

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import islice
 
 from emollms.annotation.annotator import WINDOW, Annotator, Item
 from emollms.annotation.tables import Source
@@ -12,6 +13,10 @@ from emollms.progress import OnProgress, silent
 PROBE = 50
 """Texts that are asked about; ten more come before them and are not counted, since the first ones take longer."""
 _WARM_UP = 10
+_LOOKED_UP = 500
+"""Texts that are looked up in the store, to estimate how many answers it has."""
+_COUNTED = 1 << 17
+"""Different texts that are counted one by one; of more, a random part is counted, which is right to 0.3 %."""
 
 
 @dataclass(frozen=True)
@@ -63,41 +68,72 @@ def plan_annotation(
         on_progress: is told how far it is.
     """
     rows = 0
-    digests: set[int] = set()
-    sample: dict[int, Item] = {}
+    texts = _Distinct()
+    looked_up: dict[int, Item] = {}
+    candidates: dict[int, Item] = {}
     for some in source.windows(WINDOW):
         for text, target in zip(some.texts, some.targets, strict=True):
             rows += 1
             if text and text.strip():
                 digest = _digest(text, target)
-                digests.add(digest)
-                sample[digest] = Item(text, target)
-        # The lowest digests are a random sample, whatever the order of the rows.
-        sample = dict(sorted(sample.items(), key=lambda one: one[0])[: probe + _WARM_UP])
+                texts.add(digest)
+                looked_up[digest] = candidates[digest] = Item(text, target)
+        # The lowest digests are a random sample, whatever the order of the rows. The probe is taken from the highest:
+        # what an earlier probe asked would else be taken for the share of all that is known.
+        looked_up = dict(sorted(looked_up.items())[:_LOOKED_UP])
+        candidates = dict(sorted(candidates.items(), reverse=True)[:_LOOKED_UP])
         on_progress("read", rows, None)
-    items = list(sample.values())
-    warm_up = items[: max(0, len(items) - probe)]
+    known = sum(map(annotator.is_known, looked_up.values())) / max(1, len(looked_up))
+    items = list(islice((one for one in candidates.values() if not annotator.is_known(one)), probe + _WARM_UP))
+    warm_up = items[: min(_WARM_UP, len(items) // 2)]
     probed = items[len(warm_up) :]
     if warm_up:
         annotator.annotate(warm_up)
-    before, spent, begin = replace(annotator.counts), annotator.cost, time.monotonic()
+    before, spent, begin = annotator.counts.questions, annotator.cost, time.monotonic()
     if probed:
         annotator.annotate(probed)
-    seconds, counts = time.monotonic() - begin, annotator.counts
-    needed, asked = counts.questions - before.questions, counts.asked - before.asked
-    factor = len(digests) / max(1, len(probed))
-    new = factor if asked else 0.0
-    cost = annotator.cost
+    seconds, needed, cost = time.monotonic() - begin, annotator.counts.questions - before, annotator.cost
+    sized = probed or list(looked_up.values())[:probe]
+    if not probed:
+        annotator.annotate(sized)
+        needed = annotator.counts.questions - before
+    factor = texts.count / max(1, len(sized))
+    new = factor * (1 - known) if probed else 0.0
     return AnnotationPlan(
         rows=rows,
-        texts=len(digests),
+        texts=texts.count,
         questions=round(needed * factor),
-        known=round((needed - asked) * factor),
-        tokens=round(annotator.count_tokens(probed) * factor),
+        known=round(needed * factor * known),
+        tokens=round(annotator.count_tokens(sized) * factor),
         seconds=seconds * new,
         memory=peak_memory(),
         cost=None if cost is None or spent is None else (cost - spent) * new,
     )
+
+
+class _Distinct:
+    """Counts different numbers, random ones on 0..2⁶⁴; where they are many, only those below a limit.
+
+    That is adaptive sampling (Flajolet, "On adaptive sampling", Computing 43, 1990).
+    """
+
+    def __init__(self) -> None:
+        self._kept: set[int] = set()
+        self._halvings = 0
+
+    def add(self, number: int) -> None:
+        """Count a number."""
+        if number >> (64 - self._halvings):
+            return
+        self._kept.add(number)
+        if len(self._kept) > _COUNTED:
+            self._halvings += 1
+            self._kept = {one for one in self._kept if not one >> (64 - self._halvings)}
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return len(self._kept) << self._halvings
 
 
 def _digest(text: str, target: str | None) -> int:

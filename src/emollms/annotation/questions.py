@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal
 
 from emollms.errors import UsageError, unknown
+from emollms.evaluation.beliefs import options_of
 from emollms.prompts.template import PromptParts, prompt_parts, shown
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
@@ -67,9 +68,7 @@ class Question:
     @property
     def options(self) -> tuple[str, ...]:
         """Its classes by number, or its labels; empty for a score."""
-        if isinstance(self.task, OrdinalTask):
-            return tuple(map(str, self.task.classes))
-        return self.task.labels if isinstance(self.task, MultiLabelTask) else ()
+        return options_of(self.task)
 
 
 def questions(names: Iterable[str], wording: int = 0) -> tuple[Question, ...]:

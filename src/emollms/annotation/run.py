@@ -95,6 +95,7 @@ def annotate_file(
         settings = {"input": digest, "window": window, "columns": names, "rows": rows, **annotator.describe()}
         _begin(folder, settings)
         writer = Writer(format, source, names)
+        header = writer.header()
         parts, done = [], 0
         on_progress("rows", 0, rows)
         for number, some in enumerate(source.windows(window)):
@@ -113,7 +114,7 @@ def annotate_file(
             done += len(some.texts)
             on_progress("rows", done, rows)
         whole = folder / "whole"
-        write_parts(parts, writer.header(), format, whole, gzipped)
+        write_parts(parts, header, format, whole, gzipped)
         write_json(out.with_name(f"{out.name}.json"), settings)
         whole.replace(out)
         shutil.rmtree(folder, ignore_errors=True)

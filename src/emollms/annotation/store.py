@@ -40,7 +40,7 @@ class AnswerStore:
     """Answers by key; several processes may use one file. Use it in a `with` statement, or close it.
 
     Args:
-        path: the file; None for memory alone.
+        path: the file; None for a temporary one, which goes when it is closed.
 
     Raises:
         EmollmsError: the file is no store, or cannot be opened.
@@ -52,7 +52,8 @@ class AnswerStore:
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True)
             # A request of a server may ask from any thread; it holds a lock of its own.
-            self._base = sqlite3.connect(path or ":memory:", timeout=60, check_same_thread=False)
+            # "" is a temporary file: in memory, answers would grow with the input.
+            self._base = sqlite3.connect(path or "", timeout=60, check_same_thread=False)
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")  # a power cut may lose the last answers, a kill does not
             self._base.execute(

@@ -4,11 +4,14 @@ A row of CSV, TSV or JSON Lines is kept as it was written, and what is added fol
 bytes that are not UTF-8 come out as they went in. Where the output has another format than the input, values are kept.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import shutil
+import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emollms.annotation.columns import as_cell
-from emollms.annotation.frames import texts_in
+from emollms.annotation.frames import readable, texts_in
 from emollms.errors import SourceError, UsageError
 from emollms.tables.delimited import check_names
 from emollms.tables.files import LONGEST, TableFile
@@ -29,6 +32,8 @@ Format = Literal["csv", "tsv", "jsonl", "parquet"]
 _DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
 _RETURN = "\udfff"
 """What a carriage return inside a line is for the reader, which takes no bare one; no file can hold this one."""
+_WIDE = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
+"""Encodings whose byte order a file begins with."""
 BROKEN = "the row has bytes that are not in its encoding"
 
 
@@ -83,12 +88,21 @@ class _TextFile:
     @contextmanager
     def _open(self) -> Iterator[IO[str]]:
         opened: Any = gzip.open if self.file.gzipped else open
-        encoding, errors = self.file.dialect.encoding, "surrogateescape"
+        encoding = self.file.dialect.encoding
+        errors = "strict" if encoding in _WIDE else "surrogateescape"  # a lone byte of these cannot be written back
         try:
             with opened(self.file.path, "rt", encoding=encoding, errors=errors, newline="\n") as stream:
                 yield stream
-        except (gzip.BadGzipFile, EOFError) as error:
+        except UnicodeError as error:
+            raise SourceError(self.file.place(), f"not {encoding} ({error})", None, "give its --encoding") from None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise SourceError(self.file.place(), "not whole gzip", str(error), "compress it again") from None
+
+    def begins_with(self, mark: bytes) -> bool:
+        """Whether the file begins with these bytes."""
+        opened: Any = gzip.open if self.file.gzipped else open
+        with opened(self.file.path, "rb") as stream:
+            return bool(stream.read(len(mark)) == mark)
 
 
 class DelimitedSource(_TextFile):
@@ -143,7 +157,7 @@ class DelimitedSource(_TextFile):
                 return
             cells = [cell.replace(_RETURN, "\r") for cell in cells]
             whole = "".join(taken)
-            raw = whole.rstrip("\r\n") if cells else ""
+            raw = whole.removesuffix("\n").removesuffix("\r") if cells else ""
             yield line, raw, whole[len(raw) :] or "\n", cells
             line += len(taken)
             taken.clear()
@@ -237,7 +251,7 @@ class JsonLinesSource(_TextFile):
         kinds: dict[str, set[type]] = {name: set() for name in self.columns}
         for rows, (_, _, value) in enumerate(self._rows(), 1):
             for name, one in value.items():
-                kinds.setdefault(name, set()).add(float if _is_huge(one) else type(one))
+                kinds.setdefault(name, set()).add(str if _is_endless(one) else float if _is_huge(one) else type(one))
             if not rows % 100_000:
                 on_rows(rows)
         self.columns, self._kinds = list(kinds), {name: found - {type(None)} for name, found in kinds.items()}
@@ -340,7 +354,8 @@ def parquet_source(file: TableFile, text_column: str, target_column: str | None 
         reason = str(error).splitlines()[0]
         raise SourceError(file.place(), f"no Parquet ({reason})", None, "write it again, or get it again") from None
     return ArrowSource(
-        lambda size: pq.ParquetFile(file.path).iter_batches(size),
+        # Not buffered ahead, or memory would grow with the row groups of the file.
+        lambda size: pq.ParquetFile(file.path, pre_buffer=False).iter_batches(size),
         opened.schema_arrow,
         opened.metadata.num_rows,
         text_column,
@@ -364,14 +379,25 @@ class Writer:
         self.keeps = source.format == format and isinstance(source, DelimitedSource | JsonLinesSource)
         if isinstance(source, DelimitedSource | JsonLinesSource) and self.keeps:
             self.encoding = source.file.dialect.encoding
+        self._begin = b""
+        if self.encoding in _WIDE:
+            # Written once, in the order of the input: the codec itself would write it before every part.
+            little, big = _WIDE[self.encoding]
+            self._begin = big if isinstance(source, _TextFile) and source.begins_with(big) else little
+            self.encoding += "-be" if self._begin == big else "-le"
 
     def header(self) -> bytes:
-        """What precedes the first part."""
+        """What precedes the first part.
+
+        Raises:
+            UsageError: the encoding of the input has no signs for the new names.
+        """
         if self.format not in _DELIMITERS:
-            return b""
+            return self._begin
         if isinstance(self.source, DelimitedSource) and self.keeps:
-            return self._bytes(self.source.header + self._tail(self.names) + self.source.end)
-        return self._bytes(self._line([*self.source.columns, *self.names]))
+            header = self.source.header if not self._begin else self.source.header.removeprefix("\ufeff")
+            return self._begin + self._bytes(header + self._tail(self.names) + self.source.end)
+        return self._begin + self._bytes(self._line([*self.source.columns, *self.names]))
 
     def part(self, rows: Rows, own: pa.Table) -> bytes:
         """The bytes of some rows: a whole Parquet file, or lines.
@@ -422,7 +448,13 @@ class Writer:
         return line.getvalue()
 
     def _bytes(self, text: str) -> bytes:
-        return text.encode(self.encoding, "surrogateescape")
+        try:
+            return text.encode(self.encoding, "surrogateescape")
+        except UnicodeEncodeError as error:
+            sign = text[error.start : error.end][:20]
+            raise UsageError(
+                f"the encoding of the input, {self.encoding}, has no {sign!r}; write .parquet, or another format"
+            ) from None
 
 
 def write_parts(parts: Sequence[Path], header: bytes, format: Format, out: Path, gzipped: bool) -> None:
@@ -476,11 +508,6 @@ def column_place(name: str, columns: Sequence[str], column: str) -> int:
     return list(columns).index(column)
 
 
-def readable(text: str) -> str:
-    """A text that every program can read: bytes that are not in the encoding become the replacement character."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
 def _note(raw: str) -> str | None:
     return BROKEN if not raw.isascii() and any("\ud800" <= sign <= "\udfff" for sign in raw) else None
 
@@ -491,6 +518,10 @@ def _as_text(value: Any) -> str | None:
 
 def _is_huge(value: Any) -> bool:
     return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+def _is_endless(value: Any) -> bool:
+    return _is_huge(value) and abs(value) > sys.float_info.max
 
 
 def _json_column(values: list[Any], kinds: set[type] | None) -> pa.Array:

@@ -1,6 +1,7 @@
 """`emollms annotate`: scores, labels and confidences on any text."""
 
 import json
+import shutil
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -147,7 +148,8 @@ def annotate(
         if out:
             print_note(repr(done))
         elif not push:
-            sys.stdout.buffer.write(place.read_bytes())
+            with place.open("rb") as stream:
+                shutil.copyfileobj(stream, sys.stdout.buffer)
         if push:
             _push(annotator, place, push, yes, public)
 

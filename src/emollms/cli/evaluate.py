@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+
+if TYPE_CHECKING:
+    from emollms.evaluation.calibration import TaskCalibration
 
 app = typer.Typer()
 
@@ -23,7 +26,9 @@ _EVALUATE = examples(
     "emollms evaluate --predictions old.jsonl --data out/aeb --out out/scores/old --parse lenient --scale native",
 )
 _CALIBRATE = examples(
-    "emollms calibrate --model out/my-model --data out/aaid --out my-model.json",
+    "emollms calibrate --model out/my-model --data out/aaid",
+    "emollms calibrate --model out/my-model --data out/aaid --coverage 0.8 --out my-model.json",
+    "emollms calibrate --model OWNER/A --model OWNER/B --baseline vader --data out/aaid --out ensemble.json",
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/calibrated --calibration my-model.json",
 )
 
@@ -156,10 +161,21 @@ def evaluate(
 @app.command(epilog=_CALIBRATE)
 def calibrate(
     data: Data,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The file; it appears when all is done.")],
-    model: Model = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file; by default calibration.json in the folder of the model."),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.")
+    ] = None,
     endpoint: Endpoint = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
+    ] = None,
     task: TaskNames = None,
+    coverage: Annotated[
+        float, typer.Option(metavar="P", help="The probability that an interval is to hold the truth.")
+    ] = 0.9,
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
@@ -169,15 +185,21 @@ def calibrate(
     workers: Workers = 8,
     per_minute: Rate = None,
 ) -> None:
-    """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
+    """Fit intervals, temperatures and thresholds of a model, or an ensemble, on validation rows, never on test rows.
+
+    With them, `emollms annotate` says how sure each answer is, and between what the truth lies.
+    """
     from emollms.evaluation.calibrate import calibrate as run
+    from emollms.storage import CALIBRATION
 
     done = run(
         data,
         out,
         model,
         endpoint=endpoint,
+        baseline=baseline,
         task=task or (),
+        coverage=coverage,
         engine=engine,
         limit=limit,
         seed=seed,
@@ -190,14 +212,31 @@ def calibrate(
         warn=print_note,
     )
     rows = [
-        (name, one.rows, _fitted(one.temperature, one.thresholds), f"{one.error_before:.3f}", f"{one.error_after:.3f}")
+        (name, one.rows, _fitted(one.temperature, one.thresholds), _interval(one), _error(one.error_before),
+         _error(one.conformal.error if one.conformal else one.error_after))
         for name, one in done.tasks.items()
-    ]
-    print_table(("task", "rows", "fitted", "error before", "error after"), rows)
-    print_note(f"wrote {out}; use it: emollms evaluate --calibration {out}")
+    ]  # fmt: skip
+    header = ("task", "rows", "fitted", f"interval of {coverage:.0%}", "error before", "error of confidence")
+    print_table(header, rows)
+    if done.uncalibrated:
+        print_note(f"uncalibrated, without validation rows or not asked for: {', '.join(done.uncalibrated)}")
+    place = out or Path((model or [""])[0]) / CALIBRATION
+    use = f"emollms annotate --calibration {place}" if out else "emollms annotate finds it with the model"
+    print_note(f"wrote {place}; use it: {use}")
 
 
 def _fitted(temperature: float | None, thresholds: Mapping[str, float] | None) -> str:
     if temperature is not None:
         return f"temperature {temperature:.2f}"
     return ", ".join(f"{label} {limit:.2f}" for label, limit in (thresholds or {}).items())
+
+
+def _interval(fitted: "TaskCalibration") -> str:
+    found = fitted.conformal
+    if found is None or found.width is None:
+        return "" if found is None else "classes" if found.level is not None else "labels"
+    return f"± {found.width:.3f}"
+
+
+def _error(error: float | None) -> str:
+    return "" if error is None else f"{error:.3f}"

@@ -101,7 +101,7 @@ def model(
         list[Path] | None, typer.Option(metavar="DIR", help="A folder of `emollms evaluate`; can be given again.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
+        Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that in the model's folder.")
     ] = None,
     license: Annotated[
         str | None,

@@ -28,6 +28,9 @@ BASELINES: Mapping[Name, str] = {
 }
 """The baselines, and what they answer."""
 
+LEXICONS = ("vader", "textblob")
+"""Baselines that annotate: the others take their answers from gold labels."""
+
 VALENCE_TASKS = ("V-reg", "V-oc", "SST", "SST5", "TDT", "V-A", "V-M", "V-NYT", "V-T")
 """The tasks that polarity answers."""
 

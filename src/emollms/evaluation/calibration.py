@@ -1,67 +1,35 @@
-"""Calibration: temperatures and thresholds fitted on validation rows, the file that keeps them, calibration error.
+"""Calibration: what is fitted on validation rows, temperatures, thresholds and intervals, and the file that keeps it.
 
-Temperature: Guo et al., 2017, On Calibration of Modern Neural Networks, section 4.2; expected calibration error: the
-same, section 2, with equally wide bins. Thresholds that maximise the F1 of a label: Lipton et al., 2014.
+Temperature: Guo et al., 2017, On Calibration of Modern Neural Networks, section 4.2. Thresholds that maximise the F1 of
+a label: Lipton et al., 2014. Intervals: see `conformal`.
 
 Probabilities are floats of shape (rows, classes), in the order of `task.classes`, or (rows, labels) in that of
 `task.labels`; a row of class probabilities need not sum to 1, and is divided by its sum.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emollms.errors import UsageError
+from emollms.evaluation.conformal import COVERAGE, Calibrated, Conformal, folds_of
 from emollms.evaluation.metrics import Flags, Floats, Integers
+from emollms.evaluation.reliability import calibration_error, class_reliability, normalized, reliability
+from emollms.inference.decoding import likely_labels
 from emollms.optional import require
 from emollms.storage import write_whole
-from emollms.tasks import MultiLabelTask, OrdinalTask, Task
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 VALIDATION = "validation"
 
 FLOOR = 1e-7
 """What a probability of 0 counts as: those of files with six decimals were below 5e-7."""
 
-BINS = 10
 _LOG_TEMPERATURES = (-3.0, 4.0)
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """One bin of a reliability diagram.
-
-    Args:
-        low: lowest probability.
-        high: highest probability.
-        n: predictions in it.
-        confidence: their mean probability; 0 where there is none.
-        accuracy: the share of them that is right; 0 where there is none.
-    """
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: float
-
-
-def normalized(probabilities: Floats) -> Floats:
-    """Class probabilities with rows that sum to 1.
-
-    Raises:
-        UsageError: a row has a negative probability, none, NaN, or only zeros.
-    """
-    table = np.asarray(probabilities, dtype=np.float64)
-    sums = table.sum(axis=1, keepdims=True)
-    bad = ~(np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1) & (sums[:, 0] > 0))
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise UsageError(f"row {row}: {table[row].tolist()} is no distribution; leave out rows without probabilities")
-    return np.asarray(table / sums, dtype=np.float64)
 
 
 def expected_value(probabilities: Floats, values: Sequence[float]) -> Floats:
@@ -147,50 +115,16 @@ def apply_thresholds(probabilities: Floats, thresholds: Floats, at_least_one: bo
     return chosen
 
 
-def class_reliability(probabilities: Floats, gold: Integers, bins: int = BINS) -> list[ReliabilityBin]:
-    """The reliability diagram of the most likely class.
-
-    Args:
-        probabilities: class probabilities.
-        gold: the column of the right class, for each row.
-        bins: how many equally wide bins.
-    """
-    table = normalized(probabilities)
-    return reliability(table.max(axis=1), table.argmax(axis=1) == gold, bins)
-
-
-def reliability(confidence: Floats, right: Flags, bins: int = BINS) -> list[ReliabilityBin]:
-    """A reliability diagram of single predictions, such as those of all labels: `probabilities.ravel(), gold.ravel()`.
-
-    Args:
-        confidence: probability that each is right, 0..1.
-        right: whether it is.
-        bins: how many equally wide bins.
-    """
-    places = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    n = np.bincount(places, minlength=bins)
-    shares = np.maximum(n, 1)
-    means = np.bincount(places, confidence, bins) / shares, np.bincount(places, right, bins) / shares
-    return [
-        ReliabilityBin(i / bins, (i + 1) / bins, int(n[i]), float(means[0][i]), float(means[1][i])) for i in range(bins)
-    ]
-
-
-def calibration_error(diagram: Sequence[ReliabilityBin]) -> float:
-    """Expected calibration error, 0..1: the mean distance of confidence and accuracy, by predictions."""
-    total = sum(bar.n for bar in diagram)
-    return sum(bar.n * abs(bar.confidence - bar.accuracy) for bar in diagram) / total if total else 0.0
-
-
 class TaskCalibration(BaseModel):
     """What was fitted for a task.
 
     Args:
-        temperature: of class probabilities; None for a task of labels.
-        thresholds: of each label; None for a task of classes.
+        temperature: of class probabilities; None for other tasks, and where only answers are known.
+        thresholds: of each label; None for other tasks, and where only answers are known.
         rows: how many validation rows it was fitted on.
-        error_before: expected calibration error of those rows before.
-        error_after: and after, at the temperature; that of labels stays.
+        error_before: expected calibration error of the probabilities of those rows before; None for scores.
+        error_after: and after, at the temperature; that of labels stays. For scores, that of the confidence.
+        conformal: intervals and confidence; None in a file of an earlier version.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -198,8 +132,9 @@ class TaskCalibration(BaseModel):
     temperature: float | None = Field(default=None, gt=0)
     thresholds: dict[str, float] | None = None
     rows: int = Field(ge=1)
-    error_before: float = Field(ge=0, le=1)
+    error_before: float | None = Field(default=None, ge=0, le=1)
     error_after: float = Field(ge=0, le=1)
+    conformal: Conformal | None = None
 
     def labels(self, task: MultiLabelTask, probabilities: Floats) -> Flags:
         """The labels of each row; at least one where the task has no answer without."""
@@ -207,27 +142,53 @@ class TaskCalibration(BaseModel):
         limits = np.array([thresholds.get(label, 0.5) for label in task.labels])
         return apply_thresholds(probabilities, limits, at_least_one=task.nothing is None)
 
+    def apply(
+        self, task: Task, score: float | None, probabilities: Mapping[str, float] | None, draw: float
+    ) -> Calibrated:
+        """Calibrate one prediction.
+
+        Args:
+            task: the task it was fitted for.
+            score: the score on 0..1; None for classes and labels.
+            probabilities: by class number or label; those of a score are given back as they are.
+            draw: a number on 0..1 that breaks ties; the text should decide it, so that the same text gets the same.
+        """
+        if self.conformal:
+            told = (
+                likely_labels(task, probabilities or {}, self.thresholds) if isinstance(task, MultiLabelTask) else None
+            )
+            return self.conformal.apply(task, score, probabilities, draw, told)
+        if isinstance(task, OrdinalTask) and probabilities and self.temperature:
+            table = temper(np.array([list(probabilities.values())]), self.temperature)[0]
+            return Calibrated(dict(zip(probabilities, table.tolist(), strict=True)), float(table.max()), None, None)
+        return Calibrated(probabilities, None, None, None)
+
 
 class Calibration(BaseModel):
-    """What was fitted for a model.
+    """What was fitted for a model, or for several that answer together.
 
     Args:
-        model: path, or repository and revision, of the model.
-        model_hash: hash of its weights, where it is known.
+        model: path, or repository and revision, of the model; the names of several.
+        model_hash: hash of its weights, where it is known; None for several.
+        predictors: for each, what tells it apart from others (see `predictors.identity`); empty in a file of an earlier
+            version.
         data: name of the data set.
         data_hash: content hash of the data set.
         settings: what else the probabilities depend on, such as the engine and the data type.
         tasks: what was fitted, by task.
+        uncalibrated: the tasks of the model or the data set without validation rows, or that were not asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str
     model_hash: str | None = None
+    predictors: list[dict[str, str | None]] = []
     data: str
     data_hash: str
     settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     tasks: dict[str, TaskCalibration]
+    uncalibrated: list[str] = []
 
     def check_model(self, model: str, model_hash: str | None = None) -> None:
         """Make sure that it belongs to this model.
@@ -241,6 +202,32 @@ class Calibration(BaseModel):
                 f"the calibration was fitted for {self.model} ({self.model_hash}), not for {model} ({model_hash}); "
                 "run `emollms calibrate` for this model"
             )
+
+    def check_predictors(self, identities: Sequence[Mapping[str, Any]]) -> None:
+        """Make sure that it was fitted for those who annotate, in any order.
+
+        Args:
+            identities: what `predictors.identity` says of each.
+
+        Raises:
+            UsageError: it was fitted for others, or with prompts in another template.
+        """
+        if self.predictors:
+            same = sorted(map(_told_apart, self.predictors)) == sorted(map(_told_apart, identities))
+        else:
+            one, own = identities[0], self.settings.get("template")
+            known = one.get("revision") == self.model_hash if self.model_hash else one.get("model") == self.model
+            same = len(identities) == 1 and known and own in (None, one.get("template"))
+        if not same:
+            there = [_shown(one) for one in self.predictors] or [f"{self.model} ({self.model_hash})"]
+            raise UsageError(
+                f"the calibration was fitted for {' + '.join(there)}, not for {' + '.join(map(_shown, identities))}; "
+                "run `emollms calibrate` for what annotates"
+            )
+
+    def of_repo(self, model: str) -> Self:
+        """The same as that of the model whose repo it lies in, `OWNER/NAME[@REVISION]`."""
+        return self.model_copy(update={"model": model.partition("@")[0], "model_hash": None, "predictors": []})
 
     def write(self, path: Path) -> None:
         """Write it to `path` as JSON, whole or not at all."""
@@ -265,36 +252,79 @@ class Calibration(BaseModel):
             ) from error
 
 
+def _told_apart(identity: Mapping[str, Any]) -> str:
+    """What makes another model of it; engines, precisions and the addresses of servers do not."""
+    return json.dumps(
+        {name: identity[name] for name in sorted(identity) if name not in ("engine", "dtype", "endpoint")}
+    )
+
+
+def _shown(identity: Mapping[str, Any]) -> str:
+    name = identity.get("baseline") or identity.get("model") or ""
+    more = [str(identity[one]) for one in ("revision", "template", "decode") if identity.get(one)]
+    return f"{name} ({', '.join(more)})".strip() if more else str(name)
+
+
 def fit_task(
-    task: Task, probabilities: Floats, gold: Integers | Flags, split: str, labels: Sequence[str] = ()
+    task: Task,
+    predicted: Floats,
+    gold: Floats | Integers | Flags,
+    split: str,
+    labels: Sequence[str] = (),
+    *,
+    groups: Sequence[Hashable] | None = None,
+    coverage: float = COVERAGE,
+    surely: bool = True,
+    seed: int = 0,
 ) -> TaskCalibration:
-    """Fit a task's temperature, or its thresholds.
+    """Fit a task's temperature or thresholds, and its intervals.
 
     Args:
-        task: a task of classes or of labels.
-        probabilities: of shape (rows, classes) or (rows, labels), in the task's order.
-        gold: the class number of each row, or booleans of shape (rows, labels).
+        task: the task.
+        predicted: the scores on 0..1, or probabilities of shape (rows, classes) or (rows, labels), in the task's order.
+        gold: the score on 0..1 or the class number of each row, or booleans of shape (rows, labels).
         split: where the rows come from.
         labels: the names of the columns, where the rows do not ask for all labels of the task.
+        groups: what the rows of one text have in common; None where each row has a text of its own.
+        coverage: the probability that an interval is to hold the truth, 0..1.
+        surely: whether the probabilities are a model's; where they are answers alone, 0 and 1, there is no temperature
+            and no threshold to fit.
+        seed: of folds and ties.
 
     Raises:
-        UsageError: the rows are not validation rows, there is none, or the task is a regression.
+        UsageError: the rows are not validation rows, or there is none.
     """
     if split != VALIDATION:
         raise UsageError(f"calibration is fitted on validation rows only, not on {split!r}")
     if not len(gold):
         raise UsageError(f"no validation row of task {task.name}; calibration needs some")
+    rows = len(gold)
+    if isinstance(task, RegressionTask):
+        fitted = Conformal.fit(task, predicted, gold, groups, coverage, seed=seed)
+        return TaskCalibration(rows=rows, error_after=fitted.error, conformal=fitted)
     if isinstance(task, OrdinalTask):
         columns = np.searchsorted(list(task.classes), gold)
-        temperature = fit_temperature(probabilities, columns)
-        errors = [
-            calibration_error(class_reliability(table, columns))
-            for table in (probabilities, temper(probabilities, temperature))
-        ]
-        return TaskCalibration(temperature=temperature, rows=len(gold), error_before=errors[0], error_after=errors[1])
-    if isinstance(task, MultiLabelTask):
-        right = np.asarray(gold, dtype=np.bool_)
-        limits = dict(zip(labels or task.labels, fit_thresholds(probabilities, right).tolist(), strict=True))
-        error = calibration_error(reliability(probabilities.ravel(), right.ravel()))
-        return TaskCalibration(thresholds=limits, rows=len(gold), error_before=error, error_after=error)
-    raise UsageError(f"task {task.name} has neither classes nor labels; there is nothing to calibrate")
+        temperature = fit_temperature(predicted, columns) if surely else None
+        tables = (predicted, temper(predicted, temperature or 1.0))
+        before, after = (calibration_error(class_reliability(table, columns)) for table in tables)
+        fitted = Conformal.fit(task, normalized(predicted), columns, groups, coverage, seed=seed)
+        return TaskCalibration(
+            temperature=temperature, rows=rows, error_before=before, error_after=after, conformal=fitted
+        )
+    assert isinstance(task, MultiLabelTask)
+    right, names = np.asarray(gold, dtype=np.bool_), tuple(labels or task.labels)
+    limits = dict(zip(names, fit_thresholds(predicted, right).tolist(), strict=True)) if surely else None
+    told = _told(task, predicted, right, folds_of(groups or range(rows), seed)) if surely else None
+    fitted = Conformal.fit(task, predicted, right, groups, coverage, names, told, seed)
+    error = calibration_error(reliability(predicted.ravel(), right.ravel()))
+    return TaskCalibration(thresholds=limits, rows=rows, error_before=error, error_after=error, conformal=fitted)
+
+
+def _told(task: MultiLabelTask, probabilities: Floats, gold: Flags, folds: Integers) -> Flags:
+    """The labels that each row is told, by thresholds of the other folds: its own would be too good on it."""
+    told = np.zeros_like(gold)
+    for fold in np.unique(folds):
+        inside = folds != fold
+        limits = fit_thresholds(probabilities[inside], gold[inside])
+        told[~inside] = apply_thresholds(probabilities[~inside], limits, at_least_one=task.nothing is None)
+    return told

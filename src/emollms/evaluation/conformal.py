@@ -5,31 +5,37 @@ for regression). Classes: adaptive prediction sets (Romano et al., 2020), grown 
 neighbours so that a set of ordered classes is an interval. Labels: each label by itself, among the texts that have it
 and among those that have it not (label-conditional conformal prediction, Vovk et al., 2005, section 4.5): the labels
 that possibly apply miss one that does at no more than the stated rate, and those that certainly apply name one that
-does not at no more than that rate. Randomised ties make discrete sets exact instead of too wide.
+does not at no more than that rate. Randomised ties (the same, section 2.2) make intervals of coarse answers exact
+instead of too wide.
 
 All is fitted on validation rows. What has parameters is fitted on folds and measured on the rows that a fold left out,
 so that the same rows serve for both; the rows of one text are in one fold.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from emollms.evaluation.calibration import calibration_error, reliability
+from emollms.errors import UsageError
 from emollms.evaluation.metrics import Flags, Floats, Integers
-from emollms.optional import require
+from emollms.evaluation.reliability import calibration_error, reliability
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 COVERAGE = 0.9
 NEAR = 0.1
 """A score is right that is at most so far from the gold score, on 0..1."""
 _FOLDS = 5
+_DRAWS = 16
 _RIDGE = 1.0
-_PRIOR = 10  # rows that the rate of all scores counts as, beside those of a tenth of the scale
+_BIAS_RIDGE = 1e-3  # keeps the bias of a label finite that no row has
 _FLOOR = 1e-4  # what a probability of 0 counts as: an answer alone says 0 and 1
+_DIGITS = 6  # equal errors may differ in their last bits
+_CLOSE = 1e-9
+_EVERYTHING = 2.0  # above all probabilities and errors on 0..1
 
 
 class Calibrated(NamedTuple):
@@ -38,15 +44,32 @@ class Calibrated(NamedTuple):
     Args:
         probabilities: of classes or labels; those that were given, for a score.
         confidence: the probability that the answer is right: the class; the whole set of labels; a score within
-            `NEAR` of the gold score.
-        low: the lowest score or class of the interval, or the labels that certainly apply.
+            `NEAR` of the gold score. None where nothing was fitted that tells.
+        low: the lowest score or class of the interval, or the labels that certainly apply; None without intervals.
         high: the highest one, or the labels that possibly apply.
     """
 
     probabilities: Mapping[str, float] | None
-    confidence: float
-    low: float | int | tuple[str, ...]
-    high: float | int | tuple[str, ...]
+    confidence: float | None
+    low: float | int | tuple[str, ...] | None
+    high: float | int | tuple[str, ...] | None
+
+
+class Intervals(NamedTuple):
+    """Predictions after calibration, an element or row each.
+
+    Args:
+        probabilities: of shape (rows, classes) or (rows, labels); None for scores.
+        confidence: of shape (rows,), see `Calibrated`.
+        low: of shape (rows,) the lowest score, or the column of the lowest class; of shape (rows, labels) whether each
+            label certainly applies.
+        high: the same of the highest one; whether each label possibly applies.
+    """
+
+    probabilities: Floats | None
+    confidence: Floats
+    low: NDArray[Any]
+    high: NDArray[Any]
 
 
 class Conformal(BaseModel):
@@ -57,13 +80,15 @@ class Conformal(BaseModel):
         rows: how many validation rows it was fitted on.
         error: expected calibration error of the confidence on the rows that each fold left out.
         width: half the width of an interval of scores; None for classes and labels.
+        inner: the next smaller error among the rows; half the width where the draw of a text is below `tie`.
+        tie: how often that is, so that errors that are equal to `width` are held as often as they should.
         level: the probability mass that an interval of classes reaches; None for scores and labels.
         weights: of the logistic model of each class or label: its bias, and a weight for the log-odds of each.
         labels: the names of the columns of labels.
         certain: the probability above which each label certainly applies.
         possible: the probability from which on each label possibly applies.
-        confidence: for classes and labels, bias and weight of the logistic model of being right; for scores, how often
-            those in each tenth of the scale are right.
+        confidence: for scores, how often those in each tenth of the scale are right; for labels, bias and weights of
+            the logistic model of being right; empty for classes, whose calibrated probability it is.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,12 +97,14 @@ class Conformal(BaseModel):
     rows: int = Field(ge=1)
     error: float = Field(ge=0, le=1)
     width: float | None = None
+    inner: float | None = None
+    tie: float = Field(default=0.0, ge=0, le=1)
     level: float | None = None
     weights: list[list[float]] | None = None
     labels: tuple[str, ...] = ()
     certain: list[float] = []
     possible: list[float] = []
-    confidence: list[float]
+    confidence: list[float] = []
 
     @classmethod
     def fit(
@@ -88,6 +115,7 @@ class Conformal(BaseModel):
         groups: Sequence[Hashable] | None = None,
         coverage: float = COVERAGE,
         labels: Sequence[str] = (),
+        told: Flags | None = None,
         seed: int = 0,
     ) -> Self:
         """Fit the intervals of a task.
@@ -99,20 +127,61 @@ class Conformal(BaseModel):
             gold: the scores on 0..1, the columns of the classes, or booleans of shape (rows, labels).
             groups: what the rows of one text have in common; None where each row has a text of its own.
             coverage: the probability that an interval is to hold the truth.
-            labels: the names of the columns, for labels; None of the task's own where empty.
+            labels: the names of the columns, for labels; those of the task where empty.
+            told: of shape (rows, labels), the labels that are told of each row; those with .5 or more where None.
             seed: of folds and ties.
+
+        Raises:
+            UsageError: all rows are about one text.
         """
         draws = np.random.default_rng(seed).random(len(gold))
-        folds = _folds(groups if groups is not None else range(len(gold)), seed)
+        folds = folds_of(groups if groups is not None else range(len(gold)), seed)
+        if len(set(folds.tolist())) < 2:
+            raise UsageError(f"intervals of task {task.name} cannot be fitted on one text; give more validation rows")
         if isinstance(task, RegressionTask):
             return cls._fit_scores(predicted, np.asarray(gold, np.float64), folds, coverage)
         if isinstance(task, OrdinalTask):
             return cls._fit_classes(predicted, np.asarray(gold, np.int64), folds, coverage, draws)
         assert isinstance(task, MultiLabelTask)
+        told = predicted >= 0.5 if told is None else told
         names = tuple(labels) or task.labels
-        return cls._fit_labels(predicted, np.asarray(gold, np.bool_), folds, coverage, draws, names)
+        return cls._fit_labels(predicted, told, np.asarray(gold, np.bool_), folds, coverage, draws, names)
 
-    def apply(self, task: Task, score: float | None, shares: Mapping[str, float] | None, draw: float) -> Calibrated:
+    def intervals(self, task: Task, predicted: Floats, draws: Floats, told: Flags | None = None) -> Intervals:
+        """Calibrate predictions.
+
+        Args:
+            task: the task it was fitted for.
+            predicted: as for `fit`.
+            draws: numbers on 0..1 that break ties, one a row.
+            told: as for `fit`.
+        """
+        if isinstance(task, RegressionTask):
+            width = self.width if self.width is not None else _EVERYTHING
+            widths = np.where(draws < self.tie, width if self.inner is None else self.inner, width)
+            confidence = np.array(self.confidence)[_tenths(predicted)]
+            return Intervals(None, confidence, np.maximum(0.0, predicted - widths), np.minimum(1.0, predicted + widths))
+        if isinstance(task, OrdinalTask):
+            table = _softmax(_log_odds(predicted), np.array(self.weights))
+            level = self.level if self.level is not None else _EVERYTHING
+            inside = _class_scores(table, draws) <= level
+            inside[np.arange(len(table)), table.argmax(axis=1)] = True  # an interval holds what is told
+            return Intervals(table, table.max(axis=1), inside.argmax(axis=1), _last(inside))
+        told = predicted >= 0.5 if told is None else told
+        table = _logistics(_log_odds(predicted), np.array(self.weights))
+        ranked = table + _tie(draws)[:, None]
+        confidence = _logistic(_label_features(table, told), np.array(self.confidence))
+        certain, possible = ranked > np.array(self.certain), ranked >= np.array(self.possible)
+        return Intervals(table, confidence, certain & possible, possible)
+
+    def apply(
+        self,
+        task: Task,
+        score: float | None,
+        shares: Mapping[str, float] | None,
+        draw: float,
+        told: Sequence[str] | None = None,
+    ) -> Calibrated:
         """Calibrate one prediction.
 
         Args:
@@ -120,41 +189,42 @@ class Conformal(BaseModel):
             score: the score on 0..1; None for classes and labels.
             shares: the probabilities by class number or label; not needed for a score.
             draw: a number on 0..1 that breaks ties; the text should decide it, so that the same text gets the same.
+            told: the labels that are told; those with .5 or more where None.
         """
         if isinstance(task, RegressionTask):
-            value, width = float(score or 0.0), self.width or 0.0
-            return Calibrated(shares, self.confidence[_tenth(value)], max(0.0, value - width), min(1.0, value + width))
-        given = shares or {}
+            found = self.intervals(task, np.array([score or 0.0]), np.array([draw]))
+            return Calibrated(shares, float(found.confidence[0]), float(found.low[0]), float(found.high[0]))
+        names = list(map(str, task.classes)) if isinstance(task, OrdinalTask) else list(self.labels)
+        flags = None if told is None else np.array([[name in told for name in names]])
+        table = np.array([[(shares or {}).get(name, 0.0) for name in names]])
+        found = self.intervals(task, table, np.array([draw]), flags)
+        assert found.probabilities is not None
+        probabilities = dict(zip(names, found.probabilities[0].tolist(), strict=True))
         if isinstance(task, OrdinalTask):
-            names = [str(number) for number in task.classes]
-            table = self._classes(np.array([[given.get(name, 0.0) for name in names]]))
-            inside = np.flatnonzero(_class_scores(table, np.array([draw]))[0] <= (self.level or 0.0))
-            place = int(table[0].argmax())
-            low, high = (int(inside.min()), int(inside.max())) if len(inside) else (place, place)
             numbers = list(task.classes)
-            confidence = float(_logistic(_class_features(table), self.confidence)[0])
-            tempered = dict(zip(names, table[0].tolist(), strict=True))
-            return Calibrated(tempered, confidence, numbers[min(low, place)], numbers[max(high, place)])
-        table = self._labels(np.array([[given.get(name, 0.0) for name in self.labels]]))
-        ranked = table[0] + _tie(np.array([draw]))[0]
-        confidence = float(_logistic(_label_features(table), self.confidence)[0])
-        certain = tuple(n for n, p, limit in zip(self.labels, ranked, self.certain, strict=True) if p > limit)
-        possible = tuple(n for n, p, limit in zip(self.labels, ranked, self.possible, strict=True) if p >= limit)
-        return Calibrated(dict(zip(self.labels, table[0].tolist(), strict=True)), confidence, certain, possible)
+            low, high = numbers[int(found.low[0])], numbers[int(found.high[0])]
+            return Calibrated(probabilities, float(found.confidence[0]), low, high)
+        certain, possible = (
+            tuple(name for name, flag in zip(names, flags[0], strict=True) if flag) for flags in (found.low, found.high)
+        )
+        return Calibrated(probabilities, float(found.confidence[0]), certain, possible)
 
     @classmethod
     def _fit_scores(cls, scores: Floats, gold: Floats, folds: Integers, coverage: float) -> Self:
-        errors = np.abs(gold - scores)
-        tenths, right = np.array([_tenth(score) for score in scores]), errors <= NEAR
+        errors = np.round(np.abs(gold - scores), _DIGITS)
+        tenths, right = _tenths(scores), errors <= NEAR
         held_out = np.zeros(len(gold))
         for fold in np.unique(folds):
             inside = folds != fold
             held_out[~inside] = np.array(_rates(tenths[inside], right[inside]))[tenths[~inside]]
+        width, inner, tie = _widths(errors, coverage)
         return cls(
             coverage=coverage,
             rows=len(gold),
             error=calibration_error(reliability(held_out, right)),
-            width=min(conformal_quantile(errors, coverage), 1.0),
+            width=width,
+            inner=inner,
+            tie=tie,
             confidence=_rates(tenths, right),
         )
 
@@ -168,49 +238,49 @@ class Conformal(BaseModel):
         for fold in np.unique(folds):
             inside = folds != fold
             held_out[~inside] = _softmax(features[~inside], _fit_softmax(features[inside], gold[inside], weights))
-        scores = _class_scores(held_out, draws)[np.arange(len(gold)), gold]
-        right = held_out.argmax(axis=1) == gold
+        # Many draws a row, evenly spaced, in place of one: the level depends less on chance.
+        spread = np.concatenate([(draws + part) / _DRAWS for part in range(_DRAWS)])
+        scores = _class_scores(np.tile(held_out, (_DRAWS, 1)), spread)[np.arange(len(spread)), np.tile(gold, _DRAWS)]
         return cls(
             coverage=coverage,
             rows=len(gold),
-            error=_held_out_error(_class_features(held_out), right, folds),
-            level=conformal_quantile(scores, coverage),
+            error=calibration_error(reliability(held_out.max(axis=1), held_out.argmax(axis=1) == gold)),
+            level=conformal_quantile(scores, min(coverage * (len(gold) + 1) / len(gold), 1.0)),
             weights=weights.tolist(),
-            confidence=_fitted(_class_features(held_out), right),
         )
 
     @classmethod
     def _fit_labels(
-        cls, probabilities: Floats, gold: Flags, folds: Integers, coverage: float, draws: Floats, names: tuple[str, ...]
+        cls,
+        probabilities: Floats,
+        told: Flags,
+        gold: Flags,
+        folds: Integers,
+        coverage: float,
+        draws: Floats,
+        names: tuple[str, ...],
     ) -> Self:
         features = _log_odds(probabilities)
-        weights = [_fitted(features, gold[:, column]) for column in range(gold.shape[1])]
+        columns = range(gold.shape[1])
+        weights = [_fit_logistic(features, gold[:, column]) for column in columns]
         held_out = np.zeros_like(features)
         for fold in np.unique(folds):
             inside = folds != fold
-            for column in range(gold.shape[1]):
-                fitted = _fitted(features[inside], gold[inside, column], weights[column])
+            for column in columns:
+                fitted = _fit_logistic(features[inside], gold[inside, column], weights[column])
                 held_out[~inside, column] = _logistic(features[~inside], fitted)
         ranked = held_out + _tie(draws)[:, None]
-        right = ((probabilities >= 0.5) == gold).all(axis=1)
-        columns = range(gold.shape[1])
+        confidence, error = _fit_confidence(_label_features(held_out, told), (told == gold).all(axis=1), folds)
         return cls(
             coverage=coverage,
             rows=len(gold),
-            error=_held_out_error(_label_features(held_out), right, folds),
-            weights=weights,
+            error=error,
+            weights=[one.tolist() for one in weights],
             labels=names,
             certain=[conformal_quantile(ranked[~gold[:, one], one], coverage) for one in columns],
             possible=[-conformal_quantile(-ranked[gold[:, one], one], coverage) for one in columns],
-            confidence=_fitted(_label_features(held_out), right),
+            confidence=confidence,
         )
-
-    def _classes(self, probabilities: Floats) -> Floats:
-        return _softmax(_log_odds(probabilities), np.array(self.weights))
-
-    def _labels(self, probabilities: Floats) -> Floats:
-        features = _log_odds(probabilities)
-        return np.stack([_logistic(features, weights) for weights in self.weights or []], axis=1)
 
 
 def conformal_quantile(scores: Floats, coverage: float) -> float:
@@ -218,8 +288,36 @@ def conformal_quantile(scores: Floats, coverage: float) -> float:
 
     Where n is too small for that, the largest score there can be: 2, above all probabilities and errors on 0..1.
     """
-    rank = math.ceil((len(scores) + 1) * coverage)
-    return 2.0 if rank > len(scores) else float(np.partition(np.asarray(scores, np.float64), rank - 1)[rank - 1])
+    rank = _rank(len(scores), coverage)
+    return (
+        _EVERYTHING if rank > len(scores) else float(np.partition(np.asarray(scores, np.float64), rank - 1)[rank - 1])
+    )
+
+
+def folds_of(groups: Sequence[Hashable], seed: int = 0) -> Integers:
+    """The fold of each row, from 0; rows of one group are in one."""
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    drawn = np.random.default_rng(seed).permutation(len(places)) % _FOLDS
+    return np.array([drawn[places[group]] for group in groups], dtype=np.int64)
+
+
+def _rank(rows: int, coverage: float) -> int:
+    return math.ceil((rows + 1) * coverage - _CLOSE)  # (9 + 1) * 0.9 is a little more than 9 in floats, or less
+
+
+def _widths(errors: Floats, coverage: float) -> tuple[float, float | None, float]:
+    """The width, the next smaller one, and how often that is to be taken so that ties at the width are held exactly.
+
+    A new error that equals the width has the p-value (a + u·(t + 1)) / (n + 1), with a larger errors, t equal ones, and
+    u uniform on 0..1; it is held where that is above 1 − coverage.
+    """
+    width = conformal_quantile(errors, coverage)
+    larger, equal = int((errors > width).sum()), int((errors == width).sum())
+    smaller = errors[errors < width]
+    if equal < 2 or not len(smaller):
+        return min(width, 1.0), None, 0.0
+    tie = ((1 - coverage) * (len(errors) + 1) - larger) / (equal + 1)
+    return min(width, 1.0), float(smaller.max()), min(1.0, max(0.0, tie))
 
 
 def _class_scores(probabilities: Floats, draws: Floats) -> Floats:
@@ -231,10 +329,8 @@ def _class_scores(probabilities: Floats, draws: Floats) -> Floats:
     rows, classes = probabilities.shape
     scores = np.zeros_like(probabilities)
     each = np.arange(rows)
-    low = high = probabilities.argmax(axis=1)
-    low, high = low.copy(), high.copy()
+    low = high = taken = probabilities.argmax(axis=1)
     mass = np.zeros(rows)
-    taken = low
     for step in range(classes):
         own = probabilities[each, taken]
         scores[each, taken] = mass + draws * own
@@ -249,6 +345,11 @@ def _class_scores(probabilities: Floats, draws: Floats) -> Floats:
     return scores
 
 
+def _last(flags: Flags) -> Integers:
+    """The last column that is true."""
+    return np.asarray(flags.shape[1] - 1 - flags[:, ::-1].argmax(axis=1), dtype=np.int64)
+
+
 def _tie(draws: Floats) -> Floats:
     """What is added to equal probabilities so that a random one of them comes first."""
     return 1e-6 * (draws - 0.5)
@@ -259,45 +360,70 @@ def _log_odds(probabilities: Floats) -> Floats:
     return np.asarray(np.log(clipped / (1 - clipped)) / -math.log(_FLOOR), dtype=np.float64)
 
 
-def _tenth(score: float) -> int:
-    return min(9, int(score * 10))
+def _tenths(scores: Floats) -> Integers:
+    return np.clip((scores * 10).astype(np.int64), 0, 9)
 
 
 def _rates(tenths: Integers, right: Flags) -> list[float]:
-    """How often scores in each tenth of the scale are right; where there are few, drawn to how often all are."""
+    """How often scores in each tenth of the scale are right, drawn to how often all are.
+
+    How far follows from how much the tenths differ beyond chance: the moments of a beta-binomial model, Kleinman, 1973.
+    """
     counts, hits = np.bincount(tenths, minlength=10), np.bincount(tenths, right, minlength=10)
-    prior = right.mean()
-    return [float(rate) for rate in (hits + _PRIOR * prior) / (counts + _PRIOR)]
+    rows, mean = counts.sum(), right.mean()
+    used = counts > 0
+    rates = hits / np.maximum(counts, 1)
+    chance = mean * (1 - mean)
+    spread = (counts * (rates - mean) ** 2).sum() - (used.sum() - 1) * chance
+    variance = spread / max(rows - (counts**2).sum() / rows, 1.0)
+    if variance <= 0 or chance == 0:
+        return [float(mean)] * 10
+    prior = max(chance / variance - 1, 0.0)
+    return [float(rate) for rate in (hits + prior * mean) / np.maximum(counts + prior, 1e-9)]
 
 
-def _class_features(probabilities: Floats) -> Floats:
-    return _log_odds(probabilities.max(axis=1, keepdims=True))
+def _label_features(probabilities: Floats, told: Flags) -> Floats:
+    """The log of the probability that what is told of all labels is right, if they were independent; and what is told.
+
+    The logistic model of being right (Platt, 1999) mends what is not independent.
+    """
+    shares = np.clip(np.where(told, probabilities, 1 - probabilities), _FLOOR, 1.0)
+    return np.concatenate([np.log(shares).sum(axis=1, keepdims=True), told], axis=1)
 
 
-def _label_features(probabilities: Floats) -> Floats:
-    """The log of the probability that all labels are told rightly, if they were independent; Platt scaling mends it."""
-    surest = np.clip(np.maximum(probabilities, 1 - probabilities), _FLOOR, 1.0)
-    return np.log(surest).sum(axis=1, keepdims=True)
+def _fit_confidence(features: Floats, right: Flags, folds: Integers) -> tuple[list[float], float]:
+    """The logistic model of being right, and its calibration error on the rows that each fold left out."""
+    weights = _fit_logistic(features, right)
+    found = np.zeros(len(right))
+    for fold in np.unique(folds):
+        inside = folds != fold
+        found[~inside] = _logistic(features[~inside], _fit_logistic(features[inside], right[inside], weights))
+    return weights.tolist(), calibration_error(reliability(found, right))
 
 
-def _logistic(features: Floats, weights: Sequence[float]) -> Floats:
-    bias, *own = weights
-    return np.asarray(1 / (1 + np.exp(-(bias + features @ np.array(own)))), dtype=np.float64)
+def _with_bias(features: Floats) -> Floats:
+    return np.concatenate([np.ones((len(features), 1)), features], axis=1)
 
 
-def _fitted(features: Floats, right: Flags, start: Sequence[float] | None = None) -> list[float]:
-    """Bias and weights of a logistic regression with a ridge on the weights; where it begins only saves time."""
-    signs = np.where(right, 1.0, -1.0)
+def _logistic(features: Floats, weights: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(weights[0] + features @ weights[1:]))), dtype=np.float64)
 
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        margins = signs * (weights[0] + features @ weights[1:])
-        pull = -signs / (1 + np.exp(margins))
-        slope = np.concatenate([[pull.sum()], features.T @ pull + _RIDGE * weights[1:]])
-        return float(np.logaddexp(0, -margins).sum() + 0.5 * _RIDGE * (weights[1:] ** 2).sum()), slope
 
-    first = np.zeros(features.shape[1] + 1) if start is None else np.array(start)
-    found = require("scipy.optimize", "evaluate", "calibration").minimize(loss, first, jac=True, method="L-BFGS-B")
-    return [float(weight) for weight in found.x]
+def _logistics(features: Floats, weights: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-(weights[:, 0] + features @ weights[:, 1:].T))), dtype=np.float64)
+
+
+def _fit_logistic(features: Floats, right: Flags, start: Floats | None = None) -> Floats:
+    """Bias and weights of a logistic regression with a ridge; it is fast from `start`, those of similar rows."""
+    table = _with_bias(features)
+    ridge = np.array([_BIAS_RIDGE, *[_RIDGE] * features.shape[1]])
+
+    def slopes(weights: Floats) -> tuple[Floats, Floats]:
+        found = 1 / (1 + np.exp(-(table @ weights)))
+        curved = (table * (found * (1 - found))[:, None]).T @ table + np.diag(ridge)
+        return table.T @ (found - right) + ridge * weights, curved
+
+    return _newton(slopes, np.zeros(table.shape[1]) if start is None else start)
 
 
 def _softmax(features: Floats, weights: Floats) -> Floats:
@@ -308,34 +434,35 @@ def _softmax(features: Floats, weights: Floats) -> Floats:
 
 def _fit_softmax(features: Floats, gold: Integers, start: Floats | None = None) -> Floats:
     """Matrix scaling (Guo et al., 2017, section 4.2) with a ridge: a row of bias and weights for each class."""
-    rows, classes = features.shape
-    wanted = np.eye(classes)[gold]
+    classes = features.shape[1]
+    table, wanted = _with_bias(features), np.eye(classes)[gold]
+    ridge = np.tile([_BIAS_RIDGE, *[_RIDGE] * classes], classes)
 
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        weights = flat.reshape(classes, classes + 1)
-        found = _softmax(features, weights)
-        pull = found - wanted
-        slope = np.concatenate([pull.sum(axis=0)[:, None], pull.T @ features + _RIDGE * weights[:, 1:]], axis=1)
-        value = (
-            -np.log(np.maximum(found[np.arange(rows), gold], 1e-300)).sum() + 0.5 * _RIDGE * (weights[:, 1:] ** 2).sum()
-        )
-        return float(value), slope.ravel()
+    def slopes(flat: Floats) -> tuple[Floats, Floats]:
+        found = _softmax(features, flat.reshape(classes, classes + 1))
+        outer = (found[:, :, None] * table[:, None, :]).reshape(len(table), -1)
+        curved = np.diag(ridge) - outer.T @ outer
+        for one in range(classes):
+            own = slice(one * (classes + 1), (one + 1) * (classes + 1))
+            curved[own, own] += outer[:, own].T @ table
+        return ((found - wanted).T @ table).ravel() + ridge * flat, curved
 
-    first = np.zeros(classes * (classes + 1)) if start is None else start.ravel()
-    found = require("scipy.optimize", "evaluate", "calibration").minimize(loss, first, jac=True, method="L-BFGS-B")
-    return np.asarray(found.x.reshape(classes, classes + 1), dtype=np.float64)
-
-
-def _held_out_error(features: Floats, right: Flags, folds: Integers) -> float:
-    found = np.zeros(len(right))
-    for fold in np.unique(folds):
-        inside = folds != fold
-        found[~inside] = _logistic(features[~inside], _fitted(features[inside], right[inside]))
-    return calibration_error(reliability(found, right))
+    first = np.zeros(len(ridge)) if start is None else start.ravel()
+    return _newton(slopes, first).reshape(classes, classes + 1)
 
 
-def _folds(groups: Sequence[Hashable], seed: int) -> Integers:
-    """The fold of each row; rows of one group are in one."""
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    drawn = np.random.default_rng(seed).permutation(len(places)) % _FOLDS
-    return np.array([drawn[places[group]] for group in groups], dtype=np.int64)
+def _newton(slopes: Callable[[Floats], tuple[Floats, Floats]], start: Floats) -> Floats:
+    """The minimum of a convex loss, from its gradient and Hessian."""
+    weights = start
+    for _ in range(_STEPS):
+        slope, curved = slopes(weights)
+        step = np.linalg.solve(curved, slope)
+        weights = weights - step * min(1.0, _LONGEST / max(float(np.abs(step).max()), _CLOSE))
+        if np.abs(step).max() < _ENOUGH:
+            break
+    return weights
+
+
+_STEPS = 50
+_LONGEST = 4.0  # log-odds move no further in a step: undamped Newton steps can run away where classes are separable
+_ENOUGH = 1e-3

@@ -1,14 +1,15 @@
 """What answers the rows of a benchmark: a model, here or behind a server, a baseline, or a file of answers."""
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from emollms.dataset.reader import Row
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.baselines import baseline
 from emollms.evaluation.prediction_files import prediction_files, read_answers
@@ -198,7 +199,6 @@ class ModelPredictor(Predictor):
         display_name: its name for people, if it is another.
         workers: the most requests to a server at a time.
         per_minute: the most requests to a server a minute; None for no limit.
-        needs_probabilities: whether a server without log-probabilities is an error; else its answers are greedy.
         warn: called with a line that the user should see.
         spending: counts what a server takes, and keeps to a limit.
     """
@@ -213,7 +213,6 @@ class ModelPredictor(Predictor):
     display_name: str | None = None
     workers: int = 8
     per_minute: float | None = None
-    needs_probabilities: bool = False
     warn: Warn = no_warning
     spending: Spending = field(default_factory=Spending)
     _opened: Engine | None = field(default=None, repr=False)
@@ -298,14 +297,31 @@ class ModelPredictor(Predictor):
         self.warn(destination(url))
         options = ClientOptions(per_minute=self.per_minute, spending=self.spending)
         engine = EndpointEngine(url, self.model or None, api, workers=self.workers, options=options, warn=self.warn)
-        if (
-            self.decode == Decode.expected_value
-            and not self.needs_probabilities
-            and not engine.gives_log_probabilities()
-        ):
+        if self.decode == Decode.expected_value and not engine.gives_log_probabilities():
             self.warn(f"{url} gives no log-probabilities; its answers are decoded greedily, without confidences")
             self.decode = Decode.greedy
         return engine
+
+
+def identity(predictor: Predictor) -> str:
+    """What the answers of a predictor depend on, as JSON: weights and not their place, the template, the dtype."""
+    info = predictor.start()
+    if info is None:
+        return json.dumps(predictor.settings(), sort_keys=True)
+    about = asdict(info)
+    kept: dict[str, Any] = {name: about[name] for name in ("engine", "dtype", "template")}
+    is_hash = str(info.revision).startswith("sha256:")
+    kept |= {"revision": info.revision} if is_hash else {"model": info.model, "revision": info.revision}
+    kept |= {"endpoint": info.device} if info.engine == "endpoint" else {}
+    return json.dumps(kept | {"decode": str(getattr(predictor, "decode", ""))}, sort_keys=True)
+
+
+def can_answer(predictor: Predictor, task: Task) -> bool:
+    """Whether a predictor has answers to a task."""
+    try:
+        return bool(predictor.answerable([task], everything=True))
+    except EmollmsError:
+        return False
 
 
 def split_revision(model: str) -> tuple[str, str | None]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from emollms.evaluation.bootstrap import Interval
-from emollms.evaluation.calibration import ReliabilityBin
+from emollms.evaluation.reliability import ReliabilityBin
 from emollms.evaluation.run_folder import FORMAT, RunFacts, read_record
 from emollms.evaluation.scales import ScaleChoice
 from emollms.evaluation.task_metrics import Policy

@@ -20,10 +20,9 @@ from emollms.hub.release import LocalFile, Release, local_file, local_files, mad
 from emollms.hub.rights import refuse_bound_rows
 from emollms.hub.sensitive import check_sensitive
 from emollms.optional import check_installed
-from emollms.storage import weights_hash
+from emollms.storage import CALIBRATION, weights_hash
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
 
-CALIBRATION = "calibration.json"
 COMMIT = re.compile("[0-9a-f]{40}")
 WHOLE_PATH = re.compile(r"(?<![^\s='\"])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])*([^/\\\s]+)[/\\]?")
 """A path from the root, a drive or a home; only its last part is shown."""
@@ -37,7 +36,7 @@ class ModelOptions:
 
     Args:
         scores: folders of `emollms evaluate`.
-        calibration: file of `emollms calibrate`.
+        calibration: file of `emollms calibrate`; None for the one in the model's folder, where there is one.
         license: the model's licence, as the Hub names it; None where it follows from what the model was made of.
         data_repo: the repository of the data on the Hub.
         extra: further files, such as the model as GGUF.
@@ -85,14 +84,17 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
         EmollmsError: it is incomplete, or must not be published.
     """
     model = local_model(folder)
-    _check_needed(model)
-    evidence = Evidence(model.folder, repo, options.scores, options.calibration)
+    needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
+    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
+    kept = model.folder / CALIBRATION
+    fitted = options.calibration or (kept if kept.is_file() else None)
+    evidence = Evidence(model.folder, repo, options.scores, fitted)
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
     license = model_license(model.run, options.license)
     files = dict(model.files)
-    if options.calibration:
-        files[CALIBRATION] = local_file(options.calibration, CALIBRATION)
+    if fitted:
+        files[CALIBRATION] = local_file(fitted, CALIBRATION)
     files |= {path.name: local_file(path, path.name) for path in options.extra}
     notes = (*model.notes, *unsure, *check_sensitive(files))
     refuse_bound_rows(files)
@@ -138,9 +140,8 @@ class Evidence:
         """
         found: list[Scores] = []
         notes: list[str] = []
+        check_scores(self.scores)
         for folder in self.scores:
-            if not (folder / SCORES).is_file():
-                raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
             scores = Scores.read(folder / SCORES)
             notes += self._check(folder, scores)
             found.append(scores)
@@ -180,7 +181,20 @@ class Evidence:
             raise UsageError(
                 f"{self.calibration} was fitted for other weights than those in {self.folder}; calibrate these"
             )
+        if len(fitted.predictors) > 1 or any("baseline" in one for one in fitted.predictors):
+            raise UsageError(f"{self.calibration} was fitted for {fitted.model}, not for {self.folder} alone")
         return dict(json.loads(fitted.model_dump_json()))
+
+
+def check_scores(folders: Sequence[Path]) -> None:
+    """Make sure that each folder holds scores.
+
+    Raises:
+        UsageError: one does not.
+    """
+    for folder in folders:
+        if not (folder / SCORES).is_file():
+            raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
 
 
 def local_model(folder: Path) -> LocalModel:
@@ -271,11 +285,6 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
         return config
     found |= {"base_model_name_or_path": run.model.repository, "revision": commit}
     return made_file(ADAPTER, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode("utf-8"))
-
-
-def _check_needed(model: LocalModel) -> None:
-    needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
-    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
 
 
 def load_model_back(folder: Path, cache: Path) -> None:

@@ -9,6 +9,7 @@ from huggingface_hub import parse_local_safetensors_file_metadata
 from huggingface_hub.errors import SafetensorsParsingError
 
 from emollms.errors import EmollmsError
+from emollms.storage import CALIBRATION
 
 CONFIG, GENERATION, INDEX = "config.json", "generation_config.json", "model.safetensors.index.json"
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -23,8 +24,9 @@ OF_A_MODEL = {
 PATTERNS = re.compile(
     r"model-\d{5}-of-\d{5}\.safetensors|additional_chat_templates/[\w.-]+\.jinja|(LICEN[CS]E|NOTICE|USE_POLICY)[\w.-]*"
 )
-LEFT_OUT = ("README.md", ".gitattributes", "run.json", "training_args.bin")
-"""What is ignored: a release has its own card and record, and needs no pickle of the trainer's settings."""
+LEFT_OUT = ("README.md", ".gitattributes", "run.json", "training_args.bin", CALIBRATION)
+"""What is ignored: a release has its own card and record, and needs no pickle of the trainer's settings; a
+calibration is published with the model, and is none of its files."""
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".h5", ".msgpack", ".npy", ".npz")
 BINARY = (".safetensors", ".gguf", ".model")
 """Kinds of files that hold no text."""

@@ -66,7 +66,7 @@ def publish(
         ids_only: of a data set: ids and hashes of the rows instead of the rows.
         out: with `ids_only`: keep what is made there.
         scores: of a model: folders of `emollms evaluate`.
-        calibration: of a model: file of `emollms calibrate`.
+        calibration: of a model: file of `emollms calibrate`; None for the one in its folder, where there is one.
         license: of a model: its licence, as the Hub names it, where it does not follow from its parts.
         data_repo: of a model: the data that it was tuned on, on the Hub.
         gguf: of a model: add it as GGUF, in numbers of this type.
@@ -114,6 +114,10 @@ def publish(
             release = dataset_release(place, version)
             require_hub()
         else:
+            if kind == "model":
+                from emollms.hub.model import check_scores
+
+                check_scores([Path(each) for each in scores])
             require_hub()  # before weights are hashed or converted, which takes minutes
             if kind == "model":
                 make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -159,7 +159,10 @@ class EndpointEngine:
         return "completions"
 
     def _each(self, rows: Iterable[int], find: Callable[[int], Found]) -> Iterator[EngineResult[Found]]:
-        """What `find` finds for each row, some rows at a time, in the order of `rows`; the first error ends it."""
+        """What `find` finds for each row, some rows at a time, in the order of `rows`.
+
+        After the first error nothing more is sent; what is under way is waited for and given, since it is paid for.
+        """
 
         def timed(row: int) -> EngineResult[Found]:
             start = time.perf_counter()
@@ -172,10 +175,22 @@ class EndpointEngine:
             waiting: deque[Future[EngineResult[Found]]] = deque(
                 pool.submit(timed, row) for row in islice(left, AHEAD * self.workers)
             )
+            failure: EngineError | None = None
             while waiting:
-                found = waiting.popleft().result()
-                waiting.extend(pool.submit(timed, row) for row in islice(left, 1))
+                try:
+                    found = waiting.popleft().result()
+                except CancelledError:
+                    continue
+                except EngineError as error:
+                    failure = failure or error
+                    for one in waiting:
+                        one.cancel()
+                    continue
+                if failure is None:
+                    waiting.extend(pool.submit(timed, row) for row in islice(left, 1))
                 yield found
+            if failure:
+                raise failure
         finally:
             pool.shutdown(cancel_futures=True)
 

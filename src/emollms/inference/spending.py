@@ -6,8 +6,8 @@ from typing import Any
 
 from emollms.inference.engine import EngineError
 
-_CHARACTERS = 3.0
-"""Of a token, at the least: real texts have about four, so that what is set aside is seldom too little."""
+_FRAME = 64
+"""Tokens that a server's chat template may add to a prompt."""
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Spending:
         """
         if self.limit is None or self.price is None:
             return 0.0
-        most = self._cost(_characters(body) / _CHARACTERS, float(body.get("max_tokens") or 0))
+        # No token of a byte-level tokenizer has less than one byte: more than this is never charged.
+        most = self._cost(len(_prompt(body).encode("utf-8", "replace")) + _FRAME, float(body.get("max_tokens") or 0))
         with self._lock:
             spent = self._cost(self.read, self.written)
             if spent + self._reserved + most > self.limit:
@@ -64,7 +65,7 @@ class Spending:
             self._reserved -= reserved
             if answer is not None:
                 self.requests += 1
-                self.read += int(usage.get("prompt_tokens") or _characters(body) / 4)
+                self.read += int(usage.get("prompt_tokens") or len(_prompt(body)) / 4)
                 self.written += int(usage.get("completion_tokens") or body.get("max_tokens") or 0)
 
     def _cost(self, read: float, written: float) -> float:
@@ -72,6 +73,6 @@ class Spending:
         return (read * price[0] + written * price[1]) / 1e6
 
 
-def _characters(body: Any) -> int:
+def _prompt(body: Any) -> str:
     messages = body.get("messages") or ()
-    return len(str(body.get("prompt") or "")) + sum(len(str(one.get("content") or "")) for one in messages)
+    return str(body.get("prompt") or "") + "".join(str(one.get("content") or "") for one in messages)
