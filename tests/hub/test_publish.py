@@ -12,7 +12,6 @@ from emollms.dataset.manifest import read_manifest
 from emollms.errors import UsageError
 from emollms.hub.publish import publish
 from hub.client import TestHub
-from hub.test_checks import sign
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -238,18 +237,6 @@ def test_wrong_calls(arguments: tuple[str, ...], said: str, hub: TestHub, small:
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert hub.log() == []
-
-
-def test_metadata_that_the_hub_refuses(hub: TestHub, small: Path) -> None:
-    """The Hub looks at the card before it takes a commit."""
-    other = shutil.copytree(small, hub.folder / "other")
-    readme = (other / "README.md").read_text()
-    (other / "README.md").write_text(readme.replace("\nlicense: mit\n", "\nlicense: wtfpl\n"))
-    sign(other)
-    error = push(hub, other, code=1).splitlines()[-1]
-    assert error.startswith(f'error: {hub.repo}: Invalid metadata in README.md. - "license" must be one of [')
-    assert "(the repo is private and holds nothing of this version" in error
-    assert published(hub) == {}
 
 
 def test_many_files_are_one_commit(hub: TestHub) -> None:
