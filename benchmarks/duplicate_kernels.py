@@ -12,7 +12,8 @@ from emollms.dedup.jaccard import similarities
 from emollms.dedup.minhash import permutations, permute, signatures
 from emollms.dedup.reference import ReferenceIndex
 from emollms.dedup.search import Search
-from emollms.dedup.shingles import Scratch, Texts, kernel, pack_grams, usable_cores
+from emollms.dedup.shingles import Scratch, Texts, kernel, pack_grams
+from emollms.hardware import cores
 
 THRESHOLD = 0.7
 
@@ -23,7 +24,7 @@ def exact_pairs(column: Any, candidates: np.ndarray | None) -> dict[int, float]:
     if candidates is None:
         candidates = prefix_join(*ranked_grams(texts))
     left, right = (candidates >> np.uint64(32)).astype(np.int64), (candidates & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    jaccard = similarities(texts, texts, left, right, usable_cores())
+    jaccard = similarities(texts, texts, left, right, cores())
     near = jaccard >= THRESHOLD
     return dict(zip(candidates[near].tolist(), jaccard[near].tolist(), strict=True))
 

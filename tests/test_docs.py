@@ -13,6 +13,7 @@ from emollms.training.tiny import make_tiny
 
 ROOT = Path(__file__).parents[1]
 CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TINY = {
     "model_name_or_path": "tiny", "family": "llama", "learning_rate": 0.003, "per_device_train_batch_size": 4,
     "max_steps": 2, "bf16": False, "optim": "adamw_torch", "gradient_checkpointing": False, "eval_strategy": "no",
@@ -45,11 +46,11 @@ def test_the_python_page(tmp_path: Path, hub_here: dict[str, str]) -> None:
     """With the recipe of a tiny random model in place of the one that takes minutes."""
     make_tiny("smollm2", tmp_path / "tiny")
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    blocks = CODE.findall((ROOT / "docs" / "python.md").read_text(encoding="utf-8"))
-    script = "\n".join(blocks)
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    script = "\n".join(CODE.findall(page))
     long = '"emosmol-135m", data="out/aaid", out="out/run", set={"tasks": "V-reg"}, minutes=10'
     assert long in script
     quick = long.replace("emosmol-135m", "tiny.yaml").replace(", minutes=10", "")
     printed = run(script.replace(long, quick), tmp_path, hub_here)
-    assert "did you mean V-reg" in printed.splitlines()[-1]
-    assert "out/aeb" in printed.splitlines()[0]
+    for shown in OUTPUT.findall(page):
+        assert shown in printed

@@ -33,6 +33,7 @@ _CONFIG = TextFixerConfig(explain=False)
 # A capital before a closing quote looks like two bytes of one character: ftfy would turn “MANHÃ” into “MANHÔ.
 _ENDS_QUOTED = re.compile("(?<=\\w[ÂÃ])(?=[‘’“”–—…](?!\\w))")
 _KEEP_APART = "\u2060"
+_LINE_BREAK = re.compile("(?<![Â-ô\u0080-\u00bf])\u0085")  # alone it is a line break, and not an ellipsis of cp1252
 
 PTB_BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 """How the Penn Treebank escapes brackets."""
@@ -44,10 +45,15 @@ _ESCAPED_SLASH = re.compile(r"\\+/")
 def fix_mojibake(text: str) -> str:
     """UTF-8 that was read as Latin-1, Windows-1252 or the like, back to what it was: `cafÃ©`, `donâ€™t`.
 
-    ftfy decides what is misread. A lone C1 control character becomes the one that Windows-1252 has in its place.
+    ftfy decides what is misread. A lone C1 control character becomes the one that Windows-1252 has in its place,
+    but for U+0085, which ends lines.
     """
     if not _HINT.search(text):
         return text
+    return "\u0085".join(_fix(line) for line in _LINE_BREAK.split(text))
+
+
+def _fix(text: str) -> str:
     if _KEEP_APART in text:
         return fix_encoding(text, _CONFIG)
     return fix_encoding(_ENDS_QUOTED.sub(_KEEP_APART, text), _CONFIG).replace(_KEEP_APART, "")

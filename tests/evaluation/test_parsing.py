@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from emollms.dataset.reader import TEST, Dataset
-from emollms.evaluation.run import remarks
+from emollms.evaluation.run_folder import RunSettings
+from emollms.evaluation.scores import InvalidAnswers, MetricScore, ParseScores, ScoredRun, Scores, TaskScores
 from emollms.evaluation.scoring import gold_label
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
-from emollms.report.write import make_report, write_report
+from emollms.report.build import make_report
 from emollms.tasks import RegressionTask, get_task
 
 Run = Callable[..., tuple[int, str, str]]
@@ -102,18 +103,17 @@ def test_a_run_with_another_rule_needs_another_folder(
 def test_the_report_shows_both_figures(emollms: Run, sample_aeb: Path, said: Path, tmp_path: Path) -> None:
     words = ("evaluate", "--predictions", said, "--data", sample_aeb, "--parse", "lenient", "--name", "theirs")
     assert emollms(*words, "--out", tmp_path / "run")[0] == 0
-    report = make_report([tmp_path / "run"])
     for ending in ("md", "html", "json"):
-        write_report(report, tmp_path / f"report.{ending}")
+        report = make_report([tmp_path / "run"], tmp_path / f"report.{ending}")
     (task,) = [one for one in report.tasks if one.name == "TDT"]
     n = task.runs[0].n
     assert [(row.title, row.strict, row.lenient) for row in task.runs[0].by_rule] == [
         ("accuracy", 0.0, 1.0),
         ("macro-F1", 0.0, 1.0),
-        ("answers that could not be read", n, 0),
+        ("invalid answers", n, 0),
     ]
     markdown = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "scores by the rule that answers are read by (lenient above) | strict | lenient |" in markdown
+    assert "scores by the rule that answers are parsed by (lenient above) | strict | lenient |" in markdown
     assert "(lenient above; native scale)" in markdown  # V-A
     assert "| accuracy | .000 | 1.000 |" in markdown
     assert '<td>accuracy</td><td class="n">.000</td><td class="n">1.000</td>' in (tmp_path / "report.html").read_text(
@@ -122,11 +122,29 @@ def test_the_report_shows_both_figures(emollms: Run, sample_aeb: Path, said: Pat
 
 
 def test_small_differences_and_older_scores_are_not_remarked_on() -> None:
-    def task(lenient: float) -> dict[str, Any]:
-        rules = {"strict": 0.5, "lenient": lenient}
-        by_parse = {name: {"metrics": {"accuracy": value}, "invalid": 1} for name, value in rules.items()}
-        return {"metrics": {"accuracy": {"title": "accuracy"}}, "by_parse": by_parse, "n": 9, "parse": "strict"}
+    def scores(**lenient: float) -> Scores:
+        """Scores of tasks whose strict accuracy is .5; without a lenient one where it is below 0."""
+        none = InvalidAnswers(policy="official", rate=0, n=0, reasons={})
+        tasks = {
+            name: TaskScores(
+                main="accuracy",
+                value=0.5,
+                n=9,
+                scored=9,
+                invalid=none,
+                metrics={"accuracy": MetricScore(title="accuracy", value=0.5, low=0.4, high=0.6, n=9)},
+                by_parse={
+                    "strict": ParseScores(metrics={"accuracy": 0.5}, invalid=1),
+                    "lenient": ParseScores(metrics={"accuracy": value}, invalid=1),
+                }
+                if value >= 0
+                else {},
+            )
+            for name, value in lenient.items()
+        }
+        run = ScoredRun(settings=RunSettings(decode=None), data={})
+        return Scores(name="made up", kind="predictions", run=run, tasks=tasks)
 
-    assert remarks({"tasks": {"TDT": task(0.504)}}) == []
-    assert len(remarks({"tasks": {"TDT": task(0.506), "SST5": task(0.494)}})) == 2
-    assert remarks({"tasks": {"TDT": {"metrics": {}, "n": 9}}}) == []
+    assert scores(TDT=0.504).remarks() == []
+    assert len(scores(TDT=0.506, SST5=0.494).remarks()) == 2
+    assert scores(TDT=-1).remarks() == []

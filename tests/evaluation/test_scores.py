@@ -60,7 +60,7 @@ def test_a_damaged_file_is_one_line(text: str, message: str, tmp_path: Path) -> 
 )
 def test_a_function_takes_the_options_of_its_command(function: Callable[..., Any], command: Callable[..., Any]) -> None:
     own, options = (inspect.signature(one).parameters for one in (function, command))
-    assert set(own) - {"command", "on_progress", "warn"} == set(options)
+    assert set(own) - {"command", "progress", "warn"} == set(options)
     for name, option in options.items():
         default = option.default.value if isinstance(option.default, Enum) else option.default
         assert own[name].default == default or (default is None and own[name].default == ()), name

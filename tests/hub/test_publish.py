@@ -239,6 +239,17 @@ def test_wrong_calls(arguments: tuple[str, ...], said: str, hub: TestHub, small:
     assert hub.log() == []
 
 
+def test_metadata_that_the_hub_refuses(hub: TestHub, small: Path) -> None:
+    """The Hub is asked about the card before anything is sent."""
+    other = shutil.copytree(small, hub.folder / "other")
+    readme = (other / "README.md").read_text()
+    (other / "README.md").write_text(readme.replace("\nlicense: mit\n", "\nlicense: wtfpl\n"))
+    sign(other)
+    error = push(hub, other, code=1).splitlines()[-1]
+    assert error == "error: the Hub knows no licence 'wtfpl'"
+    assert hub.state() is None
+
+
 def test_many_files_are_one_commit(hub: TestHub) -> None:
     """More files than the client asks about at a time, some by LFS, some not."""
     script = """

@@ -1,6 +1,5 @@
 """`emollms.train` and `emollms.merge` as functions."""
 
-import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -8,17 +7,9 @@ from pathlib import Path
 import pytest
 from training.finished_run import curves, record
 
-from emollms.cli import merge as merge_command
-from emollms.cli import train as train_command
 from emollms.errors import UsageError
 from emollms.training import api
 from emollms.training.manifest import TrainingRun
-
-
-@pytest.mark.parametrize(("function", "command"), [(api.train, train_command.train), (api.merge, merge_command.merge)])
-def test_options_are_those_of_the_command(function, command):
-    own = [name for name in inspect.signature(function).parameters if name not in ("on_progress", "warn")]
-    assert own == list(inspect.signature(command).parameters)
 
 
 def test_train_takes_a_mapping_and_returns_the_run(aaid, write_recipe, tmp_path):

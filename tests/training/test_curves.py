@@ -63,8 +63,8 @@ def test_one_task_needs_no_mean():
 
 def test_losses_that_are_not_finite_are_left_out(tmp_path):
     broken = curves(100, 5)
-    broken["losses"][3].loss = float("nan")
-    broken["evaluations"][0].loss = float("inf")
+    for name, number, loss in (("losses", 3, float("nan")), ("evaluations", 0, float("inf"))):
+        broken[name][number] = broken[name][number].model_copy(update={"loss": loss})
     drawn = [one for one in points(specification(record(**broken))) if one["curve"] == "training"]
     assert len(drawn) == 19
     draw_curves(record(**broken), tmp_path / "curves.png")

@@ -9,7 +9,6 @@ import typer
 
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
-from emollms.progress import show_progress
 
 app = typer.Typer()
 
@@ -171,27 +170,25 @@ def calibrate(
     per_minute: Rate = None,
 ) -> None:
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, never on test rows."""
-    from emollms.dataset.specs import as_names
     from emollms.evaluation.calibrate import calibrate as run
 
-    with show_progress() as on_progress:
-        done = run(
-            data,
-            out,
-            model,
-            endpoint=endpoint,
-            task=as_names(task or []),
-            engine=engine,
-            limit=limit,
-            seed=seed,
-            template=template,
-            dtype=dtype,
-            language=language,
-            workers=workers,
-            per_minute=per_minute,
-            on_progress=on_progress,
-            warn=print_note,
-        )
+    done = run(
+        data,
+        out,
+        model,
+        endpoint=endpoint,
+        task=task or (),
+        engine=engine,
+        limit=limit,
+        seed=seed,
+        template=template,
+        dtype=dtype,
+        language=language,
+        workers=workers,
+        per_minute=per_minute,
+        progress=True,
+        warn=print_note,
+    )
     rows = [
         (name, one.rows, _fitted(one.temperature, one.thresholds), f"{one.error_before:.3f}", f"{one.error_after:.3f}")
         for name, one in done.tasks.items()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from emollms.cli.output import examples, print_note, print_table
-from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.hub.plan import Plan
@@ -174,21 +173,11 @@ def _publish(kind: Any, folder: Path, repo: str | None, version: str | None, yes
     """Show the plan, and carry it out where that is wanted."""
     from emollms.hub.publish import publish
 
-    steps: list[str] = []
     try:
-        with show_progress("steps", "reading the files and the repo") as on_progress:
-
-            def on_plan(plan: "Plan") -> None:
-                _print_plan(plan, options["public"])
-                if yes:
-                    on_progress("sending files", 0, None)
-
-            def on_step(step: str) -> None:
-                print_note(step)
-                steps.append(step)
-                on_progress(f"publishing; the last step: {step}", len(steps), None)
-
-            plan = publish(kind, folder, repo, version=version, yes=yes, on_plan=on_plan, on_step=on_step, **options)
+        plan = publish(
+            kind, folder, repo, version=version, yes=yes, progress=True, on_step=print_note,
+            on_plan=lambda plan: _print_plan(plan, options["public"]), **options,
+        )  # fmt: skip
     except KeyboardInterrupt as error:
         print_note(str(error) or "interrupted (nothing was changed)")
         raise

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emollms.cli.output import examples, print_error, print_fields, print_note
-from emollms.progress import show_progress
 
 if TYPE_CHECKING:
     from emollms.training.manifest import TrainingRun
@@ -49,11 +48,9 @@ def train(
 
     first = not int(os.environ.get("RANK", "0"))
     try:
-        with show_progress("steps", shown=first) as on_progress:
-            run = api.train(
-                recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, on_progress=on_progress,
-                warn=print_note,
-            )  # fmt: skip
+        run = api.train(
+            recipe, data=data, out=out, set=set or (), minutes=minutes, resume=resume, progress=first, warn=print_note
+        )
     except LaunchError as error:  # its processes have printed why
         raise typer.Exit(error.exit_code) from None
     except (Interrupted, DivergedError) as error:  # all processes raise it together

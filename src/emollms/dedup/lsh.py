@@ -137,7 +137,8 @@ class CandidatePairs:
         chunk = self._room[: self._filled]
         chunk.sort()
         self._filled = 0
-        return chunk[np.concatenate(([True], chunk[1:] != chunk[:-1]))]
+        fresh: Words = chunk[np.concatenate(([True], chunk[1:] != chunk[:-1]))]
+        return fresh
 
 
 @kernel

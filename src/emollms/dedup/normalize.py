@@ -26,7 +26,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from emollms.dedup.shingles import Bytes, Offsets, Texts, kernel, string_array, usable_cores
+from emollms.dedup.shingles import Bytes, Offsets, Texts, kernel, string_array
+from emollms.hardware import cores
 from emollms.text_repair import MOJIBAKE_HINT, PTB_BRACKETS, fix_mojibake, unescape_entities
 
 FORM = 1
@@ -65,7 +66,7 @@ def normalize(texts: Any, threads: int = 0) -> Any:
     parts = [column.slice(start, _PART) for start in range(0, len(column), _PART)]
     if len(parts) < 2:
         return _normalize_part(column)
-    with ThreadPoolExecutor(threads or usable_cores()) as pool:
+    with ThreadPoolExecutor(threads or cores()) as pool:
         return pa.concat_arrays(list(pool.map(_normalize_part, parts)))
 
 

@@ -130,8 +130,8 @@ def near_pairs(texts: Texts, rows: Positions, search: Search) -> Pairs:
     """The pairs at or above the threshold among the distinct texts in `rows` (int64, ascending)."""
     if search.engine != "numba":
         return engine_pairs(texts, rows, search)
-    found = np.empty(0, np.uint64)
-    scores = np.empty(0)
+    found: Words = np.empty(0, np.uint64)
+    scores: npt.NDArray[np.float64] = np.empty(0)
     for chunk in CandidatePairs(_CAPACITY).of(search.buckets(texts, rows)):
         fresh = chunk[~_is_in(chunk, found)]  # a pair can share several bands, in chunks that come later
         left, right = _split(fresh)
@@ -160,7 +160,8 @@ def _is_in(values: Words, among: Words) -> npt.NDArray[np.bool_]:
     if not len(among):
         return np.zeros(len(values), np.bool_)
     places = np.minimum(np.searchsorted(among, values), len(among) - 1)
-    return np.equal(among[places], values)
+    found: npt.NDArray[np.bool_] = np.equal(among[places], values)
+    return found
 
 
 def _merge(found: Words, scores: Similarities, more: Words, their: Similarities) -> tuple[Words, Similarities]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from emollms.dedup.lsh import PERMUTATIONS, Banding, band_keys, sort_bucketed
 from emollms.dedup.minhash import BLOCK, SEED
-from emollms.dedup.shingles import Positions, Texts, Words, usable_cores
+from emollms.dedup.shingles import Positions, Texts, Words
 from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.hardware import cores
 from emollms.optional import require
 
 THRESHOLD = 0.7
@@ -65,7 +66,7 @@ class Search:
         object.__setattr__(self, "banding", Banding.for_threshold(self.threshold, self.permutations))
         if self.threads < 0:
             raise UsageError(f"threads is a number of threads, or 0 for all cores, not {self.threads}")
-        object.__setattr__(self, "threads", self.threads or usable_cores())
+        object.__setattr__(self, "threads", self.threads or cores())
         if self.memory is not None and self.memory < _MIN_MEMORY:
             raise UsageError(f"the memory limit is {self.memory:,} bytes; at least {_MIN_MEMORY:,} are needed")
 

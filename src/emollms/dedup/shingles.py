@@ -6,7 +6,6 @@ other. Comparing the words compares the grams exactly, in any script.
 """
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,13 +38,6 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     them, as the workers of Spark, Dask and pytest do; plain threads over blocks of rows have no such limit.
     """
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
-
-
-def usable_cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def share_out(worker: Worker, total: int, block: int, threads: int) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emollms.dataset.reader import Dataset, Row, choose_language, one_wording, sample
+from emollms.dataset.specs import as_names
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
 from emollms.evaluation.evaluate import check_model_name, check_one
@@ -15,7 +16,7 @@ from emollms.evaluation.predictors import ModelPredictor
 from emollms.inference import engines
 from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
-from emollms.progress import OnProgress, silent
+from emollms.progress import OnProgress, show_progress, silent
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
@@ -27,7 +28,7 @@ def calibrate(
     model: str | None = None,
     *,
     endpoint: str | None = None,
-    task: Sequence[str] = (),
+    task: str | Sequence[str] = (),
     engine: engines.Name | None = None,
     limit: int | None = None,
     seed: int = 0,
@@ -36,7 +37,7 @@ def calibrate(
     language: str | None = None,
     workers: int = 8,
     per_minute: float | None = None,
-    on_progress: OnProgress = silent,
+    progress: bool | OnProgress = False,
     warn: Warn = no_warning,
 ) -> Calibration:
     """Fit a model's temperatures (classes) and thresholds (labels) on validation rows, and write them to a file.
@@ -57,7 +58,7 @@ def calibrate(
         language: code of the language; None for English, or the only one.
         workers: as for `evaluate`.
         per_minute: as for `evaluate`.
-        on_progress: called with the task, the rows that are answered, and all rows.
+        progress: as for `evaluate`.
         warn: called with a line that the user should see.
 
     Raises:
@@ -74,9 +75,11 @@ def calibrate(
         model or "", Decode.expected_value, engine, endpoint, template, dtype, seed,
         workers=workers, per_minute=per_minute, needs_probabilities=True, warn=warn,
     )  # fmt: skip
-    return fit_calibration(
-        predictor, Dataset(data), out, tasks=task, limit=limit, language=language, on_progress=on_progress
-    )
+    opened, tasks = Dataset(data), as_names(task)
+    with show_progress(progress=progress) as on_progress:
+        return fit_calibration(
+            predictor, opened, out, tasks=tasks, limit=limit, language=language, on_progress=on_progress
+        )
 
 
 def fit_calibration(

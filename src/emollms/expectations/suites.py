@@ -92,7 +92,7 @@ class Suite(Strict):
 
 
 class KnownIssue(Strict):
-    """A failure that is known, and goes on until somebody repairs it.
+    """A failure that is known, and stays until somebody repairs it.
 
     Args:
         suite: the suite.

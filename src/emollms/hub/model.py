@@ -205,11 +205,7 @@ def check_model(folder: Path, scores: Sequence[Path] = ()) -> tuple[Path, Path, 
 
 
 def local_model(folder: Path, scores: Sequence[Path] = ()) -> LocalModel:
-    """A model here, with its record, after the checks of `check_model`.
-
-    Raises:
-        UsageError, EmollmsError: as there.
-    """
+    """A model here, with its record, after `check_model`, which raises what is wrong with it."""
     place, record, run, paths = check_model(folder, scores)
     written = _record(record)
     files = local_files(place, paths) | {NAME: written}

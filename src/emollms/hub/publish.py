@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,6 +16,7 @@ from emollms.hub.release import Kind, Release
 from emollms.hub.repo import Gated, Remote
 from emollms.locations import check_file, check_folder
 from emollms.network import require_hub
+from emollms.progress import OnProgress, show_progress
 
 GgufType = Literal["f32", "f16", "bf16", "q8_0"]
 """Types of the numbers of a GGUF file."""
@@ -40,6 +42,7 @@ def publish(
     data_repo: str | None = None,
     gguf: GgufType | None = None,
     converter: Path | str | None = None,
+    progress: bool | OnProgress = False,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Plan:
@@ -68,6 +71,7 @@ def publish(
         data_repo: of a model: the data that it was tuned on, on the Hub.
         gguf: of a model: add it as GGUF, in numbers of this type.
         converter: with `gguf`: `convert_hf_to_gguf.py` of a llama.cpp checkout.
+        progress: whether to show progress on stderr, or a function to call with it.
         on_plan: called with the plan before anything is sent.
         on_step: called with each step that is done.
 
@@ -98,7 +102,10 @@ def publish(
         check_folder(each)
     for file in (calibration, converter):
         check_file(Path(file) if file else None)
-    with tempfile.TemporaryDirectory(prefix="emollms-") as name:
+    with (
+        tempfile.TemporaryDirectory(prefix="emollms-") as name,
+        show_progress("steps", "reading the files and the repo", progress) as on_progress,
+    ):
         scratch = Path(name)
         if kind == "dataset":
             if ids_only:
@@ -122,7 +129,16 @@ def publish(
         options = PushOptions(expect_head, delete, public, gated, allow_older)
         plan = make_plan(release, remote, options)
         on_plan(plan)
-        return push(plan, remote, options, on_step) if yes else plan
+        if not yes:
+            return plan
+        on_progress("sending files", 0, None)
+        numbers = count(1)
+
+        def finish_step(step: str) -> None:
+            on_step(step)
+            on_progress(f"publishing; the last step: {step}", next(numbers), None)
+
+        return push(plan, remote, options, finish_step)
 
 
 def _check_options(kind: str, gated: str | None, gguf: str | None) -> None:

@@ -30,7 +30,7 @@ def open_engine(name: Name, model: str, **options: Any) -> Engine:
 
         return VllmEngine(model, **options)
     _let_threads_sleep()
-    with needing("serve"):
+    with needing("annotate"):
         from emollms.inference.loading import load
     return load(model, **options)
 

