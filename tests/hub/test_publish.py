@@ -12,6 +12,7 @@ from emollms.dataset.manifest import read_manifest
 from emollms.errors import UsageError
 from emollms.hub.publish import publish
 from hub.client import TestHub
+from hub.test_checks import sign
 
 
 def tree(folder: Path) -> dict[str, str]:
