@@ -71,7 +71,7 @@ def test_there_and_back(hub: TestHub, restricted: Path) -> None:
     state = hub.state()
     assert state["tags"] == {"v1.1.0": state["head"]}
     before = push(hub, restricted, "--ids-only")
-    assert "was there already, unchanged" in before
+    assert "was published already, unchanged" in before
     assert hub.state() == state
     said = hub.emollms("status", hub.repo, "--data", restricted).err
     assert "is the same as the ids of version 1.1.0 here" in said
@@ -163,7 +163,7 @@ class TestHydrate:
             shutil.rmtree(out)
             shutil.copytree(restricted, out)
 
-        monkeypatch.setattr(emollms.hub.hydrate, "build", build_again)
+        monkeypatch.setattr(emollms.hub.hydrate, "build_repo", build_again)
 
     def test_a_corpus_that_is_missing_is_named(self, ids: Path, tmp_path: Path) -> None:
         """Those that the texts were held against are needed as well: the README tells what was found."""

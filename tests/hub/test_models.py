@@ -259,7 +259,9 @@ class TestFaults:
             self.new_state(hub, model)
             number += 1
         shards = sum(path.endswith(".safetensors") for path in released(model))
-        assert number - 1 == 5 + (0 if hub.xet else 1 + 2 * shards)  # create, two preuploads, commit, tag; LFS
+        assert number - 1 == 7 + (
+            0 if hub.xet else 1 + 2 * shards
+        )  # licence, card; create, two preuploads, commit, tag; LFS
 
     def test_uploads_that_break_are_made_again(self, hub: TestHub, model: Path) -> None:
         upload = "POST /v1/xorbs/" if hub.xet else "PUT /_lfs/"

@@ -85,7 +85,8 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
         EmollmsError: it is incomplete, or must not be published.
     """
     model = local_model(folder)
-    _check_needed(model)
+    needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
+    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
     evidence = Evidence(model.folder, repo, options.scores, options.calibration)
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
@@ -138,9 +139,8 @@ class Evidence:
         """
         found: list[Scores] = []
         notes: list[str] = []
+        check_scores(self.scores)
         for folder in self.scores:
-            if not (folder / SCORES).is_file():
-                raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
             scores = Scores.read(folder / SCORES)
             notes += self._check(folder, scores)
             found.append(scores)
@@ -181,6 +181,17 @@ class Evidence:
                 f"{self.calibration} was fitted for other weights than those in {self.folder}; calibrate these"
             )
         return dict(json.loads(fitted.model_dump_json()))
+
+
+def check_scores(folders: Sequence[Path]) -> None:
+    """Make sure that each folder holds scores.
+
+    Raises:
+        UsageError: one does not.
+    """
+    for folder in folders:
+        if not (folder / SCORES).is_file():
+            raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
 
 
 def local_model(folder: Path) -> LocalModel:
@@ -271,11 +282,6 @@ def _adapter_config(folder: Path, run: RunManifest, config: LocalFile) -> LocalF
         return config
     found |= {"base_model_name_or_path": run.model.repository, "revision": commit}
     return made_file(ADAPTER, (json.dumps(found, indent=2, sort_keys=True) + "\n").encode("utf-8"))
-
-
-def _check_needed(model: LocalModel) -> None:
-    needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
-    check_installed(needed, "train", "a model is loaded before and after it is sent, which")
 
 
 def load_model_back(folder: Path, cache: Path) -> None:

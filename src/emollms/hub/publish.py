@@ -114,6 +114,10 @@ def publish(
             release = dataset_release(place, version)
             require_hub()
         else:
+            if kind == "model":
+                from emollms.hub.model import check_scores
+
+                check_scores([Path(each) for each in scores])
             require_hub()  # before weights are hashed or converted, which takes minutes
             if kind == "model":
                 make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)

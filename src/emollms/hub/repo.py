@@ -16,6 +16,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import explain_refusal, metadata_in
+from emollms.hub.card_merge import split_card
 from emollms.hub.client import CONFLICT, FROM_THE_CLIENT, POLICY, call_hub, describe, is_disk_full, may_pass
 from emollms.hub.release import Kind, LocalFile
 from emollms.hub.state import RemoteFile, RepoState
@@ -148,7 +149,7 @@ class Remote:
             return Path(found).read_text(encoding="utf-8", errors="replace")
 
     def validate_card(self, text: str) -> None:
-        """Make sure that the Hub accepts the metadata of a card.
+        """Make sure that the Hub accepts the metadata of a card; nothing else of it is sent.
 
         Raises:
             CardError: it does not; the message says why.
@@ -156,16 +157,17 @@ class Remote:
 
         def validate() -> None:
             try:  # what the client asks before a commit, when all files have been sent
-                self.api._validate_yaml(text, repo_type=self.kind)
+                self.api._validate_yaml(head, repo_type=self.kind)
             except ValueError as error:
                 if not str(error).startswith(REFUSED_CARD):
                     raise
                 found = str(error).removeprefix(REFUSED_CARD).lstrip(".")
                 raise CardError(explain_refusal(found, metadata_in(text, "the card"))) from None
 
-        if text not in self._valid:
+        head = f"---\n{split_card(text)[0]}---\n"
+        if head not in self._valid:
             self._ask(validate, f"validating the card of {self.repo}")
-            self._valid.add(text)
+            self._valid.add(head)
 
     def check_license(self, license: str) -> None:
         """Make sure that the Hub knows a licence.
