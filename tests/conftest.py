@@ -2,13 +2,15 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tiny_corpus import Install, write_corpus
 
 from emollms.cli import main
+from emollms.corpora import registry
 from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
@@ -62,6 +64,14 @@ def sample_aaid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("evaluation") / "aaid"
     build_repo(Settings(DATA_SETS["aaid"], corpora=("sample",)), out, validate=False)
     return out
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """A function that writes the corpus `tiny` with rows by split, and gives the folder of corpora."""
+    monkeypatch.setattr(registry, "_from_other_packages", registry._from_other_packages)
+    yield lambda rows: write_corpus(tmp_path / "corpora", rows)
+    registry.corpora.cache_clear()
 
 
 @pytest.fixture

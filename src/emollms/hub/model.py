@@ -83,7 +83,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
         UsageError: there is no such model; the licence is missing; scores or calibration are of another one.
         EmollmsError: it is incomplete, or must not be published.
     """
-    model = local_model(folder)
+    model = local_model(folder, options.scores)
     needed = (*NEEDED, "peft") if model.relation == "adapter" else NEEDED
     check_installed(needed, "train", "a model is loaded before and after it is sent, which")
     kept = model.folder / CALIBRATION
@@ -140,7 +140,6 @@ class Evidence:
         """
         found: list[Scores] = []
         notes: list[str] = []
-        check_scores(self.scores)
         for folder in self.scores:
             scores = Scores.read(folder / SCORES)
             notes += self._check(folder, scores)
@@ -186,30 +185,31 @@ class Evidence:
         return dict(json.loads(fitted.model_dump_json()))
 
 
-def check_scores(folders: Sequence[Path]) -> None:
-    """Make sure that each folder holds scores.
+def check_model(folder: Path, scores: Sequence[Path] = ()) -> tuple[Path, Path, RunManifest, list[str]]:
+    """Check all that does not take reading the weights, or the network.
+
+    Returns:
+        The folder of the weights, that of the record, the record, and the paths of the model's files.
 
     Raises:
-        UsageError: one does not.
-    """
-    for folder in folders:
-        if not (folder / SCORES).is_file():
-            raise UsageError(f"{folder} holds no {SCORES}; make it with `emollms evaluate --out {folder}`")
-
-
-def local_model(folder: Path) -> LocalModel:
-    """A model here, with its record; all that can be checked without its scores is checked.
-
-    Raises:
-        UsageError: there is no model.
+        UsageError: there is no model, or a folder of `scores` holds none.
         EmollmsError: it is incomplete, or must not be published.
     """
+    for one in scores:
+        if not (one / SCORES).is_file():
+            raise UsageError(f"{one} holds no {SCORES}; make it with `emollms evaluate --out {one}`")
     place, record = find_model(folder)
     run = read_run(record)
     paths = model_files(place)
     check_code(place, paths)
     check_tokenizer(place, paths, run.template)
     _check_run(place, run, paths, check_weights(place, paths))
+    return place, record, run, paths
+
+
+def local_model(folder: Path, scores: Sequence[Path] = ()) -> LocalModel:
+    """A model here, with its record, after `check_model`, which raises what is wrong with it."""
+    place, record, run, paths = check_model(folder, scores)
     written = _record(record)
     files = local_files(place, paths) | {NAME: written}
     if ADAPTER in files:

@@ -115,9 +115,9 @@ def publish(
             require_hub()
         else:
             if kind == "model":
-                from emollms.hub.model import check_scores
+                from emollms.hub.model import check_model
 
-                check_scores([Path(each) for each in scores])
+                check_model(place, [Path(each) for each in scores])
             require_hub()  # before weights are hashed or converted, which takes minutes
             if kind == "model":
                 make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)
