@@ -1,5 +1,6 @@
-"""The Python code of the README's first screen and of docs/python.md is run as it stands."""
+"""The Python code of the README's first screen, of docs/python.md and of docs/annotate.md is run as it stands."""
 
+import os
 import re
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def run(code: str, folder: Path, environment: dict[str, str] | None = None) -> s
 def test_the_first_screen_prints_what_it_shows(tmp_path: Path) -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     code, shown = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE).groups()
-    printed = run(code, tmp_path)
+    printed = run(code, tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
     assert [line.rstrip() for line in printed.splitlines()] == [line.rstrip() for line in shown.splitlines()]
 
 
@@ -51,6 +52,26 @@ def test_the_python_page(tmp_path: Path, hub_here: dict[str, str]) -> None:
     long = '"emosmol-135m", data="out/aaid", out="out/run", set={"tasks": "V-reg"}, minutes=10'
     assert long in script
     quick = long.replace("emosmol-135m", "tiny.yaml").replace(", minutes=10", "")
-    printed = run(script.replace(long, quick), tmp_path, hub_here)
+    printed = run(script.replace(long, quick), tmp_path, {**hub_here, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    for shown in OUTPUT.findall(page):
+        assert shown in printed
+
+
+REVIEWS = """\
+id,body
+1,"I can't stop smiling, what a lovely evening!"
+2,"Cold food, rude waiter. Never again."
+3,The table was by the window.
+4,
+"""
+
+
+def test_the_page_on_annotation(tmp_path: Path) -> None:
+    """With a tiny random model in a folder of the name that the page uses."""
+    make_tiny("smollm2", tmp_path / "OWNER" / "MODEL")
+    (tmp_path / "reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    page = (ROOT / "docs" / "annotate.md").read_text(encoding="utf-8")
+    printed = run("\n".join(CODE.findall(page)), tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    assert printed.startswith("Affect(valence=")
     for shown in OUTPUT.findall(page):
         assert shown in printed

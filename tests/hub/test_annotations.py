@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from emollms.corpora.registry import corpora
+from emollms.errors import EmollmsError
+from emollms.hub.rights import refuse_known_texts
 from hub.client import TestHub
 from hub.test_checks import KEY
 from hub.test_publish import changes
@@ -80,3 +83,10 @@ def test_what_cannot_be_published_is_refused(hub: TestHub, posts: Path) -> None:
     posts.write_text("id,text\nsst/train/1,A fine film.\n", encoding="utf-8")
     assert "the texts of sst may not be redistributed" in annotate(hub, posts, "--yes", code=1).err
     assert hub.state() is None
+
+
+def test_a_raw_file_of_a_corpus_is_known_by_its_hash() -> None:
+    bound = corpora()["semeval2018_task1"].meta.files[0]
+    with pytest.raises(EmollmsError, match="the texts of semeval2018_task1 may not be redistributed"):
+        refuse_known_texts({}, f"sha256:{bound.sha256}")
+    refuse_known_texts({}, f"sha256:{'0' * 64}")

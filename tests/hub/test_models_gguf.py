@@ -10,10 +10,13 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig, PreTrainedTokenizerFast
 
+from emollms.annotation.annotator import Annotator
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub import gguf
 from emollms.hub.gguf import convert, packaged_converter
+from emollms.inference.decoding import decode
 from emollms.inference.loading import SAMPLES, compare_gguf
+from emollms.inference.transformers_engine import TransformersEngine
 from hub.client import TestHub
 from hub.tiny_release import adapter_run, record
 
@@ -52,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = llama_tokenizer()
     torch.manual_seed(3)
     size = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-    config = LlamaConfig(vocab_size=len(tokenizer), intermediate_size=128, max_position_embeddings=512, **size)
+    config = LlamaConfig(vocab_size=len(tokenizer), intermediate_size=128, max_position_embeddings=2048, **size)
     made = AutoModelForCausalLM.from_config(config)
     with torch.no_grad():
         for weights in made.parameters():
@@ -85,6 +88,22 @@ def test_it_gives_the_same_greedy_answers(kind: str, converter: Path, model: Pat
     )
     here = greedy(AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model))
     assert greedy(AutoTokenizer.from_pretrained(tmp_path, **file), back) == here
+
+
+@pytest.mark.slow
+def test_it_annotates_as_the_model_does(converter: Path, model: Path, tmp_path: Path) -> None:
+    """In eight bits: within .02."""
+    made = convert(model, "q8_0", tmp_path)
+    options = {"quantization_config": GgufConfig(dequantize=True), "dtype": torch.float32}
+    back = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file=made.name, **options)
+    engine = TransformersEngine(back, AutoTokenizer.from_pretrained(tmp_path, gguf_file=made.name), made.name)
+    with Annotator.from_pretrained(str(model), task="valence,emotions", fresh=True) as annotator:
+        answers = annotator(list(SAMPLES))
+    for question in annotator.questions:
+        rows = [{"id": text, "prompt": question.prompt(text), "emotion": question.emotion} for text in SAMPLES]
+        said = {one.id: one for one in decode(engine, question.task, rows)}
+        for text, row in zip(SAMPLES, answers, strict=True):
+            assert row[question.name].probabilities == pytest.approx(said[text].probabilities, abs=0.02)
 
 
 def test_the_same_bytes_every_time(converter: Path, model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from inference.tiny_models import TEXTS, model, prompts, tokenizer
 
+import emollms
 from emollms.errors import UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.engine import Sampling
@@ -14,6 +15,7 @@ from emollms.inference.engines import open_engine
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
+from emollms.training.tiny import make_tiny
 
 SHORT = Sampling(max_new_tokens=6)
 
@@ -118,6 +120,20 @@ def test_expected_scores_are_those_among_the_likeliest_tokens(local):
     rows = [{"id": text, "prompt": prompt(task, text)} for text in TEXTS[:2]]
     for found in decode(open_engine("vllm", "tiny"), task, rows):
         assert sum(found.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_it_annotates(local, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EMOLLMS_CACHE", str(tmp_path))
+    make_tiny("qwen2", tmp_path / "tiny")  # a folder with a model in it: the stand-in brings its own
+    annotator = emollms.Annotator.from_pretrained(str(tmp_path / "tiny"), engine="vllm", task="valence,sentiment")
+    answers = annotator(TEXTS[:3])
+    for row, text in zip(answers, TEXTS[:3], strict=True):
+        asked = {"id": "1", "prompt": annotator.questions[1].prompt(text)}
+        (expected,) = decode(local, get_task("SST5"), [asked])
+        assert row["sentiment"].probabilities == pytest.approx(expected.probabilities, abs=0.001)
+        assert 0 <= row.valence <= 1
+    assert annotator.describe()["predictors"][0]["engine"] == "vllm"
 
 
 def test_without_vllm_the_message_tells_how_to_get_it(monkeypatch: pytest.MonkeyPatch):

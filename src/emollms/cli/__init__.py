@@ -46,7 +46,11 @@ app = typer.Typer(
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": lambda name: {"licence": "license"}.get(name, name),  # its spelling until 0.1
     },
-    epilog=examples("emollms corpora", "emollms corpora fetch vader goemotions", "emollms corpora fetch --help"),
+    epilog=examples(
+        "emollms annotate reviews.csv --text-column body --model OWNER/MODEL --out reviews.parquet",
+        "emollms corpora fetch vader goemotions",
+        "emollms annotate --help",
+    ),
 )
 for _module in _MODULES:
     app.add_typer(_module.app)
