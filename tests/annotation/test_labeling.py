@@ -175,12 +175,14 @@ def test_corrections_are_a_table_of_gold_labels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
 def test_corrections_are_read_by_the_tables_of_the_package(suffix: str, tmp_path: Path, monkeypatch, capsys) -> None:
-    from emollms.cli import _run as run
+    from emollms.cli import main
 
     out = tmp_path / f"gold.{suffix}"
     monkeypatch.setattr("sys.argv", ["emollms", "annotate", "--corrections", str(exported(tmp_path / "e.json")),
                                      "--out", str(out)])  # fmt: skip
-    assert run() == 0, capsys.readouterr().err
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code, capsys.readouterr().err
     table = read_table(table_file(out, Dialect()))
     assert [float(one) for one in table["emollms_joy"].to_pylist()] == [0.9, 0.5, 0.5, 1.0, 1.0]
 
