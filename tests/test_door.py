@@ -15,7 +15,7 @@ import emollms
 from emollms.cli import app
 
 FUNCTIONS = ("build", "evaluate", "find_duplicates", "merge", "publish", "train", "validate")
-NAMES = {"Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
+NAMES = {"Annotator", "Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
 COMMANDS = {
     "build": ["build"],
     "evaluate": ["evaluate"],
