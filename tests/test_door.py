@@ -104,6 +104,50 @@ def test_a_function_takes_what_its_command_takes(name: str) -> None:
     assert own == of_command
 
 
+ANNOTATE_PYTHON_ONLY = {
+    "kind": "the class that is made",
+    "annotator": "what `Annotator.from_pretrained` gave",
+    "source": "the command's first argument, opened",
+    "digest": "the hash of that",
+    "window": "part of what makes a run resume with the same bytes",
+    "probe": "50 rows, as the command says",
+    "warn": "a command prints the lines on stderr",
+    "on_progress": "a command always shows it",
+}
+ANNOTATE_COMMAND_ONLY = {
+    "texts": "a name; Python hands over the texts, or a source",
+    "plan": "a function of its own",
+    "format": "`labeling.write_for_labeling`",
+    "corrections": "`labeling.corrections`",
+    "push": "`emollms.publish` with a dataset",
+    "yes": "of --push",
+    "public": "of --push",
+    "split": "how the source is opened: `inputs.open_input`",
+    "config": "how the source is opened: `inputs.open_input`",
+    "delimiter": "how the source is opened: `Dialect`",
+    "encoding": "how the source is opened: `Dialect`",
+    "no_quotes": "how the source is opened: `Dialect`",
+}
+
+
+def test_annotating_from_python_takes_what_the_command_takes() -> None:
+    from emollms.annotation.open import open_annotator
+    from emollms.annotation.plan import plan_annotation
+    from emollms.annotation.run import annotate_file
+
+    given: dict[str, object] = {}
+    for function in (open_annotator, annotate_file, plan_annotation, emollms.Annotator.__call__):
+        for key, one in inspect.signature(function).parameters.items():
+            given[key] = None if one.default is inspect.Parameter.empty else plain(one.default)
+    of_command = options("annotate")
+    assert not set(ANNOTATE_PYTHON_ONLY) - set(given)
+    assert not set(ANNOTATE_COMMAND_ONLY) - set(of_command)
+    own = {
+        key: value for key, value in given.items() if key not in {*ANNOTATE_PYTHON_ONLY, *ANNOTATE_COMMAND_ONLY, "self"}
+    }
+    assert own == {key: value for key, value in of_command.items() if key not in ANNOTATE_COMMAND_ONLY}
+
+
 NOPE = "out/nope"
 WRONG = {
     "build": lambda: emollms.build("aebb", "out/aeb"),
@@ -116,6 +160,8 @@ WRONG = {
     "evaluate": lambda: emollms.evaluate(data=NOPE, out="out/scores", baseline="vader"),
     "publish": lambda: emollms.publish("dataset", NOPE, "me/x"),
     "tasks": lambda: emollms.tasks.get_task("V-regg"),
+    "Annotator": lambda: emollms.Annotator.from_pretrained(baseline="vadder"),
+    "Annotator, nobody": lambda: emollms.Annotator.from_pretrained(task="valence"),
 }
 
 

@@ -89,7 +89,7 @@ def opinionated(
     predictor: Predictor | None = None, *names: str, more: Sequence[Question] = (), calibrated: bool = True
 ) -> Annotator:
     asked = questions(names or ("valence", "anger", "fear", "joy", "sadness", "emotions", "sentiment"))
-    fitted: Any = SimpleNamespace(tasks=Intervals()) if calibrated else None
+    fitted: Any = SimpleNamespace(tasks=Intervals(), check_predictors=lambda identities: None) if calibrated else None
     return Annotator([predictor or Opinions()], [*asked, *more], calibration=fitted)
 
 
@@ -117,8 +117,8 @@ class Served:
     def until(self, status: str) -> None:
         """Ask for its health until that is `status`."""
         with self.client() as client:
-            while client.get("/health").json()["status"] != status:
-                pass
+            while (found := client.get("/health").json()["status"]) != status:
+                assert found != "failed"
 
     def annotate(self, *texts: str | None) -> httpx2.Response:
         with self.client() as client:

@@ -164,7 +164,7 @@ def test_one_by_one_is_the_same(task: Task, seed: int, hard: bool) -> None:
         else:
             one = fitted.apply(task, float(row), None, draw)
             assert (one.low, one.high) == (found.low[place], found.high[place])
-            assert one.low <= row <= one.high  # type: ignore[operator]
+            assert float(one.low) <= row <= float(one.high)  # type: ignore[arg-type]
         assert one.confidence == pytest.approx(float(found.confidence[place]))
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from emollms.errors import EmollmsError
-from emollms.expectations.engine import Question, ask
+from emollms.expectations.engine import ExpectationCall, ask
 from emollms.expectations.report import Row
 
 
@@ -118,9 +118,9 @@ MAPS = {
 def test_rows_that_fail_are_counted_and_shown(
     name: str, kwargs: dict[str, object], good: pd.DataFrame, bad: pd.DataFrame, rows: list[tuple[str, str]]
 ) -> None:
-    (passed,) = ask(good, [Question(name, kwargs)])
+    (passed,) = ask(good, [ExpectationCall(name, kwargs)])
     assert (passed.success, passed.checked, passed.failed, passed.rows) == (True, len(good), 0, ())
-    (failed,) = ask(bad, [Question(name, kwargs)])
+    (failed,) = ask(bad, [ExpectationCall(name, kwargs)])
     assert (failed.success, failed.checked, failed.failed) == (False, len(bad), len(rows))
     assert [row.id for row in failed.rows] == [name for name, _ in rows]
     assert all(part in row.value for row, (_, part) in zip(failed.rows, rows, strict=True))
@@ -129,7 +129,7 @@ def test_rows_that_fail_are_counted_and_shown(
 def test_at_most_five_rows_are_shown_and_all_are_counted() -> None:
     (found,) = ask(
         texts(*[{"text": "&amp;"}] * 7),
-        [Question("expect_column_values_to_be_free_of_html_entities", {"column": "text"})],
+        [ExpectationCall("expect_column_values_to_be_free_of_html_entities", {"column": "text"})],
     )
     assert found.failed == 7
     assert found.rows == tuple(Row(f"r{number}", "&amp;") for number in range(5))
@@ -138,7 +138,9 @@ def test_at_most_five_rows_are_shown_and_all_are_counted() -> None:
 def test_mostly_leaves_room() -> None:
     frame = texts(*[{"text": "fine"}] * 9, {"text": "привет"})
     name = "expect_column_pair_values_to_be_in_script_of_language"
-    roomy, strict = ask(frame, [Question(name, {**SCRIPT, "mostly": 0.9}), Question(name, {**SCRIPT, "mostly": 0.95})])
+    roomy, strict = ask(
+        frame, [ExpectationCall(name, {**SCRIPT, "mostly": 0.9}), ExpectationCall(name, {**SCRIPT, "mostly": 0.95})]
+    )
     assert (roomy.success, roomy.failed) == (True, 1)
     assert (strict.success, strict.failed) == (False, 1)
 
@@ -158,7 +160,7 @@ SHARES = "expect_column_value_shares_to_be_between"
 )
 def test_shares(column: str, shares: dict[str, tuple[float, float]], failed: int, observed: str) -> None:
     frame = texts({"labels": ("anger", "joy")}, {"labels": ("anger",)}, {}, {"split": "test"})
-    (found,) = ask(frame, [Question(SHARES, {"column": column, "shares": shares})])
+    (found,) = ask(frame, [ExpectationCall(SHARES, {"column": column, "shares": shares})])
     assert (found.success, found.failed, found.observed) == (not failed, failed, observed)
 
 
@@ -182,7 +184,7 @@ def drop(frame: pd.DataFrame) -> pd.DataFrame:
 )
 def test_columns(change: Callable[[pd.DataFrame], pd.DataFrame], failed: int, observed: str) -> None:
     frame = change(arrow(a="double[pyarrow]", b="int64[pyarrow]"))
-    question = Question("expect_table_typed_columns_to_equal", {"columns": {"a": "double", "b": "int64"}})
+    question = ExpectationCall("expect_table_typed_columns_to_equal", {"columns": {"a": "double", "b": "int64"}})
     (found,) = ask(frame, [question])
     assert (found.success, found.failed) == (not failed, failed)
     assert found.observed.removesuffix("[pyarrow]") == observed
@@ -190,4 +192,4 @@ def test_columns(change: Callable[[pd.DataFrame], pd.DataFrame], failed: int, ob
 
 def test_what_cannot_be_worked_out_is_an_error() -> None:
     with pytest.raises(EmollmsError, match=r"expect_column_values_to_be_unique could not be worked out: .*nothing"):
-        ask(texts({}), [Question("expect_column_values_to_be_unique", {"column": "nothing"})])
+        ask(texts({}), [ExpectationCall("expect_column_values_to_be_unique", {"column": "nothing"})])

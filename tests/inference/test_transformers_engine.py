@@ -5,8 +5,10 @@ import random
 import pytest
 import torch
 from inference.tiny_models import CAUSAL, CHATML, FAMILIES, TEXTS, model, prompts, tokenizer
+from transformers import LlamaConfig
 
 from emollms.errors import UsageError
+from emollms.inference.batching import fitting_tokens
 from emollms.inference.engine import RELEASE, EngineError, Sampling
 from emollms.inference.loading import load
 from emollms.inference.transformers_engine import TransformersEngine
@@ -279,3 +281,25 @@ def test_what_is_skipped_leaves_the_bits_of_all_others(family: str):
         said = list(engine(family, batch_tokens=300).generate(rows, SHORT, skip=known))
         assert [(found.row, found.value) for found in said] == [(found.row, found.value) for found in answered[done:]]
     assert list(one.score(rows, asked, skip=range(len(rows)))) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_on_a_gpu_batches_follow_the_free_memory(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, gpu = model(family).config.get_text_config(), torch.device("cuda", 0)
+    found = []
+    for free in (0, 1 << 26, (1 << 26) + 12345, 1 << 28, 1 << 40):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1 << 41))
+        found.append(fitting_tokens(gpu, config, torch.bfloat16))
+    assert found == sorted(found)
+    assert (found[0], found[1], found[-1]) == (1024, found[2], 1 << 18)
+    assert found[1] < found[3]
+    assert fitting_tokens(torch.device("cpu"), config, torch.float32) == 4096
+
+
+def test_a_large_model_gets_fewer_tokens_than_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10 << 30, 24 << 30))
+    small = LlamaConfig(hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9,
+                        num_key_value_heads=3)  # fmt: skip
+    large = LlamaConfig()  # of 7 billion parameters
+    gpu = torch.device("cuda", 0)
+    assert [fitting_tokens(gpu, one, torch.bfloat16) for one in (large, small)] == [2048, 32768]

@@ -319,17 +319,17 @@ class Annotator:
     def _is_blank(item: Item) -> bool:
         return item.text is None or not item.text.strip()
 
-    def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[Part]":
+    def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[AskedPart]":
         """The parts of a text by question and predictor, with the keys of their answers; new ones join `wanted`."""
         text, target = _readable(str(item.text)), None if item.target is None else _readable(item.target)
-        parts: list[Part] = []
+        parts: list[AskedPart] = []
         for question in self.questions:
             for segment in self.segments(question, text, target):
                 for number, name in enumerate(self.identities):
                     if question.name in self._answers_to[number]:
                         key = answer_key(name, question.identity, segment, target)
                         wanted.setdefault(key, Wanted(number, question, segment, target))
-                        parts.append(Part(question.name, number, key, len(segment)))
+                        parts.append(AskedPart(question.name, number, key, len(segment)))
         return parts
 
     def _find(
@@ -376,7 +376,7 @@ class Annotator:
             yield self.store.add(waiting)
 
     def _answer(
-        self, question: Question, item: Item, plan: "Sequence[Part]", found: Mapping[str, Prediction]
+        self, question: Question, item: Item, plan: "Sequence[AskedPart]", found: Mapping[str, Prediction]
     ) -> Answer:
         if not plan:
             return Answer(question, note=_joined(item.note, "no text"))
@@ -426,7 +426,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Part:
+class AskedPart:
     """A part of a text, as one question is asked of it.
 
     Args:

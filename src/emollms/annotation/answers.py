@@ -111,7 +111,10 @@ def told(
     if isinstance(task, RegressionTask):
         convert = task.from_unit if scale == "native" else float
         # Rounded outwards: a gold score at the very end of the interval stays in it.
-        ends = [None if low is None else _floor(convert(float(low))), None if high is None else _ceiling(convert(high))]
+        ends = (
+            _floor(convert(low)) if isinstance(low, float) else None,
+            _ceiling(convert(high)) if isinstance(high, float) else None,
+        )
         value: Value | None = round(convert(found.score or 0.0), 3)
         answer = Answer(question, value, None, _rounded(confidence), ends[0], ends[1], _table(shares))
     elif isinstance(task, OrdinalTask):

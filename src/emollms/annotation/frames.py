@@ -53,7 +53,7 @@ def _table(texts: Any) -> pa.Table | None:
         if isinstance(texts, Mapping):
             raise UsageError(f"give one split of {', '.join(texts)}, not all of them")
         # A stream has no length, and is read row by row.
-        is_stream = not hasattr(texts, "__getitem__")
+        is_stream = not hasattr(texts, "__len__")
         return pa.Table.from_pylist(list(texts)) if is_stream else texts.with_format("arrow")[:]
     if hasattr(texts, "columns") and hasattr(texts, "iterrows"):  # pandas
         return pa.Table.from_pandas(_whole_signs(texts), preserve_index=False)
@@ -64,7 +64,7 @@ def _whole_signs(frame: Any) -> Any:
     """A frame of pandas without lone surrogates, which Arrow cannot hold."""
     for place, kind in enumerate(frame.dtypes):
         values = frame.iloc[:, place]
-        if str(kind) in ("object", "str", "string"):
+        if str(kind) == "object":  # other types of text are Arrow's
             mended = values.map(lambda value: readable(value) if isinstance(value, str) else value)
             frame = frame if mended.equals(values) else frame.assign(**{frame.columns[place]: mended})
     return frame

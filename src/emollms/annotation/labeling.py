@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import pyarrow as pa
 
 from emollms.annotation.answers import Scale
-from emollms.annotation.columns import answer_fields
+from emollms.annotation.columns import column_names, renamed
+from emollms.annotation.frames import readable
 from emollms.annotation.questions import Question
 from emollms.errors import Place, SourceError, UsageError
 from emollms.storage import write_json, write_whole
@@ -51,15 +52,17 @@ def write_for_labeling(
     Raises:
         UsageError: another column of the input is called `text`.
     """
-    if text_column != TEXT and TEXT in table.column_names:
+    # By their places: ours have other names where the input has columns of these.
+    names = column_names(questions)
+    data = [_data(row, text_column) for row in table.select(range(table.num_columns - len(names))).to_pylist()]
+    if text_column != TEXT and TEXT in table.column_names[: -len(names)]:
         raise UsageError(f"the input has a column {TEXT!r} beside the texts in {text_column!r}; rename one of them")
-    own = {name + suffix for question in questions for name in [question.name] for suffix in answer_fields(question)}
-    rows = sorted(enumerate(table.to_pylist()), key=lambda pair: (_certainty(pair[1], questions), pair[0]))
+    answers = table.select(range(table.num_columns - len(names), table.num_columns)).rename_columns(names).to_pylist()
+    order = sorted(range(len(answers)), key=lambda number: _certainty(answers[number], questions))
     if format == "label-studio":
-        tasks = [_task(row, own, questions, text_column, agent) for _, row in rows]
-        write_json(out, tasks)
+        write_json(out, [_task(data[number], answers[number], questions, agent) for number in order])
         return _written(out.with_suffix(".xml"), label_studio_config(questions, scale))
-    records = (_record(number, row, own, questions, text_column, agent) for number, row in rows)
+    records = (_record(number, data[number], answers[number], questions, agent) for number in order)
     write_whole(out, "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in records))
     settings = out.with_suffix(".settings.json")
     write_json(settings, argilla_settings(questions, scale))
@@ -74,7 +77,7 @@ def _written(path: Path, content: str) -> Path:
 def _certainty(row: Mapping[str, Any], questions: Sequence[Question]) -> float:
     """The lowest confidence of a row; a row without any comes first, since nothing is known of it."""
     confidences = [row[f"{one.name}_confidence"] for one in questions]
-    return min((-1.0 if one is None else float(one)) for one in confidences)
+    return min((float(one) for one in confidences if one is not None), default=-1.0)
 
 
 def label_studio_config(questions: Sequence[Question], scale: Scale = "unit") -> str:
@@ -129,9 +132,7 @@ def _said(row: Mapping[str, Any], question: Question) -> Any:
     return row[f"{question.name}_label" if question.kind == "class" else question.name]
 
 
-def _task(
-    row: Mapping[str, Any], own: set[str], questions: Sequence[Question], text_column: str, agent: str
-) -> dict[str, Any]:
+def _task(data: dict[str, Any], row: Mapping[str, Any], questions: Sequence[Question], agent: str) -> dict[str, Any]:
     result: list[dict[str, Any]] = []
     for one in questions:
         said = _said(row, one)
@@ -144,11 +145,11 @@ def _task(
     certainty = _certainty(row, questions)
     if certainty >= 0:
         prediction["score"] = certainty
-    return {"data": _data(row, own, text_column), "predictions": [prediction]}
+    return {"data": data, "predictions": [prediction]}
 
 
 def _record(
-    number: int, row: Mapping[str, Any], own: set[str], questions: Sequence[Question], text_column: str, agent: str
+    number: int, data: dict[str, Any], row: Mapping[str, Any], questions: Sequence[Question], agent: str
 ) -> dict[str, Any]:
     suggestions: list[dict[str, Any]] = []
     for one in questions:
@@ -159,14 +160,13 @@ def _record(
         # A list of labels takes a score a label, which one confidence for all of them is not.
         score = {"score": confidence} if confidence is not None and one.kind != "labels" else {}
         suggestions.append({**about, "agent": agent, **score})
-    data = _data(row, own, text_column)
-    text = str(data.pop(TEXT) or "")
-    return {"id": str(number), "fields": {TEXT: text}, "metadata": data, "suggestions": suggestions}
+    metadata = {name: value for name, value in data.items() if name != TEXT}
+    return {"id": str(number), "fields": {TEXT: data[TEXT]}, "metadata": metadata, "suggestions": suggestions}
 
 
-def _data(row: Mapping[str, Any], own: set[str], text_column: str) -> dict[str, Any]:
-    kept = {name: value for name, value in row.items() if name not in own and name not in ("abstained", "note")}
-    return {TEXT: kept.pop(text_column), **json.loads(json.dumps(kept, default=str))}
+def _data(row: dict[str, Any], text_column: str) -> dict[str, Any]:
+    text = row.pop(text_column)
+    return {TEXT: "" if text is None else str(text), **json.loads(json.dumps(row, default=str))}
 
 
 def corrections(path: Path) -> pa.Table:
@@ -177,8 +177,9 @@ def corrections(path: Path) -> pa.Table:
 
     Returns:
         The columns of the input; for each question what the person said, and in `NAME_changed` whether that differs
-        from the prediction; `annotator` and `task_id` tell who said it of which task. Tasks without an annotation, and
-        annotations that were cancelled, are left out.
+        from the prediction, null where there was none; `annotator` and `task_id` tell who said it of which task. Where
+        the input has columns of these names, ours have a prefix. Tasks without an annotation, and annotations that
+        were cancelled, are left out.
 
     Raises:
         UsageError: there is no such file, or nothing was annotated.
@@ -196,27 +197,46 @@ def corrections(path: Path) -> pa.Table:
         raise SourceError(
             Place(str(path)), "no export of Label Studio", None, "export it as JSON, not as JSON-MIN or CSV"
         )
-    rows = [row for number, task in enumerate(tasks) for row in _corrected(number, task, path)]
-    if not rows:
+    data: list[dict[str, Any]] = []
+    said: list[dict[str, Any]] = []
+    for number, task in enumerate(tasks):
+        try:
+            found = list(_corrected(number, task))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            problem = f"task {task.get('id', number)} is none of Label Studio ({type(error).__name__}: {error})"
+            raise SourceError(Place(str(path)), problem, None, "export it again, as JSON") from None
+        said += found
+        data += [task["data"]] * len(found)
+    if not said:
         raise UsageError(f"{path} has no annotation by a person; nothing was corrected yet")
-    names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+    columns = list(dict.fromkeys(name for row in data for name in row))
+    own = list(dict.fromkeys(name for row in said for name in row))
+    new = renamed(own, columns)
+    return pa.table(
+        {name: _column([row.get(name) for row in data]) for name in columns}
+        | {new.get(name, name): _column([row.get(name) for row in said]) for name in own}
+    )
 
 
-def _corrected(number: int, task: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
-    predictions = [one for one in task.get("predictions") or [] if isinstance(one, dict)]
-    predicted = _values(predictions[0].get("result")) if predictions else {}
+def _corrected(number: int, task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What each person said of one task."""
+    predictions = [one for one in task.get("predictions") or [] if isinstance(one, dict)]  # some exports have their ids
     for annotation in task.get("annotations") or []:
         if annotation.get("was_cancelled"):
             continue
-        said = _values(annotation.get("result"))
+        shown = annotation.get("prediction") or (predictions[0] if predictions else {})
+        said, predicted = _values(annotation.get("result")), _values(shown.get("result"))
         who = annotation.get("completed_by")
-        row = {**task["data"], "task_id": task.get("id", number)}
+        row: dict[str, Any] = {"task_id": task.get("id", number)}
         row["annotator"] = str(who.get("email") or who.get("id")) if isinstance(who, dict) else str(who or "")
         for name in dict.fromkeys([*said, *predicted]):
             row[name] = said.get(name)
-            row[f"{name}_changed"] = said.get(name) != predicted.get(name)
+            row[f"{name}_changed"] = _order_free(said.get(name)) != _order_free(predicted.get(name)) if shown else None
         yield row
+
+
+def _order_free(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _values(result: Any) -> dict[str, Any]:
@@ -234,5 +254,6 @@ def _values(result: Any) -> dict[str, Any]:
 def _column(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values])
+    except (pa.ArrowException, UnicodeError, OverflowError):
+        texts = (value if value is None or isinstance(value, str) else json.dumps(value) for value in values)
+        return pa.array([None if text is None else readable(text) for text in texts], pa.string())

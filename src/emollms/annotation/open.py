@@ -3,9 +3,8 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from emollms.annotation.annotator import Annotator
 from emollms.annotation.answers import Scale
 from emollms.annotation.models import calibration_of, what_runs_here
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
@@ -20,9 +19,12 @@ from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 
+if TYPE_CHECKING:
+    from emollms.annotation.annotator import Annotator
+
 BY_LEXICON = ("valence", "sentiment")
 """What lexicons are asked by default."""
-Kind = TypeVar("Kind", bound=Annotator)
+Kind = TypeVar("Kind", bound="Annotator")
 
 
 def open_annotator(

@@ -97,7 +97,8 @@ class AnswerStore:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise EmollmsError(f"the store of answers {self.path} cannot be used: {error}; see --store") from None
+            remedy = "make room, or see --store"
+            raise EmollmsError(f"the store of answers {self.path} cannot be used: {error}; {remedy}") from None
         except sqlite3.DatabaseError as error:
             raise EmollmsError(f"{self.path} is no store of answers ({error}); remove it, or see --store") from None
 

@@ -89,7 +89,9 @@ class _TextFile:
     def _open(self) -> Iterator[IO[str]]:
         opened: Any = gzip.open if self.file.gzipped else open
         encoding = self.file.dialect.encoding
-        errors = "strict" if encoding in _WIDE else "surrogateescape"  # a lone byte of these cannot be written back
+        errors = (
+            "strict" if encoding.startswith(tuple(_WIDE)) else "surrogateescape"
+        )  # a lone byte of these cannot be written back
         try:
             with opened(self.file.path, "rt", encoding=encoding, errors=errors, newline="\n") as stream:
                 yield stream

@@ -13,7 +13,7 @@ so that the same rows serve for both; the rows of one text are in one fold.
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emollms.errors import UsageError
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.reliability import calibration_error, reliability
+from emollms.evaluation.ridge import fit_logistic, fit_softmax, logistic, logistics, softmax
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 COVERAGE = 0.9
@@ -30,8 +31,6 @@ NEAR = 0.1
 """A score is right that is at most so far from the gold score, on 0..1."""
 _FOLDS = 5
 _DRAWS = 16
-_RIDGE = 1.0
-_BIAS_RIDGE = 1e-3  # keeps the bias of a label finite that no row has
 _FLOOR = 1e-4  # what a probability of 0 counts as: an answer alone says 0 and 1
 _DIGITS = 6  # equal errors may differ in their last bits
 _CLOSE = 1e-9
@@ -162,15 +161,15 @@ class Conformal(BaseModel):
             confidence = np.array(self.confidence)[_tenths(predicted)]
             return Intervals(None, confidence, np.maximum(0.0, predicted - widths), np.minimum(1.0, predicted + widths))
         if isinstance(task, OrdinalTask):
-            table = _softmax(_log_odds(predicted), np.array(self.weights))
+            table = softmax(_log_odds(predicted), np.array(self.weights))
             level = self.level if self.level is not None else _EVERYTHING
             inside = _class_scores(table, draws) <= level
             inside[np.arange(len(table)), table.argmax(axis=1)] = True  # an interval holds what is told
             return Intervals(table, table.max(axis=1), inside.argmax(axis=1), _last(inside))
         told = predicted >= 0.5 if told is None else told
-        table = _logistics(_log_odds(predicted), np.array(self.weights))
+        table = logistics(_log_odds(predicted), np.array(self.weights))
         ranked = table + _tie(draws)[:, None]
-        confidence = _logistic(_label_features(table, told), np.array(self.confidence))
+        confidence = logistic(_label_features(table, told), np.array(self.confidence))
         certain, possible = ranked > np.array(self.certain), ranked >= np.array(self.possible)
         return Intervals(table, confidence, certain & possible, possible)
 
@@ -233,11 +232,11 @@ class Conformal(BaseModel):
         cls, probabilities: Floats, gold: Integers, folds: Integers, coverage: float, draws: Floats
     ) -> Self:
         features = _log_odds(probabilities)
-        weights = _fit_softmax(features, gold)
+        weights = fit_softmax(features, gold)
         held_out = np.zeros_like(features)
         for fold in np.unique(folds):
             inside = folds != fold
-            held_out[~inside] = _softmax(features[~inside], _fit_softmax(features[inside], gold[inside], weights))
+            held_out[~inside] = softmax(features[~inside], fit_softmax(features[inside], gold[inside], weights))
         # Many draws a row, evenly spaced, in place of one: the level depends less on chance.
         spread = np.concatenate([(draws + part) / _DRAWS for part in range(_DRAWS)])
         scores = _class_scores(np.tile(held_out, (_DRAWS, 1)), spread)[np.arange(len(spread)), np.tile(gold, _DRAWS)]
@@ -262,13 +261,13 @@ class Conformal(BaseModel):
     ) -> Self:
         features = _log_odds(probabilities)
         columns = range(gold.shape[1])
-        weights = [_fit_logistic(features, gold[:, column]) for column in columns]
+        weights = [fit_logistic(features, gold[:, column]) for column in columns]
         held_out = np.zeros_like(features)
         for fold in np.unique(folds):
             inside = folds != fold
             for column in columns:
-                fitted = _fit_logistic(features[inside], gold[inside, column], weights[column])
-                held_out[~inside, column] = _logistic(features[~inside], fitted)
+                fitted = fit_logistic(features[inside], gold[inside, column], weights[column])
+                held_out[~inside, column] = logistic(features[~inside], fitted)
         ranked = held_out + _tie(draws)[:, None]
         confidence, error = _fit_confidence(_label_features(held_out, told), (told == gold).all(axis=1), folds)
         return cls(
@@ -393,76 +392,9 @@ def _label_features(probabilities: Floats, told: Flags) -> Floats:
 
 def _fit_confidence(features: Floats, right: Flags, folds: Integers) -> tuple[list[float], float]:
     """The logistic model of being right, and its calibration error on the rows that each fold left out."""
-    weights = _fit_logistic(features, right)
+    weights = fit_logistic(features, right)
     found = np.zeros(len(right))
     for fold in np.unique(folds):
         inside = folds != fold
-        found[~inside] = _logistic(features[~inside], _fit_logistic(features[inside], right[inside], weights))
+        found[~inside] = logistic(features[~inside], fit_logistic(features[inside], right[inside], weights))
     return weights.tolist(), calibration_error(reliability(found, right))
-
-
-def _with_bias(features: Floats) -> Floats:
-    return np.concatenate([np.ones((len(features), 1)), features], axis=1)
-
-
-def _logistic(features: Floats, weights: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-(weights[0] + features @ weights[1:]))), dtype=np.float64)
-
-
-def _logistics(features: Floats, weights: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-(weights[:, 0] + features @ weights[:, 1:].T))), dtype=np.float64)
-
-
-def _fit_logistic(features: Floats, right: Flags, start: Floats | None = None) -> Floats:
-    """Bias and weights of a logistic regression with a ridge; it is fast from `start`, those of similar rows."""
-    table = _with_bias(features)
-    ridge = np.array([_BIAS_RIDGE, *[_RIDGE] * features.shape[1]])
-
-    def slopes(weights: Floats) -> tuple[Floats, Floats]:
-        found = 1 / (1 + np.exp(-(table @ weights)))
-        curved = (table * (found * (1 - found))[:, None]).T @ table + np.diag(ridge)
-        return table.T @ (found - right) + ridge * weights, curved
-
-    return _newton(slopes, np.zeros(table.shape[1]) if start is None else start)
-
-
-def _softmax(features: Floats, weights: Floats) -> Floats:
-    logits = weights[:, 0] + features @ weights[:, 1:].T
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def _fit_softmax(features: Floats, gold: Integers, start: Floats | None = None) -> Floats:
-    """Matrix scaling (Guo et al., 2017, section 4.2) with a ridge: a row of bias and weights for each class."""
-    classes = features.shape[1]
-    table, wanted = _with_bias(features), np.eye(classes)[gold]
-    ridge = np.tile([_BIAS_RIDGE, *[_RIDGE] * classes], classes)
-
-    def slopes(flat: Floats) -> tuple[Floats, Floats]:
-        found = _softmax(features, flat.reshape(classes, classes + 1))
-        outer = (found[:, :, None] * table[:, None, :]).reshape(len(table), -1)
-        curved = np.diag(ridge) - outer.T @ outer
-        for one in range(classes):
-            own = slice(one * (classes + 1), (one + 1) * (classes + 1))
-            curved[own, own] += outer[:, own].T @ table
-        return ((found - wanted).T @ table).ravel() + ridge * flat, curved
-
-    first = np.zeros(len(ridge)) if start is None else start.ravel()
-    return _newton(slopes, first).reshape(classes, classes + 1)
-
-
-def _newton(slopes: Callable[[Floats], tuple[Floats, Floats]], start: Floats) -> Floats:
-    """The minimum of a convex loss, from its gradient and Hessian."""
-    weights = start
-    for _ in range(_STEPS):
-        slope, curved = slopes(weights)
-        step = np.linalg.solve(curved, slope)
-        weights = weights - step * min(1.0, _LONGEST / max(float(np.abs(step).max()), _CLOSE))
-        if np.abs(step).max() < _ENOUGH:
-            break
-    return weights
-
-
-_STEPS = 50
-_LONGEST = 4.0  # log-odds move no further in a step: undamped Newton steps can run away where classes are separable
-_ENOUGH = 1e-3

@@ -21,7 +21,7 @@ OWN = ("emollms.expectations.expectations", "emollms.expectations.expectations_t
 
 
 @dataclass(frozen=True)
-class Question:
+class ExpectationCall:
     """An expectation with its arguments."""
 
     type: str
@@ -29,7 +29,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpectationOutcome:
     """How an expectation came out on a frame; the fields are those of `Check`."""
 
     success: bool
@@ -39,7 +39,7 @@ class Answer:
     observed: str
 
 
-def ask(frame: "pd.DataFrame", questions: Sequence[Question]) -> list[Answer]:
+def ask(frame: "pd.DataFrame", questions: Sequence[ExpectationCall]) -> list[ExpectationOutcome]:
     """Check a frame against expectations.
 
     Args:
@@ -102,14 +102,16 @@ def _runtime(frame: "pd.DataFrame") -> dict[str, object]:
     return {"result_format": form, "catch_exceptions": True}
 
 
-def _answer(question: Question, result: Any) -> Answer:
+def _answer(question: ExpectationCall, result: Any) -> ExpectationOutcome:
     if message := _exception(result.exception_info):
         raise EmollmsError(f"{question.type} could not be worked out: {' '.join(message.split())}")
     found = result.result
     checked, failed = found.get("element_count", 0), found.get("unexpected_count")
     if failed is None:  # it is about columns or the table, not about rows
         failed = found.get("failed", int(not result.success))
-    return Answer(bool(result.success), checked, failed, _rows(found), _shown(found.get("observed_value", "")))
+    return ExpectationOutcome(
+        bool(result.success), checked, failed, _rows(found), _shown(found.get("observed_value", ""))
+    )
 
 
 def _exception(info: Any) -> str:

@@ -9,7 +9,7 @@ from time import perf_counter
 
 from emollms.errors import EmollmsError
 from emollms.expectations.distributions import distributions
-from emollms.expectations.engine import Answer, Question, ask
+from emollms.expectations.engine import ExpectationCall, ExpectationOutcome, ask
 from emollms.expectations.frames import Tables
 from emollms.expectations.report import EXAMPLES, Check, GateReport, Part, Subject
 from emollms.expectations.suites import Expectation, Suite, known_issues, load_suite
@@ -29,7 +29,7 @@ class Job:
 
     expectation: Expectation
     parts: tuple[Part, ...] = ()
-    question: Question | None = None
+    question: ExpectationCall | None = None
     why_not: str = ""
 
 
@@ -78,7 +78,7 @@ def _jobs(expectation: Expectation, subject: Subject, parts: Sequence[Part]) -> 
 
 
 def _job(expectation: Expectation, parts: tuple[Part, ...], kwargs: dict[str, object], subject: Subject) -> Job:
-    return Job(expectation, parts, Question(expectation.type, _filled(kwargs, subject, parts)))
+    return Job(expectation, parts, ExpectationCall(expectation.type, _filled(kwargs, subject, parts)))
 
 
 def _filled(kwargs: dict[str, object], subject: Subject, parts: Sequence[Part]) -> dict[str, object]:
@@ -144,10 +144,10 @@ def _run(jobs: Sequence[Job], tables: Tables, everything: Sequence[Part], on_pro
 
 
 def _answers(
-    table: str, parts: Sequence[Part], questions: Sequence[Question], tables: Tables
-) -> dict[str, list[list[Answer]]]:
+    table: str, parts: Sequence[Part], questions: Sequence[ExpectationCall], tables: Tables
+) -> dict[str, list[list[ExpectationOutcome]]]:
     """By place, the answers to all questions for each of its frames."""
-    answers: dict[str, list[list[Answer]]] = {}
+    answers: dict[str, list[list[ExpectationOutcome]]] = {}
     for place, frame in tables.frames(table, parts):
         answers.setdefault(place, []).append(ask(frame, questions))
     return answers
@@ -162,7 +162,7 @@ def _scope(parts: Sequence[Part], everything: Sequence[Part]) -> str:
     return " ".join(dict.fromkeys(task for task, _ in parts))
 
 
-def _judged(expectation: Expectation, scope: str, answers: Sequence[Answer]) -> Check:
+def _judged(expectation: Expectation, scope: str, answers: Sequence[ExpectationOutcome]) -> Check:
     rows = [row for answer in answers for row in answer.rows]
     return Check(
         name=expectation.name,

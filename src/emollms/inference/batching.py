@@ -5,7 +5,10 @@ The prompts alone decide, never which answers are known or how fast the machine 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import torch
 
 Ids = Sequence[int]
 Row = TypeVar("Row")
@@ -14,6 +17,9 @@ WINDOW = 4096
 """Rows that batches are planned among. A window is planned from all of its rows, whether their answers are known or
 not, so that a run that was interrupted forms the same batches when it is resumed; and no more rows than these are
 tokenized at a time."""
+
+_ON_CPU, ON_GPU, _FEWEST, _MOST = 4096, 32768, 1024, 1 << 18
+"""Tokens at once: on a CPU; on an accelerator that does not tell its free memory; and the bounds where one does."""
 
 
 @dataclass(frozen=True)
@@ -147,3 +153,30 @@ def common_prefix(first: Ids, second: Ids) -> int:
             break
         count += 1
     return count
+
+
+def fitting_tokens(device: "torch.device", config: Any, dtype: "torch.dtype") -> int:
+    """How many tokens may go through a model at once.
+
+    Args:
+        device: where it is.
+        config: its configuration, that of the text part.
+        dtype: its numbers.
+
+    Returns:
+        On CUDA what half of the free memory holds, as a power of two: a run that is resumed, with some megabytes more
+        or less, then has the same batches. Too many is no harm, since batches that run out of memory are halved.
+    """
+    if device.type != "cuda":
+        return _ON_CPU if device.type == "cpu" else ON_GPU
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    heads = getattr(config, "num_attention_heads", 1)
+    cached = getattr(config, "num_key_value_heads", None) or heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    # Keys and values of the rows of a batch, for which `plan` allows four times its tokens; then what a layer holds.
+    each = 4 * 2 * config.num_hidden_layers * cached * width + 8 * config.hidden_size + 3 * inner
+    tokens = free // 2 // (each * dtype.itemsize)
+    return int(min(_MOST, max(_FEWEST, 1 << max(0, tokens.bit_length() - 1))))

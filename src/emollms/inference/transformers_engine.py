@@ -13,7 +13,7 @@ import torch
 from emollms.errors import UsageError
 from emollms.inference import token_trie
 from emollms.inference.batch_ops import MAX_LOGITS, DecodingState, ModelRunner
-from emollms.inference.batching import Batch, Budget, plan
+from emollms.inference.batching import ON_GPU, Batch, Budget, fitting_tokens, plan
 from emollms.inference.decoder import DecoderRunner
 from emollms.inference.encoder_decoder import EncoderDecoderRunner
 from emollms.inference.encoding import AnswerCandidates, PromptEncoder
@@ -37,7 +37,8 @@ class TransformersEngine:
         name: what the manifest calls it.
         revision: what the manifest says about its version.
         template: see `emollms.prompts.framing.resolve_template`.
-        batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, 32,768 on GPU.
+        batch_tokens: the most tokens that go through the model at once; None for 4,096 on CPU, and on GPU for what its
+            free memory holds, see `batching.fitting_tokens`.
         prefix_caching: whether prefixes that prompts share are computed once.
         dtype_reason: why its numbers are of their type, for the manifest; None where the caller chose.
     """
@@ -59,7 +60,7 @@ class TransformersEngine:
         self.prefix_caching = prefix_caching
         self.encoder = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
-        self.batch_tokens = batch_tokens or (4096 if model.device.type == "cpu" else 32768)
+        self.batch_tokens = batch_tokens or fitting_tokens(model.device, model.config.get_text_config(), model.dtype)
         with torch.inference_mode():
             self.runner: ModelRunner = (
                 EncoderDecoderRunner(model, self.encoder.pad, self.encoder.decoder_start)
@@ -166,7 +167,7 @@ class TransformersEngine:
         config = self.model.config.get_text_config()
         budget = Budget(
             tokens=self.batch_tokens,
-            logits=max(1, MAX_LOGITS // config.vocab_size),
+            logits=max(1, MAX_LOGITS * max(1, self.batch_tokens // ON_GPU) // config.vocab_size),
             window=None if self.encoder.seq2seq else getattr(config, "sliding_window", None),
         )
         todo = list(plan(ids, budget, after, width, self.prefix_caching and not self.encoder.seq2seq, grows))[::-1]
