@@ -1,6 +1,6 @@
 """A demo: type a text, choose what is asked of it, and see what the model says and how sure it is.
 
-Which model is asked, and what can be asked of it, stands in `space.json` beside this file; `emollms/`, also beside it,
+`space.json` beside this file says which model is asked, and what can be asked of it; `emollms/`, also beside it,
 is the part of the emollms package that puts the questions and reads the answers. Run it: `python app.py`.
 """
 

@@ -68,7 +68,7 @@ def create_app(annotator: Annotator, options: ServerOptions | None = None) -> Fa
             one.reschedule(0)
 
     app.state.batcher, app.state.drain = batcher, drain
-    app.add_middleware(Edge, limits=limits, batcher=batcher, measures=measures, reading=reading)  # type: ignore[arg-type]
+    app.add_middleware(Edge, limits=limits, batcher=batcher, measures=measures, reading=reading)
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_routes(app, batcher, measures)
     return app

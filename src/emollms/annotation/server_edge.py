@@ -25,8 +25,10 @@ GONE = 499
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _TO_THE_END = 1.0
 """Seconds that a body has to arrive when the server stops."""
-Scope, Message = dict[str, Any], dict[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class Measures:
@@ -91,7 +93,7 @@ class Edge:
             body = await self._body(scope, receive)
             if isinstance(body, HTTPException):
                 answer = JSONResponse({"detail": body.detail}, body.status_code, {"Connection": "close"})
-                await answer(scope, receive, send_marked)  # type: ignore[arg-type]
+                await answer(scope, receive, send_marked)
             elif body is not None:
                 await self.app(scope, _replayed(body, receive), send_marked)
         except Exception as error:  # a message may quote a text, so that the log has the type and the place
@@ -100,7 +102,7 @@ class Edge:
             if status == GONE:
                 answer = JSONResponse({"detail": "an error of the server; its log tells more"}, 500)
                 with suppress(Exception):
-                    await answer(scope, receive, send_marked)  # type: ignore[arg-type]
+                    await answer(scope, receive, send_marked)
         finally:
             seconds = time.perf_counter() - started
             path = scope["path"] if scope["path"] in PATHS else "other"

@@ -147,6 +147,6 @@ def _changes(value: str) -> float:
 
 
 def entropy(value: str) -> float:
-    """Bits a character, by how often each stands in the value."""
+    """Bits a character, by how often each occurs in it."""
     parts = [count / len(value) for count in Counter(value).values()]
     return -sum(part * math.log2(part) for part in parts)
