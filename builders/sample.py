@@ -18,7 +18,9 @@ class Sample(Corpus):
         name="sample",
         version="1.1",
         title="emollms sample corpus",
-        description="Made-up tweets, comments, reviews and news sentences with gold labels for all tasks of the benchmark.",
+        description=(
+            "Made-up tweets, comments, reviews and news sentences with gold labels for all tasks of the benchmark."
+        ),
         languages=("en", "es", "ar"),
         tasks=(
             "EI-reg", "EI-oc", "V-reg", "V-oc", "E-c", "EmoBank", "GoEmotions",

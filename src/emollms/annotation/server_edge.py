@@ -6,7 +6,7 @@ import re
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import HTTPException
 from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from starlette.types import Message, Receive, Scope, Send
 
 from emollms.annotation.annotator import Annotator, Counts
 from emollms.annotation.batcher import Batcher, ServerOptions
@@ -25,10 +26,6 @@ GONE = 499
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 _TO_THE_END = 1.0
 """Seconds that a body has to arrive when the server stops."""
-Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Measures:
