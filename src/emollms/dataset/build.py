@@ -13,7 +13,6 @@ from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
 from emollms.dataset.screening import index_search
 from emollms.dataset.specs import Settings, as_names, get_data_set
-from emollms.dedup.index import DuplicateIndex, open_index
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
 from emollms.locations import check_folder
@@ -22,6 +21,8 @@ from emollms.storage import commit, draft, keep_failed, recover
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from emollms.dedup.index import DuplicateIndex
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,13 @@ def build_repo(
     return Build(out, manifest, True, pipeline.seconds)
 
 
-def _open_index(url: str | None, settings: Settings) -> AbstractContextManager[DuplicateIndex | None]:
+def _open_index(url: str | None, settings: Settings) -> "AbstractContextManager[DuplicateIndex | None]":
     if url is None:
         return nullcontext()
     if settings.profile == "paper":
         raise UsageError("the profile paper is not screened for duplicates, so it takes no --index")
+    from emollms.dedup.index import open_index  # compiles kernels: only where there is an index
+
     return open_index(url, index_search())
 
 

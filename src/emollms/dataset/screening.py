@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +18,12 @@ from emollms.dataset.manifest import PairCount, ScreeningEntry, by_seriousness
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.dedup.index import DuplicateIndex
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
-from emollms.dedup.screen import screen
-from emollms.dedup.search import Search
 from emollms.errors import EmollmsError
+
+if TYPE_CHECKING:
+    from emollms.dedup.index import DuplicateIndex
+    from emollms.dedup.search import Search
 
 BATCH = 10_000
 SCREENED_SCHEMA = TEXT_SCHEMA.append(pa.field("corpus", pa.string())).append(pa.field("source_id", pa.string()))
@@ -147,7 +149,7 @@ def screen_texts(
     settings: Settings,
     root: Path | None,
     policy: Policy = "flag",
-    index: DuplicateIndex | None = None,
+    index: "DuplicateIndex | None" = None,
 ) -> Filters:
     """Screen the texts of a build against each other, the benchmark, and earlier builds.
 
@@ -162,6 +164,8 @@ def screen_texts(
     names = _benchmark_corpora(settings) if "train" in settings.data_set.splits else []
     here = [name for name in names if name in corpora() and is_here(get_corpus(name), root)]
     benchmark = _benchmark(here, settings, root)
+    from emollms.dedup.screen import screen  # compiles kernels: only where something is screened
+
     search = index_search()
     found = screen(texts, benchmark, policy, search, index)
     found = replace(found, pairs=_with_parts(found.pairs, pa.concat_tables([texts, benchmark])))
@@ -178,12 +182,14 @@ def screen_texts(
     return Filters(found, offsets, entry)
 
 
-def index_search() -> Search:
+def index_search() -> "Search":
     """How a build searches; an index that it uses must have been made so."""
+    from emollms.dedup.search import Search
+
     return Search(memory=MEMORY)
 
 
-def stage_texts(index: DuplicateIndex, name: str, texts: pa.Table, filters: Filters) -> None:
+def stage_texts(index: "DuplicateIndex", name: str, texts: pa.Table, filters: Filters) -> None:
     """Stage the texts that stay, for `index.commit`."""
     if filters.screening is not None:
         kept = texts.filter(pa.array(filters.screening.kept()))
