@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def no_screening(monkeypatch: pytest.MonkeyPatch) -> None:
     """Near-duplicates stay, and the gate is left out, so that the rows that go in and come out can be compared."""
-    monkeypatch.setattr(pipeline.Pipeline, "screen", lambda self, rejected: None)
+    monkeypatch.setattr(pipeline.Pipeline, "screen", lambda self, rejected, version: None)
     monkeypatch.setattr(pipeline.Pipeline, "check_suite", lambda self, manifest: None)
 
 
