@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.coverage import MODELS, NAMES, Rows, load, measure, over_halves, shift
+from evaluation.interval_coverage import MODELS, NAMES, Rows, load, measure, over_halves, shift
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

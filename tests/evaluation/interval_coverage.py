@@ -1,6 +1,6 @@
 """Coverage and calibration error of intervals on the released models' answers: a table of both models' tasks.
 
-    EMOLLMS_CORPORA=corpora python tests/evaluation/coverage.py --halves 100
+    EMOLLMS_CORPORA=corpora python tests/evaluation/interval_coverage.py --halves 100
 
 Intervals are fitted on a random half of the texts of a task and measured on the other half; the answers lie beside the
 corpora, in `reference/`. `--shift` fits on V-reg (tweets) and measures on SST (sentences of film reviews).
