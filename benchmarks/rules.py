@@ -2,7 +2,7 @@
 
     EMOLLMS_CORPORA=~/corpora python benchmarks/rules.py
 
-`N equal words` is the rule of GPT-3's and PaLM's reports: a run of N words stands in both texts. `half of the 8-grams`
+`N equal words` is the rule of GPT-3's and PaLM's reports: both texts share a run of N words. `half of the 8-grams`
 is that of the T5 and C4 line. The rows with 4-grams are this package's, which compares texts under six words for
 equality alone. The last line is one JSON object.
 """

@@ -47,7 +47,7 @@ class TDT(Corpus):
     def rows(self, record: Record) -> Iterable[Example]:
         """One example an instance, the target put back wherever `$T$` stands."""
         if TARGET not in record["text"]:
-            raise CellError(f"no {TARGET} stands in the text", record["text"])
+            raise CellError(f"the text has no {TARGET}", record["text"])
         if record["class"] not in CLASSES:
             raise CellError("the class is none of -1, 0 and 1", record["class"])
         text = record["text"].replace(TARGET, record["target"])

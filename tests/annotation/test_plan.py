@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import emollms
-from emollms.annotation.annotator import Item
+from emollms.annotation.asking import Item
 from emollms.annotation.inputs import open_input
 from emollms.annotation.plan import _COUNTED, _Distinct, plan_annotation
 from emollms.annotation.run import annotate_file

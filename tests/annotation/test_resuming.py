@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import emollms
-from emollms.annotation.annotator import Annotator, Item
+from emollms.annotation.annotator import Annotator
+from emollms.annotation.asking import Item
 
 DRIVER = """
 import os, signal, sys

@@ -159,7 +159,7 @@ def check_defects(case: Case, source: SourceEntry, differs: bool) -> None:
 
 
 def check_rejected(case: Case, source: SourceEntry, out: Path) -> None:
-    """What the manifest counts stands in `rejected.parquet`, with its place."""
+    """What the manifest counts is in `rejected.parquet`, with its place."""
     rejected = pq.read_table(out / "rejected.parquet").to_pylist()
     reasons = [row["reason"] for row in rejected]
     assert source.left_out == {reason: reasons.count(reason) for reason in sorted(set(reasons))}

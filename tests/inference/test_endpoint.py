@@ -278,7 +278,7 @@ def test_a_server_that_never_answers_is_waited_for_once():
         assert waits == []
 
 
-def test_whoever_stops_early_leaves_no_threads(server):
+def test_stopping_early_leaves_no_threads(server):
     url, faults = server
     one = engine(url, workers=2)
     next(iter(one.generate(prompts() * 10, SHORT)))

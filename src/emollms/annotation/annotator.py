@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Self, overload
 
-import pyarrow as pa
-
 from emollms.annotation.answers import Affect, Answer, Scale, strongest, told
-from emollms.annotation.columns import affect_table
+from emollms.annotation.asking import AskedPart, Item, Journal, Wanted, ask
+from emollms.annotation.columns import Annotations
+from emollms.annotation.frames import as_table, is_table, readable, texts_in
 from emollms.annotation.questions import Question
 from emollms.annotation.segments import segments
 from emollms.annotation.store import AnswerStore, answer_key
@@ -20,27 +19,9 @@ from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import ModelPredictor, Predictor, can_answer, identity
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
-from emollms.tasks import Task
 
-KEPT_AT_ONCE = 64
-"""Answers are kept in the store so many at a time: what a kill can cost."""
 WINDOW = 4096
 """Texts that are asked about together; memory grows with it and not with the input."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One text to annotate.
-
-    Args:
-        text: the text; None or blank for none.
-        target: what is asked about, where a question is about something in the text.
-        note: what the reader of the input has to say of the text.
-    """
-
-    text: str | None
-    target: str | None = None
-    note: str | None = None
 
 
 @dataclass
@@ -56,57 +37,6 @@ class Counts:
     texts: int = 0
     questions: int = 0
     asked: int = 0
-
-
-class Annotations(Sequence[Affect]):
-    """The answers about several texts, in their order.
-
-    Args:
-        questions: what was asked.
-        rows: the answers, by text.
-        table: the input's own columns, which `to_arrow` and `to_pandas` put first; None where there are none.
-    """
-
-    def __init__(self, questions: Sequence[Question], rows: Sequence[Affect], table: pa.Table | None = None) -> None:
-        self.questions, self._rows, self._table = tuple(questions), list(rows), table
-
-    @overload
-    def __getitem__(self, place: int) -> Affect: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> "Annotations": ...
-
-    def __getitem__(self, place: int | slice) -> "Affect | Annotations":
-        if isinstance(place, slice):
-            return Annotations(self.questions, self._rows[place], self._table and self._table[place])
-        return self._rows[place]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def to_arrow(self, nested: bool = False) -> pa.Table:
-        """As a table of Arrow: the input's columns, and then ours (see `docs/annotate.md`)."""
-        own = affect_table(self.questions, self._rows, nested)
-        if self._table is None:
-            return own
-        from emollms.annotation.columns import renamed
-
-        names = renamed(own.column_names, self._table.column_names)
-        own = own.rename_columns([names.get(name, name) for name in own.column_names])
-        table = self._table
-        for name in own.column_names:
-            table = table.append_column(name, own[name])
-        return table
-
-    def to_pandas(self, nested: bool = False) -> Any:
-        """As a `pandas.DataFrame`, with the columns of `to_arrow`."""
-        return self.to_arrow(nested).to_pandas()
-
-    def __repr__(self) -> str:
-        lines = [f"  {row!r}" for row in self._rows[:3]] + (["  …"] if len(self) > 3 else [])
-        return "\n".join(
-            [f"Annotations of {len(self):,} texts: {', '.join(one.name for one in self.questions)}", *lines]
-        )
 
 
 class Annotator:
@@ -208,8 +138,6 @@ class Annotator:
         """
         if isinstance(texts, str):
             return self.annotate([Item(texts)])[0]
-        from emollms.annotation.frames import as_table, texts_in
-
         table = as_table(texts, text_column, target_column)
         values = texts_in(table, text_column)
         targets = texts_in(table, target_column) if target_column else [None] * len(values)
@@ -218,13 +146,13 @@ class Annotator:
             some = zip(values[start : start + WINDOW], targets[start : start + WINDOW], strict=True)
             rows += self.annotate([Item(text, target) for text, target in some])
             on_progress("texts", len(rows), len(values))
-        is_plain = table.column_names == [text_column] and not _is_table(texts)
+        is_plain = table.column_names == [text_column] and not is_table(texts)
         return Annotations(self.questions, rows, None if is_plain else table)
 
     def annotate(
         self,
         items: Sequence[Item],
-        journal: "Journal | None" = None,
+        journal: Journal | None = None,
         on_answers: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Affect]:
         """Annotate the texts of one window.
@@ -284,7 +212,7 @@ class Annotator:
             for item in items
             if not self._is_blank(item)
             for question in self.questions
-            for segment in self.segments(question, _readable(str(item.text)), item.target)
+            for segment in self.segments(question, readable(str(item.text)), item.target)
         )
         return sum(model.count_tokens(prompt) for prompt in prompts for model in models)
 
@@ -319,9 +247,9 @@ class Annotator:
     def _is_blank(item: Item) -> bool:
         return item.text is None or not item.text.strip()
 
-    def _plan(self, item: Item, wanted: "dict[str, Wanted]") -> "list[AskedPart]":
+    def _plan(self, item: Item, wanted: dict[str, Wanted]) -> list[AskedPart]:
         """The parts of a text by question and predictor, with the keys of their answers; new ones join `wanted`."""
-        text, target = _readable(str(item.text)), None if item.target is None else _readable(item.target)
+        text, target = readable(str(item.text)), None if item.target is None else readable(item.target)
         parts: list[AskedPart] = []
         for question in self.questions:
             for segment in self.segments(question, text, target):
@@ -333,7 +261,7 @@ class Annotator:
         return parts
 
     def _find(
-        self, wanted: "Mapping[str, Wanted]", journal: "Journal | None", on_answers: Callable[[int, int], None]
+        self, wanted: Mapping[str, Wanted], journal: Journal | None, on_answers: Callable[[int, int], None]
     ) -> dict[str, Prediction]:
         """The answers to all that is wanted: from the store, and where it has none, from the predictors."""
         found = self.store.get(list(wanted))
@@ -342,41 +270,14 @@ class Annotator:
         self.counts.questions += len(wanted)
         self.counts.asked += len(new)
         done = 0
-        for (number, _), group in _grouped(wanted, todo).items():
-            if all(key in found for key in group):
-                continue
-            task = wanted[group[0]].question.task
-            for some in self._ask(self.predictors[number], task, group, wanted, set(found)):
-                found |= some
-                done += len(some)
-                on_answers(done, len(new))
+        for some in ask(self.predictors, {key: wanted[key] for key in todo if key in wanted}, set(found), self.store):
+            found |= some
+            done += len(some)
+            on_answers(done, len(new))
         return found
 
-    def _ask(
-        self,
-        predictor: Predictor,
-        task: Task,
-        keys: Sequence[str],
-        wanted: "Mapping[str, Wanted]",
-        known: Collection[str],
-    ) -> Iterator[dict[str, Prediction]]:
-        """The answers to some questions of one task, as they are kept in the store."""
-        rows = [wanted[key].row(key) for key in keys]
-        waiting: list[Prediction] = []
-        try:
-            for prediction in predictor.predict(task, rows, known):
-                waiting.append(prediction)
-                if len(waiting) == KEPT_AT_ONCE:
-                    yield self.store.add(waiting)
-                    waiting = []
-        except BaseException:
-            self.store.add(waiting)  # what came before a failure was paid for
-            raise
-        if waiting:
-            yield self.store.add(waiting)
-
     def _answer(
-        self, question: Question, item: Item, plan: "Sequence[AskedPart]", found: Mapping[str, Prediction]
+        self, question: Question, item: Item, plan: Sequence[AskedPart], found: Mapping[str, Prediction]
     ) -> Answer:
         if not plan:
             return Answer(question, note=_joined(item.note, "no text"))
@@ -403,93 +304,11 @@ class Annotator:
         return replace(answer, note=note)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """An answer that is wanted.
-
-    Args:
-        predictor: whose, by number.
-        question: to what.
-        text: about what text, or part of one.
-        target: about what in it.
-    """
-
-    predictor: int
-    question: Question
-    text: str
-    target: str | None
-
-    def row(self, key: str) -> dict[str, Any]:
-        """The row of a data set that would ask the same."""
-        prompt = self.question.prompt(self.text, self.target)
-        return {"id": key, "prompt": prompt, "emotion": self.question.emotion, "text": self.text, "language": "en"}
-
-
-@dataclass(frozen=True)
-class AskedPart:
-    """A part of a text, as one question is asked of it.
-
-    Args:
-        question: the name of the question.
-        predictor: who is asked, by number.
-        key: of the answer.
-        size: its characters.
-    """
-
-    question: str
-    predictor: int
-    key: str
-    size: int
-
-
-class Journal:
-    """Remembers which answers a window asks for.
-
-    What a model says depends, in the last bits, on what is in a batch with it. A run that was killed has part of its
-    answers in the store when it is resumed; so that the rest has the same neighbours as it would have had, the window
-    is planned from the list that was made when it began, and not from what is missing now.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def asked(self, new: Sequence[str]) -> list[str]:
-        """The keys that the window began with: those of the file, or `new`, which is then written to it."""
-        from emollms.storage import write_json
-
-        if self.path.is_file():
-            return list(json.loads(self.path.read_text(encoding="utf-8")))
-        write_json(self.path, list(new), indent=None)
-        return list(new)
-
-
-def _grouped(wanted: Mapping[str, Wanted], keys: Iterable[str]) -> dict[tuple[int, int], list[str]]:
-    """Keys by predictor and task: questions of one task go through a model together."""
-    groups: dict[tuple[int, int], list[str]] = {}
-    for key in keys:
-        if key in wanted:
-            one = wanted[key]
-            groups.setdefault((one.predictor, id(one.question.task)), []).append(key)
-    return groups
-
-
 def _draw(question: Question, text: str) -> float:
     """A number on 0..1 that question and text decide, and nothing else."""
     digest = hashlib.sha256(f"{question.identity}\0{text}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def _readable(text: str) -> str:
-    # A lone surrogate, which is how a byte that is not UTF-8 arrives, can be given to no tokenizer.
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
 def _joined(*notes: str | None) -> str | None:
     return "; ".join(dict.fromkeys(note for note in notes if note)) or None
-
-
-def _is_table(texts: Any) -> bool:
-    return hasattr(texts, "columns") or hasattr(texts, "column_names")

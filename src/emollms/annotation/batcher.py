@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from emollms.annotation.annotator import Annotator, Item
+from emollms.annotation.annotator import Annotator
 from emollms.annotation.answers import Affect
+from emollms.annotation.asking import Item
 from emollms.errors import EmollmsError, UsageError
 
 State = Literal["loading", "ready", "stopping", "failed"]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 
@@ -12,6 +12,55 @@ from emollms.annotation.questions import Question
 PREFIX = "emollms_"
 """What precedes the name of a column of ours where the input has one of that name."""
 _TEXTS = pa.list_(pa.string())
+
+
+class Annotations(Sequence[Affect]):
+    """The answers about several texts, in their order.
+
+    Args:
+        questions: what was asked.
+        rows: the answers, by text.
+        table: the input's own columns, which `to_arrow` and `to_pandas` put first; None where there are none.
+    """
+
+    def __init__(self, questions: Sequence[Question], rows: Sequence[Affect], table: pa.Table | None = None) -> None:
+        self.questions, self._rows, self._table = tuple(questions), list(rows), table
+
+    @overload
+    def __getitem__(self, place: int) -> Affect: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Annotations": ...
+
+    def __getitem__(self, place: int | slice) -> "Affect | Annotations":
+        if isinstance(place, slice):
+            return Annotations(self.questions, self._rows[place], self._table and self._table[place])
+        return self._rows[place]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def to_arrow(self, nested: bool = False) -> pa.Table:
+        """As a table of Arrow: the input's columns, and then ours (see `docs/annotate.md`)."""
+        own = affect_table(self.questions, self._rows, nested)
+        if self._table is None:
+            return own
+        names = renamed(own.column_names, self._table.column_names)
+        own = own.rename_columns([names.get(name, name) for name in own.column_names])
+        table = self._table
+        for name in own.column_names:
+            table = table.append_column(name, own[name])
+        return table
+
+    def to_pandas(self, nested: bool = False) -> Any:
+        """As a `pandas.DataFrame`, with the columns of `to_arrow`."""
+        return self.to_arrow(nested).to_pandas()
+
+    def __repr__(self) -> str:
+        lines = [f"  {row!r}" for row in self._rows[:3]] + (["  …"] if len(self) > 3 else [])
+        return "\n".join(
+            [f"Annotations of {len(self):,} texts: {', '.join(one.name for one in self.questions)}", *lines]
+        )
 
 
 def affect_table(asked: Sequence[Question], rows: Sequence[Affect], nested: bool = False) -> pa.Table:

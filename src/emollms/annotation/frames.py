@@ -81,7 +81,7 @@ def _texts(texts: Iterable[Any]) -> pa.Array:
 
 
 def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # these have no truth value to compare by
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # comparing these gives no boolean
         return True
     return isinstance(value, Number) and bool(value != value)  # NaN is not itself
 
@@ -106,3 +106,8 @@ def texts_in(table: pa.Table, column: str) -> list[str | None]:
         raise UsageError(f"column {column!r} holds {kind} and no texts; name another one")
     values = table[column].to_pylist()
     return [value if isinstance(value, str) else None if _is_missing(value) else str(value) for value in values]
+
+
+def is_table(texts: Any) -> bool:
+    """Whether `texts` is a table, and no column or list."""
+    return hasattr(texts, "columns") or hasattr(texts, "column_names")

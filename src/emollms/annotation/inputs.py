@@ -10,13 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from emollms.annotation.tables import (
-    ArrowSource,
+from emollms.annotation.arrow_source import ArrowSource, parquet_source
+from emollms.annotation.sources import (
     DelimitedSource,
     JsonLinesSource,
     LinesSource,
     Source,
-    parquet_source,
 )
 from emollms.errors import UsageError
 from emollms.locations import hub_repo, is_local

@@ -5,8 +5,9 @@ import time
 from dataclasses import dataclass
 from itertools import islice
 
-from emollms.annotation.annotator import WINDOW, Annotator, Item
-from emollms.annotation.tables import Source
+from emollms.annotation.annotator import WINDOW, Annotator
+from emollms.annotation.asking import Item
+from emollms.annotation.sources import Source
 from emollms.hardware import peak_memory
 from emollms.progress import OnProgress, silent
 

@@ -13,9 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emollms.annotation.annotator import WINDOW, Annotator, Item, Journal
+from emollms.annotation.annotator import WINDOW, Annotator
+from emollms.annotation.asking import Item, Journal
 from emollms.annotation.columns import affect_table, column_names, renamed
-from emollms.annotation.tables import Format, Rows, Source, Writer, format_of, write_parts
+from emollms.annotation.sources import Format, Rows, Source
+from emollms.annotation.writer import Writer, format_of, write_parts
 from emollms.errors import UsageError
 from emollms.progress import OnProgress, silent
 from emollms.storage import LOCK, locked, write_json, write_whole

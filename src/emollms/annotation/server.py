@@ -16,7 +16,8 @@ from jinja2 import Environment, StrictUndefined
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from emollms import __version__
-from emollms.annotation.annotator import Annotator, Item
+from emollms.annotation.annotator import Annotator
+from emollms.annotation.asking import Item
 from emollms.annotation.batcher import Batcher, NotServingError, QueueFullError, ServerOptions
 from emollms.annotation.server_edge import GONE, Edge, Measures
 from emollms.annotation.server_schema import (

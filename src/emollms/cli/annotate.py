@@ -160,7 +160,7 @@ def _check_push(push: str | None, yes: bool, public: bool, out: Path | None, for
         if yes or public:
             raise UsageError("--yes and --public go with --push")
         return
-    from emollms.annotation.tables import format_of
+    from emollms.annotation.writer import format_of
     from emollms.hub.annotations import check_target
 
     if format:
@@ -218,7 +218,7 @@ def _annotate_for_labeling(
 def _write_corrections(export: Path, texts: str | None, out: Path | None) -> None:
     """Write what people corrected as a table."""
     from emollms.annotation.labeling import corrections
-    from emollms.annotation.tables import format_of, table_bytes
+    from emollms.annotation.writer import format_of, table_bytes
     from emollms.storage import write_whole
 
     if texts is not None:

@@ -1,4 +1,4 @@
-"""Files of texts in, the same rows with more columns out: every row in its place, the input's columns to the byte.
+"""Tables of texts as they are read: every row in its place, the input's columns to the byte.
 
 A row of CSV, TSV or JSON Lines is kept as it was written, and what is added follows it, so that quotes, numbers and
 bytes that are not UTF-8 come out as they went in. Where the output has another format than the input, values are kept.
@@ -7,32 +7,26 @@ bytes that are not UTF-8 come out as they went in. Where the output has another 
 import codecs
 import csv
 import gzip
-import io
 import json
-import shutil
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from emollms.annotation.columns import as_cell
-from emollms.annotation.frames import readable, texts_in
+from emollms.annotation.frames import readable
 from emollms.errors import SourceError, UsageError
 from emollms.tables.delimited import check_names
 from emollms.tables.files import LONGEST, TableFile
-from emollms.tables.read import TEXT
+from emollms.tables.read import TEXT, in_batches
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
-_DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
 _RETURN = "\udfff"
 """What a carriage return inside a line is for the reader, which takes no bare one; no file can hold this one."""
-_WIDE = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
+WIDE = {"utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)}
 """Encodings whose byte order a file begins with."""
 BROKEN = "the row has bytes that are not in its encoding"
 
@@ -79,7 +73,7 @@ class Source(Protocol):
         ...
 
 
-class _TextFile:
+class TextFile:
     """Lines of a file, with a byte that is not in the encoding as a lone surrogate, which is written back as it was."""
 
     def __init__(self, file: TableFile) -> None:
@@ -90,7 +84,7 @@ class _TextFile:
         opened: Any = gzip.open if self.file.gzipped else open
         encoding = self.file.dialect.encoding
         errors = (
-            "strict" if encoding.startswith(tuple(_WIDE)) else "surrogateescape"
+            "strict" if encoding.startswith(tuple(WIDE)) else "surrogateescape"
         )  # a lone byte of these cannot be written back
         try:
             with opened(self.file.path, "rt", encoding=encoding, errors=errors, newline="\n") as stream:
@@ -107,7 +101,7 @@ class _TextFile:
             return bool(stream.read(len(mark)) == mark)
 
 
-class DelimitedSource(_TextFile):
+class DelimitedSource(TextFile):
     """CSV or TSV with a header.
 
     Args:
@@ -193,7 +187,7 @@ class DelimitedSource(_TextFile):
 
     def windows(self, size: int) -> Iterator[Rows]:
         """See `Source.windows`."""
-        for some in _in_lists(self._rows(), size):
+        for some in in_batches(self._rows(), size):
             cells = [row for _, _, row in some]
 
             def table(cells: list[list[str]] = cells) -> pa.Table:
@@ -215,7 +209,7 @@ class DelimitedSource(_TextFile):
             )
 
 
-class JsonLinesSource(_TextFile):
+class JsonLinesSource(TextFile):
     """JSON Lines: an object a line."""
 
     format: Format | None = "jsonl"
@@ -261,7 +255,7 @@ class JsonLinesSource(_TextFile):
 
     def windows(self, size: int) -> Iterator[Rows]:
         """See `Source.windows`."""
-        for some in _in_lists(self._rows(), size):
+        for some in in_batches(self._rows(), size):
             values = [value for _, _, value in some]
 
             def table(values: list[dict[str, Any]] = values) -> pa.Table:
@@ -279,7 +273,7 @@ class JsonLinesSource(_TextFile):
             )
 
 
-class LinesSource(_TextFile):
+class LinesSource(TextFile):
     """One text a line, in a column `text`."""
 
     format: Format | None = None
@@ -293,210 +287,12 @@ class LinesSource(_TextFile):
     def windows(self, size: int) -> Iterator[Rows]:
         """See `Source.windows`."""
         with self._open() as stream:
-            for some in _in_lists((line.rstrip("\r\n").removeprefix("\ufeff") for line in stream), size):
+            for some in in_batches((line.rstrip("\r\n").removeprefix("\ufeff") for line in stream), size):
                 texts = list(some)
                 none = [None for _ in texts]
                 column = pa.array([readable(text) for text in texts], pa.string())
                 notes = [_note(text) for text in texts]
                 yield Rows(texts, none, notes, None, [], lambda column=column: pa.table({TEXT: column}))  # type: ignore[misc]
-
-
-class ArrowSource:
-    """A table that has types: Parquet, or a data set of the Hub.
-
-    Args:
-        batches: gives its batches anew each time.
-        schema: its columns.
-        rows: how many rows it has.
-        text_column: the column of the texts.
-        target_column: the column of what is asked about, if there is one.
-        name: what errors call it.
-    """
-
-    format: Format | None = None
-
-    def __init__(
-        self,
-        batches: Callable[[int], Iterator[pa.RecordBatch]],
-        schema: pa.Schema,
-        rows: int,
-        text_column: str,
-        target_column: str | None = None,
-        name: str = "the table",
-    ) -> None:
-        self._batches, self._count = batches, rows
-        self.columns: Sequence[str] = schema.names
-        self.schema = schema
-        for column in [text_column, *([target_column] if target_column else [])]:
-            column_place(name, list(schema.names), column)
-        self._text, self._target = text_column, target_column
-
-    def check(self, on_rows: Callable[[int], None] = lambda rows: None) -> int:
-        """See `Source.check`."""
-        return self._count
-
-    def windows(self, size: int) -> Iterator[Rows]:
-        """See `Source.windows`."""
-        for table in _regrouped(self._batches(size), self.schema, size):
-            targets = texts_in(table, self._target) if self._target else [None] * table.num_rows
-            none = [None] * table.num_rows
-            yield Rows(texts_in(table, self._text), targets, none, None, [], lambda table=table: table)  # type: ignore[misc]
-
-
-def parquet_source(file: TableFile, text_column: str, target_column: str | None = None) -> ArrowSource:
-    """A Parquet file.
-
-    Raises:
-        SourceError: it is none.
-        UsageError: it has no such column.
-    """
-    try:
-        opened = pq.ParquetFile(file.path)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise SourceError(file.place(), f"no Parquet ({reason})", None, "write it again, or get it again") from None
-    return ArrowSource(
-        # Not buffered ahead, or memory would grow with the row groups of the file.
-        lambda size: pq.ParquetFile(file.path, pre_buffer=False).iter_batches(size),
-        opened.schema_arrow,
-        opened.metadata.num_rows,
-        text_column,
-        target_column,
-        file.name,
-    )
-
-
-class Writer:
-    """Rows with their new columns, as bytes of a part of the output; parts follow each other.
-
-    Args:
-        format: what is written.
-        source: what is read.
-        names: the new columns, by the names that they get in the output.
-        encoding: of text; that of the input where it is text of the same format.
-    """
-
-    def __init__(self, format: Format, source: Source, names: Sequence[str], encoding: str = "utf-8") -> None:
-        self.format, self.source, self.names, self.encoding = format, source, list(names), encoding
-        self.keeps = source.format == format and isinstance(source, DelimitedSource | JsonLinesSource)
-        if isinstance(source, DelimitedSource | JsonLinesSource) and self.keeps:
-            self.encoding = source.file.dialect.encoding
-        self._begin = b""
-        if self.encoding in _WIDE:
-            # Written once, in the order of the input: the codec itself would write it before every part.
-            little, big = _WIDE[self.encoding]
-            self._begin = big if isinstance(source, _TextFile) and source.begins_with(big) else little
-            self.encoding += "-be" if self._begin == big else "-le"
-
-    def header(self) -> bytes:
-        """What precedes the first part.
-
-        Raises:
-            UsageError: the encoding of the input has no signs for the new names.
-        """
-        if self.format not in _DELIMITERS:
-            return self._begin
-        if isinstance(self.source, DelimitedSource) and self.keeps:
-            header = self.source.header if not self._begin else self.source.header.removeprefix("\ufeff")
-            return self._begin + self._bytes(header + self._tail(self.names) + self.source.end)
-        return self._begin + self._bytes(self._line([*self.source.columns, *self.names]))
-
-    def part(self, rows: Rows, own: pa.Table) -> bytes:
-        """The bytes of some rows: a whole Parquet file, or lines.
-
-        Args:
-            rows: the rows of the input.
-            own: the new columns, in the order of `names`.
-        """
-        if self.format == "parquet":
-            table = rows.table()
-            for name, column in zip(self.names, own.columns, strict=True):
-                table = table.append_column(name, column)
-            sink = io.BytesIO()
-            pq.write_table(table, sink, compression="zstd")
-            return sink.getvalue()
-        values = own.to_pylist()
-        if self.format == "jsonl":
-            added = [dict(zip(self.names, row.values(), strict=True)) for row in values]
-            if self.keeps and rows.raw is not None:
-                shown = [json.dumps(row, ensure_ascii=False, allow_nan=False)[1:] for row in added]
-                return self._bytes(
-                    "".join(f"{raw[:-1].rstrip()}, {new}\n" for raw, new in zip(rows.raw, shown, strict=True))
-                )
-            before = rows.table().to_pylist()
-            lines = (
-                json.dumps({**row, **new}, ensure_ascii=False, default=str)
-                for row, new in zip(before, added, strict=True)
-            )
-            return self._bytes("".join(f"{line}\n" for line in lines))
-        cells = [[as_cell(value) for value in row.values()] for row in values]
-        if self.keeps and rows.raw is not None:
-            pairs = zip(rows.raw, cells, rows.ends, strict=True)
-            return self._bytes("".join(f"{raw}{self._tail(new)}{end}" for raw, new, end in pairs))
-        before_cells = ([as_cell(value) for value in row.values()] for row in rows.table().to_pylist())
-        return self._bytes("".join(self._line([*row, *new]) for row, new in zip(before_cells, cells, strict=True)))
-
-    def _tail(self, cells: Sequence[str]) -> str:
-        assert isinstance(self.source, DelimitedSource)
-        delimiter = self.source.file.delimiter or ","
-        return delimiter + self._line(cells, delimiter, self.source.file.dialect.quotes).removesuffix("\n")
-
-    def _line(self, cells: Sequence[str], delimiter: str | None = None, quotes: bool = True) -> str:
-        delimiter = delimiter or _DELIMITERS[self.format]
-        if not quotes:
-            return delimiter.join(" ".join(cell.replace(delimiter, " ").split()) for cell in cells) + "\n"
-        line = io.StringIO()
-        csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(cells)
-        return line.getvalue()
-
-    def _bytes(self, text: str) -> bytes:
-        try:
-            return text.encode(self.encoding, "surrogateescape")
-        except UnicodeEncodeError as error:
-            sign = text[error.start : error.end][:20]
-            raise UsageError(
-                f"the encoding of the input, {self.encoding}, has no {sign!r}; write .parquet, or another format"
-            ) from None
-
-
-def write_parts(parts: Sequence[Path], header: bytes, format: Format, out: Path, gzipped: bool) -> None:
-    """Put the parts of an output together in one file.
-
-    Parts of Parquet become its row groups. The same parts give the same bytes, those of gzip too.
-    """
-    if format == "parquet":
-        schema = pa.unify_schemas([pq.read_schema(part) for part in parts], promote_options="permissive")
-        with pq.ParquetWriter(out, schema, compression="zstd") as writer:
-            for part in parts:
-                writer.write_table(pq.read_table(part).cast(schema))
-        return
-    with out.open("wb") as raw:
-        # No name and no time of writing in the header, or the bytes would differ from run to run.
-        stream: Any = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if gzipped else raw
-        stream.write(header)
-        for part in parts:
-            with part.open("rb") as source:
-                shutil.copyfileobj(source, stream)
-        if gzipped:
-            stream.close()
-
-
-def table_bytes(table: pa.Table, format: Format, gzipped: bool = False) -> bytes:
-    """A table as a file of a format."""
-    if format == "parquet":
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
-        return sink.getvalue()
-    rows = table.to_pylist()
-    if format == "jsonl":
-        text = "".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in rows)
-    else:
-        lines = io.StringIO()
-        writer = csv.writer(lines, delimiter=_DELIMITERS[format], lineterminator="\n")
-        writer.writerow(table.column_names)
-        writer.writerows([as_cell(value) for value in row.values()] for row in rows)
-        text = lines.getvalue()
-    return gzip.compress(text.encode(), mtime=0) if gzipped else text.encode()
 
 
 def column_place(name: str, columns: Sequence[str], column: str) -> int:
@@ -536,47 +332,3 @@ def _json_column(values: list[Any], kinds: set[type] | None) -> pa.Array:
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     texts = (value if value is None or isinstance(value, str) else json.dumps(value) for value in values)
     return pa.array([None if text is None else readable(text) for text in texts], pa.string())
-
-
-def _in_lists(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    from emollms.tables.read import in_batches
-
-    return in_batches(items, size)
-
-
-def _regrouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema, size: int) -> Iterator[pa.Table]:
-    """Batches of any length as tables of `size` rows, whose borders are the same however the file is written."""
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        while count >= size:
-            table = pa.Table.from_batches(waiting, schema)
-            yield table.slice(0, size)
-            rest = table.slice(size)
-            waiting, count = rest.to_batches(), rest.num_rows
-    if count:
-        yield pa.Table.from_batches(waiting, schema)
-
-
-def format_of(out: Path) -> tuple[Format, bool]:
-    """The format that an output's name asks for, and whether it is compressed.
-
-    Raises:
-        UsageError: its suffix is none that is written.
-    """
-    name = out.name.lower()
-    stem, gzipped = (name[:-3], True) if name.endswith(".gz") else (name, False)
-    for suffix, found in {
-        ".csv": "csv",
-        ".tsv": "tsv",
-        ".jsonl": "jsonl",
-        ".ndjson": "jsonl",
-        ".parquet": "parquet",
-    }.items():
-        if stem.endswith(suffix) and not (gzipped and found == "parquet"):
-            return found, gzipped  # type: ignore[return-value]
-    raise UsageError(
-        f"--out {out}: its ending is none that is written; take .csv, .tsv or .jsonl, plain or with .gz, or .parquet"
-    )
