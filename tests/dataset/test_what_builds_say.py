@@ -108,7 +108,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
     build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "is tuned on" not in card
-    assert "They are for scoring alone" in card
+    assert "They are for evaluation only" in card
     for task in DATA_SETS["aeb"].tasks:
         line = next(line for line in card.splitlines() if line.startswith(f"| {task} |"))
         assert TASK_METRICS[task].main.title in line
@@ -123,7 +123,7 @@ def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp
     data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
         done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
-        assert done.scores["tasks"]["TDT"]["value"] == pytest.approx(figure, abs=5e-4)
+        assert done.tasks["TDT"].value == pytest.approx(figure, abs=5e-4)
     masked = Settings(DATA_SETS["aeb"], corpora=("tdt",), mask=True)
     build_repo(masked, tmp_path / "masked", root=corpora_dir, validate=False)
     assert "### Baselines" not in (tmp_path / "masked" / "README.md").read_text(encoding="utf-8")
