@@ -63,7 +63,7 @@ def _download(named: HubRepo) -> Path:
 
 Row = Mapping[str, Any]
 TEST = "test"
-COLUMNS = ["id", "text", "prompt", "score", "labels", "emotion", "language", "corpus", "source_id"]
+COLUMNS = ["id", "text", "prompt", "score", "labels", "emotion", "target", "language", "corpus", "source_id"]
 
 
 class Dataset:

@@ -95,9 +95,12 @@ def parse_predictions(
         return ParsedPredictions("answer", by_parse, parse, chosen, None)
     shares = np.array([table[place] for place in places], dtype=np.float64)
     rule, better, calibration = _by_probability(task, names, shares, [rows[place] for place in places], fitted)
+    # Labels that a model named are those above its own thresholds; it takes a calibration to choose others.
+    keeps_named = isinstance(task, MultiLabelTask) and not (fitted and fitted.thresholds)
     for parsed in by_parse.values():
         for place, answer in zip(places, better, strict=True):
-            parsed[place] = answer
+            if not keeps_named or parsed[place].value is None:
+                parsed[place] = answer
     return ParsedPredictions(rule, by_parse, parse, chosen, calibration)
 
 

@@ -11,10 +11,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+)
 
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.engine import NO_NUMBERS
+from emollms.inference.heads import Heads
 from emollms.optional import needing
 
 WORDS = "It is a sunny day."
@@ -22,7 +28,9 @@ PREFIX = "base_model.model."
 """What PEFT puts before the names of a model's weights."""
 
 
-def load_whole(name: str, revision: str | None = None, *, check_numbers: bool = True, **options: Any) -> Any:
+def load_whole(
+    name: str, revision: str | None = None, *, check_numbers: bool = True, heads: Heads | None = None, **options: Any
+) -> Any:
     """A model whose checkpoint fills it exactly; code that comes with a model is never run.
 
     Tied weights, which are stored once, are no gap, nor is what transformers ignores by design
@@ -32,6 +40,8 @@ def load_whole(name: str, revision: str | None = None, *, check_numbers: bool = 
         name: folder or repository.
         revision: branch, tag or commit of a repository.
         check_numbers: whether all weights must be finite.
+        heads: outputs of a classifier that the model is to become, drawn at random; only its backbone comes from the
+            checkpoint.
         options: further arguments of `from_pretrained`.
 
     Raises:
@@ -39,15 +49,28 @@ def load_whole(name: str, revision: str | None = None, *, check_numbers: bool = 
         Exception: as transformers raises it, where the model cannot be read at all.
     """
     config = AutoConfig.from_pretrained(name, revision=revision)
-    kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    kind: Any = AutoModelForSequenceClassification if heads else kind_of(config)
+    if heads:
+        config.update(heads.config())
     with _quiet_report():
         model, report = kind.from_pretrained(
-            name, revision=revision, output_loading_info=True, ignore_mismatched_sizes=True, **options
+            name, config=config, revision=revision, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
-    check_filled(name, report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"])
+    faults = [report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"]]
+    if heads:  # what stands above the backbone is new, and what stood there in the checkpoint is left
+        backbone = f"{model.base_model_prefix}."
+        faults = [[key for key in keys if str(key).startswith(backbone)] for keys in faults[:2]] + faults[2:]
+    check_filled(name, *faults)
     if check_numbers:
         check_finite(model, name)
     return model
+
+
+def kind_of(config: Any) -> Any:
+    """The class of transformers that loads a model: a classifier, an encoder-decoder or a decoder."""
+    if any(str(name).endswith("ForSequenceClassification") for name in config.architectures or ()):
+        return AutoModelForSequenceClassification
+    return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
 
 
 def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:

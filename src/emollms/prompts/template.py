@@ -77,9 +77,14 @@ def shown(task: Task, text: str, target: str | None = None) -> str:
 
     Its target, where it has one, follows.
     """
-    line = _LINE_BREAKS.sub(" ", text)
+    line = one_line(text)
     ended = end_sentence(line) if ends_sentences(task) else line
-    return ended if target is None else f"{ended} Target: {_LINE_BREAKS.sub(' ', target)}."
+    return ended if target is None else f"{ended} Target: {one_line(target)}."
+
+
+def one_line(text: str) -> str:
+    """`text` with a space in place of its line breaks."""
+    return _LINE_BREAKS.sub(" ", text)
 
 
 def frame(prompt: str) -> str:

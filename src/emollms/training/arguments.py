@@ -5,16 +5,18 @@ from typing import Literal
 
 from emollms.errors import unknown
 
-Architecture = Literal["causal", "seq2seq"]
+Architecture = Literal["causal", "seq2seq", "encoder"]
 
 FAMILIES: dict[str, Architecture] = {
     "bart": "seq2seq",
     "bloom": "causal",
+    "deberta-v2": "encoder",
     "gemma3_text": "causal",
     "gpt2": "causal",
     "gpt_neox": "causal",
     "llama": "causal",
     "mistral": "causal",
+    "modernbert": "encoder",
     "mt5": "seq2seq",
     "olmo2": "causal",
     "opt": "causal",
@@ -23,12 +25,13 @@ FAMILIES: dict[str, Architecture] = {
     "smollm3": "causal",
     "t5": "seq2seq",
     "umt5": "seq2seq",
+    "xlm-roberta": "encoder",
 }
 """Families of models that recipes can train; for each, `emollms.training.tiny` makes a tiny random model for tests."""
 
 
 def architecture(family: str) -> Architecture:
-    """Whether models of a family are decoders or encoder-decoders.
+    """Whether models of a family are decoders, encoder-decoders or encoders.
 
     Raises:
         UsageError: the family is unknown.
@@ -39,7 +42,8 @@ def architecture(family: str) -> Architecture:
 
 
 Wordings = Literal["per_epoch", "all"]
-Objective = Literal["cross_entropy", "expected_value"]
+Objective = Literal["cross_entropy", "expected_value", "heads"]
+Features = Literal["tuned", "frozen"]
 Selection = Literal["metric", "loss"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -70,8 +74,14 @@ class TuningArguments:
             the data set in each epoch, as the paper did.
         train_limit: the most examples of a task; None for all.
         objective: `cross_entropy`, or `expected_value`, which adds for regression rows the squared error of the
-            expected value over the distribution of the number (RAFT, ICLR 2025).
-        objective_weight: the weight of a row's squared error against the cross entropy of one token.
+            expected value over the distribution of the number (RAFT, ICLR 2025); or `heads`, which trains a classifier
+            that answers all questions in one pass, see `emollms.training.heads`.
+        objective_weight: the weight of a row's squared error against the cross entropy of one token, or of one output.
+        features: with `heads`, whether the backbone is `tuned` too, or `frozen`: then each text is read once, and the
+            outputs are trained in seconds.
+        freeze_layers: with `heads`, how many of the lower layers stay as they are, and are computed once a text.
+        head_learning_rate: with `heads`, the learning rate of the outputs; None for that of the backbone.
+        cue: with `heads`, the words that the tokenizer adds to a text, and at whose end a decoder is read out.
         selection: what chooses the best checkpoint, and stops early: `metric`, the mean over tasks of Pearson's r
             and of macro-F1 on a sample of validation rows, or `loss`, on the same rows.
         selection_rows: the most validation rows of a task in one evaluation.
@@ -97,6 +107,10 @@ class TuningArguments:
     train_limit: int | None = None
     objective: Objective = "cross_entropy"
     objective_weight: float = 1.0
+    features: Features = "tuned"
+    freeze_layers: int = 0
+    head_learning_rate: float | None = None
+    cue: str = ""
     selection: Selection = "metric"
     selection_rows: int = 64
     selection_share: float | None = None

@@ -38,7 +38,7 @@ class Examples:
     """The training examples of one task: each is a sequence of rows that differ only in their wording.
 
     Args:
-        rows: the rows, with `COLUMNS`.
+        rows: the rows.
         first: the first row of each example.
         count: the number of its wordings.
         shared: examples that were left out because their text also appears in validation.
@@ -103,13 +103,9 @@ def training_rows(
     Raises:
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
-    names = [task.name for task in data.tasks(TRAIN, tuning.tasks or ())]
-    there = [task.name for task in data.tasks(TRAIN, ())]
-    for name in tuning.task_weights:  # weights of tasks that are not trained do no harm
-        if name not in there:
-            raise unknown("task in task_weights", name, there)
-    known = _validation_texts(data)
-    examples = {name: _examples(data, name, tuning, known, seed) for name in names}
+    names = task_names(data, tuning)
+    known = validation_texts(data)
+    examples = {name: examples_of(data, name, tuning, known, seed) for name in names}
     size = sum(_size(own.units(tuning.wordings), tuning.task_weights.get(name, 1.0)) for name, own in examples.items())
     if not size:
         raise UsageError(f"{data.target} has no rows to train on; check tasks, languages and task_weights")
@@ -123,6 +119,19 @@ def training_rows(
     if not len(draws[0]):
         raise UsageError(f"every row of {data.target} is longer than {max_length} tokens; increase max_length")
     return TrainingRows(tokens, draws, trees, dict(zip(names, (one.count for one in drawn), strict=True)))
+
+
+def task_names(data: Dataset, tuning: TuningArguments) -> list[str]:
+    """The tasks of a run.
+
+    Raises:
+        UsageError: the data set has no such task, or none that has a weight.
+    """
+    there = [task.name for task in data.tasks(TRAIN, ())]
+    for name in tuning.task_weights:  # weights of tasks that are not trained do no harm
+        if name not in there:
+            raise unknown("task in task_weights", name, there)
+    return [task.name for task in data.tasks(TRAIN, tuning.tasks or ())]
 
 
 @dataclass(frozen=True)
@@ -181,15 +190,32 @@ def _is_of(row: Row, tuning: TuningArguments) -> bool:
     return row["language"] in (tuning.languages or ())
 
 
-def _validation_texts(data: Dataset) -> pa.Array:
+def validation_texts(data: Dataset) -> pa.Array:
     """The texts of the validation split of all tasks, normalized: a text in validation is trained on for no task."""
     here = {count.task for count in data.manifest.counts if count.split == VALIDATION and count.rows}
     columns = [data.table(name, VALIDATION, ["text"])["text"].unique() for name in sorted(here)]
     return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
 
 
-def _examples(data: Dataset, name: str, tuning: TuningArguments, known: pa.Array, seed: int) -> Examples:
-    rows = data.table(name, TRAIN, COLUMNS)
+def examples_of(
+    data: Dataset,
+    name: str,
+    tuning: TuningArguments,
+    known: pa.Array,
+    seed: int,
+    columns: Sequence[str] = COLUMNS,
+) -> Examples:
+    """The training examples of a task whose texts are not among the `known` ones.
+
+    Args:
+        data: the data set.
+        name: of the task.
+        tuning: the data settings of a recipe.
+        known: the texts of the validation split.
+        seed: of the choice under `train_limit`.
+        columns: of the rows; `id`, `text` and `language` among them.
+    """
+    rows = data.table(name, TRAIN, columns)
     if tuning.languages:
         rows = rows.filter(pc.is_in(rows["language"], pa.array(tuning.languages)))
     stems = np.array([_WORDING.sub("", row_id) for row_id in rows["id"].to_pylist()], dtype=object)

@@ -24,7 +24,11 @@ _FILES = (
     "transformers/training_args.py",
     "transformers/training_args_seq2seq.py",
 )
-_CLASSES = {"causal": ("SFTConfig", "ModelConfig"), "seq2seq": ("Seq2SeqTrainingArguments", "ModelConfig")}
+_CLASSES = {
+    "causal": ("SFTConfig", "ModelConfig"),
+    "encoder": ("SFTConfig", "ModelConfig"),
+    "seq2seq": ("Seq2SeqTrainingArguments", "ModelConfig"),
+}
 _OWN = {"seq2seq": {"max_length": "int | None"}}
 """Fields that `recipe_args.Seq2SeqConfig` adds."""
 _SCALARS: Mapping[str, Any] = {"int": int, "float": float, "bool": bool, "str": str}

@@ -71,7 +71,7 @@ class ModelRecord(Strict):
         repository: its repository on the Hub, where it has one.
         revision: the commit, or `sha256:` and a hash of its files.
         family: the `model_type` of its configuration.
-        architecture: decoder-only or encoder-decoder.
+        architecture: decoder-only, encoder-decoder or encoder.
         parameters: the number of its parameters.
         trainable: the number that were trained, of the model or of its adapter.
     """
@@ -144,8 +144,8 @@ class RunManifest(Strict):
         command: the command line.
         recipe, data, model, hardware: see their classes.
         method: `full` for all weights, `lora` for an adapter, `qlora` for one of a quantised model.
-        template: `frame` or `chat`.
-        objective: `cross_entropy` or `expected_value`.
+        template: `frame` or `chat`; `text` where the model reads the text alone.
+        objective: `cross_entropy`, `expected_value` or `heads`.
         seed: of everything random.
         versions: of Python and of packages.
         rows: by task.
@@ -174,7 +174,7 @@ class RunManifest(Strict):
     model: ModelRecord
     hardware: Hardware
     method: Method
-    template: Literal["frame", "chat"]
+    template: Literal["frame", "chat", "text"]
     objective: str
     seed: int
     versions: dict[str, str]

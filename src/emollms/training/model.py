@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, Seq2SeqTrainingArguments
 from trl.trainer.utils import get_quantization_config
 
 from emollms.errors import EmollmsError, UsageError, unknown
+from emollms.inference.heads import Heads
 from emollms.inference.loading import in_a_line
 from emollms.inference.model_names import check_model, resolve_model
 from emollms.inference.weights import load_whole
@@ -32,8 +33,12 @@ class LoadedModel:
     attention: str
 
 
-def load_model(parsed: ParsedRecipe) -> LoadedModel:
+def load_model(parsed: ParsedRecipe, heads: Heads | None = None) -> LoadedModel:
     """The base model of a recipe and its tokenizer; code in a model's repository is never run.
+
+    Args:
+        parsed: the settings of the run.
+        heads: the outputs of a classifier, which are new; None for a model that writes answers.
 
     Raises:
         UsageError: it cannot be loaded, or is of another family than the recipe says.
@@ -51,6 +56,7 @@ def load_model(parsed: ParsedRecipe) -> LoadedModel:
             revision,
             # With FSDP the other processes hold no weights yet: they get them from the first one.
             check_numbers=parsed.training.local_process_index == 0,
+            heads=heads,
             dtype=getattr(torch, parsed.model.dtype or "float32"),
             attn_implementation=parsed.model.attn_implementation,
             quantization_config=get_quantization_config(parsed.model),
@@ -59,7 +65,8 @@ def load_model(parsed: ParsedRecipe) -> LoadedModel:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(f"cannot load {parsed.model.model_name_or_path!r}: {in_a_line(error)}") from error
-    drop_unused(model, name)
+    if heads is None:
+        drop_unused(model, name)
     if parsed.peft is not None:
         _check_names(parsed.peft, model)
     return LoadedModel(model, tokenizer, str(model.config._attn_implementation))

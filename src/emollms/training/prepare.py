@@ -1,53 +1,35 @@
 """What a run needs before its first step: the model, the rows in their order, and the trainer."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 from torch.utils.data import Sampler
 from transformers import PrinterCallback
 
-from emollms.dataset.reader import Dataset, Row
+from emollms.dataset.reader import Dataset
 from emollms.inference.encoding import PromptEncoder
 from emollms.progress import Warn
+from emollms.prompts.framing import framing_chat_template
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
+from emollms.training.heads import prepare_heads
 from emollms.training.model import LoadedModel, load_model, use_liger
+from emollms.training.prepared import Prepared, Rows, ValidationRows, sampler_for
 from emollms.training.recipe_args import ParsedRecipe
-from emollms.training.sampler import EpochSampler
 from emollms.training.schedule import Schedule, validation_limit
 from emollms.training.tokenize import CausalCollator, Seq2SeqCollator
-from emollms.training.trainer import make_trainer
+from emollms.training.trainer import Scorer, make_trainer
 from emollms.training.validation_metric import validation_scorer
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run before its first step.
-
-    Args:
-        loaded: the base model and its tokenizer.
-        encoder: prompts and answers as tokens.
-        rows: the training rows.
-        validation: the validation rows of each evaluation, by name of the task.
-        trainer: the trainer.
-        draw_seconds: the time it took to draw the rows and tokenize them.
-    """
-
-    loaded: LoadedModel
-    encoder: PromptEncoder
-    rows: TrainingRows
-    validation: Mapping[str, Sequence[Row]]
-    trainer: Any
-    draw_seconds: float
+Order = Callable[[Any], Sampler[int]]
+"""Makes an order of rows."""
 
 
 def prepare(
-    parsed: ParsedRecipe,
-    data: Dataset,
-    warn: Warn,
-    drawn: TrainingRows | None = None,
-    order: Callable[[TrainingRows], Sampler[int]] | None = None,
+    parsed: ParsedRecipe, data: Dataset, warn: Warn, drawn: Rows | None = None, order: Order | None = None
 ) -> Prepared:
     """Load the model, draw the rows, and make the trainer.
 
@@ -61,11 +43,13 @@ def prepare(
     Raises:
         UsageError: recipe, model and data do not fit together.
     """
+    if parsed.tuning.objective == "heads":
+        return prepare_heads(parsed, data, warn, cast(Any, drawn), order)
     training, tuning = parsed.training, parsed.tuning
     loaded = load_model(parsed)
     encoder = PromptEncoder(loaded.tokenizer, loaded.model, tuning.template)
     start = time.monotonic()
-    rows = _draw(parsed, data, encoder, warn, drawn)
+    rows = _draw(parsed, data, encoder, warn, cast(TrainingRows | None, drawn))
     draw_seconds = time.monotonic() - start
     # Twice: how many rows an evaluation has depends on how many tasks have any.
     every = validation_rows(data, tuning, training.seed)
@@ -75,20 +59,24 @@ def prepare(
     sampler = order(rows) if order else sampler_for(parsed, rows)
     # The run reuses the rows of a trial: its trees must not hold the nodes of the trial's few validation rows.
     trees = rows.trees.copy() if order else rows.trees
+
+    def validation_set(chosen: ValidationRows) -> tuple[Any, Scorer | None]:
+        by_metric = tuning.selection == "metric"
+        scorer = validation_scorer(chosen, loaded.tokenizer, tuning.template) if by_metric else None
+        return validation_tokens(data, encoder, chosen, trees.copy()), scorer
+
     trainer = _trainer(parsed, data, loaded, encoder, replace(rows, trees=trees), validation, sampler)
-    return Prepared(loaded, encoder, rows, validation, trainer, draw_seconds)
+    return Prepared(
+        loaded, encoder.template, rows, validation, trainer, draw_seconds, validation_set, lambda: None,
+        partial(_write_companions, loaded, encoder),
+    )  # fmt: skip
 
 
-def sampler_for(parsed: ParsedRecipe, rows: TrainingRows) -> EpochSampler:
-    """The order of the rows of a run."""
-    training = parsed.training
-    return EpochSampler(
-        rows.draws,
-        rows.lengths,
-        batch=Schedule(training, len(rows.draws[0])).batch,
-        group=training.train_sampling_strategy == "group_by_length",
-        seed=training.seed,
-    )
+def _write_companions(loaded: LoadedModel, encoder: PromptEncoder, folder: Path) -> None:
+    if encoder.template == "frame" and not encoder.seq2seq:
+        loaded.tokenizer.chat_template = framing_chat_template(loaded.tokenizer)
+    loaded.tokenizer.save_pretrained(folder)
+    loaded.model.generation_config.save_pretrained(folder)
 
 
 def _draw(
@@ -127,7 +115,7 @@ def _trainer(
     loaded: LoadedModel,
     encoder: PromptEncoder,
     rows: TrainingRows,
-    validation: Mapping[str, Sequence[Row]],
+    validation: ValidationRows,
     sampler: Sampler[int],
 ) -> Any:
     training, tuning = parsed.training, parsed.tuning

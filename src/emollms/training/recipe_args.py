@@ -37,9 +37,9 @@ _COUNTS = (
 )  # fmt: skip
 _ABOVE_ZERO = (
     "num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps", "neftune_noise_alpha", "minutes",
-    "selection_share",
+    "selection_share", "head_learning_rate",
 )  # fmt: skip
-_FROM_ZERO = ("weight_decay", "max_grad_norm", "eval_delay", "objective_weight", "seed")
+_FROM_ZERO = ("weight_decay", "max_grad_norm", "eval_delay", "objective_weight", "seed", "freeze_layers")
 _MOST_SEED = 2**32 - 1
 
 
@@ -154,7 +154,7 @@ def parse(
     Raises:
         UsageError: a key is unknown, a value is invalid, or settings contradict each other.
     """
-    kind = SFTConfig if architecture(family_of(recipe)) == "causal" else Seq2SeqConfig
+    kind = Seq2SeqConfig if architecture(family_of(recipe)) == "seq2seq" else SFTConfig
     types: tuple[type[Any], ...] = (TuningArguments, kind, ModelConfig)
     values = _checked(recipe, types)
     values, notes = _fitted(values, device)
@@ -170,10 +170,32 @@ def parse(
             raise ValueError("load_in_4bit and load_in_8bit train adapters only; add `use_peft: true`")
         if architecture(tuning.family) == "seq2seq":
             model = replace(model, lora_task_type="SEQ_2_SEQ_LM")
+        _check_heads(tuning, model)
+        if tuning.objective == "heads":
+            model = replace(model, lora_task_type="SEQ_CLS")
         peft = _adapter(model)
     check_steps(recipe, training)
     keep = cast(int | None, values.get("save_total_limit", KEEP))
     return ParsedRecipe(tuning, training, model, peft, resolved, keep, notes)
+
+
+def _check_heads(tuning: TuningArguments, model: ModelConfig) -> None:
+    """Refuse settings of one-pass classifiers that contradict each other, or are of other models."""
+    kind = architecture(tuning.family)
+    if tuning.objective != "heads":
+        if kind == "encoder":
+            raise ValueError(f"{tuning.family} models are encoders, which write no answers; set `objective: heads`")
+        for key, value in (("features", tuning.features == "frozen"), ("freeze_layers", tuning.freeze_layers),
+                           ("head_learning_rate", tuning.head_learning_rate), ("cue", tuning.cue)):  # fmt: skip
+            if value:
+                raise ValueError(f"{key} goes with `objective: heads` alone; leave it out")
+        return
+    if kind == "seq2seq":
+        raise ValueError(f"{tuning.family} models are encoder-decoders; `objective: heads` takes decoders and encoders")
+    if tuning.cue and kind == "encoder":
+        raise ValueError("cue is for decoders; an encoder is read out where its tokenizer begins a text; leave it out")
+    if (tuning.freeze_layers or tuning.features == "frozen") and model.use_peft:
+        raise ValueError("use_peft adapts layers that freeze_layers or features: frozen leave as they are; keep one")
 
 
 def _adapter(model: ModelConfig) -> LoraConfig | None:

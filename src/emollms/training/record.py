@@ -16,8 +16,8 @@ from emollms.hardware import describe_hardware
 from emollms.inference.engine import versions_of
 from emollms.inference.model_names import resolve_model
 from emollms.storage import weights_hash, write_whole
+from emollms.training.arguments import architecture
 from emollms.training.callbacks import Usage
-from emollms.training.data import TrainingRows
 from emollms.training.manifest import (
     DataRecord,
     DataSource,
@@ -29,6 +29,7 @@ from emollms.training.manifest import (
     RunManifest,
 )
 from emollms.training.model import LoadedModel
+from emollms.training.prepared import Rows
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import ParsedRecipe
 
@@ -51,7 +52,7 @@ def make_manifest(
     data: Dataset,
     loaded: LoadedModel,
     trainer: Any,
-    rows: TrainingRows,
+    rows: Rows,
     validation: Mapping[str, Sequence[Row]],
     usage: Usage,
     template: Any,
@@ -143,7 +144,7 @@ def _model(parsed: ParsedRecipe, model: Any) -> ModelRecord:
         repository=repository_of(name),
         revision=revision_of(name, bare),
         family=bare.config.model_type,
-        architecture="seq2seq" if bare.config.is_encoder_decoder else "causal",
+        architecture=architecture(parsed.tuning.family),
         parameters=total,
         trainable=trainable,
     )
@@ -167,11 +168,11 @@ def _parameters(model: Any) -> tuple[int, int]:
     if isinstance(model, PeftModel):
         trainable, total = model.get_nb_trainable_parameters()
         return int(trainable), int(total) - int(trainable)
-    total = sum(weights.numel() for weights in model.parameters())
-    return total, total
+    sizes = [(weights.requires_grad, weights.numel()) for weights in model.parameters()]
+    return sum(size for trained, size in sizes if trained), sum(size for _, size in sizes)
 
 
-def _tokens(rows: TrainingRows, trainer: Any) -> tuple[int, int]:
+def _tokens(rows: Rows, trainer: Any) -> tuple[int, int]:
     """Tokens that were read, and tokens with a loss, in the steps that were made."""
     # Counted from the sampler, not in the training loop: a resumed run has not seen the rows before its checkpoint.
     taken = trainer.sampler.taken(trainer.state.global_step, trainer.args.gradient_accumulation_steps)

@@ -19,12 +19,10 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from emollms.dataset.reader import Dataset
 from emollms.evaluation.run_folder import claimed
 from emollms.progress import OnProgress, Warn, silent
-from emollms.prompts.framing import framing_chat_template
 from emollms.storage import commit
 from emollms.training.blame import settings_errors
 from emollms.training.callbacks import StopCallback, Usage, UsageCallback, callbacks_for, read_usage
 from emollms.training.checkpoints import check_space, checkpoint_size, model_size, newest_checkpoint, remove_broken
-from emollms.training.data import TrainingRows
 from emollms.training.folder import (
     SETTINGS,
     begin,
@@ -35,7 +33,8 @@ from emollms.training.folder import (
     write_settings,
 )
 from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, TrainingRun, read_run
-from emollms.training.prepare import Prepared, prepare
+from emollms.training.prepare import prepare
+from emollms.training.prepared import Prepared, Rows
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import KEEP, ParsedRecipe, parse
 from emollms.training.record import draw_curves, make_manifest, settings_of
@@ -128,7 +127,7 @@ class _Run:
         ready.trainer.check_weights()
         return self._finish(ready, usage.so_far())
 
-    def _fix_steps(self) -> TrainingRows:
+    def _fix_steps(self) -> Rows:
         """Time a few steps, and record how many fit into the minutes; returns the rows that were drawn for it."""
         max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn)
         resolved = self.parsed.resolved.model_copy(update={"max_steps": max_steps})
@@ -164,9 +163,11 @@ class _Run:
 
     def _finish(self, ready: Prepared, usage: Usage) -> RunManifest:
         """Write the model and the record; every process takes part, since weights may be sharded over all of them."""
-        loaded, encoder, trainer = ready.loaded, ready.encoder, ready.trainer
+        trainer = ready.trainer
+        ready.finish()
         run = make_manifest(
-            self.recipe, self.parsed, self.data, loaded, trainer, ready.rows, ready.validation, usage, encoder.template,
+            self.recipe, self.parsed, self.data, ready.loaded, trainer, ready.rows, ready.validation, usage,
+            ready.template,
             self.command, self.out.resolve().name,
         )  # fmt: skip
         draft = draft_of(self.out / MODEL)
@@ -178,10 +179,7 @@ class _Run:
             (draft / TRAINING_ARGS_NAME).unlink(
                 missing_ok=True
             )  # a pickle, which is unsafe to load; run.json has it all
-            if encoder.template == "frame" and not encoder.seq2seq:
-                loaded.tokenizer.chat_template = framing_chat_template(loaded.tokenizer)
-            loaded.tokenizer.save_pretrained(draft)
-            loaded.model.generation_config.save_pretrained(draft)
+            ready.write_companions(draft)
             run.write(draft)
             commit(draft, self.out / MODEL)
             draw_curves(run, self.out / CURVES)

@@ -252,8 +252,7 @@ def make_trainer(
         UsageError: a tracker would upload the run.
     """
     training, tuning = parsed.training, parsed.tuning
-    check_trackers(list(training.report_to or ()))
-    _complete(parsed, evaluates=validation is not None)
+    complete_arguments(parsed, evaluates=validation is not None)
     options: dict[str, Any] = {
         "args": training,
         "data_collator": collator,
@@ -283,9 +282,18 @@ def _in_single_precision(model: Any) -> None:
             weights.data = weights.data.float()
 
 
-def _complete(parsed: ParsedRecipe, evaluates: bool) -> None:
-    """Set the training arguments on which the promises of this package rest."""
+def complete_arguments(parsed: ParsedRecipe, evaluates: bool) -> None:
+    """Set the training arguments on which the promises of this package rest.
+
+    Args:
+        parsed: the recipe.
+        evaluates: whether there are validation rows to evaluate.
+
+    Raises:
+        UsageError: a tracker would upload the run.
+    """
     training = parsed.training
+    check_trackers(list(training.report_to or ()))
     training.save_total_limit = None  # `SealCallback` removes checkpoints, and only behind a sealed one
     training.logging_nan_inf_filter = False  # it would log a NaN as the mean of earlier losses
     training.restore_callback_states_from_checkpoint = True

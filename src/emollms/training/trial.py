@@ -30,12 +30,11 @@ from emollms.hardware import default_device
 from emollms.progress import Warn
 from emollms.training.callbacks import any_process
 from emollms.training.checkpoints import checkpoint_size
-from emollms.training.data import TrainingRows, validation_tokens
-from emollms.training.prepare import Prepared, prepare, sampler_for
+from emollms.training.prepare import prepare
+from emollms.training.prepared import Prepared, Rows, sampler_for
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import ParsedRecipe, parse
 from emollms.training.schedule import LEAST_ROWS, MOST_EPOCHS, Costs, Schedule, fitting_steps
-from emollms.training.validation_metric import validation_scorer
 
 _WARM_UP = 2
 """Most steps before the timed ones: kernels are compiled, memory is allocated. Where steps are long, one is enough."""
@@ -47,12 +46,12 @@ _WRITTEN = 64 * 2**20
 """Bytes that are written to measure the disk."""
 _END = 3.0
 """Seconds for hashes, the plot and the end of the process."""
-Rows = NDArray[np.int64]
+RowNumbers = NDArray[np.int64]
 
 
 def time_steps(
     recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, begun: float, warn: Warn
-) -> tuple[int, TrainingRows]:
+) -> tuple[int, Rows]:
     """Find out how many steps fit into the `minutes` of a recipe.
 
     Args:
@@ -89,7 +88,7 @@ def _report(steps: int, needed: float, seconds: float, most: int) -> str:
     return f"{fit} into {budget}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
 
 
-def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds: float) -> tuple[Costs, TrainingRows]:
+def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds: float) -> tuple[Costs, Rows]:
     """Train a few steps, evaluate a few rows, and write a file; `fixed` is without what came before the trial."""
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
@@ -103,7 +102,7 @@ def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds
     tokens = sum(_tokens_of(ready.rows, trial, step) for step in steps[timer.first : timer.first + timer.timed])
     size = checkpoint_size(trainer.model)
     checkpoint = size / _bytes_a_second(out) if trainer.args.process_index == 0 else inf
-    evaluation, row = _evaluation_seconds(ready, data)
+    evaluation, row = _evaluation_seconds(ready)
     costs = Costs(
         token=timer.seconds / tokens,
         evaluation=evaluation,
@@ -166,7 +165,7 @@ class _Order(Sampler[int]):
         steps: the rows of each step.
     """
 
-    def __init__(self, steps: Sequence[Rows]) -> None:
+    def __init__(self, steps: Sequence[RowNumbers]) -> None:
         self.rows = np.concatenate(steps).tolist()
 
     def __len__(self) -> int:
@@ -176,14 +175,14 @@ class _Order(Sampler[int]):
         return iter(self.rows)
 
 
-def _steps_of(parsed: ParsedRecipe, rows: TrainingRows) -> list[Rows]:
+def _steps_of(parsed: ParsedRecipe, rows: Rows) -> list[RowNumbers]:
     """The rows of each step of the first epoch."""
     order = np.fromiter(sampler_for(parsed, rows), dtype=np.int64)
     size = Schedule(parsed.training, len(order)).step_rows
     return [order[first : first + size] for first in range(0, len(order), size)]
 
 
-def _sampled(parsed: ParsedRecipe, rows: TrainingRows) -> list[Rows]:
+def _sampled(parsed: ParsedRecipe, rows: Rows) -> list[RowNumbers]:
     """Steps for the trial: the longest and a middle one to warm up, then a sample of which any beginning is fair.
 
     Rows are grouped by length, so that steps differ by a factor of three, and how many can be timed is unknown before.
@@ -205,29 +204,29 @@ def _halving(number: int) -> float:
     return int(f"{number:b}"[::-1], 2) / (1 << number.bit_length())
 
 
-def _tokens_of(rows: TrainingRows, parsed: ParsedRecipe, step: Rows) -> int:
+def _tokens_of(rows: Rows, parsed: ParsedRecipe, step: RowNumbers) -> int:
     """Tokens of a step, padding included: each batch is as long as its longest row."""
     size = Schedule(parsed.training, len(rows.draws[0])).batch
     batches = [rows.lengths[step[first : first + size]] for first in range(0, len(step), size)]
     return sum(len(batch) * int(batch.max()) for batch in batches)
 
 
-def _evaluation_seconds(ready: Prepared, data: Dataset) -> tuple[float, float]:
+def _evaluation_seconds(ready: Prepared) -> tuple[float, float]:
     """Seconds for an evaluation, and for one more row of each task in it; 0 where nothing is evaluated."""
     if ready.trainer.eval_dataset is None:
         return 0.0, 0.0
     rows = max(map(len, ready.validation.values()))
-    few, many = (_evaluate(ready, data, count) for count in (1, rows))
+    few, many = (_evaluate(ready, count) for count in (1, rows))
     row = max(0.0, many - few) / max(1, rows - 1)
     return max(0.0, few - row), row
 
 
-def _evaluate(ready: Prepared, data: Dataset, count: int) -> float:
+def _evaluate(ready: Prepared, count: int) -> float:
     """Seconds for an evaluation of so many rows of each task."""
     rows = {name: some[:count] for name, some in ready.validation.items()}
-    tokens = validation_tokens(data, ready.encoder, rows, ready.rows.trees.copy())
+    tokens, scorer = ready.validation_set(rows)
     if ready.trainer.scorer is not None:
-        ready.trainer.scorer = validation_scorer(rows, ready.loaded.tokenizer, ready.encoder.template)
+        ready.trainer.scorer = scorer
     begin = time.monotonic()
     ready.trainer.evaluate(tokens)
     return time.monotonic() - begin

@@ -1,0 +1,174 @@
+"""The texts of a data set, each once, with what is known of it for every output of a one-pass classifier.
+
+A data set has a row for each question about a text and each wording of it; here a text is one row whose targets are
+gold where a task has it, and NaN elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from emollms.dataset.reader import Dataset
+from emollms.errors import UsageError
+from emollms.inference.heads import Heads, Text, text_of
+from emollms.inference.heads_engine import encode
+from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
+from emollms.training.arguments import TuningArguments
+from emollms.training.data import TRAIN, examples_of, task_names, validation_texts
+from emollms.training.frozen_layers import Features
+from emollms.training.manifest import RowsRecord
+
+COLUMNS = ("id", "text", "target", "score", "labels", "emotion", "language", "corpus")
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeadRows:
+    """The texts of a run, or of its validation.
+
+    Args:
+        ids: the tokens of each text, once, in the order of the data set.
+        targets: of shape (texts, outputs), on 0..1; NaN where there is no gold.
+        counts: the numbers of training examples, by name of the task.
+        epochs: how many epochs are drawn; all are of all texts.
+        features: of frozen layers; None without any.
+    """
+
+    ids: Sequence[Sequence[int]]
+    targets: Floats
+    counts: Mapping[str, RowsRecord] = field(default_factory=dict)
+    epochs: int = 1
+    features: Features | None = None
+
+    @property
+    def draws(self) -> list[Numbers]:
+        """For each epoch the numbers of its texts."""
+        return [np.arange(len(self.ids))] * self.epochs
+
+    @cached_property
+    def lengths(self) -> Numbers:
+        """Tokens of each text."""
+        return np.array([len(one) for one in self.ids], dtype=np.int64)
+
+    @cached_property
+    def answer_lengths(self) -> Numbers:
+        """Outputs of each text with a loss."""
+        return np.asarray((~np.isnan(self.targets)).sum(axis=1), dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return {"text": number, "input_ids": self.ids[number], "targets": self.targets[number]}
+
+    @property
+    def column_names(self) -> list[str]:
+        """What a row has, as the trainer asks of a data set."""
+        return ["text", "input_ids", "targets"]
+
+
+@dataclass
+class Gold:
+    """What is known of texts: a text that has two gold labels for a question gets their mean.
+
+    Args:
+        heads: the outputs.
+    """
+
+    heads: Heads
+    places: dict[Text, int] = field(default_factory=dict)
+    sums: list[Floats] = field(default_factory=list)
+    counts: list[Floats] = field(default_factory=list)
+
+    def add(self, task: Task, row: Mapping[str, Any]) -> None:
+        """Take in a row; for its keys see `targets_of`."""
+        place = self.places.setdefault(text_of(task, row), len(self.places))
+        if place == len(self.sums):
+            self.sums.append(np.zeros(len(self.heads.outputs), np.float32))
+            self.counts.append(np.zeros(len(self.heads.outputs), np.float32))
+        columns = self.heads.columns(task, row["emotion"])
+        found = targets_of(task, row)
+        self.sums[place][columns] += np.nan_to_num(found)
+        self.counts[place][columns] += ~np.isnan(found)
+
+    @property
+    def texts(self) -> list[Text]:
+        """The texts, in the order in which they came."""
+        return list(self.places)
+
+    def targets(self) -> Floats:
+        """Of shape (texts, outputs), on 0..1; NaN where there is no gold."""
+        counts = np.stack(self.counts)
+        return np.asarray(np.stack(self.sums) / np.where(counts, counts, np.nan), dtype=np.float32)
+
+
+def targets_of(task: Task, row: Mapping[str, Any]) -> Floats:
+    """What the outputs of a question should be, on 0..1; NaN for labels that the corpus did not annotate.
+
+    Args:
+        task: the task.
+        row: with `score`, `labels`, and `unannotated` where there is one.
+    """
+    if isinstance(task, RegressionTask):
+        return np.array([row["score"]], dtype=np.float32)
+    if isinstance(task, OrdinalTask):
+        return np.array([row["score"] >= number for number in list(task.classes)[1:]], dtype=np.float32)
+    assert isinstance(task, MultiLabelTask)
+    asked = task.labels_asked(row)
+    return np.array(
+        [float(label in row["labels"]) if label in asked else np.nan for label in task.labels], dtype=np.float32
+    )
+
+
+def head_rows(
+    data: Dataset, tokenizer: Any, heads: Heads, tuning: TuningArguments, *, max_length: int, seed: int
+) -> HeadRows:
+    """The training texts of a data set.
+
+    Args:
+        data: a data set with a training split.
+        tokenizer: of the model, with its cue.
+        heads: the outputs.
+        tuning: the data settings of a recipe.
+        max_length: the most tokens of a text; longer ones are cut.
+        seed: of the choice under `train_limit`.
+
+    Raises:
+        UsageError: nothing is left of the data set.
+    """
+    known, gold, counts = validation_texts(data), Gold(heads), {}
+    for name in task_names(data, tuning):
+        examples = examples_of(data, name, tuning, known, seed, COLUMNS)
+        rows = _annotated(data, name, examples.rows.take(pa.array(examples.first)))
+        for row in rows:
+            gold.add(get_task(name), row)
+        counts[name] = RowsRecord(train=len(rows), validation=0, cut_off=0, shared=examples.shared)
+    if not gold.places:
+        raise UsageError(f"{data.target} has no rows to train on; check tasks and languages")
+    return HeadRows(encode_all(tokenizer, gold.texts, max_length), gold.targets(), counts)
+
+
+def encode_all(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[list[int]]:
+    """The tokens of texts, some of which come with a target."""
+    found: list[list[int]] = [[]] * len(texts)
+    for kind in (str, tuple):
+        places = [place for place, text in enumerate(texts) if isinstance(text, kind)]
+        for place, ids in zip(places, encode(tokenizer, [texts[one] for one in places], max_length), strict=True):
+            found[place] = ids
+    return found
+
+
+def _annotated(data: Dataset, task: str, table: pa.Table) -> list[dict[str, Any]]:
+    """Rows that say which labels their corpus left out."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    kinds = {(row["corpus"], row["language"]) for row in rows}
+    left_out = {(corpus, code): data.manifest.unannotated(corpus, task, TRAIN, code) for corpus, code in kinds}
+    for row in rows:
+        row["unannotated"] = left_out[row["corpus"], row["language"]]
+    return rows

@@ -1,0 +1,260 @@
+"""One-pass classifiers: a backbone with an output for every question, tuned on texts instead of prompts.
+
+A text is read once, whatever is asked about it: AAID's 234,040 rows are 7,827 different tweets. What is trained is a
+plain `AutoModelForSequenceClassification`; see `emollms.inference.heads` for its outputs. A decoder is read out at its
+last token, so its tokenizer adds a cue after the text (`Feelings:`), which such models continue with what they took
+from it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import broadcast_object_list
+from tokenizers import processors
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, set_seed
+
+from emollms.dataset.reader import Dataset, Row
+from emollms.errors import UsageError
+from emollms.evaluation.calibration import fit_thresholds
+from emollms.inference.decoding import likely_labels
+from emollms.inference.heads import Heads, text_of
+from emollms.inference.heads_engine import TorchClassifier, max_tokens
+from emollms.inference.predictions import Prediction
+from emollms.progress import Warn
+from emollms.prompts.answers import answer
+from emollms.tasks import MultiLabelTask, Task, get_task
+from emollms.training.data import task_names, validation_rows
+from emollms.training.frozen_layers import FrozenLayers
+from emollms.training.head_rows import Gold, HeadRows, encode_all, head_rows
+from emollms.training.head_trainer import HeadsCollator, HeadsLoss, HeadsTrainer
+from emollms.training.model import LoadedModel, load_model, use_liger
+from emollms.training.prepared import Prepared, sampler_for
+from emollms.training.recipe_args import ParsedRecipe
+from emollms.training.schedule import Schedule
+from emollms.training.trainer import complete_arguments
+from emollms.training.validation_metric import bare_model, shared_scores, task_score
+
+LONGEST = 512
+"""The most tokens of a text where a recipe does not say."""
+
+
+def prepare_heads(
+    parsed: ParsedRecipe,
+    data: Dataset,
+    warn: Warn,
+    drawn: HeadRows | None = None,
+    order: Callable[[Any], Sampler[int]] | None = None,
+) -> Prepared:
+    """Load the backbone, read the texts, and make the trainer; see `emollms.training.prepare.prepare`.
+
+    Raises:
+        UsageError: recipe, model and data do not fit together.
+    """
+    training, tuning = parsed.training, parsed.tuning
+    heads = Heads.of([get_task(name) for name in task_names(data, tuning)])
+    set_seed(training.seed)  # the outputs are drawn at random
+    loaded = load_model(parsed, heads)
+    longest = _fit_tokenizer(loaded, tuning.cue, training.max_length)
+    start = time.monotonic()
+    with training.main_process_first(local=True, desc="reading the data"):
+        rows = drawn or head_rows(data, loaded.tokenizer, heads, tuning, max_length=longest, seed=training.seed)
+    frozen = _freeze(parsed, loaded)
+    if frozen and rows.features is None:
+        warn(f"computing {frozen.count} frozen layers for {len(rows):,} texts, once")
+        rows = replace(rows, features=frozen.compute(loaded.tokenizer, rows.ids, partial(_autocast, parsed)))
+    rows = replace(rows, epochs=Schedule(training, len(rows)).epochs)
+    draw_seconds = time.monotonic() - start
+    for name, count in rows.counts.items():
+        if count.shared and drawn is None:
+            warn(f"{name}: {count.shared:,} of {count.shared + count.train:,} training texts are left out (also in "
+                 "validation)")  # fmt: skip
+    validation = validation_rows(data, tuning, training.seed)
+    evaluates = training.eval_strategy != "no" and bool(validation)
+    complete_arguments(parsed, evaluates=evaluates)
+    use_liger(training, training.device)
+    validate = partial(_validation_set, loaded, heads, longest, tuning.selection == "metric")
+    texts, scorer = validate(validation) if evaluates else (None, None)
+    trainer = HeadsTrainer(
+        model=_adapted(parsed, loaded.model),
+        args=training,
+        loss=HeadsLoss(heads, tuning),
+        sampler=order(rows) if order else sampler_for(parsed, rows),
+        scorer=scorer,
+        head_learning_rate=tuning.head_learning_rate,
+        frozen=frozen,
+        features=rows.features,
+        data_collator=HeadsCollator(loaded.tokenizer),
+        train_dataset=rows,
+        eval_dataset=texts,
+        processing_class=loaded.tokenizer,
+    )
+    trainer.remove_callback(PrinterCallback)
+    every = validation_rows(data, replace(tuning, selection_rows=len(rows) + 10**6), training.seed)
+    return Prepared(
+        loaded, "text", rows, validation, trainer, draw_seconds, validate,
+        finish=partial(_choose_thresholds, trainer, loaded.tokenizer, heads, every),
+        write_companions=partial(_write_companions, loaded),
+    )  # fmt: skip
+
+
+def _fit_tokenizer(loaded: LoadedModel, cue: str, max_length: int | None) -> int:
+    """Let a tokenizer add the cue and pad; returns the most tokens of a text, which it keeps for its users."""
+    tokenizer, model = loaded.tokenizer, loaded.model
+    if cue:
+        add_cue(tokenizer, cue)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    # A decoder is read out at the last token that is none of padding.
+    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.use_cache = False
+    longest = min(max_length or LONGEST, max_tokens(model.config, tokenizer))
+    tokenizer.model_max_length = longest
+    tokenizer.padding_side = "right"
+    return longest
+
+
+def add_cue(tokenizer: Any, cue: str) -> None:
+    """Let a tokenizer add the tokens of a cue after each text, or after each two texts, which a line break parts.
+
+    It is part of `tokenizer.json`, so that whatever loads the model reads texts as it was tuned to.
+
+    Raises:
+        UsageError: the tokenizer has no such file.
+    """
+    if not tokenizer.is_fast:
+        raise UsageError(
+            "cue: the tokenizer of this model has no tokenizer.json, which would hold the cue; leave it out"
+        )
+    begin = tokenizer("").input_ids  # what it adds before any text
+    end, between = (tokenizer(words, add_special_tokens=False).input_ids for words in (cue, "\n"))
+    pieces = {"[begin]": begin, "[between]": between, "[cue]": end}
+    special = [
+        {"id": name, "ids": ids, "tokens": tokenizer.convert_ids_to_tokens(ids)} for name, ids in pieces.items() if ids
+    ]
+    prefix = "[begin] " if begin else ""
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{prefix}$A [cue]", pair=f"{prefix}$A [between] $B [cue]", special_tokens=special
+    )
+
+
+def _freeze(parsed: ParsedRecipe, loaded: LoadedModel) -> FrozenLayers | None:
+    tuning = parsed.tuning
+    if tuning.features == "tuned" and not tuning.freeze_layers:
+        return None
+    model = loaded.model.to(parsed.training.device)
+    if tuning.features == "frozen":
+        model.base_model.requires_grad_(False)
+        return FrozenLayers(model, None)
+    return FrozenLayers(model, tuning.freeze_layers)
+
+
+def _autocast(parsed: ParsedRecipe) -> Any:
+    training = parsed.training
+    dtype = torch.float16 if training.fp16 else torch.bfloat16
+    return torch.autocast(training.device.type, dtype=dtype, enabled=bool(training.bf16 or training.fp16))
+
+
+def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
+    """The model, with an adapter where the recipe says so; its outputs are trained whole."""
+    if parsed.peft is None:
+        return model
+    from peft import get_peft_model
+
+    set_seed(parsed.training.seed)
+    return get_peft_model(model, parsed.peft)
+
+
+def _validation_set(
+    loaded: LoadedModel, heads: Heads, longest: int, by_metric: bool, chosen: Mapping[str, Sequence[Row]]
+) -> tuple[Any, Any]:
+    """The texts of validation rows with their gold labels, and what scores a model on them."""
+    gold = Gold(heads)
+    for name, rows in chosen.items():
+        for row in rows:
+            gold.add(get_task(name), row)
+    texts = HeadRows(encode_all(loaded.tokenizer, gold.texts, longest), gold.targets())
+    return texts, _scorer(loaded.tokenizer, heads, chosen) if by_metric else None
+
+
+def _scorer(tokenizer: Any, heads: Heads, chosen: Mapping[str, Sequence[Row]]) -> Callable[[Any], dict[str, float]]:
+    """What scores a trainer's model on validation rows; labels by the thresholds that would be best on them."""
+
+    def scores(trainer: Any) -> dict[str, float]:
+        predicted = _predict(trainer, tokenizer, heads, chosen)
+        found = {}
+        for name, rows in chosen.items():
+            task = get_task(name)
+            own = _with_best_labels(task, rows, predicted[name])
+            found[name] = task_score(task, rows, lambda asked, own=own: [own[str(row["id"])] for row in asked])
+        return shared_scores(found)
+
+    return scores
+
+
+def _predict(
+    trainer: Any, tokenizer: Any, heads: Heads, chosen: Mapping[str, Sequence[Row]]
+) -> dict[str, dict[str, Prediction]]:
+    """Predictions by task and id; each text is read once."""
+    model = bare_model(trainer)
+    trained = model.training
+    asked = [(get_task(name), row) for name, rows in chosen.items() for row in rows]
+    texts = list(dict.fromkeys(text_of(task, row) for task, row in asked))
+    classifier = TorchClassifier(model, tokenizer)
+    outputs: dict[Any, Any] = {}
+    for kind in (str, tuple):
+        own = [text for text in texts if isinstance(text, kind)]
+        outputs |= {own[read.text]: read.outputs for read in classifier.read(own)}
+    model.train(trained)
+    found: dict[str, dict[str, Prediction]] = {name: {} for name in chosen}
+    for task, row in asked:
+        found[task.name][str(row["id"])] = heads.prediction(task, row, outputs[text_of(task, row)])
+    return found
+
+
+def best_thresholds(task: Task, rows: Sequence[Row], predicted: Mapping[str, Prediction]) -> dict[str, float]:
+    """The threshold of each label with the best F1 on rows; none for a task without labels."""
+    if not isinstance(task, MultiLabelTask):
+        return {}
+    found = {}
+    for label in task.labels:
+        own = [row for row in rows if label in task.labels_asked(row)]
+        shares = np.array([[(predicted[str(row["id"])].probabilities or {})[label]] for row in own])
+        gold = np.array([[label in row["labels"]] for row in own], dtype=np.bool_)
+        if len(own):
+            found[label] = round(float(fit_thresholds(shares.reshape(-1, 1), gold.reshape(-1, 1))[0]), 4)
+    return found
+
+
+def _with_best_labels(task: Task, rows: Sequence[Row], predicted: Mapping[str, Prediction]) -> Mapping[str, Prediction]:
+    """Predictions whose labels are those of the best thresholds."""
+    if not isinstance(task, MultiLabelTask):
+        return predicted
+    limits = best_thresholds(task, rows, predicted)
+    return {
+        key: replace(one, answer=answer(task, likely_labels(task, one.probabilities or {}, limits)))
+        for key, one in predicted.items()
+    }
+
+
+def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mapping[str, Sequence[Row]]) -> None:
+    """Write the thresholds of labels into the configuration of the trained model, from all validation rows."""
+    labelled = {name: rows for name, rows in every.items() if isinstance(get_task(name), MultiLabelTask)}
+    if labelled:
+        with trainer.compute_loss_context_manager():
+            predicted = _predict(trainer, tokenizer, heads, labelled)
+        found = {name: best_thresholds(get_task(name), rows, predicted[name]) for name, rows in labelled.items()}
+        shared = [found]
+        broadcast_object_list(shared)
+        heads = heads.with_thresholds(shared[0])
+    bare_model(trainer).config.update(heads.config())
+
+
+def _write_companions(loaded: LoadedModel, folder: Path) -> None:
+    loaded.tokenizer.save_pretrained(folder)
