@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from emollms.errors import EmollmsError
 from emollms.inference.decoding import likely_labels
@@ -64,7 +64,7 @@ class HeadsRecord(Strict):
 
     format: Literal[1] = 1
     questions: list[HeadQuestion]
-    thresholds: dict[str, dict[str, float]] = {}
+    thresholds: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

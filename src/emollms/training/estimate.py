@@ -29,6 +29,8 @@ TASKS = {
     "V-oc": _Task(1179, 176, 230),
     "V-reg": _Task(1179, 107, 155),
 }
+HEADS = _Task(7827, 36, 83)
+"""The same for one-pass classifiers: each text once, whatever is asked about it."""
 _FRAME, _WORDINGS, _ANSWER = 21, 10, 11
 """Tokens that a row is shorter in the plain frame; wordings of a text; positions of an answer with logits."""
 _PADDING = 1.28
@@ -174,7 +176,11 @@ def _adapter_weights(values: Mapping[str, Any], width: float, layers: float) -> 
 
 def _data(values: Mapping[str, Any]) -> tuple[float, float, int]:
     """Rows of an epoch, their tokens with padding, and the tokens of the longest row."""
+    by_length = values.get("train_sampling_strategy") == "group_by_length"
     wanted = values.get("tasks")
+    if values.get("objective") == "heads":
+        texts = min(HEADS.texts, float(values.get("train_limit") or HEADS.texts))
+        return texts, texts * HEADS.tokens * (1.01 if by_length else _PADDING), HEADS.longest
     names = [wanted] if isinstance(wanted, str) else wanted
     tasks = {name: task for name, task in TASKS.items() if not names or name in names} or TASKS
     fewer = _FRAME if values.get("template") == "frame" else 0
@@ -182,7 +188,7 @@ def _data(values: Mapping[str, Any]) -> tuple[float, float, int]:
     weights, limit = values.get("task_weights") or {}, int(values.get("train_limit") or 10**9)
     rows = {name: min(task.texts, limit) * float(weights.get(name, 1)) * times for name, task in tasks.items()}
     tokens = sum(rows[name] * (task.tokens - fewer) for name, task in tasks.items())
-    padding = 1.01 if values.get("train_sampling_strategy") == "group_by_length" else _PADDING
+    padding = 1.01 if by_length else _PADDING
     return sum(rows.values()), tokens * padding, max(task.longest for task in tasks.values()) - fewer
 
 

@@ -1,8 +1,8 @@
 """Lower layers that are not trained: each text goes through them once, and each step begins above them.
 
-What the last of them gives is kept in bfloat16, which has the range of float32, in main memory: two bytes for each token and unit of width: 0.3 GB
-for AAID's texts and SmolLM2-135M. The model stays whole, with all its weights in its checkpoints; in a step that has
-kept features, the frozen layers pass them on instead of computing them.
+What the last of them gives is kept in main memory in bfloat16, which has the range of float32: two bytes for each token
+and unit of width, 0.3 GB for AAID's texts and SmolLM2-135M. The model stays whole, with all its weights in its
+checkpoints; in a step that has kept features, the frozen layers pass them on instead of computing them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ class FrozenLayers:
             passed = self._features.to(hidden.dtype) if is_last else hidden
             return (passed, None) if gives_tuple else passed
 
-        layer.forward = passing  # type: ignore[method-assign]
+        layer.forward = passing
 
     @contextmanager
     def passing(self, features: torch.Tensor) -> Iterator[None]:

@@ -109,28 +109,29 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
         return self.sampler
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns = ["text", "input_ids", "targets"]
+        self._signature_columns: Any = ["text", "input_ids", "targets"]
 
     def create_optimizer(self, model: Any = None) -> Any:
         """The optimizer of the recipe, with a learning rate of its own for what stands above the backbone."""
         if self.optimizer is None and self._head_learning_rate is not None:
-            kind, options = self.get_optimizer_cls_and_kwargs(self.args, self.model)
-            trained = [(name, one) for name, one in self.model.named_parameters() if one.requires_grad]
-            below = {id(one) for one in self.model.base_model.parameters()}
-            decaying = set(self.get_decay_parameter_names(self.model))
-            groups = []
-            for is_head in (False, True):
-                for decays in (False, True):
-                    own = [
-                        one for name, one in trained
-                        if (id(one) not in below) == is_head and (name in decaying) == decays
-                    ]  # fmt: skip
-                    if own:
-                        group: dict[str, Any] = {"params": own}
-                        group["weight_decay"] = self.args.weight_decay if decays else 0.0
-                        groups.append(group | ({"lr": self._head_learning_rate} if is_head else {}))
-            self.optimizer = kind(groups, **options)
+            kind, options = self.get_optimizer_cls_and_kwargs(self.args, cast(Any, self.model))
+            self.optimizer = kind(self._groups(self._head_learning_rate), **options)
         return super().create_optimizer(model)
+
+    def _groups(self, head_rate: float) -> list[dict[str, Any]]:
+        """The trained weights: backbone and outputs, each with and without weight decay."""
+        model: Any = self.model
+        below = {id(one) for one in _backbone(model).parameters()}
+        decaying = set(self.get_decay_parameter_names(model))
+        groups: dict[tuple[bool, bool], list[Any]] = {}
+        for name, weights in model.named_parameters():
+            if weights.requires_grad:
+                groups.setdefault((id(weights) in below, name in decaying), []).append(weights)
+        return [
+            {"params": own, "weight_decay": self.args.weight_decay if decays else 0.0}
+            | ({} if is_below else {"lr": head_rate})
+            for (is_below, decays), own in groups.items()
+        ]
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -163,3 +164,9 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
             with self.compute_loss_context_manager():
                 metrics.update({f"eval_{name}": value for name, value in self.scorer(self).items()})
         return output
+
+
+def _backbone(model: Any) -> Any:
+    """What stands below the outputs; in a model with an adapter, too, which calls itself the base."""
+    bare = model.get_base_model() if hasattr(model, "peft_config") else model
+    return bare.base_model

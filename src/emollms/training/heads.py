@@ -187,15 +187,17 @@ def _scorer(tokenizer: Any, heads: Heads, chosen: Mapping[str, Sequence[Row]]) -
     """What scores a trainer's model on validation rows; labels by the thresholds that would be best on them."""
 
     def scores(trainer: Any) -> dict[str, float]:
-        predicted = _predict(trainer, tokenizer, heads, chosen)
         found = {}
-        for name, rows in chosen.items():
-            task = get_task(name)
-            own = _with_best_labels(task, rows, predicted[name])
-            found[name] = task_score(task, rows, lambda asked, own=own: [own[str(row["id"])] for row in asked])
+        for name, predicted in _predict(trainer, tokenizer, heads, chosen).items():
+            own = _with_best_labels(get_task(name), chosen[name], predicted)
+            found[name] = task_score(get_task(name), chosen[name], partial(_answers, own))
         return shared_scores(found)
 
     return scores
+
+
+def _answers(predicted: Mapping[str, Prediction], rows: Sequence[Row]) -> list[Prediction]:
+    return [predicted[str(row["id"])] for row in rows]
 
 
 def _predict(
@@ -253,7 +255,8 @@ def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mappin
         shared = [found]
         broadcast_object_list(shared)
         heads = heads.with_thresholds(shared[0])
-    bare_model(trainer).config.update(heads.config())
+    model: Any = bare_model(trainer)
+    model.config.update(heads.config())
 
 
 def _write_companions(loaded: LoadedModel, folder: Path) -> None:

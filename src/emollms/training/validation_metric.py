@@ -59,7 +59,7 @@ def shared_scores(found: Mapping[str, float]) -> dict[str, float]:
 
 
 def bare_model(trainer: Any) -> torch.nn.Module:
-    """The model of a trainer without the wrappers of PEFT and data parallelism, whose `forward` hides the arguments it accepts.
+    """The model of a trainer, without the wrappers of PEFT and data parallelism, which hide the arguments it accepts.
 
     An FSDP model stays wrapped, since only the wrapper can gather its weights.
     """
