@@ -144,15 +144,20 @@ def _draw(
 ) -> _Drawn:  # fmt: skip
     """Draw the rows of one task, and tokenize those that some epoch needs."""
     units = _units(examples, tuning, epochs, seed)
-    needed = np.unique(units)
+    chosen = [_weighted(np.arange(units.shape[1]), weight, [*seed, epoch]) for epoch in range(epochs)]
+    drawn = [own[picked] for own, picked in zip(units, chosen, strict=True)]
+    needed = np.unique(np.concatenate(drawn))
     tokens = _tokens(encoder, examples.rows.take(pa.array(needed)), trees, name)
-    places = np.searchsorted(needed, units)
     limit = np.iinfo(np.int64).max if max_length is None else max_length
+    long = needed[np.asarray(tokens["length"], dtype=np.int64) > limit]
     # An example is left out of every epoch if any of its drawn wordings is too long: epochs must be of one length.
-    kept = (np.asarray(tokens["length"], dtype=np.int64)[places] <= limit).all(axis=0)
-    chosen = [_weighted(own[kept], weight, [*seed, epoch]) for epoch, own in enumerate(places)]
+    kept = np.ones(units.shape[1], np.bool_)
+    for own, picked in zip(drawn, chosen, strict=True):
+        kept[picked[np.isin(own, long)]] = False
+    found = [np.searchsorted(needed, own[kept[picked]]) for own, picked in zip(drawn, chosen, strict=True)]
+    size = min(map(len, found))  # where epochs draw different examples, some lose more than others
     count = RowsRecord(train=int(kept.sum()), validation=0, cut_off=int((~kept).sum()), shared=examples.shared)
-    return _Drawn(tokens, chosen, count)
+    return _Drawn(tokens, [own[:size] for own in found], count)
 
 
 def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[str, list[Row]]:
