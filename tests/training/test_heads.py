@@ -173,12 +173,13 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     with torch.no_grad():
         expected = model(**given).logits
     frozen = FrozenLayers(model, len(layers_of(model)) - 1)
-    features = frozen.compute(tokenizer, ids, torch.no_grad)
+    features = frozen.compute(tokenizer, ids, range(len(ids)), torch.no_grad)
     with torch.no_grad():
         assert torch.equal(model(**given).logits, expected), "without features they compute as before"
     calls: list[object] = []
     layers_of(model)[0].register_forward_hook(lambda *_: calls.append(1))
-    with frozen.passing(features.batch(range(len(ids)))):
+    states = torch.nn.utils.rnn.pad_sequence([features[text] for text in range(len(ids))], batch_first=True)
+    with frozen.passing(states):
         found = model(**given).logits
     assert torch.allclose(found, expected, atol=0.05), "features are kept in bfloat16"
     found.sum().backward()

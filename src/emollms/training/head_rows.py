@@ -19,7 +19,7 @@ from emollms.inference.heads import Heads, Text, text_of
 from emollms.inference.heads_engine import encode
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.training.arguments import TuningArguments
-from emollms.training.data import TRAIN, examples_of, task_names, validation_texts
+from emollms.training.data import TRAIN, examples_of, mixing_weight, task_names, validation_texts
 from emollms.training.frozen_layers import Features
 from emollms.training.manifest import RowsRecord
 
@@ -36,20 +36,34 @@ class HeadRows:
         ids: the tokens of each text, once, in the order of the data set.
         targets: of shape (texts, outputs), on 0..1; NaN where there is no gold.
         counts: the numbers of training examples, by name of the task.
-        epochs: how many epochs are drawn; all are of all texts.
-        features: of frozen layers; None without any.
+        rates: of each text, how often it is drawn in an epoch: 1, or less where the data set has a mixing limit.
+        seed: of the draws.
+        epochs: how many epochs are drawn.
+        features: of frozen layers, for the texts that are drawn.
     """
 
     ids: Sequence[Sequence[int]]
     targets: Floats
     counts: Mapping[str, RowsRecord] = field(default_factory=dict)
+    rates: NDArray[np.float64] | None = None
+    seed: int = 0
     epochs: int = 1
-    features: Features | None = None
+    features: Features = field(default_factory=dict)
 
-    @property
+    @cached_property
     def draws(self) -> list[Numbers]:
-        """For each epoch the numbers of its texts."""
-        return [np.arange(len(self.ids))] * self.epochs
+        """For each epoch the numbers of its texts; all epochs have as many."""
+        return [self._draw(epoch) for epoch in range(self.epochs)]
+
+    def _draw(self, epoch: int) -> Numbers:
+        if self.rates is None:
+            return np.arange(len(self.ids))
+        random = np.random.default_rng([self.seed, epoch])
+        drawn = []
+        for rate in np.unique(self.rates):
+            own = np.flatnonzero(self.rates == rate)
+            drawn.append(random.permutation(own)[: round(rate * len(own))])
+        return np.sort(np.concatenate(drawn))
 
     @cached_property
     def lengths(self) -> Numbers:
@@ -142,16 +156,20 @@ def head_rows(
     Raises:
         UsageError: nothing is left of the data set.
     """
-    known, gold, counts = validation_texts(data), Gold(heads), {}
+    known, gold, counts, rates = validation_texts(data), Gold(heads), {}, dict[Text, float]()
     for name in task_names(data, tuning):
         examples = examples_of(data, name, tuning, known, seed, COLUMNS)
         rows = _annotated(data, name, examples.rows.take(pa.array(examples.first)))
+        rate = mixing_weight(examples, data.manifest.mixing_limit)
         for row in rows:
             gold.add(get_task(name), row)
+            text = text_of(get_task(name), row)
+            rates[text] = max(rate, rates.get(text, 0.0))
         counts[name] = RowsRecord(train=len(rows), validation=0, cut_off=0, shared=examples.shared)
     if not gold.places:
         raise UsageError(f"{data.target} has no rows to train on; check tasks and languages")
-    return HeadRows(encode_all(tokenizer, gold.texts, max_length), gold.targets(), counts)
+    ids = encode_all(tokenizer, gold.texts, max_length)
+    return HeadRows(ids, gold.targets(), counts, np.array([rates[text] for text in gold.texts]), seed)
 
 
 def encode_all(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[list[int]]:

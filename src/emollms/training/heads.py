@@ -65,11 +65,11 @@ def prepare_heads(
     start = time.monotonic()
     with training.main_process_first(local=True, desc="reading the data"):
         rows = drawn or head_rows(data, loaded.tokenizer, heads, tuning, max_length=longest, seed=training.seed)
+    rows = replace(rows, epochs=Schedule(training, len(rows.draws[0])).epochs)
     frozen = _freeze(parsed, loaded)
-    if frozen and rows.features is None:
-        warn(f"computing {frozen.count} frozen layers for {len(rows):,} texts, once")
-        rows = replace(rows, features=frozen.compute(loaded.tokenizer, rows.ids, partial(_autocast, parsed)))
-    rows = replace(rows, epochs=Schedule(training, len(rows)).epochs)
+    if frozen and (missing := sorted(set(np.concatenate(rows.draws).tolist()) - rows.features.keys())):
+        warn(f"computing {frozen.count} frozen layers for {len(missing):,} texts, once")
+        rows.features.update(frozen.compute(loaded.tokenizer, rows.ids, missing, partial(_autocast, parsed)))
     draw_seconds = time.monotonic() - start
     for name, count in rows.counts.items():
         if count.shared and drawn is None:
