@@ -276,7 +276,7 @@ def _weights(folder: Path) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["freeze_layers=1", "use_peft=true"], "use_peft adapts layers that freeze_layers"),
+        (["features=frozen", "use_peft=true"], "use_peft adapts layers that features: frozen"),
         (["objective=cross_entropy", "freeze_layers=0", "head_learning_rate=null"],
          "cue goes with `objective: heads` alone"),
         (["family=modernbert"], "cue is for decoders"),

@@ -33,6 +33,8 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get
 
 KEY = "emollms"
 """The key of `config.json`."""
+HEADS = "heads.json"
+"""Holds for an adapter what `config.json` holds for a whole model."""
 Kind = Literal["score", "class", "labels"]
 Floats = NDArray[np.float32]
 Text = str | tuple[str, str]

@@ -24,14 +24,15 @@ from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import fit_thresholds
 from emollms.inference.decoding import likely_labels
-from emollms.inference.heads import Heads, text_of
+from emollms.inference.heads import HEADS, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens
 from emollms.inference.predictions import Prediction
 from emollms.progress import Warn
 from emollms.prompts.answers import answer
+from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
 from emollms.training.data import task_names, validation_rows
-from emollms.training.frozen_layers import FrozenLayers
+from emollms.training.frozen_layers import FrozenLayers, layers_of
 from emollms.training.head_rows import Gold, HeadRows, encode_all, head_rows
 from emollms.training.head_trainer import HeadsCollator, HeadsLoss, HeadsTrainer
 from emollms.training.model import LoadedModel, load_model, use_liger
@@ -100,7 +101,7 @@ def prepare_heads(
     return Prepared(
         loaded, "text", rows, validation, trainer, draw_seconds, validate,
         finish=partial(_choose_thresholds, trainer, loaded.tokenizer, heads, every),
-        write_companions=partial(_write_companions, loaded),
+        write_companions=partial(_write_companions, trainer, loaded),
     )  # fmt: skip
 
 
@@ -168,7 +169,14 @@ def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
     from peft import get_peft_model
 
     set_seed(parsed.training.seed)
-    return get_peft_model(model, parsed.peft)
+    peft, frozen, layers = parsed.peft, parsed.tuning.freeze_layers, layers_of(model)
+    if frozen:
+        targets = peft.target_modules
+        if targets == "all-linear":  # PEFT chooses layers by number only where modules are named
+            linear = (name for name, one in layers.named_modules() if isinstance(one, torch.nn.Linear))
+            targets = sorted({name.rpartition(".")[2] for name in linear})
+        peft = replace(peft, target_modules=targets, layers_to_transform=list(range(frozen, len(layers))))
+    return get_peft_model(model, peft)
 
 
 def _validation_set(
@@ -259,5 +267,10 @@ def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mappin
     model.config.update(heads.config())
 
 
-def _write_companions(loaded: LoadedModel, folder: Path) -> None:
+def _write_companions(trainer: Any, loaded: LoadedModel, folder: Path) -> None:
+    """Write the tokenizer; and what the outputs are, where an adapter has no configuration of the model to hold it."""
+    loaded.tokenizer.chat_template = None
     loaded.tokenizer.save_pretrained(folder)
+    if not (folder / "config.json").exists():
+        config = bare_model(trainer).config.to_dict()
+        write_json(folder / HEADS, {name: config[name] for name in ("id2label", "label2id", "problem_type", KEY)})
