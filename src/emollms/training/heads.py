@@ -272,5 +272,6 @@ def _write_companions(trainer: Any, loaded: LoadedModel, folder: Path) -> None:
     loaded.tokenizer.chat_template = None
     loaded.tokenizer.save_pretrained(folder)
     if not (folder / "config.json").exists():
-        config = bare_model(trainer).config.to_dict()
+        model: Any = bare_model(trainer)
+        config = model.config.to_dict()
         write_json(folder / HEADS, {name: config[name] for name in ("id2label", "label2id", "problem_type", KEY)})
