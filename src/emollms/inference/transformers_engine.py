@@ -4,7 +4,7 @@ import gc
 import math
 import random
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,23 +106,13 @@ class TransformersEngine:
 
     def describe(self) -> EngineInfo:
         """See `Engine.describe`."""
-        path = Path(self.name)
-        revision = self.revision or getattr(self.model.config, "_commit_hash", None)
-        return EngineInfo(
-            engine="transformers",
-            model=self.name,
-            revision=revision or (weights_hash(path) if path.is_dir() else None),
-            dtype=str(self.model.dtype).removeprefix("torch."),
-            device=device_name(self.model.device),
-            template=self.encoder.template,
-            settings={
-                "batch_tokens": self.batch_tokens,
-                "threads": torch.get_num_threads(),
-                "attention": getattr(self.model.config, "_attn_implementation", None),
-                "dtype_reason": self.dtype_reason,
-            },
-            versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
-        )
+        settings = {
+            "batch_tokens": self.batch_tokens,
+            "threads": torch.get_num_threads(),
+            "attention": getattr(self.model.config, "_attn_implementation", None),
+            "dtype_reason": self.dtype_reason,
+        }
+        return describe_model(self.model, self.name, self.revision, self.encoder.template, settings)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -233,6 +223,24 @@ def _halves(batch: Batch) -> list[Batch]:
         raise EngineError("out of memory on a single row; use a smaller model, or --dtype bfloat16")
     halves = slice(middle, None), slice(middle)
     return [Batch(batch.rows[half], batch.shared[half]) for half in halves]
+
+
+def describe_model(
+    model: Any, name: str, revision: str | None, template: str, settings: Mapping[str, object]
+) -> EngineInfo:
+    """What the manifest of a run says about a model of transformers; a folder is known by a hash of its files."""
+    path = Path(name)
+    known = revision or getattr(model.config, "_commit_hash", None)
+    return EngineInfo(
+        engine="transformers",
+        model=name,
+        revision=known or (weights_hash(path) if path.is_dir() else None),
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=device_name(model.device),
+        template=template,
+        settings=settings,
+        versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
+    )
 
 
 def device_name(device: torch.device) -> str:

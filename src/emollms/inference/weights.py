@@ -5,6 +5,7 @@ warn. A model that is scored, tuned, merged or published is loaded here, and so 
 """
 
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from emollms.inference.heads import Heads
 from emollms.optional import needing
 
 WORDS = "It is a sunny day."
+_UNUSED = re.compile(r"\.pooler\.|\.position_ids$|\.token_type_ids$")
+"""What classifiers of others keep of the models that they were made from, and do not use."""
 PREFIX = "base_model.model."
 """What PEFT puts before the names of a model's weights."""
 
@@ -57,6 +60,8 @@ def load_whole(
             name, config=config, revision=revision, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     faults = [report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"]]
+    if kind is AutoModelForSequenceClassification:
+        faults[1] = [key for key in faults[1] if not _UNUSED.search(str(key))]
     if heads:  # what stands above the backbone is new, and what stood there in the checkpoint is left
         backbone = f"{model.base_model_prefix}."
         faults = [[key for key in keys if str(key).startswith(backbone)] for keys in faults[:2]] + faults[2:]

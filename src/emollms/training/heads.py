@@ -24,7 +24,7 @@ from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import fit_thresholds
 from emollms.inference.decoding import likely_labels
-from emollms.inference.heads import HEADS, KEY, Heads, text_of
+from emollms.inference.heads import FILE, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens
 from emollms.inference.predictions import Prediction
 from emollms.progress import Warn
@@ -274,4 +274,4 @@ def _write_companions(trainer: Any, loaded: LoadedModel, folder: Path) -> None:
     if not (folder / "config.json").exists():
         model: Any = bare_model(trainer)
         config = model.config.to_dict()
-        write_json(folder / HEADS, {name: config[name] for name in ("id2label", "label2id", "problem_type", KEY)})
+        write_json(folder / FILE, {name: config[name] for name in ("id2label", "label2id", "problem_type", KEY)})
