@@ -2,6 +2,7 @@
 
 import json
 import math
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,7 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     torch.manual_seed(1)
     config = tiny_model(kind).config
     config.num_labels = 5
-    tokenizer = tiny_tokenizer(kind)
+    tokenizer = deepcopy(tiny_tokenizer(kind))
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     config.pad_token_id = tokenizer.pad_token_id
     model = AutoModelForSequenceClassification.from_config(config).eval()
@@ -203,7 +204,7 @@ def test_batches_hold_texts_of_like_length_and_every_text_once() -> None:
 
 
 def test_the_tokenizer_adds_the_cue_and_keeps_it(tmp_path: Path) -> None:
-    tokenizer = tiny_tokenizer("llama")
+    tokenizer = deepcopy(tiny_tokenizer("llama"))  # the backend of tiny tokenizers is shared
     begin = tokenizer("").input_ids
     cue = tokenizer("\nFeelings:", add_special_tokens=False).input_ids
     plain = tokenizer("so good", add_special_tokens=False).input_ids
