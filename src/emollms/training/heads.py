@@ -24,11 +24,13 @@ from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import fit_thresholds
 from emollms.inference.decoding import likely_labels
-from emollms.inference.heads import Heads, text_of
-from emollms.inference.heads_engine import TorchClassifier, max_tokens
+from emollms.inference.heads import FILE, KEY, Heads, text_of
+from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
 from emollms.inference.predictions import Prediction
+from emollms.inference.weights import above_backbone
 from emollms.progress import Warn
 from emollms.prompts.answers import answer
+from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
 from emollms.training.data import task_names, validation_rows
 from emollms.training.frozen_layers import FrozenLayers
@@ -109,10 +111,7 @@ def _fit_tokenizer(loaded: LoadedModel, cue: str, max_length: int | None) -> int
     tokenizer, model = loaded.tokenizer, loaded.model
     if cue:
         add_cue(tokenizer, cue)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    # A decoder is read out at the last token that is none of padding.
-    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+    read_out_before_padding(model, tokenizer)
     model.config.use_cache = False
     longest = min(max_length or LONGEST, max_tokens(model.config, tokenizer))
     tokenizer.model_max_length = longest
@@ -168,6 +167,8 @@ def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
     from peft import get_peft_model
 
     set_seed(parsed.training.seed)
+    # PEFT saves the last layer alone; DeBERTa has another one between it and the backbone.
+    parsed.peft.modules_to_save = sorted({*(parsed.peft.modules_to_save or ()), *above_backbone(model)})
     return get_peft_model(model, parsed.peft)
 
 
@@ -257,4 +258,7 @@ def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mappin
 
 
 def _write_companions(loaded: LoadedModel, folder: Path) -> None:
+    """Write the tokenizer, and beside an adapter, which has no configuration, what the outputs are."""
     loaded.tokenizer.save_pretrained(folder)
+    if not (folder / "config.json").is_file():
+        write_json(folder / FILE, {key: getattr(loaded.model.config, key) for key in ("id2label", KEY)})
