@@ -181,7 +181,8 @@ class Heads:
         key = str(row["id"])
         if isinstance(task, MultiLabelTask):
             asked = task.labels_asked(row)
-            shares = {name: float(one) for name, one in zip(task.labels, own, strict=True) if name in asked}
+            # Rounded as files of predictions are: what is named is the same from a file as from the model.
+            shares = {name: round(float(one), 6) for name, one in zip(task.labels, own, strict=True) if name in asked}
             said = likely_labels(task, shares, self.thresholds(task))
             return Prediction(key, answer(task, said), shares, seconds)
         if isinstance(task, OrdinalTask):

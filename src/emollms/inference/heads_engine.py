@@ -109,6 +109,13 @@ _OFFSET = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayerno
 """Families whose first position is the one after that of the padding token, so that they have fewer for a text."""
 
 
+def read_out_before_padding(model: Any, tokenizer: Any) -> None:
+    """Let a model know the token that its tokenizer pads with: a decoder is read out at the last one before it."""
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+
+
 def max_tokens(config: Any, tokenizer: Any) -> int:
     """The most tokens of a text: those of the model's positions, or fewer where its tokenizer says so."""
     positions = getattr(config.get_text_config(), "max_position_embeddings", None) or 10**9

@@ -95,7 +95,7 @@ class LabelMap:
         shares = self._shares(asked, outputs)
         if isinstance(task, MultiLabelTask):
             found = dict(zip(asked.options, shares, strict=True))
-            table = {label: found.get(label, 0.0) for label in task.labels_asked(row)}
+            table = {label: round(found.get(label, 0.0), 6) for label in task.labels_asked(row)}
             return Prediction(key, answer(task, likely_labels(task, table)), table, seconds)
         total = max(sum(shares), float(np.finfo(np.float32).tiny))  # labels that stand for nothing have the rest
         if isinstance(task, RegressionTask):

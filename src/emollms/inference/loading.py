@@ -10,10 +10,10 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
-from emollms.inference.classifiers import Outputs, classifier_outputs
+from emollms.inference.classifiers import Outputs, classifier_outputs, heads_of
 from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Heads
-from emollms.inference.heads_engine import TorchClassifier
+from emollms.inference.heads_engine import TorchClassifier, read_out_before_padding
 from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
 from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
@@ -80,10 +80,7 @@ def load_classifier(
         raise UsageError(f"{model} is no classifier: it writes its answers")
     heads = said if isinstance(said, Heads) else None
     name, loaded, tokenizer, precision = _load(model, revision, device, dtype, heads)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if loaded.config.get_text_config().pad_token_id is None:  # a decoder is read out at the last token of a text
-        loaded.config.get_text_config().pad_token_id = loaded.config.pad_token_id = tokenizer.pad_token_id
+    read_out_before_padding(loaded, tokenizer)
     check_reads(loaded, tokenizer, name)
     classifier = TorchClassifier(loaded, tokenizer, batch_tokens, said.activation)
     settings = {
@@ -168,7 +165,7 @@ def load_and_read(folder: Path) -> None:
     """
     try:
         tokenizer = load_tokenizer(str(folder))
-        model = open_model(str(folder), None, "auto")
+        model = open_model(str(folder), None, "auto", heads_of(str(folder)))
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything

@@ -25,8 +25,9 @@ from emollms.errors import UsageError
 from emollms.evaluation.calibration import fit_thresholds
 from emollms.inference.decoding import likely_labels
 from emollms.inference.heads import FILE, KEY, Heads, text_of
-from emollms.inference.heads_engine import TorchClassifier, max_tokens
+from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
 from emollms.inference.predictions import Prediction
+from emollms.inference.weights import above_backbone
 from emollms.progress import Warn
 from emollms.prompts.answers import answer
 from emollms.storage import write_json
@@ -101,7 +102,7 @@ def prepare_heads(
     return Prepared(
         loaded, "text", rows, validation, trainer, draw_seconds, validate,
         finish=partial(_choose_thresholds, trainer, loaded.tokenizer, heads, every),
-        write_companions=partial(_write_companions, trainer, loaded),
+        write_companions=partial(_write_companions, loaded),
     )  # fmt: skip
 
 
@@ -110,10 +111,7 @@ def _fit_tokenizer(loaded: LoadedModel, cue: str, max_length: int | None) -> int
     tokenizer, model = loaded.tokenizer, loaded.model
     if cue:
         add_cue(tokenizer, cue)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    # A decoder is read out at the last token that is none of padding.
-    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+    read_out_before_padding(model, tokenizer)
     model.config.use_cache = False
     longest = min(max_length or LONGEST, max_tokens(model.config, tokenizer))
     tokenizer.model_max_length = longest
@@ -176,6 +174,8 @@ def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
             linear = (name for name, one in layers.named_modules() if isinstance(one, torch.nn.Linear))
             targets = sorted({name.rpartition(".")[2] for name in linear})
         peft = replace(peft, target_modules=targets, layers_to_transform=list(range(frozen, len(layers))))
+    # PEFT saves the last layer alone; DeBERTa has another one between it and the backbone.
+    peft = replace(peft, modules_to_save=sorted({*(peft.modules_to_save or ()), *above_backbone(model)}))
     return get_peft_model(model, peft)
 
 
@@ -267,11 +267,9 @@ def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mappin
     model.config.update(heads.config())
 
 
-def _write_companions(trainer: Any, loaded: LoadedModel, folder: Path) -> None:
-    """Write the tokenizer; and what the outputs are, where an adapter has no configuration of the model to hold it."""
-    loaded.tokenizer.chat_template = None
+def _write_companions(loaded: LoadedModel, folder: Path) -> None:
+    """Write the tokenizer, and beside an adapter, which has no configuration, what the outputs are."""
+    loaded.tokenizer.chat_template = None  # nobody chats with a classifier
     loaded.tokenizer.save_pretrained(folder)
-    if not (folder / "config.json").exists():
-        model: Any = bare_model(trainer)
-        config = model.config.to_dict()
-        write_json(folder / FILE, {name: config[name] for name in ("id2label", "label2id", "problem_type", KEY)})
+    if not (folder / "config.json").is_file():
+        write_json(folder / FILE, {key: getattr(loaded.model.config, key) for key in ("id2label", KEY)})
