@@ -117,9 +117,7 @@ def training_rows(
         raise UsageError(f"{data.target} has no rows to train on; check tasks, languages and task_weights")
     trees, drawn, offset = NumberTrees(encoder), [], 0
     for number, (name, own) in enumerate(examples.items()):
-        found = _draw(
-            encoder, name, own, tuning, weights[name], trees, ceil(epochs(size)), max_length, [seed, number]
-        )
+        found = _draw(encoder, name, own, tuning, weights[name], trees, ceil(epochs(size)), max_length, [seed, number])
         drawn.append(replace(found, epochs=[rows + offset for rows in found.epochs]))
         offset += len(found.tokens)
     tokens = TokenDataset(InMemoryTable(pa.concat_tables([one.tokens for one in drawn])))
