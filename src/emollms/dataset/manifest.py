@@ -241,11 +241,11 @@ class Manifest(Strict):
 
     def mixing_weights(self) -> dict[str, float]:
         """How often a training text of each task is drawn in an epoch, for the tasks that exceed `mixing_limit`."""
-        texts = {
-            count.task: count.read - sum(count.dropped.values()) for count in self.counts if count.split == "train"
-        }
-        limit = self.mixing_limit
-        return {task: limit / number for task, number in texts.items() if limit is not None and number > limit}
+        if self.mixing_limit is None:
+            return {}
+        training = [count for count in self.counts if count.split == "train"]
+        texts = {count.task: count.read - sum(count.dropped.values()) for count in training}
+        return {task: self.mixing_limit / number for task, number in texts.items() if number > self.mixing_limit}
 
     def left_out(self) -> list[LeftOutCount]:
         """What was left out, by reason, the most serious first.

@@ -14,6 +14,9 @@ from emollms.tasks import benchmark_tasks, get_task, training_tasks
 Wordings = Literal["all", "one"]
 ALL_LANGUAGES = "all"
 
+MORE_TASKS = "EmoBank", "GoEmotions", "GoEmotions-28", "SST", "SST5", "TDT", "BRIGHTER-E-c", "BRIGHTER-EI-oc"
+"""The tasks of AAID+ beside those of AAID."""
+
 
 @dataclass(frozen=True)
 class DatasetSpec:
@@ -58,22 +61,12 @@ DATA_SETS = {
         title="Affective Analysis Instruction Data, extended (AAID+)",
         about="AAID and the training data of EmoBank, GoEmotions, SST, TDT and BRIGHTER as one set of instructions",
         corpora=("semeval2018_task1", "emobank", "goemotions", "sst", "tdt", "brighter"),
-        tasks=(
-            *(task.name for task in training_tasks()),
-            "EmoBank",
-            "GoEmotions",
-            "GoEmotions-28",
-            "SST",
-            "SST5",
-            "TDT",
-            "BRIGHTER-E-c",
-            "BRIGHTER-EI-oc",
-        ),
+        tasks=(*(task.name for task in training_tasks()), *MORE_TASKS),
         splits=("train", "validation"),
         wordings="all",
         published=False,
-        mixing_limit=10_000,  # of GoEmotions a quarter; without it, half of the rows of an epoch are Reddit comments
-    ),  # fmt: skip
+        mixing_limit=10_000,  # without it GoEmotions would be half of an epoch
+    ),
     "aeb": DatasetSpec(
         name="aeb",
         title="Affect Evaluation Benchmark (AEB)",
