@@ -167,8 +167,8 @@ def test_a_classifier_of_others_answers_what_its_map_says(moods, labels, sample_
         assert [question.name for question in annotator.questions] == ["valence", "emotions", "TDT"]
     assert told.valence == pytest.approx(expected, abs=0.001)
     assert told["emotions"].probabilities["joy"] == pytest.approx(shares["positive"], abs=0.0001)
+    labels.write_text(MAP.replace("0.5", "0.4"), encoding="utf-8")
     with pytest.raises(UsageError, match="other settings"):
-        labels.write_text(MAP.replace("0.5", "0.4"), encoding="utf-8")
         emollms.evaluate(sample_aeb, tmp_path / "run", str(moods), map=labels, **FEW)
 
 

@@ -213,8 +213,8 @@ def load_base(source: MergeSource, tokenizer: Any, dtype: str, base: str | None,
 def _heads_of_adapter(source: MergeSource) -> Heads | None:
     if source.template == "text" and source.heads is None:
         raise UsageError(
-            f"{source.weights} is an adapter of a classifier, and lacks {FILE}, which says what its outputs answer; merge "
-            "the finished run"
+            f"{source.weights} is an adapter of a classifier, and lacks {FILE}, which says what its outputs answer; "
+            "merge the finished run"
         )
     return source.heads
 
