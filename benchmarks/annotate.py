@@ -16,8 +16,8 @@ the peak of the process. A row is a text with the answers to all questions.
 
 What the CPU allows: each question reads the tokens of each different text once, two operations a token and weight
 (embeddings left out), at the rate at which its widest layer, prepacked as `emollms` runs it, multiplies 1,024 tokens in
-float32, measured in the process of `emollms`. Instructions, the tokens of answers, attention and everything else count nothing, so that the fraction
-reached is below 1 for any program.
+float32, measured in the process of `emollms`. Instructions, the tokens of answers, attention and everything else count
+nothing, so that the fraction reached is below 1 for any program.
 
 With --memory-rows, a tiny random model annotates so many rows of a file once more, for the memory alone. The last line
 is one JSON object.
@@ -149,7 +149,7 @@ def with_emollms(arguments: argparse.Namespace, texts: list[str]) -> dict[str, A
         figures = measure(lambda: own(texts), len(texts))
         engine = own.predictors[0]._engine()
         tokens = sum(len(engine.encoder.tokenizer(text, add_special_tokens=False).input_ids) for text in set(texts))
-        layers = sum(weights.numel() for weights in engine.model.parameters())
+        layers = sum(weights.numel() for weights in engine.model.base_model.parameters())  # without the output's
         weights = layers - engine.model.get_input_embeddings().weight.numel()
         operations = 2.0 * weights * tokens * len(own.questions)
         return figures | {"text_tokens": tokens, "operations": operations, "product_rate": product_rate(engine.model)}

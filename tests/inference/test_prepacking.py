@@ -45,5 +45,6 @@ def test_a_loaded_model_is_prepacked_in_float32_alone(tmp_path):
         dtype: {type(one) for one in load(str(folder), device="cpu", dtype=dtype).model.modules()}
         for dtype in ("float32", "bfloat16")
     }
-    assert PrepackedLinear in kinds["float32"] and nn.Linear not in kinds["float32"]
+    assert PrepackedLinear in kinds["float32"]
+    assert nn.Linear not in kinds["float32"]
     assert PrepackedLinear not in kinds["bfloat16"]

@@ -45,7 +45,7 @@ class PrefixCache:
         for tokens in wanted:
             # Each by itself: read together, their last bits would depend on which of them earlier batches had left
             # here, and a resumed run skips batches. Those used last come last.
-            self._kept[tokens] = self._kept.pop(tokens, None) or self._read_alone(tokens)
+            self._kept[tokens] = self._kept.pop(tokens) if tokens in self._kept else self._read_alone(tokens)
         for tokens in list(self._kept)[: len(self._kept) - len(wanted)]:
             if sum(map(len, self._kept)) > self.room:
                 del self._kept[tokens]

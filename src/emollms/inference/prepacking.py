@@ -43,7 +43,7 @@ def prepack(model: nn.Module) -> None:
     """
     # On Arm torch leaves float32 to oneDNN anyway, in whose build there these operators are not.
     x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if not (x86 and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not (x86 and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         return
     for name, layer in model.named_children():
         # Classes derived from it compute something else, or have hooks of their own.
