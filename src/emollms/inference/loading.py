@@ -15,6 +15,7 @@ from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Heads
 from emollms.inference.heads_engine import TorchClassifier, read_out_before_padding
 from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
+from emollms.inference.prepacking import prepack
 from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
@@ -108,7 +109,9 @@ def _load(
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(f"cannot load {name!r}: {in_a_line(error)}") from error
-    return name, loaded.to(place), tokenizer, precision
+    loaded = loaded.to(place)
+    prepack(loaded)
+    return name, loaded, tokenizer, precision
 
 
 def open_model(model: str, revision: str | None, dtype: Any, heads: Heads | None = None) -> Any:
