@@ -1,5 +1,6 @@
 """Maps from the labels of other people's classifiers to questions."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,15 @@ def test_what_a_map_gets_wrong_is_told_with_its_line(text: str, tmp_path):
     assert WRONG[text] in str(failed.value)
     assert str(failed.value).startswith(str(tmp_path / "labels.yaml"))
     assert "\n" not in str(failed.value)
+
+
+def test_the_map_of_the_page_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "heads.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    names = dict(
+        enumerate(["joy", "anger", "annoyance", "LABEL_4", *STARS.values(), "negative", "neutral", "positive"])
+    )
+    assert read(tmp_path, shown, names).tasks == ("E-c", "SST5", "V-reg")
 
 
 def test_a_file_that_is_not_there(tmp_path):
