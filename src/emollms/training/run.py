@@ -143,9 +143,7 @@ class _Run:
 
     def _fix_steps(self, soft: SoftTargets | None) -> Rows:
         """Time a few steps, and record how many fit into the minutes; returns the rows that were drawn for it."""
-        max_steps, rows = time_steps(
-            self.recipe, self.parsed, self.data, self.out, self.begun, self.warn, soft
-        )
+        max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn, soft)
         resolved = self.parsed.resolved.model_copy(update={"max_steps": max_steps})
         if self.parsed.training.process_index == 0:
             write_settings(self.out, self.settings(), resolved)

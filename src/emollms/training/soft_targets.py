@@ -78,9 +78,7 @@ def held_out_rows(
     return {name: sample(rows, tuning.selection_rows, seed) for name, rows in chosen.items() if rows}
 
 
-def mixed(
-    heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets
-) -> tuple[list[Text], Floats, Floats]:
+def mixed(heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets) -> tuple[list[Text], Floats, Floats]:
     """Gold and soft targets together.
 
     Args:
