@@ -20,6 +20,7 @@ from emollms.training.manifest import TrainingRun
 from emollms.training.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
+    from emollms.annotation.questions import Question
     from emollms.dataset.reader import Dataset
 
 
@@ -137,6 +138,7 @@ def distill(
             min_confidence=min_confidence, calibration=calibration, engine=engine, template=template, dtype=dtype,
             workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=warn,
         )  # fmt: skip
+        _check_whole_tasks(annotator.questions, [one.name for one in opened.tasks("train")] if opened else [])
         limit_threads()
         rooms = require("emollms.annotation.teacher", "train"), require("emollms.training.run", "train")
         with annotator, show_progress("steps", progress=progress) as on_progress:
@@ -180,6 +182,18 @@ def _questions(task: str | Sequence[str] | None, recipe: Recipe, data: "Dataset 
     named = listed(cast("str | list[str] | None", tasks))
     known = [one.name for one in data.tasks("train", named)] if data else named
     return listed(task) or known
+
+
+def _check_whole_tasks(asked: "Sequence[Question]", with_gold: Sequence[str]) -> None:
+    """Make sure that every output of the classifier will have targets."""
+    for task in {one.task.name: one.task for one in asked}.values():
+        missing = {*task.emotions} - {one.emotion for one in asked if one.task.name == task.name}
+        if missing and task.name not in with_gold:
+            names = ", ".join(one.name for one in asked if one.task.name == task.name)
+            raise UsageError(
+                f"--task {names}: a classifier answers all of {task.name}, also {', '.join(sorted(missing))}; "
+                f"give --task {task.name}, or --data with gold for it"
+            )
 
 
 def _command(given: Mapping[str, object]) -> list[str]:
