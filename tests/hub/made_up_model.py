@@ -96,7 +96,7 @@ def made_up_run(**changes: Any) -> RunManifest:
         "made_with": "0.1.0",
     }
     for name, value in changes.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
     return RunManifest.model_validate(values)
 
 

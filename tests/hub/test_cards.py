@@ -191,6 +191,21 @@ class TestModelCard:
         assert metadata_in(card, "README.md")["datasets"] == ["you/aaid"]
         assert "[Affective Analysis Instruction Data (AAID)](https://huggingface.co/datasets/you/aaid)" in card
 
+    def test_a_teacher_is_named(self) -> None:
+        counts = {"rows": 9, "no_text": 0, "repeated": 1, "held_out": 2, "no_answer": 0, "validation": 1, "train": 5}
+        teacher = {
+            "names": ["EmoLLaMA", "VADER"], "predictors": [], "questions": ["V-reg"], "calibrated": True,
+            "min_confidence": None, "weight": 0.5, "texts": {"name": "/home/jane/p.csv", "sha256": HASH, **counts},
+        }  # fmt: skip
+        rows = {"V-reg": {"train": 0, "validation": 4, "cut_off": 0, "shared": 0, "taught": 5}}
+        card = model_card(run={"teacher": teacher, "rows": rows})
+        assert "| teacher | EmoLLaMA + VADER, weight 0.5, on 5 texts of `p.csv` (`ab12ab12ab12ab12`), asked V-reg |" in card
+        assert "| V-reg | 0 | 5 | 4 | 0 | 0 |" in card
+        alone = model_card(run={"teacher": teacher, "rows": rows, "data": None}, scores=[])
+        assert "(distilled from EmoLLaMA and VADER)" in alone
+        assert "It was tuned on what its teacher said, and scored" in alone
+        assert "jane" not in card + alone
+
     def test_terms_of_its_own(self) -> None:
         metadata = metadata_in(model_card(license="other"), "README.md")
         assert metadata["license_link"] == "https://huggingface.co/me/emo-tiny#licence"
