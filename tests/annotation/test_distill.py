@@ -1,4 +1,4 @@
-"""Distillation: soft targets, gold that wins, texts that are left out, the run from texts to classifier, and resuming."""
+"""Distillation: soft targets, gold that wins, texts that are left out, the run to a classifier, and resuming."""
 
 import json
 import signal
@@ -340,8 +340,10 @@ def test_a_recipe_that_writes_answers_has_no_soft_targets(texts: Path, tmp_path:
         emollms.distill("emosmol-135m", texts=texts, out=tmp_path / "run", baseline="vader")
 
 
-def test_half_a_task_and_texts_of_validation_alone(base: Path, tiny: Path, texts: Path, aaid: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--task anger: a classifier answers all of EI-reg, also fear, joy, sadness; give"):
+def test_half_a_task_and_texts_of_validation_alone(
+    base: Path, tiny: Path, texts: Path, aaid: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="--task anger: a classifier answers all of EI-reg, also fear, joy, sad"):
         distill(base, texts, tmp_path / "run", baseline=None, teacher=str(tiny), task="anger")
     held = sorted({row["text"] for row in Dataset(aaid).rows("V-reg", "validation")})[:3]
     with pytest.raises(UsageError, match=r"has no text to train on: 3 rows: 3 left out, being in validation"):

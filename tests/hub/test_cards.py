@@ -26,7 +26,7 @@ from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_scores import score_tables
 from emollms.hub.space import render_space_card
-from hub.made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores, scores_json
+from hub.made_up_model import CALIBRATION, CARD, HASH, TEACHER, made_up_run, made_up_scores, scores_json
 
 GOLDEN = Path(__file__).parent / "golden"
 VARYING = re.compile(r"(download_size: |num_bytes: |dataset_size: |sdk_version: |gradio==)[\d.]+")
@@ -192,16 +192,13 @@ class TestModelCard:
         assert "[Affective Analysis Instruction Data (AAID)](https://huggingface.co/datasets/you/aaid)" in card
 
     def test_a_teacher_is_named(self) -> None:
-        counts = {"rows": 9, "no_text": 0, "repeated": 1, "held_out": 2, "no_answer": 0, "validation": 1, "train": 5}
-        teacher = {
-            "names": ["EmoLLaMA", "VADER"], "predictors": [], "questions": ["V-reg"], "calibrated": True,
-            "min_confidence": None, "weight": 0.5, "texts": {"name": "/home/jane/p.csv", "sha256": HASH, **counts},
-        }  # fmt: skip
         rows = {"V-reg": {"train": 0, "validation": 4, "cut_off": 0, "shared": 0, "taught": 5}}
-        card = model_card(run={"teacher": teacher, "rows": rows})
-        assert "| teacher | EmoLLaMA + VADER, weight 0.5, on 5 texts of `p.csv` (`ab12ab12ab12ab12`), asked V-reg |" in card
+        card = model_card(run={"teacher": TEACHER, "rows": rows})
+        assert (
+            "| teacher | EmoLLaMA + VADER, weight 0.5, on 5 texts of `p.csv` (`ab12ab12ab12ab12`), asked V-reg" in card
+        )
         assert "| V-reg | 0 | 5 | 4 | 0 | 0 |" in card
-        alone = model_card(run={"teacher": teacher, "rows": rows, "data": None}, scores=[])
+        alone = model_card(run={"teacher": TEACHER, "rows": rows, "data": None}, scores=[])
         assert "(distilled from EmoLLaMA and VADER)" in alone
         assert "It was tuned on what its teacher said, and scored" in alone
         assert "jane" not in card + alone
