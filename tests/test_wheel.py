@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOT_PACKAGES = ("builders", "recipes", "cards", "validation")
+ROOT_PACKAGES = ("builders", "recipes", "cards", "models", "validation")
 FOLDERS = {"src/emollms": "emollms"} | {name: f"emollms/{name}" for name in ROOT_PACKAGES}
 
 

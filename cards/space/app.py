@@ -11,8 +11,10 @@ from pathlib import Path
 import gradio as gr
 
 from emollms.errors import EmollmsError
+from emollms.inference.classifiers import heads_of
 from emollms.inference.decoding import decode
-from emollms.inference.loading import load
+from emollms.inference.heads import text_of
+from emollms.inference.loading import load, load_classifier
 from emollms.inference.predictions import Prediction
 from emollms.prompts.template import prompt
 from emollms.tasks import OrdinalTask, RegressionTask, Task, get_task
@@ -42,7 +44,11 @@ footer { display: none !important; }
 """
 THEME = gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
-engine = load(SETTINGS["model"], revision=SETTINGS["revision"])
+MODEL, REVISION = SETTINGS["model"], SETTINGS["revision"]
+heads = heads_of(f"{MODEL}@{REVISION}" if REVISION else MODEL)
+"""What the outputs of a classifier answer; None for a model that writes its answers."""
+classifier = load_classifier(MODEL, revision=REVISION, outputs=heads)[0] if heads else None
+engine = None if heads else load(MODEL, revision=REVISION)
 
 
 def emotions(chosen: str) -> gr.Dropdown:
@@ -59,12 +65,20 @@ def ask(text: str, chosen: str, emotion: str | None) -> str:
     if len(text) > LONGEST:
         raise gr.Error(f"The text has {len(text):,} characters; this demo reads up to {LONGEST:,}.")
     emotion = emotion if task.emotions else None
-    row = {"id": "text", "prompt": prompt(task, text, 0, emotion), "emotion": emotion}
+    row = {"id": "text", "text": text, "prompt": prompt(task, text, 0, emotion), "emotion": emotion}
     try:
-        said = next(iter(decode(engine, task, [row])))
+        said = answered(task, row)
     except EmollmsError as error:
         raise gr.Error(str(error)) from error
     return shown(task, emotion, said)
+
+
+def answered(task: Task, row: dict[str, str | None]) -> Prediction:
+    """What the model says."""
+    if heads and classifier:
+        (read,) = classifier.read([text_of(task, row)])
+        return heads.prediction(task, row, read.outputs)
+    return next(iter(decode(engine, task, [row])))
 
 
 def shown(task: Task, emotion: str | None, said: Prediction) -> str:
@@ -74,13 +88,15 @@ def shown(task: Task, emotion: str | None, said: Prediction) -> str:
         score = float(said.answer)
         native = task.from_unit(score)
         scale = f"{native:.2f} on the scale of the data, {task.low:g} to {task.high:g}"
-        head, note = f"{score:.3f}", f"expected score on 0 to 1; {scale}. How sure: by the first digits of the score"
+        sure = ". How sure: by the first digits of the score" if shares else ""
+        head, note = f"{score:.3f}", f"expected score on 0 to 1; {scale}{sure}"
         names = {name: name for name in shares}
     elif isinstance(task, OrdinalTask):
         head, note = said.answer, "the likeliest class"
         names = {name: task.class_label(int(name), emotion) for name in shares}
     else:
-        head, note = said.answer, "all labels that are likelier than not"
+        limits = heads and heads.thresholds(task)
+        head, note = said.answer, f"all labels {'from their thresholds on' if limits else 'that are likelier than not'}"
         names = {name: name for name in shares}
     best = max(shares, key=lambda name: shares[name], default=None)
     bars = "".join(bar(names[name], share, name == best) for name, share in shares.items())

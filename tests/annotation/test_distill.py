@@ -4,7 +4,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from emollms.inference.heads import Heads
 from emollms.tasks import get_task
 from emollms.training.arguments import TuningArguments
 from emollms.training.head_trainer import HeadsLoss
-from emollms.training.manifest import TaughtTexts, TeacherRecord, read_run
+from emollms.training.manifest import TaughtTexts, TeacherRecord
 from emollms.training.soft_targets import SoftTargets, mixed
 from emollms.training.tiny import make_tiny
 
@@ -258,6 +260,13 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return distill(base, write(folder / "texts.jsonl", TEXTS), folder / "run", fresh=True).folder
 
 
+def test_a_one_pass_classifier_teaches(whole: Path) -> None:
+    answers, found = targets("SST5", 4, model=str(whole / "model"))
+    for one, row in zip(answers, found, strict=True):
+        shares = [one.probabilities[str(number)] for number in get_task("SST5").classes]
+        assert row == pytest.approx([sum(shares[place:]) / sum(shares) for place in range(1, len(shares))], abs=1e-6)
+
+
 @pytest.mark.parametrize(("where", "at"), [("answers", 2), ("table", 2), ("step", 3)])
 def test_a_killed_run_ends_as_one_that_was_not(
     where: str, at: int, base: Path, whole: Path, texts: Path, tmp_path: Path
@@ -307,10 +316,28 @@ def test_another_teacher_or_other_texts_are_another_run(
     assert distill(base, texts, out).manifest.teacher == first.manifest.teacher, "known answers are not asked again"
 
 
-def test_minutes_begin_when_the_teacher_is_done(base: Path, texts: Path, tmp_path: Path) -> None:
-    run = distill(base, texts, tmp_path / "run", set={"minutes": 0.2, "max_steps": -1})
-    assert run.steps > 1
-    assert read_run(run.folder).teacher == run.manifest.teacher
+def test_minutes_begin_when_the_teacher_is_done(
+    base: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emollms.training import run
+
+    clock, begun, targets = [0.0], [], teacher_module.Teacher.targets
+
+    def slow(*given: Any) -> SoftTargets:
+        clock[0] += 1000.0
+        return targets(*given)
+
+    def no_trial(*given: Any) -> None:
+        begun.append(given[4])
+        raise UsageError("the trial begins")
+
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(teacher_module.Teacher, "targets", slow)
+    monkeypatch.setattr(run, "time_steps", no_trial)
+    before = time.monotonic()
+    with pytest.raises(UsageError, match="the trial begins"):
+        distill(base, texts, tmp_path / "run", set={"minutes": 0.2, "max_steps": -1})
+    assert begun[0] - before > 1000.0
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from annotation.serving import serving
-from hub.made_up_model import CARD
+from hub.made_up_model import CARD, made_up_run
 from hub.test_cards_code import REPO, blocks
 from hub.tiny_release import adapter_run, merged
+from inference.tiny_classifiers import heads_of, save_heads
 from tiny_corpus import settings
 
 import emollms
@@ -21,8 +22,9 @@ from emollms.annotation.answers import Answer
 from emollms.annotation.questions import questions
 from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
-from emollms.evaluation.predictors import ModelPredictor
+from emollms.evaluation.classifier_predictor import model_predictor
 from emollms.hub.model_card import EXAMPLE, render_model_card
+from emollms.inference.heads import Heads
 from emollms.inference.predictions import Prediction, read_predictions
 from emollms.prompts.answers import parse_answer
 from emollms.tasks import get_task
@@ -39,6 +41,20 @@ Told = dict[str, Any]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return merged(tmp_path_factory.mktemp("base") / "model")
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A one-pass classifier, with the record of its run."""
+    folder = save_heads(tmp_path_factory.mktemp("heads") / "model", tasks=TASKS, longest=400)
+    made_up_run(template="text", objective="heads").write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["model", "classifier"])
+def model(request: pytest.FixtureRequest, base: Path, heads: Path) -> Path:
+    """One that writes its answers, and one that gives all of them in one pass."""
+    return base if request.param == "model" else heads
 
 
 @pytest.fixture(scope="module")
@@ -80,12 +96,12 @@ def check_all(found: list[dict[str, Told]], expected: list[dict[str, Told]]) -> 
 
 
 @COUNTS
-def test_one_by_one_and_over_http(count: int, base: Path) -> None:
+def test_one_by_one_and_over_http(count: int, model: Path) -> None:
     some = texts(count)
-    expected = annotated(base, some)
-    with Annotator.from_pretrained(str(base), fresh=True) as alone:
+    expected = annotated(model, some)
+    with Annotator.from_pretrained(str(model), fresh=True) as alone:
         check_all([{name: told(one) for name, one in alone(text).items()} for text in some[:20]], expected[:20])
-    with serving(Annotator.from_pretrained(str(base), fresh=True)) as served:
+    with serving(Annotator.from_pretrained(str(model), fresh=True)) as served:
         check_all(served.annotate(*some).json()["answers"], expected)
 
 
@@ -100,13 +116,13 @@ def test_a_merged_model(count: int, base: Path, tmp_path: Path) -> None:
 
 
 @COUNTS
-def test_evaluation(count: int, base: Path, aeb: Path, tmp_path: Path) -> None:
-    emollms.evaluate(data=aeb, out=tmp_path / "scores", model=str(base), limit=count)
+def test_evaluation(count: int, model: Path, aeb: Path, tmp_path: Path) -> None:
+    emollms.evaluate(data=aeb, out=tmp_path / "scores", model=str(model), limit=count)
     (path,) = (tmp_path / "scores").rglob("predictions.jsonl")
     said = read_predictions(path)
     rows = [(task, row) for task in TASKS for row in Dataset(aeb).rows(task, "test") if row["id"] in said]
     assert len(rows) == len(said) >= min(count, 20)
-    predictor = ModelPredictor(str(base))
+    predictor = model_predictor(str(model))
     for task, row in rows:
         name = row["emotion"] or NAMES[task]
         (asked,) = (one for n in range(10) for one in questions([name], n) if one.prompt(row["text"]) == row["prompt"])
@@ -120,29 +136,62 @@ def shown(task: str, found: Prediction, emotion: str | None) -> Told:
 
 
 @COUNTS
-def test_the_demo(count: int, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo(count: int, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gradio")
     shutil.copy(ROOT / "cards" / "space" / "app.py", tmp_path)
-    about = {"model": str(base), "revision": None, "tasks": TASKS, "title": "Demo"}
+    about = {"model": str(model), "revision": None, "tasks": TASKS, "title": "Demo"}
     (tmp_path / "space.json").write_text(json.dumps(about), encoding="utf-8")
     spec = importlib.util.spec_from_file_location("space_app", tmp_path / "app.py")
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
     monkeypatch.setattr(app, "shown", lambda task, emotion, said: said)
     some = texts(count)[: 20 if count == 20 else 60]
-    for text, row in zip(some, annotated(base, some), strict=True):
+    for text, row in zip(some, annotated(model, some), strict=True):
         for chosen, task in app.TASKS.items():
             for emotion in task.emotions or [None]:
                 found = app.ask(text, chosen, emotion)
                 check_same(shown(task.name, found, emotion), row[emotion or NAMES[task.name]])
 
 
-def test_the_snippet_of_the_card(base: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+def snippets(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heads: Heads | None = None) -> list[str]:
+    """The code of the card of a model, whose repository is its folder."""
     monkeypatch.chdir(tmp_path)
-    place = tmp_path / f"{REPO}@v1.0.0"
-    place.parent.mkdir(parents=True)
-    place.symlink_to(base)
-    first, _ = itertools.islice(blocks(render_model_card(read_run(base), [], **CARD)), 2)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for place in (tmp_path / REPO, tmp_path / f"{REPO}@v1.0.0"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(model)
+    return blocks(render_model_card(read_run(model), [], heads=heads, **CARD))
+
+
+def test_the_snippet_of_the_card(base: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
+    first, _ = itertools.islice(snippets(base, tmp_path, monkeypatch), 2)
     exec(compile(first, "<card>", "exec"), {})
     with Annotator.from_pretrained(str(base), fresh=True) as annotator:
         assert capsys.readouterr().out.strip() == repr(annotator(EXAMPLE))
+
+
+def test_the_snippets_of_the_card_of_a_classifier(heads: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    first, second = snippets(heads, tmp_path, monkeypatch, heads_of(TASKS))
+    exec(compile(first, "<card>", "exec"), {})
+    with Annotator.from_pretrained(str(heads), fresh=True) as annotator:
+        row = annotator(EXAMPLE)
+        assert capsys.readouterr().out.strip() == repr(annotator(EXAMPLE))
+    names: dict[str, Any] = {}
+    exec(compile(second, "<card>", "exec"), names)
+    shares = {one["label"]: one["score"] for one in names["outputs"]}
+    for emotion in get_task("EI-reg").emotions:
+        assert row[emotion].value == pytest.approx(shares[f"EI-reg/{emotion}"], abs=NEAR)
+    for label, share in row["emotions"].probabilities.items():
+        assert share == pytest.approx(shares[f"E-c/{label}"], abs=NEAR)
+    assert row["V-oc"].probabilities["3"] == pytest.approx(
+        min(share for name, share in shares.items() if name.startswith("V-oc")), abs=NEAR
+    )
+
+
+def test_a_merged_classifier(heads: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(heads, run / "model")
+    made_up_run(template="text", objective="heads").write(run)
+    emollms.merge(run, out=tmp_path / "merged")
+    some = texts(20)
+    check_all(annotated(tmp_path / "merged", some), annotated(heads, some))

@@ -17,7 +17,7 @@ from unittest import mock
 import torch
 
 from emollms.dataset.reader import Dataset
-from emollms.evaluation.predictors import ModelPredictor
+from emollms.evaluation.classifier_predictor import model_predictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference import batching, engines
 from emollms.inference.decoding import Decode
@@ -78,9 +78,8 @@ def compare(model: Path, data: Path, out: Path, case: Case) -> None:
 
 def run(model: Path, data: Path, out: Path, case: Case) -> Path:
     with small_batches() if case.small else nullcontext():
-        run_benchmark(
-            ModelPredictor(str(model), decode=case.mode, display_name="tiny"), Dataset(data), out, case.options
-        )
+        predictor = model_predictor(str(model), decode=case.mode, display_name="tiny")
+        run_benchmark(predictor, Dataset(data), out, case.options)
     return out
 
 
@@ -106,8 +105,13 @@ def cut_off(model: Path, data: Path, out: Path, case: Case, stop: int) -> Path:
 def small_batches() -> Iterator[None]:
     """Windows of a few rows, and batches of fewer, as long runs have them."""
     opened = partial(engines.open_engine, batch_tokens=BATCH_TOKENS)
+    classifier = partial(engines.open_classifier, batch_tokens=BATCH_TOKENS // 10)
     windows = partial(batching.windows, size=WINDOW)
-    with mock.patch.object(engines, "open_engine", opened), mock.patch.object(batching, "windows", windows):
+    with (
+        mock.patch.object(engines, "open_engine", opened),
+        mock.patch.object(engines, "open_classifier", classifier),
+        mock.patch.object(batching, "windows", windows),
+    ):
         yield
 
 

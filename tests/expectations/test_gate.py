@@ -28,6 +28,7 @@ TRAIN = "data/V-reg/train-00000.parquet"
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gate")
     build_repo(settings("aaid", "sample", tasks=("V-reg",)), folder / "aaid")
+    build_repo(settings("aaid-plus", "sample", tasks=("V-reg",)), folder / "aaid-plus")
     build_repo(settings("aeb", "sample"), folder / "aeb")
     return folder
 
@@ -41,7 +42,7 @@ def failures(report: GateReport) -> dict[str, int]:
     return {f"{check.name} {check.scope}": check.failed for check in report.failures}
 
 
-@pytest.mark.parametrize("name", ["aaid", "aeb"])
+@pytest.mark.parametrize("name", ["aaid", "aaid-plus", "aeb"])
 def test_the_sample_passes(name: str, built: Path) -> None:
     report = check(built / name)
     assert report.success

@@ -5,6 +5,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from emollms.dataset.build import build_repo
 from emollms.dataset.card import rejected_examples
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
+from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.scores import Scores
 from emollms.hub.card_checks import check_card, check_model_card, metadata_in
@@ -57,6 +59,14 @@ def data_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_data_set(data_set: Path) -> None:
     against_golden("dataset.md", (data_set / "README.md").read_text(encoding="utf-8"))
+
+
+def test_data_set_with_a_mixing_limit(tmp_path: Path) -> None:
+    """EI-reg exceeds the limit, V-oc does not."""
+    data_set = replace(DATA_SETS["aaid-plus"], mixing_limit=80)
+    chosen = Settings(data_set, corpora=("sample",), tasks=("V-oc", "EI-reg"))
+    build_repo(chosen, tmp_path / "plus", validate=False)
+    against_golden("dataset_plus.md", (tmp_path / "plus" / "README.md").read_text(encoding="utf-8"))
 
 
 def test_id_only_form(data_set: Path, tmp_path: Path) -> None:
@@ -198,6 +208,7 @@ class TestModelCard:
             "| teacher | EmoLLaMA + VADER, weight 0.5, on 5 texts of `p.csv` (`ab12ab12ab12ab12`), asked V-reg" in card
         )
         assert "| V-reg | 0 | 5 | 4 | 0 | 0 |" in card
+        assert "| teacher | EmoLLaMA + VADER | its own | its terms may apply to models tuned on its answers |" in card
         alone = model_card(run={"teacher": TEACHER, "rows": rows, "data": None}, scores=[])
         assert "(distilled from EmoLLaMA and VADER)" in alone
         assert "It was tuned on what its teacher said, and scored" in alone

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from inference.tiny_classifiers import heads_of, save_heads
 from safetensors.torch import load_file, save_file
 
 from emollms.hub.model import ModelOptions, local_model, model_releases
-from emollms.training.tiny import make_tiny
+from emollms.training.tiny import make_tiny, tiny_classifier
 from hub.client import TestHub
 from hub.made_up_model import TEACHER
 from hub.test_publish import changes, tree
-from hub.tiny_release import LOGITS, adapter_run, change, merged
+from hub.tiny_release import LOGITS, adapter_run, change, merged, record
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,24 @@ def push(hub: TestHub, folder: Path, *options: object, license: str = "apache-2.
     return hub.emollms(
         "publish", "model", folder, "--repo", hub.repo, "--yes", *more, *options, models=True, **how
     ).err  # fmt: skip
+
+
+def test_a_classifier_goes_out_with_what_its_outputs_answer(hub: TestHub, tmp_path: Path) -> None:
+    folder = save_heads(tmp_path / "heads", "xlm-roberta")
+    tuned, _ = tiny_classifier("xlm-roberta", heads_of())
+    about = {"architecture": "encoder", "family": "xlm-roberta"}
+    record(tuned, template="text", objective="heads", model=about).write(folder)
+    push(hub, folder)
+    assert files_of(hub) == released(folder)
+    script = """
+import sys
+from transformers import pipeline
+ask = pipeline("text-classification", model=sys.argv[1], top_k=None)
+print(*sorted(one["label"] for one in ask("meh")), sep=";")
+"""
+    assert hub.run(script, hub.repo, models=True).out == ";".join(sorted(heads_of().outputs)) + "\n"
+    refused = hub.emollms("publish", "model", folder, "--repo", hub.repo, "--gguf", "f32", models=True, code=2).err
+    assert "is a classifier, for which GGUF has no form" in refused
 
 
 def state(hub: TestHub) -> dict[str, object] | None:

@@ -133,7 +133,10 @@ print(next(iter(decode(load(sys.argv[1], revision="v1.0.0"), task, [row]))).answ
 
 
 def test_a_space_brings_its_own_part_of_the_package(space: Path) -> None:
-    script = "import emollms, emollms.prompts.template as t, emollms.inference.decoding as d; print(emollms.__file__)"
+    script = (
+        "import emollms, emollms.prompts.template, emollms.inference.decoding, emollms.inference.loading; "
+        "print(emollms.__file__)"
+    )
     environment = {**os.environ, "PYTHONPATH": ""}
     done = subprocess.run([sys.executable, "-c", script], cwd=space, env=environment, capture_output=True, text=True)
     assert done.stdout == f"{space / 'emollms' / '__init__.py'}\n", done.stderr

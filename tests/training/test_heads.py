@@ -2,6 +2,7 @@
 
 import json
 import math
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,7 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     torch.manual_seed(1)
     config = tiny_model(kind).config
     config.num_labels = 5
-    tokenizer = tiny_tokenizer(kind)
+    tokenizer = deepcopy(tiny_tokenizer(kind))
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     config.pad_token_id = tokenizer.pad_token_id
     model = AutoModelForSequenceClassification.from_config(config).eval()
@@ -173,12 +174,13 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     with torch.no_grad():
         expected = model(**given).logits
     frozen = FrozenLayers(model, len(layers_of(model)) - 1)
-    features = frozen.compute(tokenizer, ids, torch.no_grad)
+    features = frozen.compute(tokenizer, ids, range(len(ids)), torch.no_grad)
     with torch.no_grad():
         assert torch.equal(model(**given).logits, expected), "without features they compute as before"
     calls: list[object] = []
     layers_of(model)[0].register_forward_hook(lambda *_: calls.append(1))
-    with frozen.passing(features.batch(range(len(ids)))):
+    states = torch.nn.utils.rnn.pad_sequence([features[text] for text in range(len(ids))], batch_first=True)
+    with frozen.passing(states):
         found = model(**given).logits
     assert torch.allclose(found, expected, atol=0.05), "features are kept in bfloat16"
     found.sum().backward()
@@ -202,7 +204,7 @@ def test_batches_hold_texts_of_like_length_and_every_text_once() -> None:
 
 
 def test_the_tokenizer_adds_the_cue_and_keeps_it(tmp_path: Path) -> None:
-    tokenizer = tiny_tokenizer("llama")
+    tokenizer = deepcopy(tiny_tokenizer("llama"))  # the backend of tiny tokenizers is shared
     begin = tokenizer("").input_ids
     cue = tokenizer("\nFeelings:", add_special_tokens=False).input_ids
     plain = tokenizer("so good", add_special_tokens=False).input_ids
@@ -275,7 +277,7 @@ def _weights(folder: Path) -> list[torch.Tensor]:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["freeze_layers=1", "use_peft=true"], "use_peft adapts layers that freeze_layers"),
+        (["features=frozen", "use_peft=true"], "use_peft adapts layers that features: frozen"),
         (["objective=cross_entropy", "freeze_layers=0", "head_learning_rate=null"],
          "cue goes with `objective: heads` alone"),
         (["family=modernbert"], "cue is for decoders"),

@@ -7,7 +7,7 @@ from emollms.prompts.framing import model_input
 from emollms.training.arguments import FAMILIES, architecture
 from emollms.training.dry_run import kind_of
 from emollms.training.recipe import find_recipes, load_recipe
-from emollms.training.tiny import KINDS, family_of, make_tiny, prompts, tiny_tokenizer
+from emollms.training.tiny import ENCODERS, KINDS, family_of, make_tiny, prompts, tiny_tokenizer
 
 # What stands around "Hi" as a model of the kind reads it, in its own template; digits of 0.5; pad and end.
 TOKENIZERS = {
@@ -45,7 +45,7 @@ def test_special_tokens_are_those_of_the_family(kind: str):
 
 
 def test_every_family_that_can_be_tuned_has_a_tiny_model_of_its_architecture():
-    assert {family_of(kind) for kind in KINDS} == set(FAMILIES)
+    assert {family_of(kind) for kind in (*KINDS, *ENCODERS)} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("kind", KINDS)

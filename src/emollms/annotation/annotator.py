@@ -13,12 +13,14 @@ from emollms.annotation.frames import as_table, is_table, readable, texts_in
 from emollms.annotation.questions import Question
 from emollms.annotation.segments import segments
 from emollms.annotation.store import AnswerStore, answer_key
+from emollms.dataset.reader import Row
 from emollms.errors import UsageError
-from emollms.evaluation.beliefs import Belief, belief, combined
+from emollms.evaluation.beliefs import Belief, belief, combined, combined_thresholds
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.predictors import ModelPredictor, Predictor, can_answer, identity
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
+from emollms.tasks import Task
 
 WINDOW = 4096
 """Texts that are asked about together; memory grows with it and not with the input."""
@@ -205,16 +207,15 @@ class Annotator:
         return sum(known) if known else None
 
     def count_tokens(self, items: Sequence[Item]) -> int:
-        """The tokens of all prompts about some texts, for all models."""
-        models = [one for one in self.predictors if isinstance(one, ModelPredictor)]
-        prompts = (
-            question.prompt(segment, item.target)
-            for item in items
-            if not self._is_blank(item)
-            for question in self.questions
-            for segment in self.segments(question, readable(str(item.text)), item.target)
-        )
-        return sum(model.count_tokens(prompt) for prompt in prompts for model in models)
+        """The tokens that all models read to answer all questions about some texts."""
+        wanted: dict[str, Wanted] = {}
+        for item in items:
+            if not self._is_blank(item):
+                self._plan(item, wanted)
+        asked: list[list[tuple[Task, Row]]] = [[] for _ in self.predictors]
+        for key, one in wanted.items():
+            asked[one.predictor].append((one.question.task, one.row(key)))
+        return sum(model.count_tokens(own) for model, own in zip(self.predictors, asked, strict=True))
 
     def is_known(self, item: Item) -> bool:
         """Whether the store has all answers about a text."""
@@ -235,11 +236,11 @@ class Annotator:
 
     def segments(self, question: Question, text: str, target: str | None = None) -> list[str]:
         """The parts in which a text is asked about; one, but for long texts."""
-        rooms = [room for predictor in self.predictors if (room := getattr(predictor, "has_room", None)) is not None]
+        answering = [one for number, one in enumerate(self.predictors) if question.name in self._answers_to[number]]
 
         def fits(part: str) -> bool:
-            prompt = question.prompt(part, target)
-            return all(room(question.task, prompt) for room in rooms)
+            row = Wanted(0, question, part, target).row("")
+            return all(one.has_room(question.task, row) for one in answering)
 
         return segments(text, fits)
 
@@ -285,22 +286,23 @@ class Annotator:
         for part in plan:
             if part.question == question.name:
                 by_model.setdefault(part.predictor, []).append((part.size, found.get(part.key)))
-        beliefs, problems, cut = [], [], 1
-        for parts in by_model.values():
+        beliefs, problems, thresholds, cut = [], [], [], 1
+        for number, parts in by_model.items():
             said = [belief(question.task, question.emotion, one) if one else "no answer" for _, one in parts]
             good = [(size, one) for (size, _), one in zip(parts, said, strict=True) if isinstance(one, Belief)]
             problems += [one for one in said if isinstance(one, str)]
             cut = max(cut, len(parts))
             if good and question.kind == "labels":
                 beliefs.append(strongest([one for _, one in good]))
+                thresholds.append(self.predictors[number].thresholds(question.task))
             elif good:
                 beliefs.append(combined([one for _, one in good], [size for size, _ in good]))
         note = _joined(item.note, f"cut into {cut} parts" if cut > 1 else None, problems[0] if problems else None)
         if not beliefs:
             return Answer(question, note=note)
         fitted = self.calibration.tasks.get(question.task.name) if self.calibration else None
-        whole = combined(beliefs)
-        answer = told(question, whole, fitted, _draw(question, str(item.text)), self.scale, self.min_confidence)
+        draw, limits = _draw(question, str(item.text)), combined_thresholds(thresholds)
+        answer = told(question, combined(beliefs), fitted, draw, self.scale, self.min_confidence, limits)
         return replace(answer, note=note)
 
 

@@ -91,6 +91,7 @@ def told(
     draw: float,
     scale: Scale = "unit",
     min_confidence: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> Answer:
     """The answer that is told of a text.
 
@@ -101,6 +102,7 @@ def told(
         draw: a number on 0..1 that the text decides, which breaks ties of discrete intervals.
         scale: whether scores are on 0..1 or on the native scale.
         min_confidence: below it there is no value.
+        thresholds: from which probability on labels are told, where no calibration has thresholds; None for .5.
     """
     task = question.task
     shares, confidence, low, high = found.probabilities, None, None, None
@@ -126,9 +128,9 @@ def told(
             answer = replace(answer, low=None, high=None)
     else:
         assert isinstance(task, MultiLabelTask)
-        thresholds = fitted.thresholds if fitted else None
+        limits = (fitted.thresholds if fitted else None) or thresholds
         # Thresholds are of what the models say, as in an evaluation, and not of the calibrated probabilities.
-        labels = tuple(likely_labels(task, found.probabilities or {}, thresholds))
+        labels = tuple(likely_labels(task, found.probabilities or {}, limits))
         answer = Answer(question, labels, None, _rounded(confidence), low, high, _table(shares))
     if min_confidence is not None and answer.confidence is not None and answer.confidence < min_confidence:
         return replace(answer, value=None, label=None, abstained=True)

@@ -49,8 +49,8 @@ class Wanted:
 
     def row(self, key: str) -> dict[str, Any]:
         """The row of a data set that would ask the same."""
-        prompt = self.question.prompt(self.text, self.target)
-        return {"id": key, "prompt": prompt, "emotion": self.question.emotion, "text": self.text, "language": "en"}
+        about = {"text": self.text, "target": self.target, "emotion": self.question.emotion, "language": "en"}
+        return {"id": key, "prompt": self.question.prompt(self.text, self.target), **about}
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,19 @@ def ask(
     groups: dict[tuple[int, int], list[str]] = {}
     for key, one in wanted.items():
         groups.setdefault((one.predictor, id(one.question.task)), []).append(key)
-    for (number, _), keys in groups.items():
+    # All of it, known or not: who reads a text once for all questions forms the same batches in a run that is resumed.
+    asked = {group: [wanted[key].row(key) for key in keys] for group, keys in groups.items()}
+    for number, predictor in enumerate(predictors):
+        own = [(wanted[groups[group][0]].question.task, rows) for group, rows in asked.items() if group[0] == number]
+        if own:
+            predictor.prepare(own)
+    for group, keys in groups.items():
         if all(key in known for key in keys):
             continue
-        rows, task = [wanted[key].row(key) for key in keys], wanted[keys[0]].question.task
+        predictor, rows, task = predictors[group[0]], asked[group], wanted[keys[0]].question.task
         waiting: list[Prediction] = []
         try:
-            for prediction in predictors[number].predict(task, rows, known):
+            for prediction in predictor.predict(task, rows, known):
                 waiting.append(prediction)
                 if len(waiting) == KEPT_AT_ONCE:
                     yield store.add(waiting)

@@ -2,9 +2,10 @@
 
 from emollms.evaluation.calibration import Calibration
 from emollms.inference.companions import beside
-from emollms.inference.model_names import PACKAGED_MODEL
+from emollms.inference.model_names import PACKAGED_MODEL, SHIPPED_MODEL, is_shipped
 from emollms.locations import is_local
 from emollms.storage import CALIBRATION
+from emollms.tables.files import Warn
 
 
 def calibration_of(model: str) -> Calibration | None:
@@ -18,11 +19,18 @@ def calibration_of(model: str) -> Calibration | None:
         return None
     fitted = Calibration.read(path)
     # In a repo it was checked before it was published, and the hash of the folder there is no commit of the repo.
-    return fitted if is_local(model) else fitted.of_repo(model)
+    return fitted if is_shipped(model) or is_local(model) else fitted.of_repo(model)
+
+
+def default_model(warn: Warn) -> str:
+    """The model that annotates where none is named: the one that comes with this package."""
+    warn(f"no --model is named, so {SHIPPED_MODEL} annotates, which comes with this package; also on this machine, "
+         f"without another download: {what_runs_here()}")  # fmt: skip
+    return SHIPPED_MODEL
 
 
 def what_runs_here() -> str:
-    """A line that lists what can annotate on this machine without another download, for when nothing was named."""
+    """A line that lists what else can annotate on this machine without another download."""
     found = [*_in_cache(), f"--model {PACKAGED_MODEL} (small, never tuned for affect)"]
     found += [f"--baseline {name}" for name, package in _LEXICONS.items() if _is_installed(package)]
     return "; ".join(found)

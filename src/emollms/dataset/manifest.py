@@ -212,6 +212,7 @@ class Manifest(Strict):
         screening: the search for near-duplicates; None where there was none.
         sensitive: user names, addresses, numbers, links and secrets in the texts; `settings` say whether they are
             masked.
+        mixing_limit: the most training texts of a task in an epoch of `emollms train`; None for all of them.
         files: all files of the repo but this one and the README, which is derived.
         made_with: version of this package.
     """
@@ -228,8 +229,23 @@ class Manifest(Strict):
     counts: list[CountEntry]
     screening: ScreeningEntry | None
     sensitive: dict[str, SensitiveCount]
+    mixing_limit: Annotated[int, Field(gt=0)] | None = None
     files: ListedFiles
     made_with: str
+
+    @model_serializer(mode="wrap")
+    def _without_limit(self, plain: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Manifests of data sets without a limit stay as they were before there was such a field."""
+        found: dict[str, object] = plain(self)
+        return {name: value for name, value in found.items() if value is not None or name != "mixing_limit"}
+
+    def mixing_weights(self) -> dict[str, float]:
+        """How often a training text of each task is drawn in an epoch, for the tasks that exceed `mixing_limit`."""
+        if self.mixing_limit is None:
+            return {}
+        training = [count for count in self.counts if count.split == "train"]
+        texts = {count.task: count.read - sum(count.dropped.values()) for count in training}
+        return {task: self.mixing_limit / number for task, number in texts.items() if number > self.mixing_limit}
 
     def left_out(self) -> list[LeftOutCount]:
         """What was left out, by reason, the most serious first.

@@ -270,6 +270,7 @@ class Pipeline:
             counts=[self._count(group) for group in self.statistics],
             screening=self.filters.entry,
             sensitive={kind: SensitiveCount(**counts) for kind, counts in self.sensitive.items()},
+            mixing_limit=settings.data_set.mixing_limit,
             files=[],
             made_with=__version__,
         )

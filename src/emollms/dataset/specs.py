@@ -1,4 +1,4 @@
-"""The two data sets: which tasks and splits they hold, and how their rows are worded."""
+"""The data sets: which tasks and splits they hold, and how their rows are worded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +14,9 @@ from emollms.tasks import benchmark_tasks, get_task, training_tasks
 Wordings = Literal["all", "one"]
 ALL_LANGUAGES = "all"
 
+MORE_TASKS = "EmoBank", "GoEmotions", "GoEmotions-28", "SST", "SST5", "TDT", "BRIGHTER-E-c", "BRIGHTER-EI-oc"
+"""The tasks of AAID+ beside those of AAID."""
+
 
 @dataclass(frozen=True)
 class DatasetSpec:
@@ -27,6 +30,9 @@ class DatasetSpec:
         tasks: the tasks of those corpora that it holds.
         splits: its splits.
         wordings: whether a text comes once with each instruction wording, or once with one of them.
+        published: whether it has a published form, which the profile `paper` gives.
+        mixing_limit: the most training texts of a task in an epoch of `emollms train`, the artificial limit of
+            examples-proportional mixing (Raffel et al., JMLR 2020); None for all of them.
     """
 
     name: str
@@ -36,6 +42,8 @@ class DatasetSpec:
     tasks: tuple[str, ...]
     splits: tuple[Split, ...]
     wordings: Wordings
+    published: bool = True
+    mixing_limit: int | None = None
 
 
 DATA_SETS = {
@@ -47,6 +55,17 @@ DATA_SETS = {
         tasks=tuple(task.name for task in training_tasks()),
         splits=("train", "validation"),
         wordings="all",
+    ),
+    "aaid-plus": DatasetSpec(
+        name="aaid-plus",
+        title="Affective Analysis Instruction Data, extended (AAID+)",
+        about="AAID and the training data of EmoBank, GoEmotions, SST, TDT and BRIGHTER as one set of instructions",
+        corpora=("semeval2018_task1", "emobank", "goemotions", "sst", "tdt", "brighter"),
+        tasks=(*(task.name for task in training_tasks()), *MORE_TASKS),
+        splits=("train", "validation"),
+        wordings="all",
+        published=False,
+        mixing_limit=10_000,  # without it GoEmotions would be half of an epoch
     ),
     "aeb": DatasetSpec(
         name="aeb",
@@ -141,6 +160,8 @@ class Settings:
         sources = self.sources()
         if self.profile == "paper" and tuple(self.languages) != ("en",):
             raise UsageError("the published data sets are English; --profile paper goes with --languages en")
+        if self.profile == "paper" and not self.data_set.published:
+            raise UsageError(f"{self.data_set.name} was never published; build it with --profile release")
         if self.profile == "paper" and self.mask:
             raise UsageError("the published data sets are not masked; --mask goes with --profile release")
         spoken = {language for corpus in sources for language in corpus.meta.languages}

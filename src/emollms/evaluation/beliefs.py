@@ -71,3 +71,13 @@ def combined(beliefs: Sequence[Belief], weights: Sequence[float] = ()) -> Belief
         for name in names
     }
     return Belief(score, shares, all(one.surely for one in beliefs))
+
+
+def combined_thresholds(some: Sequence[Mapping[str, float] | None]) -> dict[str, float] | None:
+    """The thresholds of labels for the mean of beliefs: the mean of those of the models, .5 for one that has none.
+
+    Args:
+        some: the thresholds of each model, by label; one or more.
+    """
+    labels = dict.fromkeys(label for one in some for label in one or {})
+    return {label: math.fsum((one or {}).get(label, 0.5) for one in some) / len(some) for label in labels} or None

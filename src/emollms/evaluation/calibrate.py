@@ -13,12 +13,12 @@ from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.beliefs import Belief, belief, combined
 from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
+from emollms.evaluation.classifier_predictor import model_predictor, tasks_of
 from emollms.evaluation.conformal import COVERAGE
-from emollms.evaluation.evaluate import check_model_name, check_one
+from emollms.evaluation.evaluate import check_map, check_model_name, check_one
 from emollms.evaluation.parsing import probability_names
 from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor, can_answer, identity
 from emollms.inference import engines
-from emollms.inference.companions import tuned_on
 from emollms.inference.predictions import Prediction
 from emollms.locations import is_local
 from emollms.progress import OnProgress, show_progress, silent
@@ -40,6 +40,7 @@ def calibrate(
     engine: engines.Name | None = None,
     limit: int | None = None,
     seed: int = 0,
+    map: str | Path | None = None,
     template: Template = "auto",
     dtype: str = "auto",
     language: str | None = None,
@@ -65,6 +66,7 @@ def calibrate(
         engine: as for `evaluate`.
         limit: rows of a task, a sample that is the same each time; None for all.
         seed: of samples of rows, and of the folds that intervals are fitted on.
+        map: as for `evaluate`; the calibration is used with the same one.
         template: as for `evaluate`; the calibration is used with the same one.
         dtype: as for `evaluate`.
         language: code of the language; None for English, or the only one.
@@ -85,6 +87,7 @@ def calibrate(
     for name in baselines:
         if name not in LEXICONS:
             raise unknown("baseline that annotates", name, LEXICONS)
+    check_map(map, () if endpoint else models)
     if models or endpoint:
         check_one(next(iter(models), None), endpoint, engine=engine)
     if not 0 < coverage < 1:
@@ -102,10 +105,10 @@ def calibrate(
         for name in models:
             check_model_name(name, engine, dtype, warn)
         predictors += [
-            ModelPredictor(name, engine=engine, template=template, dtype=dtype, warn=warn) for name in models
+            model_predictor(name, map=map, engine=engine, template=template, dtype=dtype, warn=warn) for name in models
         ]
+    tuned = tuple(task for one in predictors for task in tasks_of(one) or ())
     predictors += [BaselinePredictor(name) for name in baselines]
-    tuned = () if endpoint else tuple(task for name in models for task in tuned_on(name) or ())
     opened, tasks = Dataset(data), as_names(task)
     with show_progress(progress=progress) as on_progress:
         return fit_calibration(
@@ -161,6 +164,8 @@ def fit_calibration(
             stack.enter_context(closing(one))
         identities = [identity(one) for one in predictors]
         infos = [one.start() for one in predictors]
+        for one in predictors:
+            one.prepare([(get_task(name), own) for name, own in rows.items() if one in answering[name]])
         for name, own in rows.items():
             found: list[dict[str, Prediction]] = []
             for one in answering[name]:

@@ -87,7 +87,7 @@ def fit_thresholds(probabilities: Floats, gold: Flags) -> Floats:
 
 
 def _best_threshold(probabilities: Floats, gold: Flags) -> float:
-    if not gold.any():
+    if not gold.any() or not probabilities.any():  # nothing is known of a label that is never given any probability
         return 0.5
     order = np.argsort(-probabilities, kind="stable")
     ordered = probabilities[order]

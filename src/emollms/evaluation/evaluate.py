@@ -9,6 +9,7 @@ from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.classifier_predictor import model_predictor
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, check_place
@@ -42,6 +43,7 @@ def evaluate(
     parse: Parse = "strict",
     scale: Scale = "auto",
     calibration: str | Path | None = None,
+    map: str | Path | None = None,
     template: Template = "auto",
     dtype: str = "auto",
     language: str | None = None,
@@ -76,6 +78,7 @@ def evaluate(
         parse: the rule that answers are parsed by; the scores hold the values of both.
         scale: what regression answers are on: `unit` (0..1), `native` (the range of the task), or as `auto` finds.
         calibration: a file that `calibrate` wrote for this model.
+        map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
         template: how prompts are framed; `auto` is the model's chat template, where it has one.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
         language: code of the language; None for English, or the only one.
@@ -113,20 +116,26 @@ def evaluate(
     if not (predictions and predictions.is_dir()):  # logs, and submissions of one file an emotion, are folders
         check_file(predictions)
     check_file(Path(calibration) if calibration else None)
+    check_map(map, [model] if model and not endpoint else [])
     check_place(out, RUN)
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)
-    opened = Dataset(data)
     predictor: Predictor
+    opened = Dataset(data)
     if baseline:
         predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)
     elif predictions:
         rows = BenchmarkRows.of(opened, task, language)
         predictor = FilePredictor(predictions, rows.task_of, name, rows, dialect, warn)
-    else:
+    elif endpoint:
         predictor = ModelPredictor(
             model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
+    else:
+        predictor = model_predictor(
+            str(model), map=map, decode=Decode(decode), engine=engine, template=template, dtype=dtype, seed=seed,
+            display_name=name, warn=warn,
+        )  # fmt: skip
     options = EvaluationOptions(
         tasks=task,
         decode=Decode(decode),
@@ -170,6 +179,19 @@ def check_one(
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
         raise UsageError("--engine goes with --model")
+
+
+def check_map(map: str | Path | None, models: Sequence[str]) -> None:
+    """Make sure that a map of labels is there, and goes with one model on this machine.
+
+    Raises:
+        UsageError: it is not so.
+    """
+    if map is None:
+        return
+    check_file(Path(map))
+    if len(models) != 1:
+        raise UsageError("--map goes with one --model on this machine, whose labels it is about")
 
 
 def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Warn) -> None:

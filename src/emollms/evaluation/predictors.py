@@ -69,9 +69,25 @@ class Predictor(ABC):
         """
         return None
 
+    def prepare(self, asked: Sequence[tuple[Task, Sequence[Row]]]) -> None:
+        """Be told of all that will be asked, known or not, before the first `predict`: it may decide batches."""
+        return None
+
     @abstractmethod
     def predict(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
         """The predictions of `rows` whose ids are not `known`, as they come."""
+
+    def thresholds(self, task: Task) -> Mapping[str, float] | None:
+        """From which probability on it names a label of `task`, by label; None where that is .5 for all."""
+        return None
+
+    def count_tokens(self, asked: Sequence[tuple[Task, Row]]) -> int:
+        """The tokens that it reads to answer rows, each of a task."""
+        return 0
+
+    def has_room(self, task: Task, row: Row) -> bool:
+        """Whether it can read the text of a row of `task` as a whole, and answer."""
+        return True
 
     def close(self) -> None:
         """Release what `start` loaded."""
@@ -236,17 +252,14 @@ class ModelPredictor(Predictor):
         """Its name for people."""
         if self.display_name or not self.model:
             return self.display_name or self._engine().describe().model
-        is_folder = self.kind == "model" and Path(self.model).is_dir()
-        return Path(self.model).resolve().name if is_folder else self.model
+        return shown_name(self.model) if self.kind == "model" else self.model
 
     def settings(self) -> dict[str, Any]:
         """See `Predictor.settings`; a folder is known by its weights, wherever it is."""
         about: dict[str, Any] = {"engine": self.engine, "template": self.template}
         if self.kind == "endpoint":
             return about | {"model": self.model or self.name, "endpoint": self.url}
-        folder = Path(resolve_model(self.model))
-        known = {"weights": weights_hash(folder)} if folder.is_dir() else {"model": self.model}
-        return about | known | {"dtype": self.dtype}
+        return about | place_of(self.model) | {"dtype": self.dtype}
 
     def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo:
         """Load the model; `auto` is the type of the numbers with which the run began, whatever suits this machine."""
@@ -261,15 +274,16 @@ class ModelPredictor(Predictor):
             if not all(row["id"] in known for row in window):
                 yield from decode_rows(self._engine(), task, window, self.decode, seed=self.seed, known=known)
 
-    def count_tokens(self, prompt: str) -> int:
-        """The tokens of a prompt; for a server a guess, of four characters each."""
+    def count_tokens(self, asked: Sequence[tuple[Task, Row]]) -> int:
+        """See `Predictor.count_tokens`: those of all prompts; for a server a guess, of four characters each."""
         encoder = getattr(self._engine(), "encoder", None)
-        return len(prompt) // 4 if encoder is None else len(encoder.prompt(prompt))
+        prompts = (str(row["prompt"]) for _, row in asked)
+        return sum(len(prompt) // 4 if encoder is None else len(encoder.prompt(prompt)) for prompt in prompts)
 
-    def has_room(self, task: Task, prompt: str) -> bool:
-        """Whether the model has room for a prompt of `task` and its answer; a server is not asked."""
+    def has_room(self, task: Task, row: Row) -> bool:
+        """See `Predictor.has_room`: whether there is room for the prompt and its answer; a server is not asked."""
         fits = getattr(self._engine(), "fits", None)
-        return fits is None or bool(fits(prompt, answer_limit(task)))
+        return fits is None or bool(fits(row["prompt"], answer_limit(task)))
 
     def close(self) -> None:
         """Let go of the model."""
@@ -313,6 +327,7 @@ def identity(predictor: Predictor) -> str:
     is_hash = str(info.revision).startswith("sha256:")
     kept |= {"revision": info.revision} if is_hash else {"model": info.model, "revision": info.revision}
     kept |= {"endpoint": info.device} if info.engine == "endpoint" else {}
+    kept |= {"map": info.settings["map"]} if "map" in info.settings else {}
     return json.dumps(kept | {"decode": str(getattr(predictor, "decode", ""))}, sort_keys=True)
 
 
@@ -322,6 +337,17 @@ def can_answer(predictor: Predictor, task: Task) -> bool:
         return bool(predictor.answerable([task], everything=True))
     except EmollmsError:
         return False
+
+
+def shown_name(model: str) -> str:
+    """The name of a model for people: of a folder its last part."""
+    return Path(model).resolve().name if Path(model).is_dir() else model
+
+
+def place_of(model: str) -> dict[str, str]:
+    """What identifies a model before it is loaded: a folder by its weights, wherever it is, a repository by name."""
+    folder = Path(resolve_model(model))
+    return {"weights": weights_hash(folder)} if folder.is_dir() else {"model": model}
 
 
 def split_revision(model: str) -> tuple[str, str | None]:

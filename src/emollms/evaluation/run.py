@@ -190,6 +190,8 @@ def _check_calibration(fitted: Calibration, info: EngineInfo) -> None:
     """Make sure that a calibration is for this model, as it is asked now; a copy of it elsewhere is the same model."""
     same = fitted.model_hash is not None and fitted.model_hash == info.revision
     fitted.check_model(fitted.model if same else info.model, info.revision)
+    if fitted.predictors and fitted.predictors[0].get("map") != info.settings.get("map"):
+        raise UsageError("the calibration was fitted with another --map; run `emollms calibrate` with this one")
     template = fitted.settings.get("template")
     if template is not None and template != info.template:
         raise UsageError(
@@ -207,6 +209,7 @@ def _answer(
     warn: Warn,
 ) -> None:
     """Write the answers that are missing; in a resumed run, only with the model that it was begun with."""
+    predictor.prepare([(get_task(task), rows) for task, rows in planned.rows.items()])
     with PredictionFile(out / PREDICTIONS, warn) as file:
         missing = [task for task, rows in planned.rows.items() if any(row["id"] not in file.known for row in rows)]
         if begun and missing:

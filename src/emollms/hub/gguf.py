@@ -13,6 +13,7 @@ from pathlib import Path
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.model import find_model
 from emollms.hub.model_files import ADAPTER, check_code, model_files
+from emollms.inference.classifiers import heads_of
 from emollms.inference.model_names import cache_folder
 from emollms.optional import check_installed
 
@@ -47,6 +48,8 @@ def convert(folder: Path, kind: str, out: Path, script: Path | None = None) -> P
     check_code(place, files)  # the converter would run it
     if ADAPTER in files:
         raise UsageError(f"{place} holds an adapter; merge it with `emollms merge`, and give --gguf with that")
+    if heads_of(str(place)):
+        raise UsageError(f"{place} is a classifier, for which GGUF has no form; leave --gguf out")
     made = out / f"model-{kind}.gguf"
     _run(place, kind, made, script)
     from emollms.inference.loading import compare_gguf  # torch is in there

@@ -19,6 +19,7 @@ from emollms.hub.model_license import model_license
 from emollms.hub.release import LocalFile, Release, local_file, local_files, made_file
 from emollms.hub.rights import refuse_bound_rows
 from emollms.hub.sensitive import check_sensitive
+from emollms.inference.classifiers import heads_of
 from emollms.optional import check_installed
 from emollms.storage import CALIBRATION, weights_hash
 from emollms.training.manifest import MODEL, NAME, RunManifest, read_run
@@ -91,7 +92,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     evidence = Evidence(model.folder, repo, options.scores, fitted)
     scores, unsure = evidence.read_scores()
     calibration = evidence.read_calibration()
-    license = model_license(model.run, options.license)
+    license, heads = model_license(model.run, options.license), heads_of(str(model.folder))
     files = dict(model.files)
     if fitted:
         files[CALIBRATION] = local_file(fitted, CALIBRATION)
@@ -102,7 +103,7 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     def make(version: str) -> Release:
         card = render_model_card(
             model.run, scores, repo=repo, version=version, license=license, relation=model.relation,
-            calibration=calibration, data_repo=options.data_repo,
+            calibration=calibration, data_repo=options.data_repo, heads=heads,
         )  # fmt: skip
         readme = made_file(README, card.encode("utf-8"))
         check_sensitive({README: readme})
@@ -246,6 +247,10 @@ def _check_run(folder: Path, run: RunManifest, files: Sequence[str], numbers: in
     is_adapter = ADAPTER in files
     if not is_adapter and CONFIG not in files:
         raise EmollmsError(f"{folder} lacks {CONFIG}; save the model again")
+    if run.template == "text" and heads_of(str(folder)) is None:
+        raise EmollmsError(
+            f"{folder} does not say what its outputs answer; save the model again, as `emollms train` did"
+        )
     if is_adapter and run.method == "full":
         raise EmollmsError(f"{folder} holds an adapter, and {NAME} says that all weights were trained")
     said = run.model.family if is_adapter else str(read_json(folder / CONFIG).get("model_type"))

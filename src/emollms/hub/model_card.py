@@ -22,6 +22,7 @@ from emollms.hub.model_scores import (
     score_tables,
     shown_word,
 )
+from emollms.inference.heads import Heads
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 from emollms.templates import bars, cell, code, render_card
@@ -36,6 +37,7 @@ METHODS = {"full": "all weights", "lora": "a LoRA adapter", "qlora": "a LoRA ada
 OBJECTIVES = {
     "cross_entropy": "cross-entropy of the answer's tokens",
     "expected_value": "cross-entropy, and the squared error of the expected score",
+    "heads": "an output for each question: cross-entropy of classes and labels, squared error of scores",
 }
 _UNITS = (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3))
 REPO = re.compile(r"[\w.-]+/[\w.-]+")
@@ -55,6 +57,7 @@ def render_model_card(
     relation: Relation,
     calibration: Mapping[str, Any] | None = None,
     data_repo: str | None = None,
+    heads: Heads | None = None,
 ) -> str:
     """The README of a model.
 
@@ -67,6 +70,7 @@ def render_model_card(
         relation: what is published: all weights, or an adapter.
         calibration: what the calibration file holds, where there is one.
         data_repo: the repository of the data on the Hub, where it is there.
+        heads: the outputs of a classifier; None for a model that writes its answers.
 
     Raises:
         UsageError: a name is no repository.
@@ -79,7 +83,7 @@ def render_model_card(
     chain, published = license_chain(run, repo, license), published_table(scores)
     card = render_card(
         "model.md.j2",
-        _metadata(run, scores, repo, license, relation, data_repo),
+        _metadata(run, scores, repo, license, relation, data_repo, heads),
         run=run, repo=repo, name=repo.partition("/")[2], tag=f"v{version}", version=version, license=license,
         relation=relation, data_repo=data_repo, calibration=calibration, languages=_languages(run, scores),
         facts=facts(run), recipe=recipe_yaml(run), curve=loss_bars(run.losses), evaluations=evaluations(run),
@@ -87,7 +91,7 @@ def render_model_card(
         tables=score_tables(scores), published=published, source=source(), groups=published_groups(published),
         models=published_models(published), chain=chain, restrictive=restrictive(chain),
         base=run.model.repository or shown_word(run.model.name), commands=_commands(run, scores),
-        citations=_citations(run), **_usage(run),
+        citations=_citations(run), heads=heads, **_usage(run),
     )  # fmt: skip
     check_model_card(card, "the model card", scores)
     return card
@@ -100,6 +104,7 @@ def _metadata(
     license: str,
     relation: Relation,
     data_repo: str | None,
+    heads: Heads | None,
 ) -> dict[str, Any]:
     """The metadata, in the order that the Hub's guide has."""
     base = run.model.repository
@@ -111,11 +116,17 @@ def _metadata(
         **(own if license == "other" else {}),
         "language": [code.partition("-")[0] for code in _languages(run, scores)],
         "library_name": "peft" if relation == "adapter" else "transformers",
-        "pipeline_tag": "text-generation",
+        "pipeline_tag": "text-classification" if heads else "text-generation",
         **({"base_model": base, "base_model_relation": relation} if base else {}),
         **({"datasets": [data_repo]} if data_repo else {}),
         **({"metrics": list(dict.fromkeys(metrics))} if metrics else {}),
-        "tags": ["emotion", "sentiment", "affective-computing", "instruction-tuning", "emollms"],
+        "tags": [
+            "emotion",
+            "sentiment",
+            "affective-computing",
+            *([] if heads else ["instruction-tuning"]),
+            "emollms",
+        ],
         **({"model-index": index} if index else {}),
     }
 
@@ -199,7 +210,7 @@ def _base(run: RunManifest) -> str:
     model = run.model
     name = model_link(run)
     revision = f" at {code(model.revision[:19])}" if model.revision else ""
-    kind = "encoder-decoder" if model.architecture == "seq2seq" else "decoder-only"
+    kind = {"seq2seq": "encoder-decoder", "causal": "decoder-only"}.get(model.architecture, model.architecture)
     return f"{name}{revision}, {cell(model.family)}, {kind}"
 
 

@@ -9,6 +9,7 @@ from huggingface_hub import parse_local_safetensors_file_metadata
 from huggingface_hub.errors import SafetensorsParsingError
 
 from emollms.errors import EmollmsError
+from emollms.inference.heads import FILE as HEADS
 from emollms.storage import CALIBRATION
 
 CONFIG, GENERATION, INDEX = "config.json", "generation_config.json", "model.safetensors.index.json"
@@ -19,7 +20,7 @@ VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepi
 """Files each of which is a whole tokenizer; the other way is `vocab.json` with `merges.txt`."""
 OF_A_MODEL = {
     CONFIG, GENERATION, INDEX, ADAPTER, ADAPTER_WEIGHTS, WEIGHTS, TEMPLATE, TOKENIZER, *VOCABULARIES, "vocab.json",
-    "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json",
+    "merges.txt", "vocab.txt", "special_tokens_map.json", "added_tokens.json", HEADS,
 }  # fmt: skip
 PATTERNS = re.compile(
     r"model-\d{5}-of-\d{5}\.safetensors|additional_chat_templates/[\w.-]+\.jinja|(LICEN[CS]E|NOTICE|USE_POLICY)[\w.-]*"
@@ -107,13 +108,14 @@ def check_tokenizer(folder: Path, files: Collection[str], template: str) -> None
     Args:
         folder: the model.
         files: its files.
-        template: the run's: `chat` or `frame`.
+        template: the run's: `chat` or `frame`; `text` for a classifier, which generates nothing.
 
     Raises:
         EmollmsError: something is missing.
     """
     whole = any(name in files for name in VOCABULARIES) or {"vocab.json", "merges.txt"} <= set(files)
-    missing = [name for name in (TOKENIZER, GENERATION) if name not in files]
+    needed = (TOKENIZER,) if template == "text" else (TOKENIZER, GENERATION)
+    missing = [name for name in needed if name not in files]
     missing += [] if whole else ["tokenizer.json"]
     if missing:
         raise EmollmsError(

@@ -84,6 +84,9 @@ def license_chain(run: RunManifest, repo: str, license: str) -> list[LicenseLink
         LicenseLink("data", cell(one.corpus), one.license, listed(list(_asks(one.license, one.redistribution))))
         for one in run.sources
     ]
+    if run.teacher:
+        names = cell(" + ".join(run.teacher.names))
+        chain.append(LicenseLink("teacher", names, "its own", "its terms may apply to models tuned on its answers"))
     return [*chain, LicenseLink("this model", repo, license, listed(list(_asks(license, "text"))))]
 
 

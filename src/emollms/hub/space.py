@@ -39,9 +39,14 @@ SDK_VERSION = "6.31.0"
 """The gradio of a Space where none is installed here; else it is that one, with which the demo was tried."""
 LONGEST_ABOUT = 60
 """Characters that the Hub shows of `short_description`."""
-CARRIED = ("__init__.py", "errors.py", "locations.py", "network.py", "py.typed", "tasks", "prompts", "inference")
+CARRIED = (
+    "__init__.py", "bfloat16.py", "errors.py", "hardware.py", "locations.py", "network.py", "optional.py",
+    "progress.py", "py.typed", "storage.py", "tasks", "prompts", "inference",
+)  # fmt: skip
 """What of the package a Space carries, besides the instructions in English."""
-PACKAGES = ("torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0")
+PACKAGES = (
+    "torch>=2.6", "transformers>=5.20", "safetensors>=0.5", "pyyaml>=6.0", "numpy>=2.0", "pydantic>=2.10", "filelock",
+)  # fmt: skip
 """What that part needs; the Hub adds gradio, in the version that the card names."""
 
 

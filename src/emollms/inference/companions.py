@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from emollms.errors import EmollmsError
-from emollms.inference.model_names import PACKAGED_MODEL
+from emollms.inference.model_names import PACKAGED_MODEL, is_shipped, resolve_model
 from emollms.locations import is_local
 from emollms.network import hub_problem
 from emollms.prompts.framing import PUBLISHED
@@ -34,8 +34,8 @@ def beside(model: str, name: str) -> Path | None:
     """A small file that comes with a model: in its folder, in that of its run, or in its repo; None where it is not."""
     if model == PACKAGED_MODEL:
         return None
-    if is_local(model):
-        folder = Path(model)
+    if is_shipped(model) or is_local(model):
+        folder = Path(resolve_model(model))
         places = [folder / name, *([folder.parent / name] if folder.name == "model" else [])]
         return next((place for place in places if place.is_file()), None)
     from huggingface_hub import hf_hub_download

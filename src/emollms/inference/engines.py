@@ -2,12 +2,15 @@
 
 import os
 import sys
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from emollms.errors import unknown
 from emollms.hardware import limit_threads
-from emollms.inference.engine import Engine
+from emollms.inference.engine import Engine, EngineInfo
 from emollms.optional import needing
+
+if TYPE_CHECKING:
+    from emollms.inference.heads_engine import TorchClassifier
 
 Name = Literal["transformers", "vllm", "endpoint"]
 
@@ -33,6 +36,18 @@ def open_engine(name: Name, model: str, **options: Any) -> Engine:
     with needing("annotate"):
         from emollms.inference.loading import load
     return load(model, **options)
+
+
+def open_classifier(model: str, **options: Any) -> "tuple[TorchClassifier, EngineInfo]":
+    """A classifier that is ready, and what the manifest of a run says about it; `options` of `loading.load_classifier`.
+
+    Raises:
+        UsageError: there is no such model, or a library is missing.
+    """
+    _let_threads_sleep()
+    with needing("annotate"):
+        from emollms.inference.loading import load_classifier
+    return load_classifier(model, **options)
 
 
 def _let_threads_sleep() -> None:

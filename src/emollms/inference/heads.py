@@ -17,7 +17,7 @@ label.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,11 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get
 
 KEY = "emollms"
 """The key of `config.json`."""
+FILE = "heads.json"
+"""What an adapter keeps beside it instead, since it has no `config.json`."""
 Kind = Literal["score", "class", "labels"]
+Activation = Literal["sigmoid", "softmax", "none"]
+"""What is done to the outputs of a model before they are read."""
 Floats = NDArray[np.float32]
 Text = str | tuple[str, str]
 """A text, or a text and what is asked about in it."""
@@ -76,6 +80,9 @@ class Heads:
     """
 
     record: HeadsRecord
+    activation: ClassVar[Activation] = "sigmoid"
+    map_digest: ClassVar[str | None] = None
+    """It is the model's own."""
 
     @classmethod
     def of(cls, tasks: Sequence[Task]) -> "Heads":
@@ -144,6 +151,14 @@ class Heads:
             start = stop
         return found
 
+    def answers(self, task: Task) -> bool:
+        """Whether it answers all questions of a task."""
+        return all((task.name, emotion) in self._columns for emotion in task.emotions or (None,))
+
+    def thresholds(self, task: Task) -> Mapping[str, float] | None:
+        """From which probability on a label is named, by label; None where that is .5 for all."""
+        return self.record.thresholds.get(task.name)
+
     def columns(self, task: Task, emotion: str | None) -> slice:
         """Which of the outputs answer a question.
 
@@ -166,8 +181,9 @@ class Heads:
         key = str(row["id"])
         if isinstance(task, MultiLabelTask):
             asked = task.labels_asked(row)
-            shares = {name: float(one) for name, one in zip(task.labels, own, strict=True) if name in asked}
-            said = likely_labels(task, shares, self.record.thresholds.get(task.name))
+            # Rounded as files of predictions are: what is named is the same from a file as from the model.
+            shares = {name: round(float(one), 6) for name, one in zip(task.labels, own, strict=True) if name in asked}
+            said = likely_labels(task, shares, self.thresholds(task))
             return Prediction(key, answer(task, said), shares, seconds)
         if isinstance(task, OrdinalTask):
             by_class = dict(zip(map(str, task.classes), class_probabilities(own), strict=True))

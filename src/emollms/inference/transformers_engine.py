@@ -4,7 +4,7 @@ import gc
 import math
 import random
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +25,9 @@ Found = TypeVar("Found")
 Ids = list[int]
 
 _PARTS = 8
-"""In about so many parts of like length the prompts of a batch are read: less padding takes less time."""
+"""In about so many parts of like length the prompts of a batch are read: less padding takes less time. On a CPU answers
+are scored part by part, too: some hundred tokens are enough for full speed, and what is copied of their caches stays
+small. Steps of one token a row, and GPUs, need all rows of a batch together."""
 
 
 class TransformersEngine:
@@ -61,11 +63,12 @@ class TransformersEngine:
         self.encoder = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or fitting_tokens(model.device, model.config.get_text_config(), model.dtype)
+        self._part_tokens = max(1, self.batch_tokens // _PARTS)
         with torch.inference_mode():
             self.runner: ModelRunner = (
                 EncoderDecoderRunner(model, self.encoder.pad, self.encoder.decoder_start)
                 if self.encoder.seq2seq
-                else DecoderRunner(model, self.encoder.pad, max(1, self.batch_tokens // _PARTS))
+                else DecoderRunner(model, self.encoder.pad, self._part_tokens, self.batch_tokens)
             )
 
     def generate(
@@ -106,23 +109,13 @@ class TransformersEngine:
 
     def describe(self) -> EngineInfo:
         """See `Engine.describe`."""
-        path = Path(self.name)
-        revision = self.revision or getattr(self.model.config, "_commit_hash", None)
-        return EngineInfo(
-            engine="transformers",
-            model=self.name,
-            revision=revision or (weights_hash(path) if path.is_dir() else None),
-            dtype=str(self.model.dtype).removeprefix("torch."),
-            device=device_name(self.model.device),
-            template=self.encoder.template,
-            settings={
-                "batch_tokens": self.batch_tokens,
-                "threads": torch.get_num_threads(),
-                "attention": getattr(self.model.config, "_attn_implementation", None),
-                "dtype_reason": self.dtype_reason,
-            },
-            versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
-        )
+        settings = {
+            "batch_tokens": self.batch_tokens,
+            "threads": torch.get_num_threads(),
+            "attention": getattr(self.model.config, "_attn_implementation", None),
+            "dtype_reason": self.dtype_reason,
+        }
+        return describe_model(self.model, self.name, self.revision, self.encoder.template, settings)
 
     def close(self) -> None:
         """Let go of the model."""
@@ -166,7 +159,7 @@ class TransformersEngine:
         """Read the prompts in batches, and give what `run` finds for each row that is not skipped."""
         config = self.model.config.get_text_config()
         budget = Budget(
-            tokens=self.batch_tokens,
+            tokens=self.batch_tokens if grows or self.model.device.type != "cpu" else self._part_tokens,
             logits=max(1, MAX_LOGITS * max(1, self.batch_tokens // ON_GPU) // config.vocab_size),
             window=None if self.encoder.seq2seq else getattr(config, "sliding_window", None),
         )
@@ -233,6 +226,24 @@ def _halves(batch: Batch) -> list[Batch]:
         raise EngineError("out of memory on a single row; use a smaller model, or --dtype bfloat16")
     halves = slice(middle, None), slice(middle)
     return [Batch(batch.rows[half], batch.shared[half]) for half in halves]
+
+
+def describe_model(
+    model: Any, name: str, revision: str | None, template: str, settings: Mapping[str, object]
+) -> EngineInfo:
+    """What the manifest of a run says about a model of transformers; a folder is known by a hash of its files."""
+    path = Path(name)
+    known = revision or getattr(model.config, "_commit_hash", None)
+    return EngineInfo(
+        engine="transformers",
+        model=name,
+        revision=known or (weights_hash(path) if path.is_dir() else None),
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=device_name(model.device),
+        template=template,
+        settings=settings,
+        versions=versions_of(("emollms", "torch", "transformers", "tokenizers", "peft")),
+    )
 
 
 def device_name(device: torch.device) -> str:

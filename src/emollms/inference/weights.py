@@ -5,6 +5,7 @@ warn. A model that is scored, tuned, merged or published is loaded here, and so 
 """
 
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ from emollms.inference.heads import Heads
 from emollms.optional import needing
 
 WORDS = "It is a sunny day."
+_CLASSIFIER = "ForSequenceClassification"
+"""How the names of classes of classifiers end."""
+_UNUSED = re.compile(r"\.pooler\.|\.position_ids$|\.token_type_ids$")
+"""What classifiers of others keep of the models that they were made from, and do not use."""
 PREFIX = "base_model.model."
 """What PEFT puts before the names of a model's weights."""
 
@@ -57,6 +62,8 @@ def load_whole(
             name, config=config, revision=revision, output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     faults = [report["missing_keys"], report["unexpected_keys"], report["mismatched_keys"]]
+    if kind is AutoModelForSequenceClassification:
+        faults[1] = [key for key in faults[1] if not _UNUSED.search(str(key))]
     if heads:  # what stands above the backbone is new, and what stood there in the checkpoint is left
         backbone = f"{model.base_model_prefix}."
         faults = [[key for key in keys if str(key).startswith(backbone)] for keys in faults[:2]] + faults[2:]
@@ -68,9 +75,15 @@ def load_whole(
 
 def kind_of(config: Any) -> Any:
     """The class of transformers that loads a model: a classifier, an encoder-decoder or a decoder."""
-    if any(str(name).endswith("ForSequenceClassification") for name in config.architectures or ()):
+    if any(str(name).endswith(_CLASSIFIER) for name in config.architectures or ()):
         return AutoModelForSequenceClassification
     return AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+
+
+def above_backbone(model: Any) -> list[str]:
+    """The modules of a classifier that stand above its backbone, and are new where it was made from another model."""
+    modules = ((name, one) for name, one in model.named_children() if name != model.base_model_prefix)
+    return [name for name, one in modules if next(one.parameters(), None) is not None]
 
 
 def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:
@@ -99,6 +112,9 @@ def load_adapter(model: Any, name: str, revision: str | None = None) -> Any:
             f"{name} is an adapter of the kind {config.peft_type.value}, which adds tokens to a prompt; only adapters "
             "of the model's layers, such as LoRA, can be scored, merged or published"
         )
+    if type(model).__name__.endswith(_CLASSIFIER):  # its base has no outputs, so that they come with the adapter
+        lacking = set(above_backbone(model)) - set(config.modules_to_save or ())
+        check_filled(name, lacking, (), ())
     weights = load_peft_weights(name, device="cpu", revision=revision)
     length = _embedded_tokens(model, weights)
     if length and length != model.get_input_embeddings().num_embeddings:

@@ -1,9 +1,9 @@
 """What is asked of a text: the tasks, their native scales, classes, labels and emotions.
 
 Fourteen tasks form the Affect Evaluation Benchmark (AEB), five of them train a model (AAID). The others serve
-further corpora. Definitions: SemEval-2018 Task 1 (Mohammad et al., 2018), VADER (Hutto and Gilbert, 2014), EmoBank
-(Buechel and Hahn, 2017), SST (Socher et al., 2013), GoEmotions (Demszky et al., 2020), target-dependent Twitter
-sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
+further corpora, and some of them train one as well (AAID+). Definitions: SemEval-2018 Task 1 (Mohammad et al.,
+2018), VADER (Hutto and Gilbert, 2014), EmoBank (Buechel and Hahn, 2017), SST (Socher et al., 2013), GoEmotions (Demszky
+et al., 2020), target-dependent Twitter sentiment (Dong et al., 2014), SemEval-2025 Task 11 (Muhammad et al., 2025).
 """
 
 import re

@@ -69,7 +69,8 @@ class TuningArguments:
         tasks: names of the tasks to train; None for all of the data set.
         languages: codes of the languages to train; None for all of the data set.
         task_weights: how often a row of a task is drawn in an epoch, by name of the task: 1 is each row once, 0.5 half
-            of the rows, 2 each twice.
+            of the rows, 2 each twice. Of other tasks each is drawn once, or, where the data set has a mixing limit (as
+            AAID+ has), as many as that allows.
         wordings: `per_epoch` draws one wording of the instruction for each example and epoch; `all` takes every row of
             the data set in each epoch, as the paper did.
         train_limit: the most examples of a task; None for all.

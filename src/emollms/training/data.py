@@ -106,12 +106,14 @@ def training_rows(
     names = task_names(data, tuning)
     known = split_texts(data, VALIDATION)
     examples = {name: examples_of(data, name, tuning, known, seed) for name in names}
-    size = sum(_size(own.units(tuning.wordings), tuning.task_weights.get(name, 1.0)) for name, own in examples.items())
+    limit = data.manifest.mixing_limit
+    weights = {name: tuning.task_weights.get(name, mixing_weight(own, limit)) for name, own in examples.items()}
+    size = sum(_size(own.units(tuning.wordings), weights[name]) for name, own in examples.items())
     if not size:
         raise UsageError(f"{data.target} has no rows to train on; check tasks, languages and task_weights")
     trees, drawn, offset = NumberTrees(encoder), [], 0
     for number, (name, own) in enumerate(examples.items()):
-        found = _draw(encoder, name, own, tuning, trees, ceil(epochs(size)), max_length, [seed, number])
+        found = _draw(encoder, name, own, tuning, weights[name], trees, ceil(epochs(size)), max_length, [seed, number])
         drawn.append(replace(found, epochs=[rows + offset for rows in found.epochs]))
         offset += len(found.tokens)
     tokens = TokenDataset(InMemoryTable(pa.concat_tables([one.tokens for one in drawn])))
@@ -144,21 +146,25 @@ class _Drawn:
 
 
 def _draw(
-    encoder: PromptEncoder, name: str, examples: Examples, tuning: TuningArguments, trees: NumberTrees, epochs: int,
-    max_length: int | None, seed: Sequence[int],
+    encoder: PromptEncoder, name: str, examples: Examples, tuning: TuningArguments, weight: float, trees: NumberTrees,
+    epochs: int, max_length: int | None, seed: Sequence[int],
 ) -> _Drawn:  # fmt: skip
     """Draw the rows of one task, and tokenize those that some epoch needs."""
     units = _units(examples, tuning, epochs, seed)
-    needed = np.unique(units)
+    chosen = [_weighted(np.arange(units.shape[1]), weight, [*seed, epoch]) for epoch in range(epochs)]
+    drawn = [own[picked] for own, picked in zip(units, chosen, strict=True)]
+    needed = np.unique(np.concatenate(drawn))
     tokens = _tokens(encoder, examples.rows.take(pa.array(needed)), trees, name)
-    places = np.searchsorted(needed, units)
     limit = np.iinfo(np.int64).max if max_length is None else max_length
+    long = needed[np.asarray(tokens["length"], dtype=np.int64) > limit]
     # An example is left out of every epoch if any of its drawn wordings is too long: epochs must be of one length.
-    kept = (np.asarray(tokens["length"], dtype=np.int64)[places] <= limit).all(axis=0)
-    weight = tuning.task_weights.get(name, 1.0)
-    chosen = [_weighted(own[kept], weight, [*seed, epoch]) for epoch, own in enumerate(places)]
+    kept = np.ones(units.shape[1], np.bool_)
+    for own, picked in zip(drawn, chosen, strict=True):
+        kept[picked[np.isin(own, long)]] = False
+    found = [np.searchsorted(needed, own[kept[picked]]) for own, picked in zip(drawn, chosen, strict=True)]
+    size = min(map(len, found))  # where epochs draw different examples, some lose more than others
     count = RowsRecord(train=int(kept.sum()), validation=0, cut_off=int((~kept).sum()), shared=examples.shared)
-    return _Drawn(tokens, chosen, count)
+    return _Drawn(tokens, [own[:size] for own in found], count)
 
 
 def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[str, list[Row]]:
@@ -238,6 +244,12 @@ def _units(examples: Examples, tuning: TuningArguments, epochs: int, seed: Seque
         return np.tile(np.concatenate([np.zeros(0, np.int64), *spans]), (epochs, 1))
     drawn = np.random.default_rng(list(seed)).integers(examples.count, size=(epochs, len(examples.first)))
     return examples.first + drawn
+
+
+def mixing_weight(examples: Examples, limit: int | None) -> float:
+    """The weight that takes a task to the limit of its data set, where it has more examples; otherwise 1."""
+    count = len(examples.first)
+    return 1.0 if limit is None or count <= limit else limit / count
 
 
 def _size(units: int, weight: float) -> int:

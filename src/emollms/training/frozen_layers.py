@@ -5,17 +5,18 @@ and unit of width, 0.3 GB for AAID's texts and SmolLM2-135M. The model stays who
 checkpoints; in a step that has kept features, the frozen layers pass them on instead of computing them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from emollms.errors import UsageError
 from emollms.inference.heads_engine import batches, padded
 
+Features = dict[int, torch.Tensor]
+"""What the last frozen layer gives for each token of a text, of shape (tokens, width), by number of the text."""
 _BATCH_TOKENS = 1024
 
 
@@ -78,50 +79,30 @@ class FrozenLayers:
             self._features = None
 
     @torch.no_grad()
-    def compute(self, tokenizer: Any, ids: Sequence[Sequence[int]], precision: Any) -> "Features":
+    def compute(self, tokenizer: Any, ids: Sequence[Sequence[int]], texts: Iterable[int], precision: Any) -> Features:
         """The features of texts.
 
         Args:
             tokenizer: pads.
-            ids: their tokens.
+            ids: the tokens of all texts.
+            texts: those that are wanted, by number.
             precision: makes the context in which the model is computed.
         """
-        lengths = [len(one) for one in ids]
-        found = Features(lengths, int(self.model.config.get_text_config().hidden_size))
+        wanted = list(texts)
+        found: Features = {}
         was_training = self.model.training
         self.model.eval()
-        for batch in batches(lengths, _BATCH_TOKENS):
-            given = padded(tokenizer, [ids[number] for number in batch])
+        for batch in batches([len(ids[text]) for text in wanted], _BATCH_TOKENS):
+            own = [wanted[number] for number in batch]
+            given = padded(tokenizer, [ids[text] for text in own])
             with precision():
                 self.model.base_model(**{name: one.to(self.model.device) for name, one in given.items()})
             assert self._seen is not None
-            for number, states in zip(batch, self._seen.to(torch.bfloat16).cpu(), strict=True):
-                found.keep(number, states[: lengths[number]])
+            for text, states in zip(own, self._seen.to(torch.bfloat16).cpu(), strict=True):
+                found[text] = states[: len(ids[text])].clone()
         self._seen = None
         self.model.train(was_training)
         return found
-
-
-class Features:
-    """What the last frozen layer gives for each token of each text, one text after the other.
-
-    Args:
-        lengths: tokens of each text.
-        width: of the model.
-    """
-
-    def __init__(self, lengths: Sequence[int], width: int) -> None:
-        self._ends = np.cumsum([0, *lengths])
-        self._states = torch.empty(int(self._ends[-1]), width, dtype=torch.bfloat16)
-
-    def keep(self, text: int, states: torch.Tensor) -> None:
-        """Keep those of a text, of shape (tokens, width)."""
-        self._states[self._ends[text] : self._ends[text + 1]] = states
-
-    def batch(self, texts: Sequence[int]) -> torch.Tensor:
-        """Those of some texts, padded on the right, of shape (texts, longest, width)."""
-        own = [self._states[self._ends[text] : self._ends[text + 1]] for text in texts]
-        return nn.utils.rnn.pad_sequence(own, batch_first=True)
 
 
 def layers_of(model: Any) -> nn.ModuleList:

@@ -19,7 +19,7 @@ from emollms.inference.heads import Heads, Text, text_of
 from emollms.inference.heads_engine import encode
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.training.arguments import TuningArguments
-from emollms.training.data import TRAIN, VALIDATION, examples_of, split_texts, task_names
+from emollms.training.data import TRAIN, VALIDATION, examples_of, mixing_weight, split_texts, task_names
 from emollms.training.frozen_layers import Features
 from emollms.training.manifest import RowsRecord
 from emollms.training.soft_targets import SoftTargets, mixed, with_taught
@@ -38,22 +38,36 @@ class HeadRows:
         ids: the tokens of each text, once, in the order of the data set.
         targets: of shape (texts, outputs), on 0..1; NaN where there is no gold.
         counts: the numbers of training examples, by name of the task.
-        epochs: how many epochs are drawn; all are of all texts.
-        features: of frozen layers; None without any.
+        rates: of each text, how often it is drawn in an epoch: 1, or less where the data set has a mixing limit.
+        seed: of the draws.
+        epochs: how many epochs are drawn.
+        features: of frozen layers, for the texts that are drawn.
         weights: of each target in the loss, of the shape of `targets`; None where all count alike.
     """
 
     ids: Sequence[Sequence[int]]
     targets: Floats
     counts: Mapping[str, RowsRecord] = field(default_factory=dict)
+    rates: NDArray[np.float64] | None = None
+    seed: int = 0
     epochs: int = 1
-    features: Features | None = None
+    features: Features = field(default_factory=dict)
     weights: Floats | None = None
 
-    @property
+    @cached_property
     def draws(self) -> list[Numbers]:
-        """For each epoch the numbers of its texts."""
-        return [np.arange(len(self.ids))] * self.epochs
+        """For each epoch the numbers of its texts; all epochs have as many."""
+        return [self._draw(epoch) for epoch in range(self.epochs)]
+
+    def _draw(self, epoch: int) -> Numbers:
+        if self.rates is None:
+            return np.arange(len(self.ids))
+        random = np.random.default_rng([self.seed, epoch])
+        drawn = []
+        for rate in np.unique(self.rates):
+            own = np.flatnonzero(self.rates == rate)
+            drawn.append(random.permutation(own)[: round(rate * len(own))])
+        return np.sort(np.concatenate(drawn))
 
     @cached_property
     def lengths(self) -> Numbers:
@@ -158,26 +172,34 @@ def head_rows(
     Raises:
         UsageError: nothing is left of the data set, or an output has no target.
     """
-    gold, counts = _gold(data, heads, tuning, seed) if data else (Gold(heads), {})
-    if soft is None:
-        return HeadRows(encode_all(tokenizer, gold.texts, max_length), gold.targets(), counts)
-    texts, targets, weights = mixed(heads, gold.texts, gold.targets(), soft)
+    gold, counts, rates = _gold(data, heads, tuning, seed) if data else (Gold(heads), {}, {})
+    texts, targets, weights = gold.texts, gold.targets(), None
+    drawn = [rates[text] for text in texts]
+    if soft is not None:
+        texts, targets, weights = mixed(heads, texts, targets, soft)
+        counts = with_taught(counts, soft)
+        drawn += [1.0] * (len(texts) - len(drawn))
     ids = encode_all(tokenizer, texts, max_length)
-    return HeadRows(ids, targets, with_taught(counts, soft), weights=weights)
+    return HeadRows(ids, targets, counts, np.array(drawn), seed, weights=weights)
 
 
-def _gold(data: Dataset, heads: Heads, tuning: TuningArguments, seed: int) -> tuple[Gold, dict[str, RowsRecord]]:
-    """The gold of the training texts of a data set, and their numbers."""
-    known, gold, counts = split_texts(data, VALIDATION), Gold(heads), {}
+def _gold(
+    data: Dataset, heads: Heads, tuning: TuningArguments, seed: int
+) -> tuple[Gold, dict[str, RowsRecord], dict[Text, float]]:
+    """The gold of the training texts of a data set, the numbers of examples, and how often each text is drawn."""
+    known, gold, counts, rates = split_texts(data, VALIDATION), Gold(heads), {}, dict[Text, float]()
     for name in task_names(data, tuning):
         examples = examples_of(data, name, tuning, known, seed, COLUMNS)
         rows = _annotated(data, name, examples.rows.take(pa.array(examples.first)))
+        rate = mixing_weight(examples, data.manifest.mixing_limit)
         for row in rows:
             gold.add(get_task(name), row)
+            text = text_of(get_task(name), row)
+            rates[text] = max(rate, rates.get(text, 0.0))
         counts[name] = RowsRecord(train=len(rows), validation=0, cut_off=0, shared=examples.shared)
     if not gold.places:
         raise UsageError(f"{data.target} has no rows to train on; check tasks and languages")
-    return gold, counts
+    return gold, counts, rates
 
 
 def encode_all(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[list[int]]:

@@ -148,7 +148,9 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
         targets, texts, weights = inputs.pop("labels"), inputs.pop("text"), inputs.pop("weights", None)
         passing: Any = nullcontext()
         if self._frozen is not None and self._features is not None and model.training:
-            passing = self._frozen.passing(self._features.batch(texts.tolist()).to(targets.device))
+            own = [self._features[text] for text in texts.tolist()]
+            states = torch.nn.utils.rnn.pad_sequence(own, batch_first=True)
+            passing = self._frozen.passing(states.to(targets.device))
         with passing:
             outputs = model(**inputs)
         loss = self.loss(outputs.logits, targets, weights)

@@ -24,13 +24,15 @@ from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import fit_thresholds
 from emollms.inference.decoding import likely_labels
-from emollms.inference.heads import Heads, text_of
-from emollms.inference.heads_engine import TorchClassifier, max_tokens
+from emollms.inference.heads import FILE, KEY, Heads, text_of
+from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
 from emollms.inference.predictions import Prediction
+from emollms.inference.weights import above_backbone
 from emollms.progress import Warn
 from emollms.prompts.answers import answer
+from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
-from emollms.training.frozen_layers import FrozenLayers
+from emollms.training.frozen_layers import FrozenLayers, layers_of
 from emollms.training.head_rows import Gold, HeadRows, encode_all, head_rows
 from emollms.training.head_trainer import HeadsCollator, HeadsLoss, HeadsTrainer
 from emollms.training.model import LoadedModel, load_model, use_liger
@@ -68,11 +70,11 @@ def prepare_heads(
         rows = drawn or head_rows(
             data, loaded.tokenizer, heads, tuning, max_length=longest, seed=training.seed, soft=soft
         )
+    rows = replace(rows, epochs=Schedule(training, len(rows.draws[0])).epochs)
     frozen = _freeze(parsed, loaded)
-    if frozen and rows.features is None:
-        warn(f"computing {frozen.count} frozen layers for {len(rows):,} texts, once")
-        rows = replace(rows, features=frozen.compute(loaded.tokenizer, rows.ids, partial(_autocast, parsed)))
-    rows = replace(rows, epochs=Schedule(training, len(rows)).epochs)
+    if frozen and (missing := sorted(set(np.concatenate(rows.draws).tolist()) - rows.features.keys())):
+        warn(f"computing {frozen.count} frozen layers for {len(missing):,} texts, once")
+        rows.features.update(frozen.compute(loaded.tokenizer, rows.ids, missing, partial(_autocast, parsed)))
     draw_seconds = time.monotonic() - start
     for name, count in rows.counts.items():
         if count.shared and drawn is None:
@@ -112,10 +114,7 @@ def _fit_tokenizer(loaded: LoadedModel, cue: str, max_length: int | None) -> int
     tokenizer, model = loaded.tokenizer, loaded.model
     if cue:
         add_cue(tokenizer, cue)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    # A decoder is read out at the last token that is none of padding.
-    model.config.get_text_config().pad_token_id = model.config.pad_token_id = tokenizer.pad_token_id
+    read_out_before_padding(model, tokenizer)
     model.config.use_cache = False
     longest = min(max_length or LONGEST, max_tokens(model.config, tokenizer))
     tokenizer.model_max_length = longest
@@ -171,7 +170,16 @@ def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
     from peft import get_peft_model
 
     set_seed(parsed.training.seed)
-    return get_peft_model(model, parsed.peft)
+    peft, frozen, layers = parsed.peft, parsed.tuning.freeze_layers, layers_of(model)
+    if frozen:
+        targets = peft.target_modules
+        if targets == "all-linear":  # PEFT chooses layers by number only where modules are named
+            linear = (name for name, one in layers.named_modules() if isinstance(one, torch.nn.Linear))
+            targets = sorted({name.rpartition(".")[2] for name in linear})
+        peft = replace(peft, target_modules=targets, layers_to_transform=list(range(frozen, len(layers))))
+    # PEFT saves the last layer alone; DeBERTa has another one between it and the backbone.
+    peft = replace(peft, modules_to_save=sorted({*(peft.modules_to_save or ()), *above_backbone(model)}))
+    return get_peft_model(model, peft)
 
 
 def _validation_set(
@@ -263,4 +271,8 @@ def _choose_thresholds(trainer: Any, tokenizer: Any, heads: Heads, every: Mappin
 
 
 def _write_companions(loaded: LoadedModel, folder: Path) -> None:
+    """Write the tokenizer, and beside an adapter, which has no configuration, what the outputs are."""
+    loaded.tokenizer.chat_template = None  # nobody chats with a classifier
     loaded.tokenizer.save_pretrained(folder)
+    if not (folder / "config.json").is_file():
+        write_json(folder / FILE, {key: getattr(loaded.model.config, key) for key in ("id2label", KEY)})

@@ -133,7 +133,8 @@ def _write(model: Any, tokenizer: Any, source: Path, folder: Path, shard_size: s
     settings = source / "generation_config.json"
     if settings.is_file():
         model.generation_config = type(model.generation_config).from_pretrained(source)
-    drop_unused(model, str(source))
+    if model.can_generate():
+        drop_unused(model, str(source))
     model.save_pretrained(folder, max_shard_size=shard_size)
     return _Numbers(str(model.dtype).removeprefix("torch."), sum(one.numel() for one in model.parameters()))
 

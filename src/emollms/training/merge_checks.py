@@ -27,7 +27,8 @@ _TEXTS = (
 )
 
 Answers = list[torch.Tensor]
-Framing = Literal["frame", "chat"]
+Framing = Literal["frame", "chat", "text"]
+"""How a model was asked; `text` is for classifiers, which read the text alone."""
 
 
 def prompts() -> list[str]:
@@ -35,26 +36,38 @@ def prompts() -> list[str]:
     return [prompt(get_task(task), text, number, emotion) for number, (task, emotion, text) in enumerate(_TEXTS)]
 
 
+def inputs(tokenizer: Any, template: Framing) -> list[str]:
+    """What a model reads of these, before its tokenizer adds what it adds."""
+    if template == "text":
+        return [text for _, _, text in _TEXTS]
+    return [model_input(tokenizer, text, template) for text in prompts()]
+
+
 @torch.no_grad()
 def answers(model: Any, tokenizer: Any, template: Framing) -> Answers:
     """The logits at the end of each prompt; for an encoder-decoder, those at the beginning of an answer.
+
+    Those of a classifier are all its outputs.
 
     Raises:
         EmollmsError: the tokenizer has tokens that the model lacks, or a logit is not finite.
     """
     found, length = [], int(model.get_input_embeddings().weight.shape[0])
-    for text in prompts():
-        ids = tokenizer(model_input(tokenizer, text, template)).input_ids
+    for text in inputs(tokenizer, template):
+        ids = tokenizer(text).input_ids
         if max(ids) >= length:
             raise EmollmsError(
                 f"the tokenizer gives token {max(ids)}, and the model knows {length}; give the base that the adapter "
                 "was made for with --base"
             )
-        inputs = {"input_ids": torch.tensor([ids])}
-        if model.config.is_encoder_decoder:
-            start = model.config.decoder_start_token_id
-            inputs["decoder_input_ids"] = torch.tensor([[start, *tokenizer("0.514").input_ids]])
-        found.append(model(**inputs, use_cache=False).logits[0, -_KEPT:].float().clone())
+        given: dict[str, Any] = {"input_ids": torch.tensor([ids])}
+        if template != "text":
+            given["use_cache"] = False
+            if model.config.is_encoder_decoder:
+                start = model.config.decoder_start_token_id
+                given["decoder_input_ids"] = torch.tensor([[start, *tokenizer("0.514").input_ids]])
+        logits = model(**given).logits[0]
+        found.append((logits if template == "text" else logits[-_KEPT:]).float().clone())
         if not torch.isfinite(found[-1]).all():
             raise EmollmsError(f"{NO_NUMBERS} (NaN or infinite logits); tune it again")
     return found
@@ -91,10 +104,9 @@ def check_tokenizer(folder: Path, tokenizer: Any, template: Framing) -> Any:
     written = AutoTokenizer.from_pretrained(folder)
     if template == "chat" and not written.chat_template:
         raise EmollmsError("the run was trained with a chat template, and its tokenizer has none; nothing was written")
-    for text in prompts():
-        before, after = (one(model_input(one, text, template)).input_ids for one in (tokenizer, written))
-        if before != after:
+    for one, other in zip(inputs(tokenizer, template), inputs(written, template), strict=True):
+        if tokenizer(one).input_ids != written(other).input_ids:
             raise EmollmsError(
-                f"the tokenizer reads {text[-60:]!r} differently once it is loaded again; nothing was written"
+                f"the tokenizer reads {one[-60:]!r} differently once it is loaded again; nothing was written"
             )
     return written

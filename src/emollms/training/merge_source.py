@@ -11,6 +11,9 @@ from transformers import AutoConfig, AutoTokenizer
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.predictors import split_revision
 from emollms.inference import weights
+from emollms.inference.classifiers import heads_of
+from emollms.inference.heads import FILE, Heads
+from emollms.inference.heads_engine import read_out_before_padding
 from emollms.inference.loading import in_a_line, load_tokenizer
 from emollms.inference.model_names import resolve_model
 from emollms.progress import Warn
@@ -19,11 +22,12 @@ from emollms.storage import weights_hash
 from emollms.training.checkpoints import defect
 from emollms.training.folder import SETTINGS
 from emollms.training.manifest import CHECKPOINTS, MODEL, NAME, read_run
-from emollms.training.merge_checks import prompts
+from emollms.training.merge_checks import Framing, prompts
 
 ADAPTER = "adapter_config.json"
 CONFIG = "config.json"
 _STATE = "trainer_state.json"
+_BARE = {"add_special_tokens": False}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class MergeSource:
 
     weights: Path
     record: Path | None
-    template: Template
+    template: Template | Literal["text"]
     base: str | None = None
     revision: str | None = None
     is_run: bool = True
@@ -51,9 +55,14 @@ class MergeSource:
         """Whether the weights are an adapter, and not a whole model."""
         return (self.weights / ADAPTER).is_file()
 
-    def framing(self, tokenizer: Any) -> Literal["frame", "chat"]:
+    @property
+    def heads(self) -> Heads | None:
+        """The outputs of a classifier; None for a model that writes its answers."""
+        return heads_of(str(self.weights)) if self.template == "text" else None
+
+    def framing(self, tokenizer: Any) -> Framing:
         """The template, for this tokenizer."""
-        return resolve_template(tokenizer, self.template)
+        return "text" if self.template == "text" else resolve_template(tokenizer, self.template)
 
 
 def find_source(folder: Path) -> MergeSource:
@@ -72,8 +81,8 @@ def find_source(folder: Path) -> MergeSource:
     if (folder / _STATE).is_file() and (folder.parent.parent / SETTINGS).is_file():
         return _checkpoint(folder)
     if (folder / ADAPTER).is_file():
-        adapter_settings(folder)
-        return MergeSource(folder, None, "auto", is_run=False)
+        is_classifier = adapter_settings(folder).get("task_type") == "SEQ_CLS"
+        return MergeSource(folder, None, "text" if is_classifier else "auto", is_run=False)
     if (folder / CONFIG).is_file():
         raise UsageError(f"{folder} holds a whole model and no adapter, so there is nothing to merge")
     if folder.is_dir() and not (folder / CHECKPOINTS).is_dir():
@@ -141,7 +150,7 @@ def _checkpoint(folder: Path) -> MergeSource:
     return MergeSource(
         folder,
         None,
-        recipe.get("template", "auto"),
+        "text" if recipe.get("objective") == "heads" else recipe.get("template", "auto"),
         str(recipe["model_name_or_path"]),
         revision if revision.startswith("sha256:") else recipe.get("model_revision"),
     )
@@ -189,13 +198,25 @@ def load_base(source: MergeSource, tokenizer: Any, dtype: str, base: str | None,
         if getattr(AutoConfig.from_pretrained(name, revision=revision), "quantization_config", None):
             raise UsageError(f"the base {name} is stored quantised; give the one it was made from with --base")
         _check_vocabulary(name, revision, tokenizer, source)
-        return weights.load_whole(name, revision, dtype=dtype).eval()
+        model = weights.load_whole(name, revision, dtype=dtype, heads=_heads_of_adapter(source)).eval()
+        if source.template == "text":
+            read_out_before_padding(model, tokenizer)
+        return model
     except EmollmsError:
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(
             f"cannot load the base model {name!r} ({in_a_line(error)}); give its place with --base"
         ) from error
+
+
+def _heads_of_adapter(source: MergeSource) -> Heads | None:
+    if source.template == "text" and source.heads is None:
+        raise UsageError(
+            f"{source.weights} is an adapter of a classifier, and lacks {FILE}, which says what its outputs answer; "
+            "merge the finished run"
+        )
+    return source.heads
 
 
 def load_adapter(model: Any, folder: Path) -> Any:
@@ -256,8 +277,9 @@ def _check_vocabulary(name: str, revision: str | None, tokenizer: Any, source: M
         of_base = AutoTokenizer.from_pretrained(name, revision=revision)
     except Exception:  # without a tokenizer there is nothing to compare
         return
+    # Without what they add: a classifier's tokenizer adds a cue.
     for text in prompts():
-        if of_base(text).input_ids != tokenizer(text).input_ids:
+        if of_base(text, **_BARE).input_ids != tokenizer(text, **_BARE).input_ids:
             raise EmollmsError(
                 f"{name} and {source.weights} tokenize texts differently, so it is not the base of the adapter; give "
                 "that with --base"

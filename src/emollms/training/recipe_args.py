@@ -194,8 +194,8 @@ def _check_heads(tuning: TuningArguments, model: ModelConfig) -> None:
         raise ValueError(f"{tuning.family} models are encoder-decoders; `objective: heads` takes decoders and encoders")
     if tuning.cue and kind == "encoder":
         raise ValueError("cue is for decoders; an encoder is read out where its tokenizer begins a text; leave it out")
-    if (tuning.freeze_layers or tuning.features == "frozen") and model.use_peft:
-        raise ValueError("use_peft adapts layers that freeze_layers or features: frozen leave as they are; keep one")
+    if tuning.features == "frozen" and model.use_peft:
+        raise ValueError("use_peft adapts layers that features: frozen leaves as they are; keep one")
 
 
 def _adapter(model: ModelConfig) -> LoraConfig | None:

@@ -1,5 +1,6 @@
 """Tiny random models of each family, in place of the real ones in tests and `emollms recipes check`."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from emollms.errors import unknown
+from emollms.inference.heads import Heads
 from emollms.prompts.template import prompt
 from emollms.tasks import get_task
 
@@ -87,6 +89,7 @@ class TokenizerSpec:
 TOKENIZERS = {
     "bart": TokenizerSpec("<s> $A </s>", bos="<s>", pad="<pad>"),
     "bloom": TokenizerSpec(bos="<s>", pad="<pad>", left=True),
+    "deberta-v2": TokenizerSpec("[CLS] $A [SEP]", eos="[SEP]", pad="[PAD]", more=("[CLS]",)),
     "gemma3_text": TokenizerSpec(
         "<bos> $A", bos="<bos>", eos="<eos>", pad="<pad>", more=("<start_of_turn>", "<end_of_turn>"), chat=_TURNS,
         digits=True,
@@ -100,6 +103,7 @@ TOKENIZERS = {
         more=("<|start_header_id|>", "<|end_header_id|>"), chat=_HEADERS,
     ),
     "mistral": TokenizerSpec("<s> $A", bos="<s>", digits=True),
+    "modernbert": TokenizerSpec("[CLS] $A [SEP]", eos="[SEP]", pad="[PAD]", more=("[CLS]",)),
     "mt5": TokenizerSpec("$A </s>", pad="<pad>"),
     "olmo2": TokenizerSpec(eos="<|endoftext|>", pad="<|pad|>"),
     "opt": TokenizerSpec("</s> $A", bos="</s>", pad="<pad>"),
@@ -118,6 +122,7 @@ TOKENIZERS = {
     ),
     "t5": TokenizerSpec("$A </s>", pad="<pad>"),
     "umt5": TokenizerSpec("$A </s>", pad="<pad>"),
+    "xlm-roberta": TokenizerSpec("<s> $A </s>", bos="<s>", pad="<pad>"),
 }  # fmt: skip
 """By kind: the family of a model, or a name for models whose tokenizer differs from the first in their family."""
 
@@ -142,7 +147,10 @@ def tiny_tokenizer(kind: str) -> Any:
     bare = _trained(tuple(spec.specials), spec.digits)
     if spec.around != "$A":
         around = [(token, bare.token_to_id(token)) for token in spec.around.split() if token != "$A"]
-        template = processors.TemplateProcessing(single=spec.around, special_tokens=around)
+        end = spec.around.rpartition("$A")[2]
+        template = processors.TemplateProcessing(
+            single=spec.around, pair=f"{spec.around} $B:1{end}", special_tokens=around
+        )
         bare.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
     names = {"bos_token": spec.bos, "eos_token": spec.eos, "pad_token": spec.pad}
     make: Any = PreTrainedTokenizerFast
@@ -191,6 +199,10 @@ _BART: dict[str, Any] = {
 _CONFIGS: Mapping[str, Callable[..., Any]] = {
     "bart": lambda **size: hf.BartConfig(**_BART, **size),
     "bloom": lambda **size: hf.BloomConfig(hidden_size=32, n_layer=2, n_head=4, **size),
+    "deberta-v2": lambda **size: hf.DebertaV2Config(
+        **_SHAPE, intermediate_size=64, max_position_embeddings=POSITIONS, relative_attention=True,
+        pos_att_type=["p2c", "c2p"], **size
+    ),
     "gemma3_text": lambda **size: hf.Gemma3TextConfig(
         **_LLAMA, head_dim=8, sliding_window=64, layer_types=["sliding_attention", "full_attention"], **size
     ),
@@ -200,6 +212,10 @@ _CONFIGS: Mapping[str, Callable[..., Any]] = {
     ),
     "llama": lambda **size: hf.LlamaConfig(**_LLAMA, **size),
     "mistral": lambda **size: hf.MistralConfig(**_LLAMA, sliding_window=None, **size),
+    "modernbert": lambda **size: hf.ModernBertConfig(
+        **_SHAPE, intermediate_size=64, max_position_embeddings=POSITIONS, local_attention=16, cls_token_id=None,
+        sep_token_id=None, **size
+    ),
     "mt5": lambda **size: hf.MT5Config(**_T5, **size),
     "olmo2": lambda **size: hf.Olmo2Config(**_LLAMA, **size),
     "opt": lambda **size: hf.OPTConfig(
@@ -210,8 +226,14 @@ _CONFIGS: Mapping[str, Callable[..., Any]] = {
     "smollm3": lambda **size: hf.SmolLM3Config(**_LLAMA, no_rope_layers=[1, 0], **size),
     "t5": lambda **size: hf.T5Config(**_T5, **size),
     "umt5": lambda **size: hf.UMT5Config(**_T5, **size),
-}
-KINDS = tuple(TOKENIZERS)
+    "xlm-roberta": lambda **size: hf.XLMRobertaConfig(
+        **_SHAPE, intermediate_size=64, max_position_embeddings=POSITIONS + 2, type_vocab_size=1, **size
+    ),
+}  # fmt: skip
+ENCODERS = ("deberta-v2", "modernbert", "xlm-roberta")
+"""Kinds that write no answers; recipes train them with `objective: heads`."""
+KINDS = tuple(kind for kind in TOKENIZERS if kind not in ENCODERS)
+"""Kinds that write answers."""
 _FAMILIES = {"llama-chat": "llama", "llama3": "llama", "smollm2": "llama"}
 
 
@@ -221,19 +243,18 @@ def family_of(kind: str) -> str:
     Raises:
         UsageError: there is no such kind.
     """
-    if kind not in KINDS:
-        raise unknown("tiny model", kind, KINDS)
+    if kind not in TOKENIZERS:
+        raise unknown("tiny model", kind, TOKENIZERS)
     return _FAMILIES.get(kind, kind)
 
 
 def tiny_model(kind: str, seed: int = 7) -> Any:
     """A random model of a kind in float32, with two layers of width 32 and the vocabulary of `tiny_tokenizer`."""
-    family, tokenizer = family_of(kind), tiny_tokenizer(kind)
-    tokens = {"bos_token_id": tokenizer.bos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    torch.manual_seed(seed)
-    config = _CONFIGS[family](vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **tokens)
+    family, config = family_of(kind), _config(kind)
     loader: Any = hf.AutoModelForSeq2SeqLM if config.is_encoder_decoder else hf.AutoModelForCausalLM
-    model = loader.from_config(config).eval()
+    torch.manual_seed(seed)
+    model = (hf.AutoModelForMaskedLM if kind in ENCODERS else loader).from_config(config).eval()
+    tokenizer = tiny_tokenizer(kind)
     if kind == "gemma3_text":  # as in its chat models
         turn = tokenizer.convert_tokens_to_ids("<end_of_turn>")
         model.generation_config.eos_token_id = [tokenizer.eos_token_id, turn]
@@ -242,11 +263,48 @@ def tiny_model(kind: str, seed: int = 7) -> Any:
     return model
 
 
+def _config(kind: str) -> Any:
+    tokenizer = tiny_tokenizer(kind)
+    tokens = {"bos_token_id": tokenizer.bos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    return _CONFIGS[family_of(kind)](vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **tokens)
+
+
+def tiny_classifier(kind: str, heads: Heads | None = None, seed: int = 7, **config: Any) -> tuple[Any, Any]:
+    """A random classifier of a kind in float32, whose outputs differ much from text to text, and its tokenizer.
+
+    Args:
+        kind: of `KINDS` or `ENCODERS`.
+        heads: its outputs; None for a classifier of someone else, whose outputs `config` names.
+        seed: of the weights.
+        config: further keys of its configuration.
+    """
+    about, tokenizer = _config(kind), copy.deepcopy(tiny_tokenizer(kind))
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    about.update({"pad_token_id": tokenizer.pad_token_id, **(heads.config() if heads else {}), **config})
+    tokenizer.model_max_length, tokenizer.padding_side = POSITIONS, "right"
+    torch.manual_seed(seed)
+    loader: Any = hf.AutoModelForSequenceClassification
+    model = loader.from_config(about).eval()
+    factor = 8.0 if kind in ENCODERS else 4.0
+    with torch.no_grad():  # a fresh model is almost indifferent
+        for weights in model.parameters():
+            weights.mul_(factor if weights.dim() > 1 else 1.0)
+    return model, tokenizer
+
+
+def make_tiny_classifier(kind: str, folder: Path, heads: Heads | None = None, seed: int = 7, **config: Any) -> Path:
+    """Write a `tiny_classifier` and its tokenizer, as `from_pretrained` reads them; returns the folder."""
+    for one in tiny_classifier(kind, heads, seed, **config):
+        one.save_pretrained(folder)
+    return folder
+
+
 def make_tiny(kind: str, folder: Path, seed: int = 7) -> Path:
     """Write a tiny random model and its tokenizer, as `from_pretrained` reads them.
 
     Args:
-        kind: a family, such as `llama`, `opt` or `t5`, or another name of `KINDS`.
+        kind: a family, such as `llama`, `opt` or `t5`, or another name of `KINDS` or `ENCODERS`.
         folder: where they go; created if needed.
         seed: of the weights.
 
