@@ -57,6 +57,18 @@ def test_the_python_page(tmp_path: Path, hub_here: dict[str, str]) -> None:
         assert shown in printed
 
 
+def test_the_page_on_distillation(tmp_path: Path) -> None:
+    """With the recipe of a tiny random model in place of the one that takes an hour."""
+    make_tiny("smollm2", tmp_path / "tiny")
+    heads = {**TINY, "objective": "heads", "features": "frozen"}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(heads))
+    script = "\n".join(CODE.findall(page := (ROOT / "docs" / "distill.md").read_text(encoding="utf-8")))
+    assert "emosmol-135m-heads" in script
+    quick = script.replace("emosmol-135m-heads", "tiny.yaml")
+    printed = run(quick, tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    assert OUTPUT.findall(page) == [printed]
+
+
 REVIEWS = """\
 id,body
 1,"I can't stop smiling, what a lovely evening!"

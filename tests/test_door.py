@@ -14,10 +14,11 @@ import typer
 import emollms
 from emollms.cli import app
 
-FUNCTIONS = ("build", "evaluate", "find_duplicates", "merge", "publish", "train", "validate")
+FUNCTIONS = ("build", "distill", "evaluate", "find_duplicates", "merge", "publish", "train", "validate")
 NAMES = {"Annotator", "Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
 COMMANDS = {
     "build": ["build"],
+    "distill": ["distill"],
     "evaluate": ["evaluate"],
     "find_duplicates": ["dedup"],
     "merge": ["merge"],
@@ -110,6 +111,7 @@ ANNOTATE_PYTHON_ONLY = {
     "source": "the command's first argument, opened",
     "digest": "the hash of that",
     "window": "part of what makes a run resume with the same bytes",
+    "probabilities": "what `emollms distill` reads",
     "probe": "50 rows, as the command says",
     "warn": "a command prints the lines on stderr",
     "on_progress": "a command always shows it",
@@ -156,6 +158,7 @@ WRONG = {
     "validate": lambda: emollms.validate(NOPE),
     "find_duplicates": lambda: emollms.find_duplicates(NOPE, out="out/clean"),
     "train": lambda: emollms.train("emosmol-135m", data=NOPE, out="out/run"),
+    "distill": lambda: emollms.distill("emosmol-135m-heads", texts=f"{NOPE}.csv", baseline="vader", out="out/run"),
     "merge": lambda: emollms.merge(NOPE, out="out/model"),
     "evaluate": lambda: emollms.evaluate(data=NOPE, out="out/scores", baseline="vader"),
     "publish": lambda: emollms.publish("dataset", NOPE, "me/x"),

@@ -12,6 +12,7 @@ from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
 
 TRAIN = "train emosmol-135m --data aaid --out run"
+DISTILL = "distill --texts notes.txt --out run"
 EVALUATE = "evaluate --data aeb --out scores"
 CALLS = {
     f"{TRAIN} --set learnin_rate=1": "unknown key 'learnin_rate'; did you mean learning_rate?",
@@ -32,6 +33,13 @@ CALLS = {
     "train emosmol-153m --data aaid --out run": "unknown recipe 'emosmol-153m'; did you mean emosmol-135m",
     "train nope.yaml --data aaid --out run": "no such file: nope.yaml",
     f"{TRAIN} --set tasks=V-regg": "did you mean V-reg",
+    f"{DISTILL} --recipe emosmol-135m": "has `objective: expected_value`, which has no soft targets",
+    f"{DISTILL} --recipe emosmol-135m-heads": "name who is to annotate",
+    f"{DISTILL} --recipe emosmol-135m-heads --baseline vader --task E-c": "VADER has no answer to 'E-c'",
+    f"{DISTILL} --recipe emosmol-135m-heads --baseline vader --data out/nope": "there is no folder out/nope",
+    f"{DISTILL} --recipe emosmol-135m-heads --baseline vader --weight -1": "--weight -1: give a number above 0",
+    "distill --recipe emosmol-135m-heads --texts nope.csv --baseline vader --out run": "there is no file nope.csv",
+    "distill --recipe emosmol-135m-heads --texts notes.txt --baseline vader --out out": "out is there and holds no run",
     "merge out/nope --out merged": "there is no folder out/nope",
     "merge notes.txt --out merged": "notes.txt is a file; give the folder of a run",
     "merge out --out merged": "out holds no finished run",

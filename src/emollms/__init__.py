@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers take it for that of `typing`, which would
 if TYPE_CHECKING:
     from emollms import tasks
     from emollms.annotation.annotator import Annotator
+    from emollms.annotation.distill import distill
     from emollms.corpora.base import Corpus, Example
     from emollms.dataset.build import build
     from emollms.dataset.reader import Dataset
@@ -27,6 +28,7 @@ _HOMES = {
     "EmollmsError": "errors",
     "Example": "corpora.base",
     "build": "dataset.build",
+    "distill": "annotation.distill",
     "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
     "merge": "training.api",
@@ -44,6 +46,7 @@ __all__ = [
     "Example",
     "__version__",
     "build",
+    "distill",
     "evaluate",
     "find_duplicates",
     "merge",

@@ -8,6 +8,15 @@ from emollms.training.manifest import RunManifest
 
 COMMIT = "1f0c" * 10
 HASH = "ab12" * 16
+TEACHER = {
+    "names": ["EmoLLaMA", "VADER"], "predictors": [], "questions": ["V-reg"], "calibrated": True,
+    "min_confidence": None, "weight": 0.5,
+    "texts": {
+        "name": "/home/jane/p.csv", "sha256": HASH, "rows": 9, "no_text": 0, "repeated": 1, "held_out": 2,
+        "no_answer": 0, "validation": 1, "train": 5,
+    },
+}  # fmt: skip
+"""The record of the teacher of a run that was distilled."""
 
 
 def made_up_run(**changes: Any) -> RunManifest:
@@ -96,7 +105,7 @@ def made_up_run(**changes: Any) -> RunManifest:
         "made_with": "0.1.0",
     }
     for name, value in changes.items():
-        values[name] = {**values[name], **value} if isinstance(value, dict) else value
+        values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
     return RunManifest.model_validate(values)
 
 

@@ -28,7 +28,7 @@ from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_scores import score_tables
 from emollms.hub.space import render_space_card
-from hub.made_up_model import CALIBRATION, CARD, HASH, made_up_run, made_up_scores, scores_json
+from hub.made_up_model import CALIBRATION, CARD, HASH, TEACHER, made_up_run, made_up_scores, scores_json
 
 GOLDEN = Path(__file__).parent / "golden"
 VARYING = re.compile(r"(download_size: |num_bytes: |dataset_size: |sdk_version: |gradio==)[\d.]+")
@@ -200,6 +200,19 @@ class TestModelCard:
         card = model_card(run={"data": {"target": "you/aaid@v1.0.0"}})
         assert metadata_in(card, "README.md")["datasets"] == ["you/aaid"]
         assert "[Affective Analysis Instruction Data (AAID)](https://huggingface.co/datasets/you/aaid)" in card
+
+    def test_a_teacher_is_named(self) -> None:
+        rows = {"V-reg": {"train": 0, "validation": 4, "cut_off": 0, "shared": 0, "taught": 5}}
+        card = model_card(run={"teacher": TEACHER, "rows": rows})
+        assert (
+            "| teacher | EmoLLaMA + VADER, weight 0.5, on 5 texts of `p.csv` (`ab12ab12ab12ab12`), asked V-reg" in card
+        )
+        assert "| V-reg | 0 | 5 | 4 | 0 | 0 |" in card
+        assert "| teacher | EmoLLaMA + VADER | its own | its terms may apply to models tuned on its answers |" in card
+        alone = model_card(run={"teacher": TEACHER, "rows": rows, "data": None}, scores=[])
+        assert "(distilled from EmoLLaMA and VADER)" in alone
+        assert "It was tuned on what its teacher said, and scored" in alone
+        assert "jane" not in card + alone
 
     def test_terms_of_its_own(self) -> None:
         metadata = metadata_in(model_card(license="other"), "README.md")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from emollms.hub.model import ModelOptions, local_model, model_releases
 from emollms.training.tiny import make_tiny, tiny_classifier
 from hub.client import TestHub
+from hub.made_up_model import TEACHER
 from hub.test_publish import changes, tree
 from hub.tiny_release import LOGITS, adapter_run, change, merged, record
 
@@ -192,6 +193,9 @@ def test_a_license_follows_from_the_parts_or_is_asked_for(hub: TestHub, tmp_path
     card = "import sys; from huggingface_hub import HfApi; print(HfApi().model_info(sys.argv[1]).card_data.license)"
     assert hub.run(card, hub.repo).out == "apache-2.0\n"
     record = json.loads((tuned / "run.json").read_text())
+    change(tuned / "run.json", teacher=TEACHER)
+    said = push(hub, tuned, license="", code=2)
+    assert "because what may be learnt from EmoLLaMA + VADER is unknown: base model" in said
     record["data"]["sources"].append({"corpus": "emobank", "license": "cc-by-sa-4.0", "redistribution": "text"})
     change(tuned / "run.json", **record)
     said = push(hub, tuned, license="", code=2)

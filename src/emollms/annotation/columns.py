@@ -63,17 +63,20 @@ class Annotations(Sequence[Affect]):
         )
 
 
-def affect_table(asked: Sequence[Question], rows: Sequence[Affect], nested: bool = False) -> pa.Table:
+def affect_table(
+    asked: Sequence[Question], rows: Sequence[Affect], nested: bool = False, probabilities: bool = False
+) -> pa.Table:
     """The answers to `asked`, a row a text; then `abstained` and `note`.
 
     Args:
         asked: the questions.
         rows: the answers to all of them, by text.
         nested: whether each question is one struct column, instead of a column for each part of its answer.
+        probabilities: whether classes have a column for the probability of each, as labels do.
     """
     columns: dict[str, pa.Array] = {}
     for question in asked:
-        fields = answer_fields(question)
+        fields = answer_fields(question, probabilities)
         parts = {
             suffix: pa.array([part for row in rows for part in [_part(row, question, suffix)]], kind)
             for suffix, kind in fields.items()
@@ -88,8 +91,8 @@ def affect_table(asked: Sequence[Question], rows: Sequence[Affect], nested: bool
     return pa.table(columns)
 
 
-def answer_fields(question: Question) -> dict[str, pa.DataType]:
-    """What follows the name of a question in the names of its columns, and the type of each."""
+def answer_fields(question: Question, probabilities: bool = False) -> dict[str, pa.DataType]:
+    """What follows the name of a question in the names of its columns, and the type of each; see `affect_table`."""
     if question.kind == "score":
         value, bound = pa.float64(), pa.float64()
     elif question.kind == "class":
@@ -101,17 +104,17 @@ def answer_fields(question: Question) -> dict[str, pa.DataType]:
     if question.kind == "class":
         fields["_label"] = pa.string()
     fields |= {"_confidence": pa.float64(), "_low": bound, "_high": bound}
-    if question.kind == "labels":
-        fields |= {f"_{label}": pa.float64() for label in question.options}
+    if question.kind == "labels" or probabilities:
+        fields |= {f"_{option}": pa.float64() for option in question.options}
     return fields
 
 
-def column_names(asked: Sequence[Question], nested: bool = False) -> list[str]:
+def column_names(asked: Sequence[Question], nested: bool = False, probabilities: bool = False) -> list[str]:
     """The names of the columns of `affect_table`."""
     own = [
         one.name if nested else one.name + suffix
         for one in asked
-        for suffix in ([""] if nested else answer_fields(one))
+        for suffix in ([""] if nested else answer_fields(one, probabilities))
     ]
     return [*own, "abstained", "note"]
 

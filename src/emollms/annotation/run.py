@@ -56,6 +56,7 @@ def annotate_file(
     *,
     digest: str,
     nested: bool = False,
+    probabilities: bool = False,
     window: int = WINDOW,
     on_progress: OnProgress = silent,
     warn: Warn = no_warning,
@@ -71,6 +72,7 @@ def annotate_file(
         out: the file; its ending is its format. One that an earlier call wrote for the same columns is replaced.
         digest: a hash of the input.
         nested: whether the columns of a question are one struct; for Parquet.
+        probabilities: whether classes have a column for the probability of each, as labels do.
         window: rows that are asked about together.
         on_progress: is told how far it is.
         warn: is told what a user should know.
@@ -84,14 +86,14 @@ def annotate_file(
     format, gzipped = format_of(out)
     if nested and format != "parquet":
         raise UsageError(f"--nested is for Parquet; --out {out} has flat columns")
-    own = column_names(annotator.questions, nested)
+    own = column_names(annotator.questions, nested, probabilities)
     rows = source.check(lambda count: on_progress("checked", count, None))
     new_names = renamed(own, source.columns)
     for name, new in new_names.items():
         warn(f"the input has a column {name!r}, which stays as it is; ours is {new!r}")
     names = [new_names.get(name, name) for name in own]
     check_replaceable(out, format, gzipped, [*source.columns, *names])
-    folder = out.with_name(f".{out.name}.annotating")
+    folder = _work_folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK, f"another run is writing {out}; wait for it, or choose another --out"):
         settings = {"input": digest, "window": window, "columns": names, "rows": rows, **annotator.describe()}
@@ -110,18 +112,43 @@ def annotate_file(
                     on_progress("rows", before + size * answered // max(1, of), rows)
 
                 found = annotator.annotate(items, Journal(asked), on_answers)
-                write_whole(part, writer.part(some, affect_table(annotator.questions, found, nested)))
+                table = affect_table(annotator.questions, found, nested, probabilities)
+                write_whole(part, writer.part(some, table))
                 asked.unlink(missing_ok=True)
             parts.append(part)
             done += len(some.texts)
             on_progress("rows", done, rows)
         whole = folder / "whole"
         write_parts(parts, header, format, whole, gzipped)
-        write_json(out.with_name(f"{out.name}.json"), settings)
+        write_json(_record(out), settings)
         whole.replace(out)
         shutil.rmtree(folder, ignore_errors=True)
     counts = annotator.counts
     return AnnotationRun(out, rows, counts.questions, counts.asked, time.monotonic() - begin)
+
+
+def is_annotated(out: Path, digest: str) -> bool:
+    """Whether `annotate_file` wrote all of `out`, from the input with this digest."""
+    if _work_folder(out).exists() or not out.is_file():
+        return False
+    try:
+        return bool(annotation_record(out)["input"] == digest)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def annotation_record(out: Path) -> dict[str, Any]:
+    """The record that `annotate_file` wrote beside `out`: the input, and `Annotator.describe`."""
+    found: dict[str, Any] = json.loads(_record(out).read_text(encoding="utf-8"))
+    return found
+
+
+def _record(out: Path) -> Path:
+    return out.with_name(f"{out.name}.json")
+
+
+def _work_folder(out: Path) -> Path:
+    return out.with_name(f".{out.name}.annotating")
 
 
 def check_replaceable(out: Path, format: Format, gzipped: bool, columns: Sequence[str]) -> None:

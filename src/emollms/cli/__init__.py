@@ -18,6 +18,7 @@ from emollms.cli import (
     annotate,
     corpora,
     datasets,
+    distill,
     duplicates,
     evaluate,
     export,
@@ -35,7 +36,7 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    annotate, corpora, datasets, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
+    annotate, corpora, datasets, distill, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
     report, serve, train,
 )  # fmt: skip
 

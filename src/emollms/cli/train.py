@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe; repeatable."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(metavar="N", help="Train as many steps as fit into N minutes on this machine, up to 3 epochs."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Fail if there is no run to resume.")]
 _TRAIN = examples(
     "emollms train emosmol-135m --data out/aaid --out out/emosmol",
     "emollms train emosmol-135m --data owner/aaid@v1.0.0 --out out/v-reg --set tasks=V-reg --set num_train_epochs=2",
@@ -28,15 +37,9 @@ def train(
     ],
     data: Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
-    set: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe; repeatable."),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(metavar="N", help="Train as many steps as fit into N minutes on this machine, up to 3 epochs."),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Fail if there is no run to resume.")] = False,
+    set: Settings = None,
+    minutes: Minutes = None,
+    resume: Resume = False,
 ) -> None:
     """Fine-tune a model. The same command resumes a run that was killed or stopped.
 
@@ -60,10 +63,11 @@ def train(
             print_error(error)
         return
     if first and not is_launched():
-        _print_run(run)
+        print_run(run)
 
 
-def _print_run(run: "TrainingRun") -> None:
+def print_run(run: "TrainingRun") -> None:
+    """Print what a run did, and what comes next."""
     record, best = run.manifest, run.best
     speed = f"{record.tokens / max(record.seconds, 1e-9):,.0f} a second"
     resumed = f", resumed {record.resumed} times" if record.resumed else ""

@@ -134,14 +134,14 @@ def _metadata(
 def _languages(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """The languages that it was scored in; without scores, those of its corpora if they have one only, else English."""
     scored = sorted({one.run.settings.language for one in scores})
-    known = {
-        code for one in run.data.sources if one.corpus in corpora() for code in corpora()[one.corpus].meta.languages
-    }
+    known = {code for one in run.sources if one.corpus in corpora() for code in corpora()[one.corpus].meta.languages}
     return scored or (sorted(known) if len(known) == 1 else ["en"])
 
 
 def _on_the_hub(run: RunManifest) -> str | None:
     """The repository that the data came from, where they came from the Hub."""
+    if run.data is None:
+        return None
     name, _, revision = run.data.target.partition("@")
     return name if revision and REPO.fullmatch(name) else None
 
@@ -161,7 +161,7 @@ def _commands(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
 
 
 def _citations(run: RunManifest) -> list[str]:
-    return [corpora()[one.corpus].meta.citation for one in run.data.sources if one.corpus in corpora()]
+    return [corpora()[one.corpus].meta.citation for one in run.sources if one.corpus in corpora()]
 
 
 def facts(run: RunManifest) -> list[tuple[str, str]]:
@@ -176,8 +176,7 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
         ("trained", f"{METHODS[run.method]}: {amount(model.trainable)} of {amount(model.parameters)} parameters"),
         ("objective", OBJECTIVES.get(run.objective, cell(run.objective))),
         ("recipe", f"{code(shown_word(run.recipe.name))} (SHA-256 {code(run.recipe.sha256[:16])}){_changed(run)}"),
-        ("data", cell(f"{run.data.title} {run.data.version}, profile {run.data.profile}, content hash ")
-                 + f" {code(run.data.content_hash[:16])}"),
+        *_taught_on(run),
         ("steps", f"{run.steps:,}, {run.epochs:g} epoch{'s' if run.epochs != 1 else ''}, {amount(run.tokens)} tokens, "
                   f"{amount(run.answer_tokens)} of them in the loss"),
         ("checkpoint", f"step {run.best_step:,}: {_selection(run)}"),
@@ -189,6 +188,22 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
         ("seed", str(run.seed)),
         ("versions", cell(", ".join(f"{name} {number}" for name, number in run.versions.items()))),
     ]  # fmt: skip
+
+
+def _taught_on(run: RunManifest) -> list[tuple[str, str]]:
+    """The data set, and the teacher with its texts: a run has one of them, or both."""
+    found, data, teacher = [], run.data, run.teacher
+    if data:
+        about = cell(f"{data.title} {data.version}, profile {data.profile}, content hash ")
+        found.append(("data", f"{about} {code(data.content_hash[:16])}"))
+    if teacher:
+        texts = teacher.texts
+        about = f"{' + '.join(map(shown_word, teacher.names))}, weight {teacher.weight:g}, on {texts.train:,} texts of "
+        questions = cell(f", asked {', '.join(teacher.questions)}")
+        found.append(
+            ("teacher", f"{cell(about)} {code(shown_word(texts.name))} ({code(texts.sha256[:16])}){questions}")
+        )
+    return found
 
 
 def _base(run: RunManifest) -> str:

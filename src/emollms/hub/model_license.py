@@ -49,12 +49,15 @@ def model_license(run: RunManifest, given: str | None, api: HfApi | None = None)
     if given:
         return given
     base = _license_of(run, api or HfApi(library_name="emollms"))
-    data = {source.corpus: source.license for source in run.data.sources}
+    data = {source.corpus: source.license for source in run.sources}
     asking = [f"{corpus} ({license})" for corpus, license in data.items() if license not in OPEN]
-    if base and not asking:
+    if base and not asking and not run.teacher:
         return base
     name = run.model.repository or run.model.name
-    reason = f"of the data {', '.join(asking)}" if base else f"the licence of {name} is unknown"
+    taught = f"what may be learnt from {' + '.join(run.teacher.names)} is unknown" if run.teacher else ""
+    reason = (
+        f"the licence of {name} is unknown" if not base else f"of the data {', '.join(asking)}" if asking else taught
+    )
     chain = (
         f"base model {name} ({base or 'unknown'}); data {', '.join(f'{name} ({one})' for name, one in data.items())}"
     )
@@ -79,8 +82,11 @@ def license_chain(run: RunManifest, repo: str, license: str) -> list[LicenseLink
     chain = [LicenseLink("base model", model_link(run), where, "its terms also apply to models tuned from it")]
     chain += [
         LicenseLink("data", cell(one.corpus), one.license, listed(list(_asks(one.license, one.redistribution))))
-        for one in run.data.sources
+        for one in run.sources
     ]
+    if run.teacher:
+        names = cell(" + ".join(run.teacher.names))
+        chain.append(LicenseLink("teacher", names, "its own", "its terms may apply to models tuned on its answers"))
     return [*chain, LicenseLink("this model", repo, license, listed(list(_asks(license, "text"))))]
 
 

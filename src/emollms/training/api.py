@@ -70,7 +70,7 @@ def train(
     from emollms.training.launch import LaunchError, launcher, run_until_stopped
     from emollms.training.refused import check_recipe
 
-    out, overrides = Path(out), _overrides(set)
+    out, overrides = Path(out), overrides_of(set)
     chosen = load_recipe(str(recipe), overrides, minutes)
     check_keys(chosen)
     check_recipe(chosen)
@@ -81,7 +81,7 @@ def train(
     opened.tasks("train", [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else [])
     finished = is_finished(out)
     if not finished:
-        _check_model(chosen, warn)
+        check_base(chosen, warn)
     command = [
         "train", str(recipe), "--data", str(data), "--out", str(out),
         *(part for override in overrides for part in ("--set", override)),
@@ -153,13 +153,14 @@ def set_library_defaults() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 
-def _overrides(settings: Mapping[str, object] | Sequence[str]) -> list[str]:
+def overrides_of(settings: Mapping[str, object] | Sequence[str]) -> list[str]:
+    """The settings of `set`, as lines `key=value`."""
     if isinstance(settings, Mapping):
         return [f"{key}={json.dumps(value)}" for key, value in settings.items()]  # JSON is YAML
     return [settings] if isinstance(settings, str) else list(settings)
 
 
-def _check_model(recipe: Recipe, warn: Warn) -> None:
+def check_base(recipe: Recipe, warn: Warn) -> None:
     """Check the name of the model before torch is imported for it."""
     from emollms.inference.model_names import check_model
 

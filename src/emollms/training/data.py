@@ -104,7 +104,7 @@ def training_rows(
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
     names = task_names(data, tuning)
-    known = validation_texts(data)
+    known = split_texts(data, VALIDATION)
     examples = {name: examples_of(data, name, tuning, known, seed) for name in names}
     limit = data.manifest.mixing_limit
     weights = {name: tuning.task_weights.get(name, mixing_weight(own, limit)) for name, own in examples.items()}
@@ -196,10 +196,10 @@ def _is_of(row: Row, tuning: TuningArguments) -> bool:
     return row["language"] in (tuning.languages or ())
 
 
-def validation_texts(data: Dataset) -> pa.Array:
-    """The texts of the validation split of all tasks, normalized: a text in validation is trained on for no task."""
-    here = {count.task for count in data.manifest.counts if count.split == VALIDATION and count.rows}
-    columns = [data.table(name, VALIDATION, ["text"])["text"].unique() for name in sorted(here)]
+def split_texts(data: Dataset, *splits: str) -> pa.Array:
+    """The texts of some splits of all tasks, normalized: a text in validation is trained on for no task."""
+    here = {(count.task, count.split) for count in data.manifest.counts if count.split in splits and count.rows}
+    columns = [data.table(name, split, ["text"])["text"].unique() for name, split in sorted(here)]
     return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
 
 

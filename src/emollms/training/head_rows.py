@@ -19,10 +19,12 @@ from emollms.inference.heads import Heads, Text, text_of
 from emollms.inference.heads_engine import encode
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.training.arguments import TuningArguments
-from emollms.training.data import TRAIN, examples_of, mixing_weight, task_names, validation_texts
+from emollms.training.data import TRAIN, VALIDATION, examples_of, mixing_weight, split_texts, task_names
 from emollms.training.frozen_layers import Features
 from emollms.training.manifest import RowsRecord
+from emollms.training.soft_targets import SoftTargets, mixed, with_taught
 
+COLUMNS_OF_A_TEXT = ("text", "input_ids", "targets", "weights")
 COLUMNS = ("id", "text", "target", "score", "labels", "emotion", "language", "corpus")
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -40,6 +42,7 @@ class HeadRows:
         seed: of the draws.
         epochs: how many epochs are drawn.
         features: of frozen layers, for the texts that are drawn.
+        weights: of each target in the loss, of the shape of `targets`; None where all count alike.
     """
 
     ids: Sequence[Sequence[int]]
@@ -49,6 +52,7 @@ class HeadRows:
     seed: int = 0
     epochs: int = 1
     features: Features = field(default_factory=dict)
+    weights: Floats | None = None
 
     @cached_property
     def draws(self) -> list[Numbers]:
@@ -79,12 +83,13 @@ class HeadRows:
         return len(self.ids)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return {"text": number, "input_ids": self.ids[number], "targets": self.targets[number]}
+        row = {"text": number, "input_ids": self.ids[number], "targets": self.targets[number]}
+        return row if self.weights is None else row | {"weights": self.weights[number]}
 
     @property
     def column_names(self) -> list[str]:
         """What a row has, as the trainer asks of a data set."""
-        return ["text", "input_ids", "targets"]
+        return list(COLUMNS_OF_A_TEXT)
 
 
 @dataclass
@@ -118,8 +123,9 @@ class Gold:
 
     def targets(self) -> Floats:
         """Of shape (texts, outputs), on 0..1; NaN where there is no gold."""
-        counts = np.stack(self.counts)
-        return np.asarray(np.stack(self.sums) / np.where(counts, counts, np.nan), dtype=np.float32)
+        shape = len(self.texts), len(self.heads.outputs)
+        sums, counts = (np.reshape(np.array(one, dtype=np.float32), shape) for one in (self.sums, self.counts))
+        return np.asarray(sums / np.where(counts, counts, np.nan), dtype=np.float32)
 
 
 def targets_of(task: Task, row: Mapping[str, Any]) -> Floats:
@@ -127,8 +133,10 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> Floats:
 
     Args:
         task: the task.
-        row: with `score`, `labels`, and `unannotated` where there is one.
+        row: with `score`, `labels`, and `unannotated` where there is one; or with `soft`, which are the targets.
     """
+    if "soft" in row:
+        return np.asarray(row["soft"], dtype=np.float32)
     if isinstance(task, RegressionTask):
         return np.array([row["score"]], dtype=np.float32)
     if isinstance(task, OrdinalTask):
@@ -141,22 +149,45 @@ def targets_of(task: Task, row: Mapping[str, Any]) -> Floats:
 
 
 def head_rows(
-    data: Dataset, tokenizer: Any, heads: Heads, tuning: TuningArguments, *, max_length: int, seed: int
+    data: Dataset | None,
+    tokenizer: Any,
+    heads: Heads,
+    tuning: TuningArguments,
+    *,
+    max_length: int,
+    seed: int,
+    soft: SoftTargets | None = None,
 ) -> HeadRows:
-    """The training texts of a data set.
+    """The training texts of a data set, and those that a teacher labelled.
 
     Args:
-        data: a data set with a training split.
+        data: a data set with a training split; None where a teacher gave all targets.
         tokenizer: of the model, with its cue.
         heads: the outputs.
         tuning: the data settings of a recipe.
         max_length: the most tokens of a text; longer ones are cut.
         seed: of the choice under `train_limit`.
+        soft: what a teacher says.
 
     Raises:
-        UsageError: nothing is left of the data set.
+        UsageError: nothing is left of the data set, or an output has no target.
     """
-    known, gold, counts, rates = validation_texts(data), Gold(heads), {}, dict[Text, float]()
+    gold, counts, rates = _gold(data, heads, tuning, seed) if data else (Gold(heads), {}, {})
+    texts, targets, weights = gold.texts, gold.targets(), None
+    drawn = [rates[text] for text in texts]
+    if soft is not None:
+        texts, targets, weights = mixed(heads, texts, targets, soft)
+        counts = with_taught(counts, soft)
+        drawn += [1.0] * (len(texts) - len(drawn))
+    ids = encode_all(tokenizer, texts, max_length)
+    return HeadRows(ids, targets, counts, np.array(drawn), seed, weights=weights)
+
+
+def _gold(
+    data: Dataset, heads: Heads, tuning: TuningArguments, seed: int
+) -> tuple[Gold, dict[str, RowsRecord], dict[Text, float]]:
+    """The gold of the training texts of a data set, the numbers of examples, and how often each text is drawn."""
+    known, gold, counts, rates = split_texts(data, VALIDATION), Gold(heads), {}, dict[Text, float]()
     for name in task_names(data, tuning):
         examples = examples_of(data, name, tuning, known, seed, COLUMNS)
         rows = _annotated(data, name, examples.rows.take(pa.array(examples.first)))
@@ -168,8 +199,7 @@ def head_rows(
         counts[name] = RowsRecord(train=len(rows), validation=0, cut_off=0, shared=examples.shared)
     if not gold.places:
         raise UsageError(f"{data.target} has no rows to train on; check tasks and languages")
-    ids = encode_all(tokenizer, gold.texts, max_length)
-    return HeadRows(ids, gold.targets(), counts, np.array([rates[text] for text in gold.texts]), seed)
+    return gold, counts, rates
 
 
 def encode_all(tokenizer: Any, texts: Sequence[Text], max_length: int) -> list[list[int]]:

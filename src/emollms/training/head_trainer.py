@@ -20,6 +20,7 @@ from emollms.inference.heads_engine import padded
 from emollms.tasks import RegressionTask, get_task
 from emollms.training.arguments import TuningArguments
 from emollms.training.frozen_layers import Features, FrozenLayers
+from emollms.training.head_rows import COLUMNS_OF_A_TEXT
 from emollms.training.trainer import FiniteCheckMixin, Scorer
 
 
@@ -42,19 +43,23 @@ class HeadsLoss:
             is_score += [score] * count
         self.weights, self.is_score = torch.tensor(weights), torch.tensor(is_score)
 
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def __call__(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """The mean over texts.
 
         Args:
             logits: of shape (texts, outputs).
-            targets: likewise, on 0..1; NaN where there is no gold.
+            targets: likewise, on 0..1; NaN where there is none.
+            weights: of the targets, likewise; None for 1.
         """
         logits, known = logits.float(), ~targets.isnan()
         wanted = targets.nan_to_num()
         squared = (torch.sigmoid(logits) - wanted).square()
         entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         losses = torch.where(self.is_score.to(logits.device), squared, entropy)
-        return (losses * known * self.weights.to(logits.device)).sum() / len(logits)
+        counted = known if weights is None else known * weights
+        return (losses * counted * self.weights.to(logits.device)).sum() / len(logits)
 
 
 class HeadsCollator:
@@ -72,6 +77,8 @@ class HeadsCollator:
         given: dict[str, Any] = padded(self.tokenizer, [row["input_ids"] for row in rows])
         given["labels"] = torch.from_numpy(np.stack([row["targets"] for row in rows]))
         given["text"] = torch.tensor([row["text"] for row in rows])
+        if "weights" in rows[0]:
+            given["weights"] = torch.from_numpy(np.stack([row["weights"] for row in rows]))
         return given
 
 
@@ -109,7 +116,7 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
         return self.sampler
 
     def _set_signature_columns_if_needed(self) -> None:
-        self._signature_columns: Any = ["text", "input_ids", "targets"]
+        self._signature_columns: Any = list(COLUMNS_OF_A_TEXT)
 
     def create_optimizer(self, model: Any = None) -> Any:
         """The optimizer of the recipe, with a learning rate of its own for what stands above the backbone."""
@@ -138,7 +145,7 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
     ) -> Any:
         """The loss of a batch of `HeadsCollator`."""
         inputs = dict(inputs)
-        targets, texts = inputs.pop("labels"), inputs.pop("text")
+        targets, texts, weights = inputs.pop("labels"), inputs.pop("text"), inputs.pop("weights", None)
         passing: Any = nullcontext()
         if self._frozen is not None and self._features is not None and model.training:
             own = [self._features[text] for text in texts.tolist()]
@@ -146,7 +153,7 @@ class HeadsTrainer(FiniteCheckMixin, Trainer):
             passing = self._frozen.passing(states.to(targets.device))
         with passing:
             outputs = model(**inputs)
-        loss = self.loss(outputs.logits, targets)
+        loss = self.loss(outputs.logits, targets, weights)
         return (loss, outputs) if return_outputs else loss
 
     def prediction_step(

@@ -32,7 +32,6 @@ from emollms.progress import Warn
 from emollms.prompts.answers import answer
 from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
-from emollms.training.data import task_names, validation_rows
 from emollms.training.frozen_layers import FrozenLayers, layers_of
 from emollms.training.head_rows import Gold, HeadRows, encode_all, head_rows
 from emollms.training.head_trainer import HeadsCollator, HeadsLoss, HeadsTrainer
@@ -40,6 +39,7 @@ from emollms.training.model import LoadedModel, load_model, use_liger
 from emollms.training.prepared import Prepared, sampler_for
 from emollms.training.recipe_args import ParsedRecipe
 from emollms.training.schedule import Schedule
+from emollms.training.soft_targets import SoftTargets, held_out_rows, tasks_of
 from emollms.training.trainer import complete_arguments
 from emollms.training.validation_metric import bare_model, shared_scores, task_score
 
@@ -49,10 +49,11 @@ LONGEST = 512
 
 def prepare_heads(
     parsed: ParsedRecipe,
-    data: Dataset,
+    data: Dataset | None,
     warn: Warn,
     drawn: HeadRows | None = None,
     order: Callable[[Any], Sampler[int]] | None = None,
+    soft: SoftTargets | None = None,
 ) -> Prepared:
     """Load the backbone, read the texts, and make the trainer; see `emollms.training.prepare.prepare`.
 
@@ -60,13 +61,15 @@ def prepare_heads(
         UsageError: recipe, model and data do not fit together.
     """
     training, tuning = parsed.training, parsed.tuning
-    heads = Heads.of([get_task(name) for name in task_names(data, tuning)])
+    heads = Heads.of(tasks_of(data, tuning, soft))
     set_seed(training.seed)  # the outputs are drawn at random
     loaded = load_model(parsed, heads)
     longest = _fit_tokenizer(loaded, tuning.cue, training.max_length)
     start = time.monotonic()
     with training.main_process_first(local=True, desc="reading the data"):
-        rows = drawn or head_rows(data, loaded.tokenizer, heads, tuning, max_length=longest, seed=training.seed)
+        rows = drawn or head_rows(
+            data, loaded.tokenizer, heads, tuning, max_length=longest, seed=training.seed, soft=soft
+        )
     rows = replace(rows, epochs=Schedule(training, len(rows.draws[0])).epochs)
     frozen = _freeze(parsed, loaded)
     if frozen and (missing := sorted(set(np.concatenate(rows.draws).tolist()) - rows.features.keys())):
@@ -77,7 +80,7 @@ def prepare_heads(
         if count.shared and drawn is None:
             warn(f"{name}: {count.shared:,} of {count.shared + count.train:,} training texts are left out (also in "
                  "validation)")  # fmt: skip
-    validation = validation_rows(data, tuning, training.seed)
+    validation = held_out_rows(data, soft, tuning, training.seed)
     evaluates = training.eval_strategy != "no" and bool(validation)
     complete_arguments(parsed, evaluates=evaluates)
     use_liger(training, training.device)
@@ -98,7 +101,7 @@ def prepare_heads(
         processing_class=loaded.tokenizer,
     )
     trainer.remove_callback(PrinterCallback)
-    every = validation_rows(data, replace(tuning, selection_rows=len(rows) + 10**6), training.seed)
+    every = held_out_rows(data, soft, replace(tuning, selection_rows=len(rows) + 10**6), training.seed)
     return Prepared(
         loaded, "text", rows, validation, trainer, draw_seconds, validate,
         finish=partial(_choose_thresholds, trainer, loaded.tokenizer, heads, every),

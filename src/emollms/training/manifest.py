@@ -93,12 +93,62 @@ class RowsRecord(Strict):
         validation: validation rows in each evaluation.
         cut_off: training rows that were left out because they are longer than `max_length`.
         shared: training examples that were left out because their text also appears in validation.
+        taught: texts whose targets a teacher gave.
     """
 
     train: int
     validation: int
     cut_off: int
     shared: int
+    taught: int = 0
+
+
+class TaughtTexts(Strict):
+    """The texts that a teacher labelled, in numbers; each is counted at the first that applies.
+
+    Args:
+        name: the file, or the data set on the Hub.
+        sha256: hash of the file, or the data set and its fingerprint.
+        rows: of the file.
+        no_text: rows without a text.
+        repeated: rows whose text came before; letter case, links and user names make no difference.
+        held_out: texts that are left out because validation or test rows of the data set have them, or nearly them.
+        no_answer: texts that are left out because the teacher answered no question about them.
+        validation: texts that are kept for validation, since there is no data set.
+        train: texts that are trained on.
+    """
+
+    name: str
+    sha256: str
+    rows: int
+    no_text: int
+    repeated: int
+    held_out: int
+    no_answer: int
+    validation: int
+    train: int
+
+
+class TeacherRecord(Strict):
+    """The teacher of a run that was distilled.
+
+    Args:
+        names: of the models and lexicons that answered, for people; of several, their mean was taught.
+        predictors: what their answers depend on: weights, template, numbers' type, decoding.
+        questions: what they were asked, by name.
+        calibrated: whether the probabilities were calibrated.
+        min_confidence: below it, an answer was not taught.
+        weight: of a target of the teacher in the loss, against 1 for gold.
+        texts: the texts that it labelled.
+    """
+
+    names: list[str]
+    predictors: list[dict[str, object]]
+    questions: list[str]
+    calibrated: bool
+    min_confidence: float | None
+    weight: float
+    texts: TaughtTexts
 
 
 class Evaluation(Strict):
@@ -142,7 +192,8 @@ class RunManifest(Strict):
         format: version of this format.
         name: of the model.
         command: the command line.
-        recipe, data, model, hardware: see their classes.
+        recipe, data, model, hardware: see their classes; `data` is None where a teacher gave all targets.
+        teacher: of a run that was distilled; else None.
         method: `full` for all weights, `lora` for an adapter, `qlora` for one of a quantised model.
         template: `frame` or `chat`; `text` where the model reads the text alone.
         objective: `cross_entropy`, `expected_value` or `heads`.
@@ -170,7 +221,8 @@ class RunManifest(Strict):
     name: str
     command: list[str]
     recipe: RecipeRecord
-    data: DataRecord
+    data: DataRecord | None
+    teacher: TeacherRecord | None = None
     model: ModelRecord
     hardware: Hardware
     method: Method
@@ -194,6 +246,11 @@ class RunManifest(Strict):
     losses: list[LossPoint]
     evaluations: list[Evaluation]
     made_with: str
+
+    @property
+    def sources(self) -> list[DataSource]:
+        """The corpora that gold came from."""
+        return self.data.sources if self.data else []
 
     def write(self, folder: Path) -> None:
         """Write `run.json` into a folder, whole or not at all."""

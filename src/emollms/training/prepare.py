@@ -20,6 +20,7 @@ from emollms.training.model import LoadedModel, load_model, use_liger
 from emollms.training.prepared import Prepared, Rows, ValidationRows, sampler_for
 from emollms.training.recipe_args import ParsedRecipe
 from emollms.training.schedule import Schedule, validation_limit
+from emollms.training.soft_targets import SoftTargets
 from emollms.training.tokenize import CausalCollator, Seq2SeqCollator
 from emollms.training.trainer import Scorer, make_trainer
 from emollms.training.validation_metric import validation_scorer
@@ -29,22 +30,29 @@ Order = Callable[[Any], Sampler[int]]
 
 
 def prepare(
-    parsed: ParsedRecipe, data: Dataset, warn: Warn, drawn: Rows | None = None, order: Order | None = None
+    parsed: ParsedRecipe,
+    data: Dataset | None,
+    warn: Warn,
+    drawn: Rows | None = None,
+    order: Order | None = None,
+    soft: SoftTargets | None = None,
 ) -> Prepared:
     """Load the model, draw the rows, and make the trainer.
 
     Args:
         parsed: the settings of the run.
-        data: a data set with training and validation rows.
+        data: a data set with training and validation rows; None where a teacher gave all targets.
         warn: is called with a line on the rows that are left out.
         drawn: rows that a trial drew for the same recipe; reused if this run would draw the same ones.
         order: makes another order of rows than that of the run, for a trial.
+        soft: what a teacher says, for one-pass classifiers.
 
     Raises:
         UsageError: recipe, model and data do not fit together.
     """
     if parsed.tuning.objective == "heads":
-        return prepare_heads(parsed, data, warn, cast(Any, drawn), order)
+        return prepare_heads(parsed, data, warn, cast(Any, drawn), order, soft)
+    assert data is not None
     training, tuning = parsed.training, parsed.tuning
     loaded = load_model(parsed)
     encoder = PromptEncoder(loaded.tokenizer, loaded.model, tuning.template)

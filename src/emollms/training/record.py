@@ -27,6 +27,7 @@ from emollms.training.manifest import (
     RecipeRecord,
     RowsRecord,
     RunManifest,
+    TeacherRecord,
 )
 from emollms.training.model import LoadedModel
 from emollms.training.prepared import Rows
@@ -49,7 +50,7 @@ Point = tuple[str, int, float | None]
 def make_manifest(
     recipe: Recipe,
     parsed: ParsedRecipe,
-    data: Dataset,
+    data: Dataset | None,
     loaded: LoadedModel,
     trainer: Any,
     rows: Rows,
@@ -58,6 +59,7 @@ def make_manifest(
     template: Any,
     command: Sequence[str],
     name: str,
+    teacher: TeacherRecord | None,
 ) -> RunManifest:
     """The record of a run that has ended."""
     state, args = trainer.state, trainer.args
@@ -73,7 +75,8 @@ def make_manifest(
         recipe=RecipeRecord(
             name=recipe.name, sha256=recipe.sha256, values=dict(recipe.values), overrides=list(recipe.overrides)
         ),
-        data=_data(data),
+        data=_data(data) if data else None,
+        teacher=teacher,
         model=_model(parsed, trainer.accelerator.unwrap_model(trainer.model)),
         hardware=describe_hardware(
             precision=parsed.resolved.precision,
@@ -106,13 +109,13 @@ def make_manifest(
     )
 
 
-def settings_of(recipe: Recipe, data: Dataset) -> dict[str, object]:
+def settings_of(recipe: Recipe, data: Dataset | None) -> dict[str, object]:
     """All that the weights of a run depend on, as far as it is known before anything is loaded."""
     name = str(recipe.values["model_name_or_path"])
     folder = Path(resolve_model(name))
     return {
         "recipe": dict(recipe.values),
-        "data": data.manifest.content_hash,
+        "data": data.manifest.content_hash if data else None,
         "model": weights_hash(folder) if folder.is_dir() else name,
         "processes": int(os.environ.get("WORLD_SIZE", "1")),
     }

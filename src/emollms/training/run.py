@@ -38,14 +38,16 @@ from emollms.training.prepared import Prepared, Rows
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import KEEP, ParsedRecipe, parse
 from emollms.training.record import draw_curves, make_manifest, settings_of
+from emollms.training.soft_targets import SoftTargets, TargetSource
 from emollms.training.trial import time_steps
 
 
 def run_training(
     recipe: Recipe,
-    data: Dataset,
+    data: Dataset | None,
     out: Path,
     *,
+    teacher: TargetSource | None = None,
     resume: bool = False,
     command: Sequence[str] = (),
     begun: float | None = None,
@@ -56,8 +58,9 @@ def run_training(
 
     Args:
         recipe: the recipe; see `load_recipe` for one that trains for some minutes.
-        data: a data set with training and validation rows.
+        data: a data set with training and validation rows; None where a teacher gives all targets.
         out: the folder of the run.
+        teacher: labels other texts, for recipes with `objective: heads`; `minutes` begin when it is done.
         resume: whether there must be a run to resume.
         command: the command line, for the record.
         begun: `time.monotonic()` when the `minutes` of the recipe began; None for now.
@@ -70,7 +73,7 @@ def run_training(
         DivergedError: its loss, gradient or weights stopped being finite.
     """
     begun = time.monotonic() if begun is None else begun
-    settings = cache(lambda: settings_of(recipe, data))
+    settings = cache(lambda: settings_of(recipe, data) | ({"teacher": teacher.settings()} if teacher else {}))
     parsed = parse(recipe, out / CHECKPOINTS, kept=lambda: kept_resolved(out, settings()))
     parsed = _as_first_process(recipe, out, parsed)
     first = parsed.training.process_index == 0
@@ -80,7 +83,7 @@ def run_training(
             return TrainingRun(out, read_run(out), already=True)
         if first:
             begin(out, settings(), parsed.resolved, resume)
-        run = _Run(recipe, data, out, parsed, settings, tuple(command), begun, on_progress, warn)
+        run = _Run(recipe, data, teacher, out, parsed, settings, tuple(command), begun, on_progress, warn)
         return TrainingRun(out, run.train())
 
 
@@ -96,7 +99,8 @@ def _as_first_process(recipe: Recipe, out: Path, parsed: ParsedRecipe) -> Parsed
 @dataclass
 class _Run:
     recipe: Recipe
-    data: Dataset
+    data: Dataset | None
+    teacher: TargetSource | None
     out: Path
     parsed: ParsedRecipe
     settings: Callable[[], dict[str, object]]
@@ -106,11 +110,12 @@ class _Run:
     warn: Warn
 
     def train(self) -> RunManifest:
+        soft = self._taught()
         with settings_errors(self.recipe):
-            drawn = self._fix_steps() if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
+            drawn = self._fix_steps(soft) if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
         checkpoints = self.out / CHECKPOINTS
         with settings_errors(self.recipe):
-            ready = prepare(self.parsed, self.data, self.warn, drawn)
+            ready = prepare(self.parsed, self.data, self.warn, drawn, soft=soft)
         newest = self._newest(checkpoints)
         usage = UsageCallback(self._usage(newest))
         stop = StopCallback()
@@ -125,11 +130,20 @@ class _Run:
             stop.restore()
         stop.raise_if_stopped()
         ready.trainer.check_weights()
-        return self._finish(ready, usage.so_far())
+        return self._finish(ready, usage.so_far(), soft)
 
-    def _fix_steps(self) -> Rows:
+    def _taught(self) -> SoftTargets | None:
+        """What the teacher says; the time that it takes is none of the `minutes` of training."""
+        if self.teacher is None:
+            return None
+        start = time.monotonic()
+        soft = self.teacher.targets(self.on_progress)
+        self.begun += time.monotonic() - start
+        return soft
+
+    def _fix_steps(self, soft: SoftTargets | None) -> Rows:
         """Time a few steps, and record how many fit into the minutes; returns the rows that were drawn for it."""
-        max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn)
+        max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn, soft)
         resolved = self.parsed.resolved.model_copy(update={"max_steps": max_steps})
         if self.parsed.training.process_index == 0:
             write_settings(self.out, self.settings(), resolved)
@@ -161,14 +175,13 @@ class _Run:
         before = read_usage(newest)
         return before.model_copy(update={"resumed": before.resumed + 1})
 
-    def _finish(self, ready: Prepared, usage: Usage) -> RunManifest:
+    def _finish(self, ready: Prepared, usage: Usage, soft: SoftTargets | None) -> RunManifest:
         """Write the model and the record; every process takes part, since weights may be sharded over all of them."""
         trainer = ready.trainer
         ready.finish()
         run = make_manifest(
             self.recipe, self.parsed, self.data, ready.loaded, trainer, ready.rows, ready.validation, usage,
-            ready.template,
-            self.command, self.out.resolve().name,
+            ready.template, self.command, self.out.resolve().name, soft.record if soft else None,
         )  # fmt: skip
         draft = draft_of(self.out / MODEL)
         if trainer.args.should_save:

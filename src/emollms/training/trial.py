@@ -35,6 +35,7 @@ from emollms.training.prepared import Prepared, Rows, sampler_for
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import ParsedRecipe, parse
 from emollms.training.schedule import LEAST_ROWS, MOST_EPOCHS, Costs, Schedule, fitting_steps
+from emollms.training.soft_targets import SoftTargets
 
 _WARM_UP = 2
 """Most steps before the timed ones: kernels are compiled, memory is allocated. Where steps are long, one is enough."""
@@ -50,7 +51,13 @@ RowNumbers = NDArray[np.int64]
 
 
 def time_steps(
-    recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, begun: float, warn: Warn
+    recipe: Recipe,
+    parsed: ParsedRecipe,
+    data: Dataset | None,
+    out: Path,
+    begun: float,
+    warn: Warn,
+    soft: SoftTargets | None = None,
 ) -> tuple[int, Rows]:
     """Find out how many steps fit into the `minutes` of a recipe.
 
@@ -61,13 +68,14 @@ def time_steps(
         out: the folder of the run, whose disk is measured.
         begun: `time.monotonic()` when the minutes began.
         warn: is called with the result.
+        soft: what a teacher says.
 
     Returns:
         The steps, and the rows of the first epoch, which the run would draw as well.
     """
     seconds = 60 * float(parsed.tuning.minutes or 0)
     with _random_state_kept():
-        costs, rows = _try(recipe, parsed, data, out, seconds)
+        costs, rows = _try(recipe, parsed, data, out, seconds, soft)
     clear_device_cache(garbage_collection=True)  # the run must find the memory that the trial had
     costs = replace(costs, fixed=costs.fixed + time.monotonic() - begun)
     steps = _steps_of(parsed, rows)
@@ -88,11 +96,13 @@ def _report(steps: int, needed: float, seconds: float, most: int) -> str:
     return f"{fit} into {budget}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
 
 
-def _try(recipe: Recipe, parsed: ParsedRecipe, data: Dataset, out: Path, seconds: float) -> tuple[Costs, Rows]:
+def _try(
+    recipe: Recipe, parsed: ParsedRecipe, data: Dataset | None, out: Path, seconds: float, soft: SoftTargets | None
+) -> tuple[Costs, Rows]:
     """Train a few steps, evaluate a few rows, and write a file; `fixed` is without what came before the trial."""
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
-    ready = prepare(trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)))
+    ready = prepare(trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)), soft=soft)
     loading = time.monotonic() - start - ready.draw_seconds
     steps, trainer = _sampled(trial, ready.rows), ready.trainer
     timer = _TimerCallback(seconds)
