@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from inference.tiny_classifiers import heads_of
 from inference.tiny_models import CHATML, model, tokenizer
 
 from emollms.dataset.manifest import read_manifest
 from emollms.hub.model_card import EXAMPLE, render_model_card
+from emollms.inference.heads import FILE
+from emollms.inference.weights import above_backbone, load_whole
 from emollms.prompts.framing import model_input
+from emollms.storage import write_json
+from emollms.training.tiny import make_tiny
 from hub.client import TestHub
 from hub.made_up_model import CARD, made_up_run
 from hub.test_publish import push
@@ -95,6 +100,33 @@ def test_an_adapter(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
             without = second["model"](**second["inputs"]).logits
     assert not torch.allclose(with_it, without)
     assert said.startswith("Affect(")
+
+
+def test_an_adapter_of_a_classifier(place: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    """The pipeline of transformers gives the numbers that emollms tells."""
+    from peft import LoraConfig, get_peft_model
+
+    heads = heads_of(("EI-reg", "E-c"))
+    make_tiny("deberta-v2", place / BASE)
+    base = load_whole(BASE, heads=heads)
+    about = {"target_modules": ["query_proj"], "modules_to_save": above_backbone(base)}
+    adapted = get_peft_model(base, LoraConfig(task_type="SEQ_CLS", init_lora_weights=False, **about))
+    adapted.peft_config["default"].base_model_name_or_path = BASE
+    adapted.save_pretrained(place / REPO)
+    tokenizer("deberta-v2").save_pretrained(place / REPO)
+    write_json(place / REPO / FILE, heads.config())
+    record = made_up_run(method="lora", template="text", objective="heads")
+    record.write(place / REPO)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda repo, name, revision: str(place / repo / name))
+    card = render_model_card(record, [], heads=heads, **{**CARD, "relation": "adapter"})
+    first, second, _ = run(card, capsys)
+    told = first["annotator"](EXAMPLE)
+    shares = {one["label"]: one["score"] for one in second["outputs"]}
+    assert list(shares) != [f"LABEL_{number}" for number in range(len(shares))]
+    for emotion in ("anger", "fear", "joy", "sadness"):
+        assert told[emotion].value == pytest.approx(shares[f"EI-reg/{emotion}"], abs=0.001)
+    for label, share in told["emotions"].probabilities.items():
+        assert share == pytest.approx(shares[f"E-c/{label}"], abs=0.001)
 
 
 def test_a_data_set(hub: TestHub, aeb: Path) -> None:
