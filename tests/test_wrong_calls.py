@@ -14,7 +14,7 @@ from emollms.dataset.specs import DATA_SETS, Settings
 TRAIN = "train emosmol-135m --data aaid --out run"
 EVALUATE = "evaluate --data aeb --out scores"
 CALLS = {
-    f"{TRAIN} --set learnin_rate=1": "unknown key 'learnin_rate'; did you mean learning_rate?",
+    f"{TRAIN} --set learnin_rate=1": "unknown key 'learnin_rate'; did you mean learning_rate",
     f"{TRAIN} --set learning_rate=fast": "learning_rate: input should be a valid number",
     f"{TRAIN} --set bf16=maybe": "bf16: input should be a valid boolean",
     f"{TRAIN} --set train_limit=few": "train_limit: input should be a valid integer",
