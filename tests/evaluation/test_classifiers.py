@@ -1,6 +1,9 @@
 """Classifiers that answer every question in one pass, evaluated and calibrated like any other model."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 import torch
 from evaluation import interrupted
 from inference.tiny_classifiers import TASKS, THRESHOLDS, heads_of, save_heads
-from transformers import pipeline
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast, pipeline
 
 import emollms
 from emollms.annotation.annotator import Annotator
@@ -104,6 +107,13 @@ def test_a_run_that_was_cut_off_is_resumed_to_the_same_bytes(heads, sample_aeb, 
     interrupted.compare(heads, sample_aeb, tmp_path / "few", interrupted.FEW)
 
 
+def test_the_same_with_avx2_alone(heads, sample_aeb, tmp_path):
+    command = [sys.executable, "-m", "evaluation.interrupted", *map(str, (heads, sample_aeb, tmp_path))]
+    environment = os.environ | interrupted.AVX2 | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def test_labels_that_are_told_are_those_that_are_scored(heads, sample_aeb, tmp_path):
     scores = emollms.evaluate(sample_aeb, tmp_path / "run", str(heads), task="E-c")
     assert scores.tasks["E-c"].scored_by == "labels above thresholds"
@@ -170,6 +180,27 @@ def test_a_classifier_of_others_answers_what_its_map_says(moods, labels, sample_
     labels.write_text(MAP.replace("0.5", "0.4"), encoding="utf-8")
     with pytest.raises(UsageError, match="other settings"):
         emollms.evaluate(sample_aeb, tmp_path / "run", str(moods), map=labels, **FEW)
+
+
+def test_a_classifier_that_tells_two_texts_apart_by_token_types(labels, tmp_path):
+    letters = [f"{begin}{letter}" for begin in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz"]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
+    tokenizer = BertTokenizerFast(vocab={word: number for number, word in enumerate(words)}, model_max_length=512)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        pad_token_id=tokenizer.pad_token_id, initializer_range=0.5, **MOODS,
+    )  # fmt: skip
+    torch.manual_seed(3)
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
+    tokenizer.save_pretrained(tmp_path / "bert")
+    predictor = model_predictor(str(tmp_path / "bert"), map=labels, dtype="float32")
+    rows = [{"id": "1", "text": "the last bus is gone", "target": "the bus", "emotion": None}]
+    rows += [{**rows[0], "id": "2", "text": "meh " * 30}]
+    found = {one.id: one.probabilities for one in predictor.predict(get_task("TDT"), rows, ())}
+    for row in rows:
+        shares = shares_of(tmp_path / "bert", {"text": row["text"], "text_pair": row["target"]}, "softmax")
+        expected = {"-1": shares["negative"], "0": shares["neutral"], "1": shares["positive"]}
+        assert found[row["id"]] == pytest.approx(expected, abs=1e-4)
 
 
 def test_another_map_is_another_model_in_the_store(moods, labels, tmp_path):

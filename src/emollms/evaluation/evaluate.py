@@ -10,7 +10,7 @@ from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.classifier_predictor import model_predictor
-from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor
+from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor, check_pace
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, check_place
 from emollms.evaluation.scales import Scale
@@ -117,6 +117,7 @@ def evaluate(
         check_file(predictions)
     check_file(Path(calibration) if calibration else None)
     check_map(map, [model] if model and not endpoint else [])
+    check_pace(workers, per_minute)
     check_place(out, RUN)
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)

@@ -237,9 +237,7 @@ class ModelPredictor(Predictor):
     def __post_init__(self) -> None:
         if self.url is not None:
             self.url = base_url(self.url)
-        if self.workers < 1 or (self.per_minute is not None and self.per_minute <= 0):
-            asked = f"--workers {self.workers}, --per-minute {self.per_minute}"
-            raise UsageError(f"{asked} lets no request through; give 1 or more, and a rate above 0")
+        check_pace(self.workers, self.per_minute)
         self.engine = self.engine or ("endpoint" if self.url else "transformers")
 
     @property
@@ -337,6 +335,17 @@ def can_answer(predictor: Predictor, task: Task) -> bool:
         return bool(predictor.answerable([task], everything=True))
     except EmollmsError:
         return False
+
+
+def check_pace(workers: int, per_minute: float | None) -> None:
+    """Make sure that requests can go through.
+
+    Raises:
+        UsageError: none can.
+    """
+    if workers < 1 or (per_minute is not None and per_minute <= 0):
+        asked = f"--workers {workers}, --per-minute {per_minute}"
+        raise UsageError(f"{asked} lets no request through; give 1 or more, and a rate above 0")
 
 
 def shown_name(model: str) -> str:

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +89,9 @@ class TorchClassifier:
     def run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """The outputs for one batch of tokens, of shape (texts, outputs)."""
         given = {name: one.to(self.model.device) for name, one in padded(self.tokenizer, ids).items()}
+        has_types = getattr(self.model.config, "type_vocab_size", 0) > 1  # BERT and its kin
+        if has_types and "token_type_ids" in self.tokenizer.model_input_names:
+            given["token_type_ids"] = _token_types(given, self.tokenizer.sep_token_id)
         try:
             logits = self.model(**given).logits
         except torch.OutOfMemoryError:
@@ -97,6 +100,12 @@ class TorchClassifier:
             half = len(ids) // 2
             return np.concatenate([self.run(ids[:half]), self.run(ids[half:])])
         return np.asarray(_ACTIVATIONS[self.activation](logits.float()).cpu().numpy(), dtype=np.float32)
+
+
+def _token_types(given: Mapping[str, torch.Tensor], separator: int) -> torch.Tensor:
+    """Of shape (texts, longest): 1 for the second of two texts, which follows the first separator."""
+    separators = (given["input_ids"] == separator).long() * given["attention_mask"]
+    return (separators.cumsum(-1) - separators).clamp(max=1) * given["attention_mask"]
 
 
 _ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {

@@ -147,10 +147,9 @@ def tiny_tokenizer(kind: str) -> Any:
     bare = _trained(tuple(spec.specials), spec.digits)
     if spec.around != "$A":
         around = [(token, bare.token_to_id(token)) for token in spec.around.split() if token != "$A"]
-        end = spec.around.rpartition("$A")[2]
-        template = processors.TemplateProcessing(
-            single=spec.around, pair=f"{spec.around} $B:1{end}", special_tokens=around
-        )
+        ends = [f"{token}:1" for token in spec.around.rpartition("$A")[2].split()]
+        pair = " ".join([spec.around, "$B:1", *ends])
+        template = processors.TemplateProcessing(single=spec.around, pair=pair, special_tokens=around)
         bare.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), template])
     names = {"bos_token": spec.bos, "eos_token": spec.eos, "pad_token": spec.pad}
     make: Any = PreTrainedTokenizerFast
