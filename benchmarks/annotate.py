@@ -15,9 +15,9 @@ Rates are of CPU time of the process once the model is loaded, which other work 
 the peak of the process. A row is a text with the answers to all questions.
 
 What the CPU allows: each question reads the tokens of each different text once, two operations a token and weight
-(embeddings left out), at the rate of the product of two float32 matrices of the model's shape, measured in the process
-of `emollms`. Instructions, the tokens of answers, attention and everything else count nothing, so that the fraction
-reached is below 1 for any program.
+(embeddings left out), at the rate at which its widest layer, prepacked as `emollms` runs it, multiplies 1,024 tokens in
+float32, measured in the process of `emollms`. Instructions, the tokens of answers, attention and everything else count
+nothing, so that the fraction reached is below 1 for any program.
 
 With --memory-rows, a tiny random model annotates so many rows of a file once more, for the memory alone. The last line
 is one JSON object.
@@ -149,24 +149,28 @@ def with_emollms(arguments: argparse.Namespace, texts: list[str]) -> dict[str, A
         figures = measure(lambda: own(texts), len(texts))
         engine = own.predictors[0]._engine()
         tokens = sum(len(engine.encoder.tokenizer(text, add_special_tokens=False).input_ids) for text in set(texts))
-        layers = sum(weights.numel() for weights in engine.model.parameters())
+        layers = sum(weights.numel() for weights in engine.model.base_model.parameters())  # without the output's
         weights = layers - engine.model.get_input_embeddings().weight.numel()
         operations = 2.0 * weights * tokens * len(own.questions)
         return figures | {"text_tokens": tokens, "operations": operations, "product_rate": product_rate(engine.model)}
 
 
 def product_rate(model: Any) -> float:
-    """Operations a CPU second of the product of two matrices: 1,024 tokens and the widest layer of the model."""
+    """Operations a CPU second of the widest layer of the model on 1,024 tokens."""
     import torch
 
+    from emollms.inference.prepacking import prepack
+
     wide, narrow = model.config.intermediate_size, model.config.hidden_size
-    left, right = torch.randn(1024, narrow), torch.randn(narrow, wide)
-    times = []
-    for _ in range(20):
-        begin = time.process_time()
+    layer = torch.nn.Sequential(torch.nn.Linear(narrow, wide, bias=False))
+    prepack(layer)
+    tokens, times = torch.randn(1024, narrow), []
+    with torch.inference_mode():
         for _ in range(20):
-            left @ right
-        times.append(time.process_time() - begin)
+            begin = time.process_time()
+            for _ in range(20):
+                layer(tokens)
+            times.append(time.process_time() - begin)
     return 20 * 2.0 * 1024 * narrow * wide / min(times)
 
 

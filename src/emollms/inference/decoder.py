@@ -28,22 +28,27 @@ Layers = list[tuple[torch.Tensor, torch.Tensor]]
 
 
 class PrefixCache:
-    """Keys and values of shared instruction prefixes; those of the last batch are kept for the next.
+    """Keys and values of shared instruction prefixes; those used last are kept for the next batches.
 
     Args:
         runner: the model.
+        room: how many tokens are kept, besides those of the batch.
     """
 
-    def __init__(self, runner: "DecoderRunner") -> None:
-        self.runner = runner
+    def __init__(self, runner: "DecoderRunner", room: int) -> None:
+        self.runner, self.room = runner, room
         self._kept: dict[Tokens, Layers] = {}
 
     def read(self, shared: Sequence[Sequence[int]]) -> None:
-        """Compute the keys and values of these prefixes where they are not kept yet, and drop all others."""
+        """Compute the keys and values of these prefixes where they are not kept yet."""
         wanted = [tokens for tokens in dict.fromkeys(map(tuple, shared)) if tokens]
-        # Each by itself: read together, their last bits would depend on which of them the batch before had left here,
-        # and a resumed run skips batches.
-        self._kept = {tokens: self._kept.get(tokens) or self._read_alone(tokens) for tokens in wanted}
+        for tokens in wanted:
+            # Each by itself: read together, their last bits would depend on which of them earlier batches had left
+            # here, and a resumed run skips batches. Those used last come last.
+            self._kept[tokens] = self._kept.pop(tokens) if tokens in self._kept else self._read_alone(tokens)
+        for tokens in list(self._kept)[: len(self._kept) - len(wanted)]:
+            if sum(map(len, self._kept)) > self.room:
+                del self._kept[tokens]
 
     def cache(self, shared: Sequence[Sequence[int]]) -> Any:
         """A cache with a row for each of `shared`, which were read, padded at the left; else an empty one."""
@@ -75,13 +80,14 @@ class DecoderRunner:
         model: the model, on its device.
         pad: any token; padding is masked.
         part: how many tokens of prompts are read at once, if they are not those of one row.
+        room: how many tokens of shared prefixes are kept between batches.
     """
 
-    def __init__(self, model: Any, pad: int, part: int = 512) -> None:
+    def __init__(self, model: Any, pad: int, part: int, room: int) -> None:
         self.model, self.pad, self.part = model, pad, part
         self.takes = frozenset(inspect.signature(model.forward).parameters)
         self.window: int | None = getattr(model.config.get_text_config(), "sliding_window", None)
-        self.prefixes = PrefixCache(self)
+        self.prefixes = PrefixCache(self, room)
         self.packs = False
         self.packs = self._can_pack()
 

@@ -11,6 +11,7 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
 from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
+from emollms.inference.prepacking import prepack
 from emollms.inference.transformers_engine import TransformersEngine
 from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
@@ -51,8 +52,9 @@ def load(
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(f"cannot load {model!r}: {in_a_line(error)}") from error
+    prepack(loaded.to(place))
     engine = TransformersEngine(
-        loaded.to(place), tokenizer, model, revision, template, batch_tokens, dtype_reason=precision.reason
+        loaded, tokenizer, model, revision, template, batch_tokens, dtype_reason=precision.reason
     )
     check_reads(loaded, tokenizer, model)
     return engine

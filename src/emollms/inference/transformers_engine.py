@@ -25,7 +25,9 @@ Found = TypeVar("Found")
 Ids = list[int]
 
 _PARTS = 8
-"""In about so many parts of like length the prompts of a batch are read: less padding takes less time."""
+"""In about so many parts of like length the prompts of a batch are read: less padding takes less time. On a CPU answers
+are scored part by part, too: some hundred tokens are enough for full speed, and what is copied of their caches stays
+small. Steps of one token a row, and GPUs, need all rows of a batch together."""
 
 
 class TransformersEngine:
@@ -61,11 +63,12 @@ class TransformersEngine:
         self.encoder = PromptEncoder(tokenizer, model, template)
         self.dtype_reason = dtype_reason
         self.batch_tokens = batch_tokens or fitting_tokens(model.device, model.config.get_text_config(), model.dtype)
+        self._part_tokens = max(1, self.batch_tokens // _PARTS)
         with torch.inference_mode():
             self.runner: ModelRunner = (
                 EncoderDecoderRunner(model, self.encoder.pad, self.encoder.decoder_start)
                 if self.encoder.seq2seq
-                else DecoderRunner(model, self.encoder.pad, max(1, self.batch_tokens // _PARTS))
+                else DecoderRunner(model, self.encoder.pad, self._part_tokens, self.batch_tokens)
             )
 
     def generate(
@@ -166,7 +169,7 @@ class TransformersEngine:
         """Read the prompts in batches, and give what `run` finds for each row that is not skipped."""
         config = self.model.config.get_text_config()
         budget = Budget(
-            tokens=self.batch_tokens,
+            tokens=self.batch_tokens if grows or self.model.device.type != "cpu" else self._part_tokens,
             logits=max(1, MAX_LOGITS * max(1, self.batch_tokens // ON_GPU) // config.vocab_size),
             window=None if self.encoder.seq2seq else getattr(config, "sliding_window", None),
         )
