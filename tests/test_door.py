@@ -164,7 +164,6 @@ WRONG = {
     "publish": lambda: emollms.publish("dataset", NOPE, "me/x"),
     "tasks": lambda: emollms.tasks.get_task("V-regg"),
     "Annotator": lambda: emollms.Annotator.from_pretrained(baseline="vadder"),
-    "Annotator, nobody": lambda: emollms.Annotator.from_pretrained(task="valence"),
 }
 
 

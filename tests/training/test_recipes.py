@@ -94,8 +94,8 @@ def test_a_recipe_is_found_by_name_and_by_path(name: str):
 
 
 def test_an_unknown_recipe_suggests_the_near_one(tmp_path):
-    with pytest.raises(UsageError, match="unknown recipe 'emosmol'; did you mean emosmol-135m"):
-        load_recipe("emosmol")
+    with pytest.raises(UsageError, match="unknown recipe 'emosmol-135'; did you mean emosmol-135m"):
+        load_recipe("emosmol-135")
     with pytest.raises(UsageError, match=r"no such file: \S+emosmol-135.yaml; the package has a recipe emosmol-135m"):
         load_recipe(str(tmp_path / "emosmol-135.yaml"))
 

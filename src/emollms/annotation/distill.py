@@ -128,6 +128,8 @@ def distill(
 
     out = Path(out)
     chosen = load_recipe(str(recipe), overrides_of(set), minutes)
+    if not (teacher or endpoint or baseline):
+        raise UsageError("name a teacher: --teacher with a model, --endpoint or --baseline")
     _check(chosen, out, weight, warn)
     opened = Dataset(data) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:

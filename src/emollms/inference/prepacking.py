@@ -1,7 +1,8 @@
 """Linear layers whose weights are stored once in the order in which oneDNN multiplies them.
 
-`torch.nn.Linear` leaves float32 on x86 to MKL, which reorders the weights in every call, and on CPUs of AMD uses no
-instruction beyond AVX2. torch's compiler does the same to the weights of a frozen model.
+`torch.nn.Linear` leaves float32 on x86 to MKL, which reorders the weights in every call, and was seen to use no AVX-512
+on a CPU of AMD that has it: 112 G operations a second, and oneDNN 260 (with AVX2 alone 113 and 132). torch's
+compiler does the same to the weights of a frozen model.
 """
 
 import platform
