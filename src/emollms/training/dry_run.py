@@ -114,7 +114,7 @@ def _small(recipe: Recipe, longest: int | None, scratch: Path) -> Recipe:
     """The recipe for a tiny model in `scratch`, one step long."""
     model = make_tiny(kind_of(recipe), scratch / "model")
     length = min(longest or POSITIONS, POSITIONS)
-    changes = (*_SMALL, f"model_name_or_path={model}", f"max_length={length}", *_EACH_STEP)
+    changes = [*_SMALL, f"model_name_or_path={model}", f"max_length={length}", *_EACH_STEP]
     if recipe.values.get("freeze_layers"):
-        changes = (*changes, "freeze_layers=1")  # tiny models have two layers
+        changes.append("freeze_layers=1")  # tiny models have two layers
     return load_recipe(str(recipe.path), changes)
