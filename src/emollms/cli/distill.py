@@ -75,7 +75,7 @@ def distill(
         recipe, texts=texts, out=out, data=data, teacher=teacher, endpoint=endpoint, baseline=baseline, task=task,
         weight=weight, text_column=text_column, min_confidence=min_confidence, calibration=calibration, map=map,
         split=split, config=config, store=store, fresh=fresh, engine=engine, template=template, dtype=dtype,
-        workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, set=set or (), minutes=minutes, resume=resume,
-        delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, progress=True, warn=print_note,
+        workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, set=set or (), minutes=minutes,
+        resume=resume, delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, progress=True, warn=print_note,
     )  # fmt: skip
     print_run(run)
