@@ -345,7 +345,7 @@ def test_minutes_begin_when_the_teacher_is_done(
     [
         ({"weight": 0}, "--weight 0: give a number above 0"),
         ({"weight": float("nan")}, "--weight nan"),
-        ({"baseline": None}, "name a teacher"),
+        ({"baseline": None}, "name who teaches: --teacher"),
         ({"task": "E-c"}, "VADER has no answer to 'E-c'"),
         ({"task": "valense"}, "unknown question 'valense'; did you mean valence"),
         ({"text_column": "body"}, "has no column 'body'"),

@@ -38,6 +38,7 @@ def distill(
     text_column: str = "text",
     min_confidence: float | None = None,
     calibration: str | Path | None = None,
+    map: str | Path | None = None,
     split: str | None = None,
     config: str | None = None,
     store: str | Path | None = None,
@@ -88,6 +89,7 @@ def distill(
         text_column: the column of the texts.
         min_confidence: 0..1; answers that are less sure are not taught.
         calibration: a file of `emollms calibrate`; None for the one that comes with the teacher.
+        map: a file that says which labels of a classifier answer what, as in `emollms annotate`.
         split: of a data set of texts on the Hub.
         config: of a data set of texts on the Hub.
         store: the file that keeps answers; None for the one that all runs share.
@@ -128,8 +130,8 @@ def distill(
 
     out = Path(out)
     chosen = load_recipe(str(recipe), overrides_of(set), minutes)
-    if not (teacher or endpoint or baseline):
-        raise UsageError("name a teacher: --teacher with a model, --endpoint or --baseline")
+    if not (listed(teacher) or endpoint or listed(baseline)):
+        raise UsageError("name who teaches: --teacher, --endpoint or --baseline")
     _check(chosen, out, weight, warn)
     opened = Dataset(data) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:
@@ -137,8 +139,9 @@ def distill(
         source = open_input(str(texts), text_column, None, dialect, Path(scratch), split, config)
         annotator = open_annotator(
             Annotator, teacher, endpoint=endpoint, baseline=baseline, task=_questions(task, chosen, opened),
-            min_confidence=min_confidence, calibration=calibration, engine=engine, template=template, dtype=dtype,
-            workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=warn,
+            min_confidence=min_confidence, calibration=calibration, map=map, engine=engine, template=template,
+            dtype=dtype, workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, store=store,
+            fresh=fresh, warn=warn,
         )  # fmt: skip
         _check_whole_tasks(annotator.questions, [one.name for one in opened.tasks("train")] if opened else [])
         limit_threads()

@@ -44,6 +44,7 @@ def distill(
         float | None, typer.Option(metavar="P", help="Leave out answers that are less sure, 0 to 1.")
     ] = None,
     calibration: given.CalibrationFile = None,
+    map: given.Map = None,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Of a data set on the Hub.")] = None,
     store: given.Store = None,
@@ -72,9 +73,9 @@ def distill(
 
     run = emollms.distill(
         recipe, texts=texts, out=out, data=data, teacher=teacher, endpoint=endpoint, baseline=baseline, task=task,
-        weight=weight, text_column=text_column, min_confidence=min_confidence, calibration=calibration, split=split,
-        config=config, store=store, fresh=fresh, engine=engine, template=template, dtype=dtype, workers=workers,
-        per_minute=per_minute, price=price, max_cost=max_cost, set=set or (), minutes=minutes, resume=resume,
-        delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, progress=True, warn=print_note,
+        weight=weight, text_column=text_column, min_confidence=min_confidence, calibration=calibration, map=map,
+        split=split, config=config, store=store, fresh=fresh, engine=engine, template=template, dtype=dtype,
+        workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, set=set or (), minutes=minutes,
+        resume=resume, delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, progress=True, warn=print_note,
     )  # fmt: skip
     print_run(run)
