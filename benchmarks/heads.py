@@ -134,6 +134,8 @@ def with_pipeline(arguments: argparse.Namespace, texts: list[str]) -> dict[str, 
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
+    from emollms.prompts.template import one_line
+
     tokenizer = AutoTokenizer.from_pretrained(arguments.model)
     dtype = getattr(torch, arguments.dtype)
     model = AutoModelForSequenceClassification.from_pretrained(arguments.model, dtype=dtype)
@@ -141,6 +143,7 @@ def with_pipeline(arguments: argparse.Namespace, texts: list[str]) -> dict[str, 
         "text-classification", model=model, tokenizer=tokenizer, top_k=None, function_to_apply="sigmoid", batch_size=32
     )
     classify([FIRST])
+    texts = [one_line(text) for text in texts]  # as the classifier was tuned
     found: list[Any] = []
     figures = measure(lambda: found.extend(classify(texts)), len(texts))
     scores = [next(one["score"] for one in outputs if one["label"] == CHECKED) for outputs in found]
