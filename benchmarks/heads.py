@@ -1,0 +1,173 @@
+"""Texts a CPU second of a one-pass classifier, beside a prompted model and a transformers pipeline.
+
+    EMOLLMS_CORPORA=~/corpora python benchmarks/heads.py [--rows N] [--prompt-rows N] [--model FOLDER]
+
+Every text gets an answer to every question of AAID: EI-reg and EI-oc of four emotions each, V-reg, V-oc and E-c. Texts
+are those of `annotate.py`: real tweets where EMOLLMS_CORPORA names the corpora, in the order in which they come and as
+often as they do. Each side is a process of its own, one after another, in the same number type, with the same threads:
+
+* `emollms`: `Annotator` with the classifier, and an empty store in memory;
+* `pipeline, 32`: `transformers.pipeline("text-classification")` with the same classifier and `batch_size=32`, which
+  gives a sigmoid for each output;
+* `prompts`: `Annotator` with SmolLM2-135M-Instruct from PyPI, a prompt for each question. As many texts as
+  --prompt-rows are enough for a rate.
+
+Without --model the classifier is that SmolLM2 with outputs nobody trained, which are computed at the same speed.
+Rates are of CPU time of the process once the model is loaded; memory is the peak of the process. `emollms` and the
+pipeline have to agree on every score within 0.001 for the figures to count. The last line is one JSON object.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see emollms.inference.engines
+
+from annotate import measure, processor, tweets
+from rich.console import Console
+from rich.table import Table
+
+TASKS = ("EI-reg", "EI-oc", "V-reg", "V-oc", "E-c")
+CHECKED = "V-reg"
+TOLERANCE = 1e-3
+FIRST = "What a first call prepares is nobody's time."
+
+
+def main() -> None:
+    arguments = parse()
+    if arguments.side:
+        print(json.dumps(run_side(arguments)))
+        return
+    from emollms.inference.model_names import cache_folder, fetch_packaged
+
+    prompted = str(fetch_packaged(cache_folder()))
+    texts = tweets(arguments.rows)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = arguments.model or untrained(prompted, folder / "model")
+        sides = {
+            "emollms": in_process("emollms", model, texts, arguments, folder),
+            "pipeline, 32": in_process("pipeline", model, texts, arguments, folder),
+        }
+        check(*(side.pop("scores") for side in sides.values()))
+        if arguments.prompt_rows:
+            sides["prompts"] = in_process("prompts", prompted, texts[: arguments.prompt_rows], arguments, folder)
+    figures = {
+        "rows": len(texts), "texts": len(set(texts)), "tasks": TASKS, "dtype": arguments.dtype, "sides": sides,
+        "processor": processor(), "threads": arguments.threads,
+    }  # fmt: skip
+    show(figures)
+    print(json.dumps(figures))
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--prompt-rows", type=int, default=48, help="0 to leave this side out")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of torch")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--model", help="the folder of a classifier that `emollms train` made")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--texts", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def untrained(base: str, folder: Path) -> str:
+    """A classifier of the right shape, with outputs that nobody trained."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    from emollms.inference.heads import Heads
+    from emollms.tasks import get_task
+
+    torch.manual_seed(0)
+    config = Heads.of([get_task(name) for name in TASKS]).config()
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    config["pad_token_id"] = tokenizer.pad_token_id
+    AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32, **config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def in_process(side: str, model: str, texts: list[str], arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """What a process of its own measures."""
+    print(f"{side} …", file=sys.stderr)
+    path = folder / "texts.json"
+    path.write_text(json.dumps(texts), encoding="utf-8")
+    options = {
+        "--side": side, "--model": model, "--texts": path, "--threads": arguments.threads, "--dtype": arguments.dtype,
+    }  # fmt: skip
+    words = [str(word) for pair in options.items() for word in pair]
+    done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def run_side(arguments: argparse.Namespace) -> dict[str, Any]:
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(arguments.threads)
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    texts = json.loads(arguments.texts.read_text(encoding="utf-8"))
+    return with_pipeline(arguments, texts) if arguments.side == "pipeline" else with_emollms(arguments, texts)
+
+
+def with_emollms(arguments: argparse.Namespace, texts: list[str]) -> dict[str, Any]:
+    import emollms
+
+    framing = {"template": "frame"} if arguments.side == "prompts" else {}
+    options = {"task": ",".join(TASKS), "dtype": arguments.dtype, "fresh": True, **framing}
+    with emollms.Annotator.from_pretrained(arguments.model, **options) as own:
+        own([FIRST])
+        found: list[Any] = []
+        figures = measure(lambda: found.append(own(texts)), len(texts))
+        return figures | {"scores": found[0].to_pandas()[CHECKED].tolist()}
+
+
+def with_pipeline(arguments: argparse.Namespace, texts: list[str]) -> dict[str, Any]:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    from emollms.prompts.template import one_line
+
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model)
+    dtype = getattr(torch, arguments.dtype)
+    model = AutoModelForSequenceClassification.from_pretrained(arguments.model, dtype=dtype)
+    classify = pipeline(
+        "text-classification", model=model, tokenizer=tokenizer, top_k=None, function_to_apply="sigmoid", batch_size=32
+    )
+    classify([FIRST])
+    texts = [one_line(text) for text in texts]  # as the classifier was tuned
+    found: list[Any] = []
+    figures = measure(lambda: found.extend(classify(texts)), len(texts))
+    scores = [next(one["score"] for one in outputs if one["label"] == CHECKED) for outputs in found]
+    return figures | {"scores": scores}
+
+
+def check(ours: list[float], theirs: list[float]) -> None:
+    furthest = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+    if furthest > TOLERANCE:
+        sys.exit(f"the sides differ by {furthest:.4f} on {CHECKED}: they do not compute the same")
+
+
+def show(figures: dict[str, Any]) -> None:
+    ours = figures["sides"]["emollms"]
+    table = Table("side", "texts", "texts a cpu second", "emollms is", "peak memory")
+    for side, found in figures["sides"].items():
+        times = "" if side == "emollms" else f"{ours['per_cpu'] / found['per_cpu']:.1f} times as fast"
+        table.add_row(
+            side, f"{found['rows']:,}", f"{found['per_cpu']:.2f}", times, f"{found['peak_memory'] / 1e9:.2f} GB"
+        )
+    Console(width=100).print(table)
+    print(f"{figures['rows']:,} texts, {figures['texts']:,} of them different; every question of {', '.join(TASKS)}")
+    print(f"{figures['processor']}, {figures['threads']} threads, {figures['dtype']}")
+
+
+if __name__ == "__main__":
+    main()
