@@ -33,7 +33,7 @@ def run(code: str, folder: Path, environment: dict[str, str] | None = None) -> s
 def test_the_first_screen_prints_what_it_shows(tmp_path: Path) -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     code, shown = re.search(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE).groups()
-    printed = run(code, tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    printed = run(code, tmp_path)
     assert [line.rstrip() for line in printed.splitlines()] == [line.rstrip() for line in shown.splitlines()]
 
 
