@@ -13,7 +13,7 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
 
-test-all: .venv/ready
+test-all: .venv/ready-all
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: .venv/ready
@@ -36,3 +36,8 @@ clean:
 	$(BIN)/pip install --quiet torch==2.13.0
 	$(BIN)/pip install --quiet --editable ".[$(EXTRAS)]"
 	touch .venv/ready
+
+# Ray and Argilla are large: their tests run in test-all alone.
+.venv/ready-all: .venv/ready
+	$(BIN)/pip install --quiet --editable ".[$(EXTRAS),ray]" argilla
+	touch .venv/ready-all
