@@ -202,5 +202,5 @@ def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Wa
         UsageError: there is no such model or dtype.
     """
     if engine != "vllm":
-        check_dtype(dtype)
+        check_dtype(dtype, engine)
     check_model(str(model), warn=warn)
