@@ -18,8 +18,9 @@ from emollms.inference.companions import tuned_on
 from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Text, text_of
-from emollms.inference.model_names import resolve_model
+from emollms.inference.model_names import check_dtype, resolve_model
 from emollms.inference.predictions import Prediction
+from emollms.optional import check_installed
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 from emollms.tasks import Task
@@ -190,7 +191,8 @@ def model_predictor(
         warn: is told what the user should see.
 
     Raises:
-        UsageError: a classifier does not say what its outputs answer, or an option is not for classifiers.
+        UsageError: a classifier does not say what its outputs answer, an option is not for this model, or a package is
+            missing.
     """
     outputs = classifier_outputs(model, Path(map) if map is not None else None)
     if outputs is None and engine == "onnx":
@@ -204,6 +206,9 @@ def model_predictor(
     }
     if given := next((option for option, is_given in refused.items() if is_given), None):
         raise UsageError(f"{model} is a classifier: it reads texts and gives probabilities; leave {given} out")
+    check_dtype(dtype, engine)
+    if engine == "onnx":
+        check_installed(engines.ONNX, "onnx", "--engine onnx")
     return ClassifierPredictor(model, outputs, dtype, display_name, engine or "transformers")
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from emollms.errors import unknown
 from emollms.hardware import limit_threads
 from emollms.inference.engine import Engine, EngineInfo
-from emollms.optional import needing
+from emollms.optional import check_installed, needing
 
 if TYPE_CHECKING:
     from emollms.inference.heads_engine import TorchClassifier
 
 Name = Literal["transformers", "vllm", "onnx", "endpoint"]
+ONNX = ("onnx", "onnxruntime", "onnxscript")
+"""What the engine `onnx` needs besides torch."""
 
 
 def open_engine(name: Name, model: str, **options: Any) -> Engine:
@@ -49,6 +51,8 @@ def open_classifier(name: Name, model: str, **options: Any) -> "tuple[TorchClass
     Raises:
         UsageError: there is no such model, or a library is missing.
     """
+    if name == "onnx":
+        check_installed(ONNX, "onnx", "--engine onnx")
     _let_threads_sleep()
     with needing("annotate"):
         from emollms.inference.loading import load_classifier, load_onnx_classifier

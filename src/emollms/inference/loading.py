@@ -19,7 +19,6 @@ from emollms.inference.model_names import base_in, check_dtype, check_model, res
 from emollms.inference.onnx_model import FILE, OnnxModel, export, export_folder
 from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
-from emollms.optional import require
 from emollms.prompts.framing import Template
 from emollms.storage import weights_hash
 
@@ -112,7 +111,6 @@ def load_onnx_classifier(
         EmollmsError: the model is damaged, or its export differs from it.
     """
     check_dtype(dtype, "onnx")
-    require("onnxruntime", "onnx", "--engine onnx")
     precision, said = "int8" if dtype == "int8" else "float32", outputs or _outputs(model, revision)
     name = resolve_model(model)
     check_model(name, revision)

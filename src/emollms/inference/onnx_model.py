@@ -85,10 +85,7 @@ def export(model: Any, samples: Sequence[dict[str, torch.Tensor]], folder: Path,
 
     Raises:
         EmollmsError: it cannot be exported, or computes something else than the model.
-        UsageError: a package is missing.
     """
-    for module in ("onnx", "onnxscript", "onnxruntime"):
-        require(module, "onnx", "--engine onnx")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with draft(folder) as made, torch.inference_mode():
         expected = [model(**given).logits for given in samples]
@@ -108,7 +105,7 @@ def _program(model: Any, sample: dict[str, torch.Tensor]) -> Any:
     free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     return torch.onnx.export(
         _Logits(model).eval(), tuple(sample.values()), dynamo=True, dynamic_shapes=tuple(free for _ in sample),
-        input_names=list(sample), output_names=["logits"], verbose=False,
+        input_names=list(sample), output_names=["logits"], optimize=False, verbose=False,
     )  # fmt: skip
 
 
@@ -141,6 +138,11 @@ class _Logits(torch.nn.Module):
 
 class _RowInt8(torch.nn.Module):
     """A linear layer in integers, which exists in exports alone."""
+
+    weight: torch.Tensor
+    scale: torch.Tensor
+    one: torch.Tensor
+    zero: torch.Tensor
 
     def __init__(self, layer: torch.nn.Linear) -> None:
         super().__init__()
