@@ -20,7 +20,7 @@ from emollms.inference.onnx_model import FILE, OnnxModel, export, export_folder
 from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
-from emollms.storage import weights_hash
+from emollms.storage import locked, weights_hash
 
 
 def load(
@@ -119,16 +119,24 @@ def load_onnx_classifier(
     config = AutoConfig.from_pretrained(name, revision=revision)
     known = weights_hash(Path(name)) if Path(name).is_dir() else f"{name}@{getattr(config, '_commit_hash', revision)}"
     folder = export_folder(known, precision)
-    if not (folder / FILE).is_file():
-        exact, _ = load_classifier(model, revision=revision, device="cpu", dtype="float32", outputs=said)
-        ids = exact.encode(SAMPLES)
-        export(exact.model, [exact.inputs(ids), exact.inputs(ids[:2])], folder, precision)
+    _export_once(folder, name, revision, precision, said)
     loaded, tokenizer = OnnxModel(folder / FILE, config, precision), load_tokenizer(name, revision)
     read_out_before_padding(loaded, tokenizer)
     classifier = TorchClassifier(loaded, tokenizer, batch_tokens, said.activation)
     about = describe_model(loaded, name, revision, "text", _settings(classifier, said))
     versions = versions_of(("emollms", "onnxruntime", "torch", "transformers", "tokenizers"))
     return classifier, replace(about, engine="onnx", versions=versions)
+
+
+def _export_once(folder: Path, name: str, revision: str | None, precision: str, said: Outputs) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # A second process that needs it at the same time waits, and takes what the first one made.
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if (folder / FILE).is_file():
+            return
+        exact, _ = load_classifier(name, revision=revision, device="cpu", dtype="float32", outputs=said)
+        ids = exact.encode(SAMPLES)
+        export(exact.model, [exact.inputs(ids), exact.inputs(ids[:2])], folder, precision)
 
 
 def _outputs(model: str, revision: str | None) -> Outputs:

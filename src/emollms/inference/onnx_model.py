@@ -41,6 +41,10 @@ class OnnxModel:
         path: the export.
         config: the configuration of the model.
         dtype: `float32` or `int8`.
+
+    Raises:
+        UsageError: ONNX Runtime is not installed.
+        EmollmsError: the export is damaged.
     """
 
     device = torch.device("cpu")
@@ -50,7 +54,10 @@ class OnnxModel:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in `engines._let_threads_sleep`
-        self.session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        try:
+            self.session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime raises anything
+            raise EmollmsError(f"{path.parent} is damaged; remove it, and it is made again") from error
         self.config, self.dtype = config, dtype
 
     def eval(self) -> "OnnxModel":
@@ -80,13 +87,12 @@ def export(model: Any, samples: Sequence[dict[str, torch.Tensor]], folder: Path,
     Args:
         model: a classifier of transformers in float32 on the CPU; its layers are replaced for int8.
         samples: batches of several texts, the first with padding.
-        folder: where it goes.
+        folder: where it goes, in a folder that exists.
         dtype: `float32` or `int8`.
 
     Raises:
         EmollmsError: it cannot be exported, or computes something else than the model.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with draft(folder) as made, torch.inference_mode():
         expected = [model(**given).logits for given in samples]
         if dtype == "int8":
