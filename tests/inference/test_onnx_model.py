@@ -59,16 +59,18 @@ def test_int8_is_near_and_does_not_depend_on_the_batch(heads: Path) -> None:
     np.testing.assert_allclose(said(alone), said(together), atol=1e-2)
 
 
-def test_int8_is_exact_to_rounding_with_an_outlier_in_one_token() -> None:
+def test_an_outlier_in_one_token_leaves_the_others_alone() -> None:
     torch.manual_seed(0)
     layer = torch.nn.Linear(64, 32)
     model = _Layer(layer)
     rows = torch.randn(3, 5, 64)
-    rows[0, 0, 7] = 1000.0  # with one scale for all tokens, the others would be nothing
+    rows[0, 0, 7] = 1000.0
     expected = layer(rows)
     quantized = model.run_quantized(rows)
-    others = (quantized - expected)[:, 1:]
-    assert others.abs().max() < 0.05 * expected[:, 1:].std()
+    apart = torch.ones(3, 5, dtype=torch.bool)
+    apart[0, 0] = False
+    gap = (quantized - expected)[apart].std() / expected[apart].std()
+    assert gap < 0.2  # with one scale for all it is 1
 
 
 class _Layer(torch.nn.Module):
@@ -82,7 +84,7 @@ class _Layer(torch.nn.Module):
     def run_quantized(self, rows: torch.Tensor) -> torch.Tensor:
         import onnxruntime
 
-        onnx_model._quantize(self)
+        onnx_model._quantize(self, [{"given": rows}])
         with onnx_model._quiet():
             program = torch.onnx.export(self, (rows,), dynamo=True, input_names=["rows"], verbose=False)
         session = onnxruntime.InferenceSession(program.model_proto.SerializeToString())
@@ -119,7 +121,7 @@ def test_it_is_exported_once_and_again_for_other_weights(heads: Path, tmp_path: 
 def test_an_export_that_computes_something_else_is_refused_and_not_kept(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoil(model: Any) -> None:
+    def spoil(model: Any, samples: Any) -> None:
         model.score.weight.data.neg_()
 
     folder = save_heads(tmp_path / "model", longest=51)

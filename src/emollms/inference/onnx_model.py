@@ -1,9 +1,10 @@
 """Classifiers in ONNX Runtime: exported by torch once, in float32 or int8, and kept in the cache.
 
-int8 is W8A8 by row: each token's activations have a scale of their own (Dettmers et al., 2022), and each output of a
-layer one for its weights. ONNX Runtime's `quantize_dynamic` takes one scale for a whole batch; the first token of a
-decoder is hundreds of times larger than the others (Sun et al., 2024), which then round to nothing, and what is said of
-a text would depend on the others in its batch.
+int8 is W8A8: each token's activations have a scale of their own (Dettmers et al., 2022), each output of a layer one for
+its weights, and inputs that are larger than the others are made smaller in favor of their weights, which changes
+nothing but the rounding (SmoothQuant, Xiao et al., 2023). ONNX Runtime's `quantize_dynamic` takes one scale for a whole
+batch; the first token of a decoder is hundreds of times larger than the others (Sun et al., 2024), which then round to
+nothing.
 """
 
 import hashlib
@@ -86,7 +87,7 @@ def export(model: Any, samples: Sequence[dict[str, torch.Tensor]], folder: Path,
 
     Args:
         model: a classifier of transformers in float32 on the CPU; its layers are replaced for int8.
-        samples: batches of several texts, the first with padding.
+        samples: batches of several texts, the first with padding; int8 learns from them how large activations are.
         folder: where it goes, in a folder that exists.
         dtype: `float32` or `int8`.
 
@@ -96,7 +97,7 @@ def export(model: Any, samples: Sequence[dict[str, torch.Tensor]], folder: Path,
     with draft(folder) as made, torch.inference_mode():
         expected = [model(**given).logits for given in samples]
         if dtype == "int8":
-            _quantize(model)
+            _quantize(model, samples)
         try:
             with _quiet():
                 _program(model, samples[0]).save(made / FILE, external_data=True)
@@ -147,21 +148,25 @@ class _RowInt8(torch.nn.Module):
 
     weight: torch.Tensor
     scale: torch.Tensor
+    smoothing: torch.Tensor
     one: torch.Tensor
     zero: torch.Tensor
 
-    def __init__(self, layer: torch.nn.Linear) -> None:
+    def __init__(self, layer: torch.nn.Linear, largest: torch.Tensor) -> None:
         super().__init__()
-        largest = layer.weight.detach().abs().amax(1).clamp(min=1e-12)
-        scale = largest / _WEIGHT_MAX
-        self.register_buffer("weight", (layer.weight.detach() / scale[:, None]).round().to(torch.int8).T.contiguous())
+        weight = layer.weight.detach()
+        smoothing = (weight.abs().amax(0).clamp(min=1e-5) / largest.clamp(min=1e-5)).sqrt()
+        weight = weight / smoothing
+        scale = weight.abs().amax(1).clamp(min=1e-12) / _WEIGHT_MAX
+        self.register_buffer("weight", (weight / scale[:, None]).round().to(torch.int8).T.contiguous())
         self.register_buffer("scale", scale)
+        self.register_buffer("smoothing", smoothing)
         self.register_buffer("one", torch.tensor(1.0))
         self.register_buffer("zero", torch.tensor(_ZERO, dtype=torch.uint8))
         self.bias = layer.bias
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
-        rows = given.reshape(-1, given.shape[-1])
+        rows = given.reshape(-1, given.shape[-1]) * self.smoothing
         scale = rows.abs().amax(-1).clamp(min=1e-12) / _ACTIVATION_MAX
         zeros = self.zero.expand(rows.shape[0])
         whole = torch.onnx.ops.symbolic(
@@ -177,11 +182,31 @@ class _RowInt8(torch.nn.Module):
         return found if self.bias is None else found + self.bias
 
 
-def _quantize(model: Any) -> None:
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if type(layer) is torch.nn.Linear:
-                setattr(parent, name, _RowInt8(layer))
+def _quantize(model: Any, samples: Sequence[dict[str, torch.Tensor]]) -> None:
+    """Replace the linear layers of a model."""
+    layers = {(parent, name): layer for parent in model.modules() for name, layer in parent.named_children()}
+    linear = {place: layer for place, layer in layers.items() if type(layer) is torch.nn.Linear}
+    largest = _largest_inputs(model, samples, list(linear.values()))
+    for (parent, name), layer in linear.items():
+        setattr(parent, name, _RowInt8(layer, largest[layer]))
+
+
+def _largest_inputs(
+    model: Any, samples: Sequence[dict[str, torch.Tensor]], layers: Sequence[torch.nn.Linear]
+) -> dict[torch.nn.Module, torch.Tensor]:
+    """The largest absolute value of each input of layers."""
+    found: dict[torch.nn.Module, torch.Tensor] = {}
+
+    def keep(layer: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        own = given[0].abs().reshape(-1, given[0].shape[-1]).amax(0)
+        found[layer] = torch.maximum(found[layer], own) if layer in found else own
+
+    hooks = [layer.register_forward_pre_hook(keep) for layer in layers]
+    for sample in samples:
+        model(**sample)
+    for hook in hooks:
+        hook.remove()
+    return found
 
 
 @contextmanager
