@@ -1,6 +1,6 @@
 """Texts a CPU second of a one-pass classifier, beside a prompted model and a transformers pipeline.
 
-    EMOLLMS_CORPORA=~/corpora python benchmarks/heads.py [--rows N] [--prompt-rows N] [--model FOLDER]
+    EMOLLMS_CORPORA=~/corpora python benchmarks/heads.py [--rows N] [--prompt-rows N] [--model FOLDER] [--onnx]
 
 Every text gets an answer to every question of AAID: EI-reg and EI-oc of four emotions each, V-reg, V-oc and E-c. Texts
 are those of `annotate.py`: real tweets where EMOLLMS_CORPORA names the corpora, in the order in which they come and as
@@ -9,6 +9,7 @@ often as they do. Each side is a process of its own, one after another, in the s
 * `emollms`: `Annotator` with the classifier, and an empty store in memory;
 * `pipeline, 32`: `transformers.pipeline("text-classification")` with the same classifier and `batch_size=32`, which
   gives a sigmoid for each output;
+* `onnx` and `onnx, int8`, with --onnx: `Annotator` with the classifier in ONNX Runtime, exported before;
 * `prompts`: `Annotator` with SmolLM2-135M-Instruct from PyPI, a prompt for each question. As many texts as
   --prompt-rows are enough for a rate.
 
@@ -35,6 +36,11 @@ from rich.table import Table
 TASKS = ("EI-reg", "EI-oc", "V-reg", "V-oc", "E-c")
 CHECKED = "V-reg"
 TOLERANCE = 1e-3
+SIDES: dict[str, dict[str, str]] = {
+    "emollms": {}, "onnx": {"engine": "onnx"}, "onnx, int8": {"engine": "onnx", "dtype": "int8"},
+    "prompts": {"template": "frame"},
+}  # fmt: skip
+"""Further options of `Annotator`."""
 FIRST = "What a first call prepares is nobody's time."
 
 
@@ -50,13 +56,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = arguments.model or untrained(prompted, folder / "model")
-        sides = {
-            "emollms": in_process("emollms", model, texts, arguments, folder),
-            "pipeline, 32": in_process("pipeline", model, texts, arguments, folder),
-        }
-        check(*(side.pop("scores") for side in sides.values()))
+        names = ["emollms", "pipeline, 32", *(["onnx", "onnx, int8"] if arguments.onnx else [])]
+        sides = {name: in_process(name, model, texts, arguments, folder) for name in names}
+        check(sides["emollms"], sides["pipeline, 32"])
         if arguments.prompt_rows:
             sides["prompts"] = in_process("prompts", prompted, texts[: arguments.prompt_rows], arguments, folder)
+    for found in sides.values():
+        del found["scores"]
     figures = {
         "rows": len(texts), "texts": len(set(texts)), "tasks": TASKS, "dtype": arguments.dtype, "sides": sides,
         "processor": processor(), "threads": arguments.threads,
@@ -72,6 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of torch")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--model", help="the folder of a classifier that `emollms train` made")
+    parser.add_argument("--onnx", action="store_true", help="ONNX Runtime as well")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--texts", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -80,17 +87,19 @@ def parse() -> argparse.Namespace:
 def untrained(base: str, folder: Path) -> str:
     """A classifier of the right shape, with outputs that nobody trained."""
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoTokenizer
 
     from emollms.inference.heads import Heads
+    from emollms.inference.heads_engine import read_out_before_padding
+    from emollms.inference.weights import load_whole
     from emollms.tasks import get_task
 
     torch.manual_seed(0)
-    config = Heads.of([get_task(name) for name in TASKS]).config()
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    config["pad_token_id"] = tokenizer.pad_token_id
-    AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32, **config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    heads = Heads.of([get_task(name) for name in TASKS])
+    model, tokenizer = load_whole(base, dtype=torch.float32, heads=heads), AutoTokenizer.from_pretrained(base)
+    read_out_before_padding(model, tokenizer)
+    for one in (model, tokenizer):
+        one.save_pretrained(folder)
     return str(folder)
 
 
@@ -115,14 +124,13 @@ def run_side(arguments: argparse.Namespace) -> dict[str, Any]:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     texts = json.loads(arguments.texts.read_text(encoding="utf-8"))
-    return with_pipeline(arguments, texts) if arguments.side == "pipeline" else with_emollms(arguments, texts)
+    return with_pipeline(arguments, texts) if arguments.side.startswith("pipeline") else with_emollms(arguments, texts)
 
 
 def with_emollms(arguments: argparse.Namespace, texts: list[str]) -> dict[str, Any]:
     import emollms
 
-    framing = {"template": "frame"} if arguments.side == "prompts" else {}
-    options = {"task": ",".join(TASKS), "dtype": arguments.dtype, "fresh": True, **framing}
+    options = {"task": ",".join(TASKS), "dtype": arguments.dtype, "fresh": True, **SIDES[arguments.side]}
     with emollms.Annotator.from_pretrained(arguments.model, **options) as own:
         own([FIRST])
         found: list[Any] = []
@@ -150,8 +158,8 @@ def with_pipeline(arguments: argparse.Namespace, texts: list[str]) -> dict[str, 
     return figures | {"scores": scores}
 
 
-def check(ours: list[float], theirs: list[float]) -> None:
-    furthest = max(abs(one - other) for one, other in zip(ours, theirs, strict=True))
+def check(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    furthest = max(abs(one - other) for one, other in zip(ours["scores"], theirs["scores"], strict=True))
     if furthest > TOLERANCE:
         sys.exit(f"the sides differ by {furthest:.4f} on {CHECKED}: they do not compute the same")
 

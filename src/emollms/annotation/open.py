@@ -71,7 +71,7 @@ def open_annotator(
         min_confidence: 0..1; answers that are less sure are withheld.
         calibration: a file of `emollms calibrate`; None for the one that comes with the model.
         map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
-        engine: `transformers`, `vllm` or `endpoint`; None for what fits.
+        engine: `transformers`, `vllm`, `onnx` for classifiers, or `endpoint`; None for what fits.
         template: how prompts are framed.
         dtype: the numbers' type; not for an endpoint.
         workers: the most requests to an endpoint at a time.

@@ -31,6 +31,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --labels frustrated,relieved,neutral --out posts.labels.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "emollms annotate posts.csv --model OWNER/CLASSIFIER --map labels.yaml --out posts.annotated.csv",
+    "emollms annotate posts.csv --model OWNER/CLASSIFIER --engine onnx --dtype int8 --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --plan",
     "emollms annotate posts.csv --model OWNER/MODEL --push OWNER/posts   # --yes does it",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",

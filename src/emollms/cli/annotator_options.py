@@ -39,10 +39,11 @@ Store = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Ask everything anew, and keep nothing.")]
 Engine = Annotated[
-    Literal["transformers", "vllm", "endpoint"] | None, typer.Option(help="What runs a model; by default what fits.")
+    Literal["transformers", "vllm", "onnx", "endpoint"] | None,
+    typer.Option(help="What runs a model; onnx is for classifiers."),
 ]
 Template = Annotated[Literal["auto", "frame", "chat"], typer.Option(help="How prompts are framed.")]
-Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")]
+Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.")]
 Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")]
 PerMinute = Annotated[float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")]
 Price = Annotated[

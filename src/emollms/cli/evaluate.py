@@ -37,7 +37,7 @@ _CALIBRATE = examples(
 
 _Baseline = Literal["vader", "vader-threshold", "textblob", "mean", "majority"]
 _Decode = Literal["expected_value", "greedy", "sample", "expectation"]  # expectation: its old name
-_Engine = Literal["transformers", "vllm", "endpoint"]
+_Engine = Literal["transformers", "vllm", "onnx", "endpoint"]
 _Policy = Literal["official", "drop", "worst"]
 _Parse = Literal["strict", "lenient"]
 _Scale = Literal["unit", "native", "auto"]
@@ -56,11 +56,14 @@ Data = Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set,
 TaskNames = Annotated[
     list[str] | None, typer.Option("--task", metavar="NAME,…", help="Given more than once, or with commas.")
 ]
-Engine = Annotated[_Engine | None, typer.Option(help="transformers by default; endpoint with --endpoint.")]
+Engine = Annotated[
+    _Engine | None,
+    typer.Option(help="transformers by default; onnx is for classifiers; endpoint with --endpoint."),
+]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="A sample of N rows a task, the same each time.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of samples of rows, and of sampled answers.")]
 Template = Annotated[_Template, typer.Option(help="auto is the model's chat template, where it has one.")]
-Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16 or float16.")]
+Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.")]
 Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to a server at a time.")]
 Rate = Annotated[float | None, typer.Option(metavar="N", help="The most requests to a server a minute.")]
 Language = Annotated[

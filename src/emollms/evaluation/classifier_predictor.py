@@ -18,8 +18,9 @@ from emollms.inference.companions import tuned_on
 from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Text, text_of
-from emollms.inference.model_names import resolve_model
+from emollms.inference.model_names import check_dtype, resolve_model
 from emollms.inference.predictions import Prediction
+from emollms.optional import check_installed
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
 from emollms.tasks import Task
@@ -42,6 +43,7 @@ class ClassifierPredictor(Predictor):
         outputs: what its outputs answer.
         dtype: the numbers' type.
         display_name: its name for people, if it is another.
+        engine: `transformers` or `onnx`.
     """
 
     kind: ClassVar[PredictorKind] = "model"
@@ -50,6 +52,7 @@ class ClassifierPredictor(Predictor):
     outputs: Outputs
     dtype: str = "auto"
     display_name: str | None = None
+    engine: engines.Name = "transformers"
     _opened: "tuple[TorchClassifier, EngineInfo] | None" = field(default=None, repr=False)
     _begun_dtype: str | None = field(default=None, repr=False)
     _windows: list[Sequence[Text]] = field(default_factory=list, repr=False)
@@ -65,7 +68,7 @@ class ClassifierPredictor(Predictor):
 
     def settings(self) -> dict[str, Any]:
         """See `Predictor.settings`; a folder is known by its weights, wherever it is."""
-        about = {"engine": "transformers", "template": "text", **place_of(self.model), "dtype": self.dtype}
+        about = {"engine": self.engine, "template": "text", **place_of(self.model), "dtype": self.dtype}
         return about | ({"map": self.outputs.map_digest} if self.outputs.map_digest else {})
 
     def answerable(self, tasks: Sequence[Task], everything: bool) -> tuple[Task, ...]:
@@ -157,7 +160,7 @@ class ClassifierPredictor(Predictor):
         if self._opened is None:
             model, revision = split_revision(resolve_model(self.model))
             self._opened = engines.open_classifier(
-                model, revision=revision, dtype=self._begun_dtype or self.dtype, outputs=self.outputs
+                self.engine, model, revision=revision, dtype=self._begun_dtype or self.dtype, outputs=self.outputs
             )
         return self._opened
 
@@ -180,7 +183,7 @@ def model_predictor(
         model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or the packaged model.
         map: which labels of a classifier answer what; see `emollms.inference.label_map`.
         decode: see `ModelPredictor`; so are the arguments below.
-        engine: of a model that writes its answers.
+        engine: what runs it; `onnx` is for classifiers, and `vllm` for models that write their answers.
         template: of its prompts.
         dtype: the numbers' type.
         seed: of its samples.
@@ -188,19 +191,25 @@ def model_predictor(
         warn: is told what the user should see.
 
     Raises:
-        UsageError: a classifier does not say what its outputs answer, or an option is not for classifiers.
+        UsageError: a classifier does not say what its outputs answer, an option is not for this model, or a package is
+            missing.
     """
     outputs = classifier_outputs(model, Path(map) if map is not None else None)
+    if outputs is None and engine == "onnx":
+        raise UsageError(f"--engine onnx is for classifiers, and {model} writes its answers; leave it out")
     if outputs is None:
         return ModelPredictor(model, decode, engine, None, template, dtype, seed, display_name, warn=warn)
     refused = {
         f"--decode {decode}": decode != Decode.expected_value,
-        f"--engine {engine}": engine not in (None, "transformers"),
+        f"--engine {engine}": engine not in (None, "transformers", "onnx"),
         f"--template {template}": template != "auto",
     }
     if given := next((option for option, is_given in refused.items() if is_given), None):
         raise UsageError(f"{model} is a classifier: it reads texts and gives probabilities; leave {given} out")
-    return ClassifierPredictor(model, outputs, dtype, display_name)
+    check_dtype(dtype, engine)
+    if engine == "onnx":
+        check_installed(engines.ONNX, "onnx", "--engine onnx")
+    return ClassifierPredictor(model, outputs, dtype, display_name, engine or "transformers")
 
 
 def tasks_of(predictor: Predictor) -> tuple[str, ...] | None:

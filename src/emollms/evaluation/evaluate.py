@@ -71,7 +71,8 @@ def evaluate(
         baseline: one of `baselines.BASELINES`.
         task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
-        engine: what runs a model; None for `transformers`, or for `endpoint` where one is given.
+        engine: what runs a model: `transformers` (None), `vllm`, `onnx` for classifiers, or `endpoint`, which is
+            None where an endpoint is given.
         limit: rows of a task, a sample that is the same each time; None for all.
         seed: of samples of rows, and of sampled answers.
         policy: what an invalid answer counts as.
@@ -202,5 +203,5 @@ def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Wa
         UsageError: there is no such model or dtype.
     """
     if engine != "vllm":
-        check_dtype(dtype)
+        check_dtype(dtype, engine)
     check_model(str(model), warn=warn)

@@ -35,7 +35,7 @@ class TorchClassifier:
     """A sequence classifier of transformers.
 
     Args:
-        model: the model, on its device.
+        model: the model, on its device; or an `OnnxModel` of it.
         tokenizer: its tokenizer; it adds whatever the model was tuned to find around a text.
         batch_tokens: the most tokens of a batch, padding included; None for what suits the device.
         activation: what is done to the model's logits.
@@ -85,13 +85,18 @@ class TorchClassifier:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    @torch.inference_mode()
-    def run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """The outputs for one batch of tokens, of shape (texts, outputs)."""
-        given = {name: one.to(self.model.device) for name, one in padded(self.tokenizer, ids).items()}
+    def inputs(self, ids: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """What the model is given for one batch of tokens."""
+        given = padded(self.tokenizer, ids)
         has_types = getattr(self.model.config, "type_vocab_size", 0) > 1  # BERT and its kin
         if has_types and "token_type_ids" in self.tokenizer.model_input_names:
             given["token_type_ids"] = _token_types(given, self.tokenizer.sep_token_id)
+        return given
+
+    @torch.inference_mode()
+    def run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        """The outputs for one batch of tokens, of shape (texts, outputs)."""
+        given = {name: one.to(self.model.device) for name, one in self.inputs(ids).items()}
         try:
             logits = self.model(**given).logits
         except torch.OutOfMemoryError:

@@ -1,5 +1,6 @@
 """Models of the transformers library from a folder or repository, and checks that a written one loads again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ from transformers.utils.peft_utils import find_adapter_config_file
 from emollms.errors import EmollmsError, UsageError, shorten
 from emollms.hardware import Precision, default_device, inference_precision
 from emollms.inference.classifiers import Outputs, classifier_outputs, heads_of
-from emollms.inference.engine import EngineInfo
+from emollms.inference.engine import EngineInfo, versions_of
 from emollms.inference.heads import Heads
 from emollms.inference.heads_engine import TorchClassifier, read_out_before_padding
 from emollms.inference.model_names import base_in, check_dtype, check_model, resolve_model
+from emollms.inference.onnx_model import FILE, OnnxModel, export, export_folder
 from emollms.inference.prepacking import prepack
 from emollms.inference.transformers_engine import TransformersEngine, describe_model
 from emollms.inference.weights import check_reads, load_adapter, load_whole
 from emollms.prompts.framing import Template
+from emollms.storage import locked, weights_hash
 
 
 def load(
@@ -46,6 +49,7 @@ def load(
         EmollmsError: its weights do not fill it exactly, or it gives no numbers.
     """
     name, loaded, tokenizer, precision = _load(model, revision, device, dtype)
+    prepack(loaded)
     engine = TransformersEngine(
         loaded, tokenizer, name, revision, template, batch_tokens, dtype_reason=precision.reason
     )
@@ -76,22 +80,82 @@ def load_classifier(
         UsageError: there is no such model, device or number type, or it is no classifier.
         EmollmsError: its weights do not fill it exactly, or it gives no numbers.
     """
-    said = outputs or classifier_outputs(model if revision is None else f"{model}@{revision}")
-    if said is None:
-        raise UsageError(f"{model} is no classifier: it writes its answers")
+    said = outputs or _outputs(model, revision)
     heads = said if isinstance(said, Heads) else None
     name, loaded, tokenizer, precision = _load(model, revision, device, dtype, heads)
+    prepack(loaded)
     read_out_before_padding(loaded, tokenizer)
     check_reads(loaded, tokenizer, name)
     classifier = TorchClassifier(loaded, tokenizer, batch_tokens, said.activation)
-    settings = {
-        "batch_tokens": classifier.batch_tokens,
-        "threads": torch.get_num_threads(),
-        "attention": getattr(loaded.config, "_attn_implementation", None),
-        "dtype_reason": precision.reason,
-        **({"map": said.map_digest} if said.map_digest else {}),
-    }
+    attention = getattr(loaded.config, "_attn_implementation", None)
+    settings = _settings(classifier, said) | {"attention": attention, "dtype_reason": precision.reason}
     return classifier, describe_model(loaded, name, revision, "text", settings)
+
+
+def load_onnx_classifier(
+    model: str,
+    *,
+    revision: str | None = None,
+    dtype: str = "auto",
+    outputs: Outputs | None = None,
+    batch_tokens: int | None = None,
+) -> tuple[TorchClassifier, EngineInfo]:
+    """The same as `load_classifier`, in ONNX Runtime on the CPU; the first time torch exports the model.
+
+    Args:
+        model: folder or repository.
+        revision: see `load`.
+        dtype: `float32`, which is `auto`, or `int8`.
+        outputs: see `load_classifier`.
+        batch_tokens: see `TorchClassifier`.
+
+    Raises:
+        UsageError: there is no such model or number type, a package is missing, it is an adapter, or no classifier.
+        EmollmsError: the model is damaged, or its export differs from it.
+    """
+    check_dtype(dtype, "onnx")
+    precision, said = "int8" if dtype == "int8" else "float32", outputs or _outputs(model, revision)
+    name = resolve_model(model)
+    check_model(name, revision)
+    if base_of(name, revision)[0] != name:
+        raise UsageError(f"--engine onnx needs a whole model, and {model} is an adapter; see emollms merge")
+    config = AutoConfig.from_pretrained(name, revision=revision)
+    known = weights_hash(Path(name)) if Path(name).is_dir() else f"{name}@{getattr(config, '_commit_hash', revision)}"
+    folder = export_folder(known, precision)
+    _export_once(folder, name, revision, precision, said)
+    loaded, tokenizer = OnnxModel(folder / FILE, config, precision), load_tokenizer(name, revision)
+    read_out_before_padding(loaded, tokenizer)
+    classifier = TorchClassifier(loaded, tokenizer, batch_tokens, said.activation)
+    about = describe_model(loaded, name, revision, "text", _settings(classifier, said))
+    versions = versions_of(("emollms", "onnxruntime", "torch", "transformers", "tokenizers"))
+    return classifier, replace(about, engine="onnx", versions=versions)
+
+
+def _export_once(folder: Path, name: str, revision: str | None, precision: str, said: Outputs) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # A second process that needs it at the same time waits, and takes what the first one made.
+    with locked(folder.with_name(f".{folder.name}.lock")):
+        if (folder / FILE).is_file():
+            return
+        heads = said if isinstance(said, Heads) else None
+        _, loaded, tokenizer, _ = _load(name, revision, "cpu", "float32", heads)  # prepacked layers have no export
+        read_out_before_padding(loaded, tokenizer)
+        check_reads(loaded, tokenizer, name)
+        exact = TorchClassifier(loaded, tokenizer, None, said.activation)
+        ids = exact.encode(SAMPLES)
+        export(exact.model, [exact.inputs(ids), exact.inputs(ids[:2])], folder, precision)
+
+
+def _outputs(model: str, revision: str | None) -> Outputs:
+    said = classifier_outputs(model if revision is None else f"{model}@{revision}")
+    if said is None:
+        raise UsageError(f"{model} is no classifier: it writes its answers")
+    return said
+
+
+def _settings(classifier: TorchClassifier, said: Outputs) -> dict[str, object]:
+    about: dict[str, object] = {"batch_tokens": classifier.batch_tokens, "threads": torch.get_num_threads()}
+    return about | ({"map": said.map_digest} if said.map_digest else {})
 
 
 def _load(
@@ -109,9 +173,7 @@ def _load(
         raise
     except Exception as error:  # readers of damaged or unknown files raise anything
         raise UsageError(f"cannot load {name!r}: {in_a_line(error)}") from error
-    loaded = loaded.to(place)
-    prepack(loaded)
-    return name, loaded, tokenizer, precision
+    return name, loaded.to(place), tokenizer, precision
 
 
 def open_model(model: str, revision: str | None, dtype: Any, heads: Heads | None = None) -> Any:

