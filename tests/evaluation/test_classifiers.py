@@ -328,7 +328,7 @@ def test_a_model_that_gives_no_numbers_is_an_error(tmp_path):
     predictor = model_predictor(str(folder))
     predictor.start()
     with torch.no_grad():
-        predictor._engine()[0].model.score.weight.fill_(float("nan"))
+        predictor._engine()[0].model.get_input_embeddings().weight.fill_(float("nan"))
     with pytest.raises(EmollmsError, match="the model gives no numbers"):
         list(predictor.predict(get_task("V-reg"), [{"id": "1", "text": "meh", "emotion": None}], ()))
     assert heads_of(("V-reg",)).tasks == ("V-reg",)
