@@ -51,7 +51,7 @@ print("torch" in sys.modules)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     first, second, third, last = done.stdout.splitlines()
     assert "unknown recipe 'emosmol-135'; did you mean emosmol-135m" in first
-    assert "unknown key 'learnin_rate'; did you mean learning_rate?" in second
+    assert "unknown key 'learnin_rate'; did you mean learning_rate or head_learning_rate?" in second
     assert "none" in third
     assert last == "False"
 

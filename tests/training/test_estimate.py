@@ -6,11 +6,13 @@ from transformers import (
     BloomConfig,
     Gemma3TextConfig,
     LlamaConfig,
+    ModernBertConfig,
     MT5Config,
     OPTConfig,
     Qwen3Config,
     SmolLM3Config,
     T5Config,
+    XLMRobertaConfig,
 )
 
 from emollms.training.estimate import H100, TWO_CORES, Estimate, estimate
@@ -129,9 +131,20 @@ SHAPES = {
     "emobloom-7b": BloomConfig(vocab_size=250880, hidden_size=4096, n_layer=30, n_head=32),
     "emot5-large": T5Config(d_model=1024, d_kv=64, d_ff=4096, num_layers=24, num_heads=16),
     "emobart-large": BartConfig(),
+    "modernbert-base-heads": ModernBertConfig(),
+    "modernbert-large-heads": ModernBertConfig(
+        hidden_size=1024, num_hidden_layers=28, intermediate_size=2624, num_attention_heads=16
+    ),
+    "xlm-roberta-large-heads": XLMRobertaConfig(
+        vocab_size=250002, hidden_size=1024, num_hidden_layers=24, intermediate_size=4096, num_attention_heads=16,
+        max_position_embeddings=514, type_vocab_size=1,
+    ),
 }  # fmt: skip
 """The published shapes of the base models."""
-SAME_BASE = {"emollama-chat-7b": "emollama-7b", "llama-3.1-8b-qlora": "llama-3.1-8b-fsdp"}
+SAME_BASE = {
+    "emollama-chat-7b": "emollama-7b", "llama-3.1-8b-qlora": "llama-3.1-8b-fsdp", "emosmol": "emosmol-135m",
+    "emosmol-135m-heads": "emosmol-135m", "qwen3-0.6b-heads": "qwen3-0.6b",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", find_recipes())
@@ -146,10 +159,12 @@ def test_parameters_and_shape_are_those_of_the_base_model(name: str):
 
 def _parameters(config) -> int:
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     with torch.device("meta"):
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        if config.model_type in ("modernbert", "xlm-roberta"):  # classifiers leave the head of their base
+            kind = AutoModel
         return sum(weights.numel() for weights in kind.from_config(config).parameters())
 
 
