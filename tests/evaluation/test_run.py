@@ -159,7 +159,7 @@ def test_batches_without_a_missing_row_are_not_computed(
     batches, read[:] = list(read), []
     assert len(batches) > 6
     lines = (whole / "predictions.jsonl").read_bytes().splitlines(keepends=True)
-    missing = len(batches[0]) + 1  # the second row of the second batch
+    missing = len(batches[0])  # the first row of the second batch
     (whole / "scores.json").unlink()
     (whole / "predictions.jsonl").write_bytes(b"".join(lines[:missing] + lines[missing + 1 :]))
     interrupted.run(talkative, sample_aeb, whole, interrupted.MANY)
@@ -350,7 +350,7 @@ def test_the_likeliest_class_is_scored_where_accuracy_is_published() -> None:
     assert parse_predictions(get_task("E-c"), [row], {"a": labels}, fitted=fitted).parsed == [
         ParsedAnswer(("joy",), None)
     ]
-    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).parsed == [ParsedAnswer((), None)]
+    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).parsed == [ParsedAnswer(("anger",), None)]
 
 
 def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sample_aeb: Path, tmp_path: Path) -> None:
