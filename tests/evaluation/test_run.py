@@ -350,7 +350,7 @@ def test_the_likeliest_class_is_scored_where_accuracy_is_published() -> None:
     assert parse_predictions(get_task("E-c"), [row], {"a": labels}, fitted=fitted).parsed == [
         ParsedAnswer(("joy",), None)
     ]
-    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).parsed == [ParsedAnswer(("anger",), None)]
+    assert parse_predictions(get_task("E-c"), [row], {"a": labels}).parsed == [ParsedAnswer((), None)]
 
 
 def test_a_file_of_predictions_gives_the_scores_of_its_run(expected: Path, sample_aeb: Path, tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def test_recipes_of_the_package_pass(name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("learnin_rate=1", "--set learnin_rate=1: unknown key 'learnin_rate'; did you mean learning_rate or "),
+        (
+            "learnin_rate=1",
+            "--set learnin_rate=1: unknown key 'learnin_rate'; did you mean learning_rate or head_learning_rate?",
+        ),
         ("nonsense=1", "keys are the fields of TuningArguments of this package, SFTConfig and ModelConfig of TRL"),
         ("learning_rate=true", "learning_rate: true is not a valid value"),
         ("max_length=12.5", "max_length: input should be a valid integer"),

@@ -95,11 +95,13 @@ def parse_predictions(
         return ParsedPredictions("answer", by_parse, parse, chosen, None)
     shares = np.array([table[place] for place in places], dtype=np.float64)
     rule, better, calibration = _by_probability(task, names, shares, [rows[place] for place in places], fitted)
-    # Labels that a model named are those above its own thresholds; it takes a calibration to choose others.
+    # Labels that a model named, with a probability each, are those above its own thresholds.
     keeps_named = isinstance(task, MultiLabelTask) and not (fitted and fitted.thresholds)
     for parsed in by_parse.values():
         for place, answer in zip(places, better, strict=True):
-            if not keeps_named or parsed[place].value is None:
+            named, own = parsed[place].value, found[place]
+            known = own.probabilities if own and own.probabilities else {}
+            if not keeps_named or not isinstance(named, tuple) or not known.keys() >= set(named):
                 parsed[place] = answer
     return ParsedPredictions(rule, by_parse, parse, chosen, calibration)
 
