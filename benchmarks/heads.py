@@ -21,15 +21,15 @@ pipeline have to agree on every score within 0.001 for the figures to count. The
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch; see emollms.inference.engines
 
-from annotate import measure, processor, tweets
+from annotate import in_process, measure, processor, tweets
 from rich.console import Console
 from rich.table import Table
 
@@ -57,10 +57,11 @@ def main() -> None:
         folder = Path(name)
         model = arguments.model or untrained(prompted, folder / "model")
         names = ["emollms", "pipeline, 32", *(["onnx", "onnx, int8"] if arguments.onnx else [])]
-        sides = {name: in_process(name, model, texts, arguments, folder) for name in names}
+        measured = partial(in_process, __file__, folder=folder, threads=arguments.threads, dtype=arguments.dtype)
+        sides = {name: measured(name, texts, model=model) for name in names}
         check(sides["emollms"], sides["pipeline, 32"])
         if arguments.prompt_rows:
-            sides["prompts"] = in_process("prompts", prompted, texts[: arguments.prompt_rows], arguments, folder)
+            sides["prompts"] = measured("prompts", texts[: arguments.prompt_rows], model=prompted)
     for found in sides.values():
         del found["scores"]
     figures = {
@@ -101,19 +102,6 @@ def untrained(base: str, folder: Path) -> str:
     for one in (model, tokenizer):
         one.save_pretrained(folder)
     return str(folder)
-
-
-def in_process(side: str, model: str, texts: list[str], arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """What a process of its own measures."""
-    print(f"{side} …", file=sys.stderr)
-    path = folder / "texts.json"
-    path.write_text(json.dumps(texts), encoding="utf-8")
-    options = {
-        "--side": side, "--model": model, "--texts": path, "--threads": arguments.threads, "--dtype": arguments.dtype,
-    }  # fmt: skip
-    words = [str(word) for pair in options.items() for word in pair]
-    done = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def run_side(arguments: argparse.Namespace) -> dict[str, Any]:

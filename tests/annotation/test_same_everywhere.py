@@ -22,7 +22,7 @@ from emollms.annotation.answers import Answer
 from emollms.annotation.questions import questions
 from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset
-from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.hub.model_card import EXAMPLE, render_model_card
 from emollms.inference.heads import Heads
 from emollms.inference.predictions import Prediction, read_predictions

@@ -22,7 +22,7 @@ from emollms.annotation.batcher import ServerOptions
 from emollms.annotation.questions import own_labels, questions
 from emollms.cli import app as command_line
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.predictors import ModelPredictor
+from emollms.evaluation.model_predictor import ModelPredictor
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")

@@ -17,9 +17,9 @@ from unittest import mock
 import torch
 
 from emollms.dataset.reader import Dataset
-from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
-from emollms.inference import batching, engines
+from emollms.inference import batching, engines, transformers_engine
 from emollms.inference.decoding import Decode
 from emollms.inference.predictions import PredictionFile
 
@@ -111,6 +111,7 @@ def small_batches() -> Iterator[None]:
         mock.patch.object(engines, "open_engine", opened),
         mock.patch.object(engines, "open_classifier", classifier),
         mock.patch.object(batching, "windows", windows),
+        mock.patch.object(transformers_engine, "_PARTS", 1),  # or each row that is scored is a batch
     ):
         yield
 

@@ -18,8 +18,9 @@ from emollms.annotation.annotator import Annotator
 from emollms.annotation.asking import Item
 from emollms.dataset.reader import Dataset
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.classifier_predictor import ClassifierPredictor, model_predictor
-from emollms.evaluation.predictors import ModelPredictor, identity
+from emollms.evaluation.classifier_predictor import ClassifierPredictor
+from emollms.evaluation.model_predictor import ModelPredictor, model_predictor
+from emollms.evaluation.predictors import identity
 from emollms.inference.heads_engine import TorchClassifier
 from emollms.inference.predictions import read_predictions
 from emollms.tasks import get_task

@@ -12,7 +12,8 @@ from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.lm_eval import export
-from emollms.evaluation.predictors import FilePredictor, ModelPredictor
+from emollms.evaluation.model_predictor import ModelPredictor
+from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.tasks import benchmark_tasks
 

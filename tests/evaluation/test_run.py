@@ -16,8 +16,9 @@ from emollms.dataset.reader import Dataset, sample
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibrate import fit_calibration
 from emollms.evaluation.calibration import Calibration, TaskCalibration
+from emollms.evaluation.model_predictor import ModelPredictor
 from emollms.evaluation.parsing import parse_predictions
-from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor
+from emollms.evaluation.predictors import BaselinePredictor, FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import LOCK
 from emollms.evaluation.scoring import score
@@ -36,7 +37,7 @@ KILL = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from emollms.evaluation import predictors
+from emollms.evaluation import model_predictor
 from emollms.dataset.reader import Dataset
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.hardware import Precision
@@ -56,7 +57,7 @@ def add_and_die(self, predictions):
 PredictionFile.add = add_and_die
 model, data, out = sys.argv[1:4]
 options = EvaluationOptions(tasks=("EI-oc", "V-reg", "E-c"), limit=6)
-run_benchmark(predictors.ModelPredictor(model), Dataset(data), Path(out), options)
+run_benchmark(model_predictor.ModelPredictor(model), Dataset(data), Path(out), options)
 """
 
 
@@ -159,7 +160,7 @@ def test_batches_without_a_missing_row_are_not_computed(
     batches, read[:] = list(read), []
     assert len(batches) > 6
     lines = (whole / "predictions.jsonl").read_bytes().splitlines(keepends=True)
-    missing = len(batches[0])  # the first row of the second batch
+    missing = len(batches[0]) + 1  # the second row of the second batch
     (whole / "scores.json").unlink()
     (whole / "predictions.jsonl").write_bytes(b"".join(lines[:missing] + lines[missing + 1 :]))
     interrupted.run(talkative, sample_aeb, whole, interrupted.MANY)

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 import emollms
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.inference import onnx_model
 from emollms.inference.heads_engine import TorchClassifier
 from emollms.inference.loading import load_classifier, load_onnx_classifier

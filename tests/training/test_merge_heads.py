@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, pipeline
 
 from emollms.cli import main
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.inference.heads import FILE
 from emollms.inference.heads_engine import read_out_before_padding
 from emollms.inference.loading import load_and_read

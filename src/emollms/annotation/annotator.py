@@ -17,7 +17,8 @@ from emollms.dataset.reader import Row
 from emollms.errors import UsageError
 from emollms.evaluation.beliefs import Belief, belief, combined, combined_thresholds
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.predictors import ModelPredictor, Predictor, can_answer, identity
+from emollms.evaluation.model_predictor import ModelPredictor
+from emollms.evaluation.predictors import Predictor, can_answer, identity
 from emollms.inference.predictions import Prediction
 from emollms.progress import OnProgress, silent
 from emollms.tasks import Task

@@ -12,9 +12,10 @@ from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.classifier_predictor import ClassifierPredictor, model_predictor, tasks_of
+from emollms.evaluation.classifier_predictor import ClassifierPredictor
 from emollms.evaluation.evaluate import check_map
-from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor
+from emollms.evaluation.model_predictor import ModelPredictor, model_predictor, tasks_of
+from emollms.evaluation.predictors import BaselinePredictor
 from emollms.inference.engines import Name as EngineName
 from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template

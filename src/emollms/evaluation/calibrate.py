@@ -13,11 +13,11 @@ from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.beliefs import Belief, belief, combined
 from emollms.evaluation.calibration import VALIDATION, Calibration, TaskCalibration, fit_task
-from emollms.evaluation.classifier_predictor import model_predictor, tasks_of
 from emollms.evaluation.conformal import COVERAGE
 from emollms.evaluation.evaluate import check_map, check_model_name, check_one
+from emollms.evaluation.model_predictor import ModelPredictor, model_predictor, tasks_of
 from emollms.evaluation.parsing import probability_names
-from emollms.evaluation.predictors import BaselinePredictor, ModelPredictor, Predictor, can_answer, identity
+from emollms.evaluation.predictors import BaselinePredictor, Predictor, can_answer, identity
 from emollms.inference import engines
 from emollms.inference.predictions import Prediction
 from emollms.locations import is_local

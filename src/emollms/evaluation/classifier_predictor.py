@@ -6,23 +6,18 @@ are read, and what a model says of the texts of the last windows is kept for the
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError
-from emollms.evaluation.predictors import ModelPredictor, Predictor, PredictorKind, place_of, shown_name, split_revision
+from emollms.evaluation.predictors import Predictor, PredictorKind, place_of, shown_name, split_revision
 from emollms.inference import batching, engines
-from emollms.inference.classifiers import Outputs, classifier_outputs
-from emollms.inference.companions import tuned_on
+from emollms.inference.classifiers import Outputs
 from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Text, text_of
-from emollms.inference.model_names import check_dtype, resolve_model
+from emollms.inference.model_names import resolve_model
 from emollms.inference.predictions import Prediction
-from emollms.optional import check_installed
-from emollms.prompts.framing import Template
-from emollms.tables.files import Warn, no_warning
 from emollms.tasks import Task
 
 if TYPE_CHECKING:
@@ -163,59 +158,3 @@ class ClassifierPredictor(Predictor):
                 self.engine, model, revision=revision, dtype=self._begun_dtype or self.dtype, outputs=self.outputs
             )
         return self._opened
-
-
-def model_predictor(
-    model: str,
-    *,
-    map: str | Path | None = None,
-    decode: Decode = Decode.expected_value,
-    engine: engines.Name | None = None,
-    template: Template = "auto",
-    dtype: str = "auto",
-    seed: int = 0,
-    display_name: str | None = None,
-    warn: Warn = no_warning,
-) -> ModelPredictor | ClassifierPredictor:
-    """A model on this machine: one that writes its answers, or a classifier; its `config.json` alone decides.
-
-    Args:
-        model: folder, `OWNER/NAME`, `OWNER/NAME@REVISION`, or the packaged model.
-        map: which labels of a classifier answer what; see `emollms.inference.label_map`.
-        decode: see `ModelPredictor`; so are the arguments below.
-        engine: what runs it; `onnx` is for classifiers, and `vllm` for models that write their answers.
-        template: of its prompts.
-        dtype: the numbers' type.
-        seed: of its samples.
-        display_name: its name for people.
-        warn: is told what the user should see.
-
-    Raises:
-        UsageError: a classifier does not say what its outputs answer, an option is not for this model, or a package is
-            missing.
-    """
-    outputs = classifier_outputs(model, Path(map) if map is not None else None)
-    if outputs is None and engine == "onnx":
-        raise UsageError(f"--engine onnx is for classifiers, and {model} writes its answers; leave it out")
-    if outputs is None:
-        return ModelPredictor(model, decode, engine, None, template, dtype, seed, display_name, warn=warn)
-    refused = {
-        f"--decode {decode}": decode != Decode.expected_value,
-        f"--engine {engine}": engine not in (None, "transformers", "onnx"),
-        f"--template {template}": template != "auto",
-    }
-    if given := next((option for option, is_given in refused.items() if is_given), None):
-        raise UsageError(f"{model} is a classifier: it reads texts and gives probabilities; leave {given} out")
-    check_dtype(dtype, engine)
-    if engine == "onnx":
-        check_installed(engines.ONNX, "onnx", "--engine onnx")
-    return ClassifierPredictor(model, outputs, dtype, display_name, engine or "transformers")
-
-
-def tasks_of(predictor: Predictor) -> tuple[str, ...] | None:
-    """The names of the tasks that a model was tuned on; None for what was never tuned for affect, or is no model."""
-    if isinstance(predictor, ClassifierPredictor):
-        return predictor.outputs.tasks
-    if isinstance(predictor, ModelPredictor) and predictor.kind == "model":
-        return tuned_on(predictor.model)
-    return None

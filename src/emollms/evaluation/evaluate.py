@@ -9,8 +9,8 @@ from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
-from emollms.evaluation.classifier_predictor import model_predictor
-from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor, check_pace
+from emollms.evaluation.model_predictor import ModelPredictor, check_pace, model_predictor
+from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, Predictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, check_place
 from emollms.evaluation.scales import Scale

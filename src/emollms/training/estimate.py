@@ -29,7 +29,7 @@ TASKS = {
     "V-oc": _Task(1179, 176, 230),
     "V-reg": _Task(1179, 107, 155),
 }
-HEADS = _Task(7827, 36, 83)
+HEADS = _Task(6888, 32, 165)
 """The same for one-pass classifiers: each text once, whatever is asked about it."""
 _FRAME, _WORDINGS, _ANSWER = 21, 10, 11
 """Tokens that a row is shorter in the plain frame; wordings of a text; positions of an answer with logits."""
