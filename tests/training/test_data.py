@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -68,6 +69,25 @@ def test_the_seed_decides_and_a_smaller_sample_has_one_size(aaid, encoder):
     assert first.tokens[:]["input_ids"] == again.tokens[:]["input_ids"]
     assert first.tokens[:]["input_ids"] != other.tokens[:]["input_ids"]
     assert [count.train for count in first.counts.values()] == [5] * 5
+
+
+def test_validation_texts_that_do_not_stay_are_trained_on(aaid, encoder):
+    tuning = TuningArguments(family="llama", selection_rows=1000)
+    before, after = (validation_rows(aaid, replace(tuning, validation_fraction=one), seed=0) for one in (1.0, 0.4))
+    kept = {row["text"] for rows in after.values() for row in rows}
+    gone = {row["text"] for rows in before.values() for row in rows} - kept
+    assert kept
+    assert gone
+    for name, rows in before.items():  # a text is on one side in every task
+        assert [row["id"] for row in after.get(name, [])] == [row["id"] for row in rows if row["text"] in kept]
+    trained = texts(drawn(aaid, encoder, epochs=1, validation_fraction=0.4), encoder, 0)
+    asked = {text.partition("Tweet: ")[2] for text in trained}
+    plain = {text.partition("Tweet: ")[2] for text in texts(drawn(aaid, encoder, epochs=1), encoder, 0)}
+    assert len(trained) == len(texts(drawn(aaid, encoder, epochs=1), encoder, 0)) + sum(
+        len(rows) - len(after.get(name, [])) for name, rows in before.items()
+    )
+    assert any(one.startswith(text[:20]) for text in gone for one in asked - plain)
+    assert not any(one.startswith(text) for text in kept for one in asked)
 
 
 def test_long_rows_are_left_out_and_counted(aaid, encoder):

@@ -74,6 +74,8 @@ class TuningArguments:
         wordings: `per_epoch` draws one wording of the instruction for each example and epoch; `all` takes every row of
             the data set in each epoch, as the paper did.
         train_limit: the most examples of a task; None for all.
+        validation_fraction: of the texts of the validation split, those that stay in it, drawn by hash; the others are
+            trained on. 1 for all.
         objective: `cross_entropy`, or `expected_value`, which adds for regression rows the squared error of the
             expected value over the distribution of the number (RAFT, ICLR 2025); or `heads`, which trains a classifier
             that answers all questions in one pass, see `emollms.training.heads`.
@@ -106,6 +108,7 @@ class TuningArguments:
     task_weights: dict[str, float] = field(default_factory=dict)
     wordings: Wordings = "per_epoch"
     train_limit: int | None = None
+    validation_fraction: float = 1.0
     objective: Objective = "cross_entropy"
     objective_weight: float = 1.0
     features: Features = "tuned"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from math import ceil
 
 import numpy as np
@@ -104,7 +105,7 @@ def training_rows(
         UsageError: the data set has no such task or language, or nothing is left of it.
     """
     names = task_names(data, tuning)
-    known = split_texts(data, VALIDATION)
+    known = held_out_texts(data, tuning)
     examples = {name: examples_of(data, name, tuning, known, seed) for name in names}
     limit = data.manifest.mixing_limit
     weights = {name: tuning.task_weights.get(name, mixing_weight(own, limit)) for name, own in examples.items()}
@@ -175,7 +176,9 @@ def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[s
     """
     found = {}
     for task in data.tasks(VALIDATION, tuning.tasks or ()):
-        rows = [row for row in data.rows(task.name, VALIDATION) if not tuning.languages or _is_of(row, tuning)]
+        rows = data.rows(task.name, VALIDATION)
+        kept = _is_held_out(pa.array([row["text"] for row in rows]), tuning)
+        rows = [row for row, is_kept in zip(rows, kept, strict=True) if is_kept and _is_of(row, tuning)]
         found[task.name] = sample(one_wording(rows, seed), tuning.selection_rows, seed)
     return {name: rows for name, rows in found.items() if rows}
 
@@ -193,11 +196,25 @@ def validation_tokens(
 
 
 def _is_of(row: Row, tuning: TuningArguments) -> bool:
-    return row["language"] in (tuning.languages or ())
+    return not tuning.languages or row["language"] in tuning.languages
+
+
+def _is_held_out(texts: pa.Array | pa.ChunkedArray, tuning: TuningArguments) -> NDArray[np.bool_]:
+    """Which texts of the validation split stay in it; by hash, so that a text is on one side in every task."""
+    if tuning.validation_fraction >= 1:
+        return np.ones(len(texts), np.bool_)
+    digests = (sha256(text.encode()).digest() for text in normalize(texts).to_pylist())
+    return np.array([int.from_bytes(one[:8]) < tuning.validation_fraction * 2**64 for one in digests], np.bool_)
+
+
+def held_out_texts(data: Dataset, tuning: TuningArguments) -> pa.Array:
+    """The texts of validation, normalized, that are trained on for no task."""
+    texts = split_texts(data, VALIDATION)
+    return texts.filter(pa.array(_is_held_out(texts, tuning)))
 
 
 def split_texts(data: Dataset, *splits: str) -> pa.Array:
-    """The texts of some splits of all tasks, normalized: a text in validation is trained on for no task."""
+    """The texts of some splits of all tasks, normalized."""
     here = {(count.task, count.split) for count in data.manifest.counts if count.split in splits and count.rows}
     columns = [data.table(name, split, ["text"])["text"].unique() for name, split in sorted(here)]
     return pc.unique(normalize(pa.concat_arrays(columns))) if columns else pa.array([], pa.large_string())
@@ -217,11 +234,13 @@ def examples_of(
         data: the data set.
         name: of the task.
         tuning: the data settings of a recipe.
-        known: the texts of the validation split.
+        known: the texts that stay in validation.
         seed: of the choice under `train_limit`.
         columns: of the rows; `id`, `text` and `language` among them.
     """
     rows = data.table(name, TRAIN, columns)
+    if tuning.validation_fraction < 1 and name in {task.name for task in data.tasks(VALIDATION)}:
+        rows = pa.concat_tables([rows, data.table(name, VALIDATION, columns)])  # those that stay are among the known
     if tuning.languages:
         rows = rows.filter(pc.is_in(rows["language"], pa.array(tuning.languages)))
     stems = np.array([_WORDING.sub("", row_id) for row_id in rows["id"].to_pylist()], dtype=object)

@@ -19,7 +19,7 @@ from emollms.inference.heads import Heads, Text, text_of
 from emollms.inference.heads_engine import encode
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.training.arguments import TuningArguments
-from emollms.training.data import TRAIN, VALIDATION, examples_of, mixing_weight, split_texts, task_names
+from emollms.training.data import TRAIN, VALIDATION, examples_of, held_out_texts, mixing_weight, task_names
 from emollms.training.frozen_layers import Features
 from emollms.training.manifest import RowsRecord
 from emollms.training.soft_targets import SoftTargets, mixed, with_taught
@@ -85,11 +85,6 @@ class HeadRows:
     def __getitem__(self, number: int) -> dict[str, Any]:
         row = {"text": number, "input_ids": self.ids[number], "targets": self.targets[number]}
         return row if self.weights is None else row | {"weights": self.weights[number]}
-
-    @property
-    def column_names(self) -> list[str]:
-        """What a row has, as the trainer asks of a data set."""
-        return list(COLUMNS_OF_A_TEXT)
 
 
 @dataclass
@@ -187,7 +182,7 @@ def _gold(
     data: Dataset, heads: Heads, tuning: TuningArguments, seed: int
 ) -> tuple[Gold, dict[str, RowsRecord], dict[Text, float]]:
     """The gold of the training texts of a data set, the numbers of examples, and how often each text is drawn."""
-    known, gold, counts, rates = split_texts(data, VALIDATION), Gold(heads), {}, dict[Text, float]()
+    known, gold, counts, rates = held_out_texts(data, tuning), Gold(heads), {}, dict[Text, float]()
     for name in task_names(data, tuning):
         examples = examples_of(data, name, tuning, known, seed, COLUMNS)
         rows = _annotated(data, name, examples.rows.take(pa.array(examples.first)))
@@ -216,7 +211,13 @@ def _annotated(data: Dataset, task: str, table: pa.Table) -> list[dict[str, Any]
     """Rows that say which labels their corpus left out."""
     rows: list[dict[str, Any]] = table.to_pylist()
     kinds = {(row["corpus"], row["language"]) for row in rows}
-    left_out = {(corpus, code): data.manifest.unannotated(corpus, task, TRAIN, code) for corpus, code in kinds}
+    # Rows come of both splits where a recipe trains on validation texts too: what either leaves out is not learned.
+    left_out = {
+        (corpus, code): tuple(
+            label for split in (TRAIN, VALIDATION) for label in data.manifest.unannotated(corpus, task, split, code)
+        )
+        for corpus, code in kinds
+    }
     for row in rows:
         row["unannotated"] = left_out[row["corpus"], row["language"]]
     return rows

@@ -51,6 +51,8 @@ def check_size(key: str, value: Any) -> None:
         raise ValueError(f"give 1 or more, or -1 for num_train_epochs, not {value}")
     if key in _ABOVE_ZERO and value is not None and not 0 < value < math.inf:
         raise ValueError(f"give a number above 0, not {value}")
+    if key == "validation_fraction" and not 0 < value <= 1:
+        raise ValueError(f"give a fraction above 0, at most 1, not {value}")
     if key in _FROM_ZERO and not value >= 0:
         raise ValueError(f"give 0 or more, not {value}")
     if key == "seed" and value > _MOST_SEED:
