@@ -14,7 +14,7 @@ from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 from scipy.special import softmax
 
 from emollms.errors import UsageError
-from emollms.evaluation import calibration, reliability
+from emollms.evaluation import calibration, metrics, reliability
 from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
@@ -147,6 +147,30 @@ def f1(gold: Flags, chosen: Flags) -> float:
 
 def test_a_label_that_nobody_has() -> None:
     assert calibration.fit_thresholds(np.array([[0.9], [0.1]]), np.array([[False], [False]])).tolist() == [0.5]
+
+
+def test_thresholds_together_beat_one_for_all_and_those_of_each() -> None:
+    generator = np.random.default_rng(0)
+    rates = np.array([0.5, 0.3, 0.1, 0.03])
+    gold = generator.random((600, 4)) < rates
+    table = np.clip(gold * generator.normal(0.3, 0.15, gold.shape) + rates * generator.random(gold.shape), 0, 1)
+
+    def both(limits: Floats) -> float:
+        chosen = table >= limits
+        return float(metrics.macro_f1(gold, chosen).value + metrics.jaccard(gold, chosen).value)
+
+    found = calibration.fit_thresholds_together(table, gold)
+    assert both(found) > both(calibration.fit_thresholds(table, gold))
+    assert both(found) > max(both(np.full(4, limit)) for limit in np.linspace(0, 1, 101))
+
+
+def test_thresholds_together_pass_over_what_was_not_annotated() -> None:
+    table = np.array([[0.9, 0.4], [0.8, 0.3], [0.2, 0.9], [0.1, 0.1]])
+    gold = np.array([[True, False], [True, True], [False, False], [False, False]])
+    known = np.array([[True, True], [True, True], [True, False], [True, True]])
+    found = calibration.fit_thresholds_together(table, gold, known)
+    assert found[1] <= 0.3, "the row with .9 says nothing of this label"
+    assert calibration.fit_thresholds_together(table, np.zeros_like(gold)).tolist() == [0.5, 0.5]
 
 
 def test_at_least_one_label() -> None:

@@ -219,13 +219,13 @@ def test_the_tokenizer_adds_the_cue_and_keeps_it(tmp_path: Path) -> None:
     assert cut[-len(cue) :] == cue, "long texts are cut, and the cue stays"
 
 
-def test_thresholds_are_those_of_the_best_f1() -> None:
+def test_thresholds_are_those_of_the_best_labels() -> None:
     task = get_task("E-c")
     rows = [{"id": str(n), "labels": ["joy"] if n < 3 else [], "emotion": None} for n in range(6)]
     shares = [0.30, 0.28, 0.26, 0.2, 0.1, 0.05]
     predicted = {str(n): Prediction(str(n), "", dict.fromkeys(task.labels, share)) for n, share in enumerate(shares)}
     found = best_thresholds(task, rows, predicted)
-    assert found["joy"] == pytest.approx(0.23)
+    assert 0.2 < found["joy"] <= 0.26
     assert found["anger"] == 0.5, "no row has it"
 
 

@@ -1,9 +1,9 @@
 """One-pass classifiers: a backbone with an output for every question, tuned on texts instead of prompts.
 
-A text is read once, whatever is asked about it: AAID's 233,460 rows of training are 6,888 different tweets. What is trained
-is a plain `AutoModelForSequenceClassification`; see `emollms.inference.heads` for its outputs. A decoder is read out at its
-last token, so its tokenizer adds a cue after the text (`Feelings:`), which such models continue with what they took
-from it.
+A text is read once, whatever is asked about it: AAID's 233,460 rows of training are 6,888 different tweets. What is
+trained is a plain `AutoModelForSequenceClassification`; see `emollms.inference.heads` for its outputs. A decoder is
+read out at its last token, so its tokenizer adds a cue after the text (`Feelings:`), which such models continue with
+what they took from it.
 """
 
 import sys
@@ -23,7 +23,7 @@ from transformers import PrinterCallback, set_seed
 
 from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
-from emollms.evaluation.calibration import fit_thresholds
+from emollms.evaluation.calibration import fit_thresholds_together
 from emollms.inference.decoding import likely_labels
 from emollms.inference.heads import FILE, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
@@ -233,17 +233,19 @@ def _predict(
 
 
 def best_thresholds(task: Task, rows: Sequence[Row], predicted: Mapping[str, Prediction]) -> dict[str, float]:
-    """The threshold of each label with the best F1 on rows; none for a task without labels."""
-    if not isinstance(task, MultiLabelTask):
+    """The thresholds of labels with the best macro-F1 and Jaccard index on rows; none for a task without labels."""
+    if not isinstance(task, MultiLabelTask) or not rows:
         return {}
-    found = {}
-    for label in task.labels:
-        own = [row for row in rows if label in task.labels_asked(row)]
-        shares = np.array([[(predicted[str(row["id"])].probabilities or {})[label]] for row in own])
-        gold = np.array([[label in row["labels"]] for row in own], dtype=np.bool_)
-        if len(own):
-            found[label] = round(float(fit_thresholds(shares.reshape(-1, 1), gold.reshape(-1, 1))[0]), 4)
-    return found
+    shares = [predicted[str(row["id"])].probabilities or {} for row in rows]
+    table = np.array([[one.get(label, 0.0) for label in task.labels] for one in shares])
+    gold = np.array([[label in row["labels"] for label in task.labels] for row in rows])
+    known = np.array([[label in task.labels_asked(row) for label in task.labels] for row in rows])
+    found = fit_thresholds_together(table, gold, known)
+    return {
+        label: round(float(limit), 4)
+        for label, limit, asked in zip(task.labels, found, known.any(axis=0), strict=True)
+        if asked
+    }
 
 
 def _with_best_labels(task: Task, rows: Sequence[Row], predicted: Mapping[str, Prediction]) -> Mapping[str, Prediction]:
