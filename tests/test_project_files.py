@@ -63,7 +63,7 @@ def test_every_python_that_pyproject_names_is_checked() -> None:
 
 
 def test_publishing_is_trusted() -> None:
-    """PyPI knows workflow and environment; there is no password, and only the job that publishes can vouch for itself."""
+    """PyPI knows workflow and environment; there is no password, and only the job that publishes has an identity."""
     jobs = WORKFLOWS["release.yml"]["jobs"]
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "permissions" not in jobs["build"]

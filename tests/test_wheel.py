@@ -19,7 +19,7 @@ FOLDERS = {"src/emollms": "emollms"} | {name: f"emollms/{name}" for name in ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel as a release has it: from an sdist, of a copy of what git has, so that left-overs of builds cannot get in."""
+    """A wheel as a release has it, from an sdist; of a copy of what git has, so that no left-overs get in."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in tracked():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ class Installed:
     folder: Path
 
     def run(self, *command: str | Path) -> str:
-        """What a program of the environment prints, far from the checkout; nothing of the caller's settings is there."""
+        """What a program of the environment prints, far from the checkout and the caller's settings."""
         program, *others = map(str, command)
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "PIP_CONFIG_FILE") if name in os.environ}
         done = subprocess.run(

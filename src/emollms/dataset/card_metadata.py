@@ -200,7 +200,7 @@ def _config(name: str, tables: Tables) -> dict[str, object]:
 
 
 def _info(name: str, tables: Tables) -> dict[str, object]:
-    """Rows and sizes of a config. The columns are listed once, for all tasks, whose files differ in the type of `label`.
+    """Rows and sizes of a config. Columns are listed once, for all tasks, whose files differ in the type of `label`.
 
     Those of one task are read from its files: see `schema.typed_schema`.
     """

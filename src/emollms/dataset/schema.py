@@ -91,8 +91,8 @@ _TYPE_NAMES = {pa.string(): "string", pa.float64(): "float64", pa.int64(): "int6
 def typed_schema(task: Task) -> pa.Schema:
     """The schema of a task's tables; it says what the classes of an ordinal task are called.
 
-    `datasets` and the Hub's viewer read types that Arrow lacks, such as ClassLabel, from this entry of a file's metadata;
-    every other column keeps its Arrow type. The values are the same integers with and without it.
+    `datasets` and the Hub's viewer read types that Arrow lacks, such as ClassLabel, from this entry of a file's
+    metadata; every other column keeps its Arrow type. The values are the same integers with and without it.
     """
     if not isinstance(task, OrdinalTask):
         return ROW_SCHEMA
