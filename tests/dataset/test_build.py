@@ -14,10 +14,10 @@ from tiny_corpus import Install, settings
 
 from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
-from emollms.dataset.schema import ROW_SCHEMA, features
+from emollms.dataset.schema import ROW_SCHEMA, features, typed_schema
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.prompts.template import prompt
-from emollms.tasks import get_task
+from emollms.tasks import OrdinalTask, get_task
 
 ROWS = {
     "train": [("a", "I love this", "0.9"), ("b", "I hate &amp; fear this", "0.1")],
@@ -59,12 +59,24 @@ def test_sample_loads(name: str, tmp_path: Path) -> None:
 
 
 def test_features_are_written_as_datasets_writes_them() -> None:
+    from datasets import Features
+
+    assert Features._from_yaml_list(features(ROW_SCHEMA)) == Features.from_arrow_schema(ROW_SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["TDT", "EI-oc", "V-reg", "E-c"])
+def test_files_say_what_their_classes_are_called(name: str) -> None:
+    """`datasets` reads the types of a task from its files; of an ordinal one, the label alone differs."""
     from datasets import ClassLabel, Features
 
-    inferred = Features.from_arrow_schema(ROW_SCHEMA)
-    assert Features._from_yaml_list(features(ROW_SCHEMA)) == inferred
-    typed = Features._from_yaml_list(features(ROW_SCHEMA, get_task("TDT")))
-    assert typed["label"] == ClassLabel(names=["-1: negative", "0: neutral", "1: positive"])
+    task = get_task(name)
+    found = Features.from_arrow_schema(typed_schema(task))
+    expected = dict(Features.from_arrow_schema(ROW_SCHEMA))
+    if isinstance(task, OrdinalTask):
+        expected["label"] = ClassLabel(names=[task.class_label(number, "E") for number in task.classes])
+    assert dict(found) == expected
+    if name == "TDT":
+        assert found["label"].names == ["-1: negative", "0: neutral", "1: positive"]
 
 
 def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> None:

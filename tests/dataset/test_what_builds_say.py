@@ -108,7 +108,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
     build_repo(settings("aeb", "sample"), tmp_path / "aeb", validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
     assert "is tuned on" not in card
-    assert "They are for evaluation only" in card
+    assert "For evaluation only" in card
     for task in DATA_SETS["aeb"].tasks:
         line = next(line for line in card.splitlines() if line.startswith(f"| {task} |"))
         assert TASK_METRICS[task].main.title in line

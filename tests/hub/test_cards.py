@@ -3,6 +3,7 @@
 `UPDATE_GOLDEN=1 pytest tests/hub/test_cards.py` writes the golden files anew; look at the difference.
 """
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -16,14 +17,14 @@ from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 from tiny_corpus import settings
 
 from emollms.dataset.build import build_repo
-from emollms.dataset.card import rejected_examples
+from emollms.dataset.card import SHOWN, rejected_examples
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.scores import Scores
 from emollms.hub.card_checks import check_card, check_model_card, metadata_in
-from emollms.hub.card_merge import merge_card
+from emollms.hub.card_merge import merge_card, split_card
 from emollms.hub.ids import write_ids
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_scores import score_tables
@@ -31,6 +32,7 @@ from emollms.hub.space import render_space_card
 from hub.made_up_model import CALIBRATION, CARD, HASH, TEACHER, made_up_run, made_up_scores, scores_json
 
 GOLDEN = Path(__file__).parent / "golden"
+SECTION = re.compile(r"^<!-- emollms: ([a-z]+) -->$", re.MULTILINE)
 VARYING = re.compile(r"(download_size: |num_bytes: |dataset_size: |sdk_version: |gradio==)[\d.]+")
 """What depends on the versions of other packages, and on how tables are cut."""
 
@@ -99,6 +101,60 @@ def test_a_newer_card_into_the_merged_one() -> None:
     against_golden("merged_again.md", merged)
 
 
+def unfolded(card: str) -> str:
+    """What a page shows of a card before anything is unfolded, without the metadata."""
+    _, text = split_card(card)
+    return re.sub(r"</summary>.*?</details>", "</summary></details>", text, flags=re.DOTALL)
+
+
+class TestWhatAPageShows:
+    """First what it is, how to load it, one row or answer, and limits; the rest is folded."""
+
+    def test_data_set(self, data_set: Path) -> None:
+        card = (data_set / "README.md").read_text(encoding="utf-8")
+        shown = unfolded(card)
+        assert re.findall(r"^#+ (.*)", shown, re.MULTILINE)[1:] == ["Load it", "One row", "Limits"]
+        assert SECTION.findall(card)[:4] == ["about", "load", "row", "limits"]
+        assert len(shown.split()) < len(split_card(card)[1].split()) / 2
+        assert "|" not in shown
+
+    def test_ids(self, data_set: Path, tmp_path: Path) -> None:
+        write_ids(data_set, tmp_path / "ids")
+        shown = unfolded((tmp_path / "ids" / "README.md").read_text(encoding="utf-8"))
+        assert re.findall(r"^#+ (.*)", shown, re.MULTILINE)[1:] == ["Rebuild and load it", "One row", "Limits"]
+
+    def test_model(self) -> None:
+        shown = unfolded(model_card())
+        assert re.findall(r"^#+ (.*)", shown, re.MULTILINE) == ["emo-tiny", "Use it", "Limits", "Licence"]
+        assert "0.715 (0.695 to 0.735), Pearson's r" in shown
+
+    def test_what_is_unfolded_ends_where_its_section_ends(self, data_set: Path) -> None:
+        """A section that is replaced takes its own fold with it, so folds never span two."""
+        for card in (model_card(), (data_set / "README.md").read_text(encoding="utf-8")):
+            for name in SECTION.findall(card):
+                section = card.partition(f"<!-- emollms: {name} -->")[2].partition(f"<!-- /emollms: {name} -->")[0]
+                folds = re.findall(r"<details>|</details>", section)
+                assert folds == ["<details>", "</details>"] * (len(folds) // 2), name
+
+    def test_the_row_is_explained(self, tmp_path: Path) -> None:
+        explained = {
+            "EI-reg": "`score` is that answer as a number, 0 to 1",
+            "SST5": "`label` counts the classes from 0",
+            "E-c": "`labels` has the labels of the answer",
+        }
+        for task, sentence in explained.items():
+            build_repo(settings("aeb", "sample", tasks=(task,)), tmp_path / task, validate=False)
+            card = (tmp_path / task / "README.md").read_text(encoding="utf-8")
+            row = json.loads(re.search(r"## One row\n\n```json\n(.*?)```", card, re.DOTALL)[1])
+            assert sentence in card
+            (table,) = (tmp_path / task / "data" / task).glob("*.parquet")
+            assert {name: row[name] for name in row} == {
+                name: value
+                for name, value in pq.read_table(table).to_pylist()[0].items()
+                if name in SHOWN and value not in (None, [])
+            }
+
+
 class TestTheHubsOwnReading:
     def test_data_set(self, data_set: Path) -> None:
         card = DatasetCard.load(data_set / "README.md")
@@ -108,6 +164,7 @@ class TestTheHubsOwnReading:
         assert card.data.task_ids == ["multi-class-classification", "sentiment-scoring", "multi-label-classification"]
         assert card.data.source_datasets == ["extended|other-sample"]
         infos = {info["config_name"]: info["splits"][0]["num_examples"] for info in card.data.dataset_info}
+        assert [info["config_name"] for info in card.data.dataset_info if "features" in info] == ["default"]
         counts = {count.task: count.rows for count in read_manifest(data_set).counts}
         assert infos == {"default": sum(counts.values()), **counts}
         assert [config["config_name"] for config in card.data.configs if config.get("default")] == ["default"]
@@ -179,8 +236,8 @@ class TestModelCard:
     def test_without_scores_it_says_so(self) -> None:
         card = model_card(scores=[], calibration=None)
         assert "has not been evaluated" in card
+        assert not {"scores", "published", "calibration"} & set(SECTION.findall(card))
         assert not {"model-index", "metrics"} & set(metadata_in(card, "README.md"))
-        assert "Comparison with published models" not in card
 
     def test_an_adapter(self) -> None:
         run = {"method": "qlora", "model": {"trainable": 460_800}}
@@ -236,7 +293,7 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
     build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "<summary>V-reg, its id only</summary>" in card
+    assert "The id of a row of V-reg, whose text may not be shown here" in card
     assert "> **Not for redistribution.**" in card
     texts = {row["text"] for row in pq.read_table(tmp_path / "out" / "data").select(["text"]).to_pylist()}
     assert len(texts) > 10

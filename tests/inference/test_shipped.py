@@ -52,6 +52,19 @@ def test_it_annotates_where_no_model_is_named(tmp_path: Path) -> None:
     assert 0 <= happy["emotions"].confidence <= 1
 
 
+def test_its_card_prints_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EMOLLMS_CACHE", str(tmp_path / "cache"))
+    card = (shipped_folder() / "README.md").read_text(encoding="utf-8")
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", card, re.DOTALL).groups()
+    names: dict[str, object] = {}
+    exec(compile(code, "<card>", "exec"), names)
+    assert capsys.readouterr().out == shown
+    valence = names["affect"]["valence"]
+    assert f"here\n{valence.low:.3f} and {valence.high:.3f}, are its interval" in card
+
+
 @pytest.mark.corpora
 def test_its_scores_hold(corpora_dir: Path, tmp_path: Path) -> None:
     """As its card has them for all rows; of 200 rows r is within .05 of that, and F1 within .08."""

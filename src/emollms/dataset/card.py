@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -209,12 +209,30 @@ class CardRow:
     Args:
         task: the task.
         origin: `real`, `made up`, or `id`, where only the id may be shown.
-        json: the row.
+        columns: what is shown of it.
     """
 
     task: str
     origin: str
-    json: str
+    columns: Mapping[str, Any]
+
+    @property
+    def json(self) -> str:
+        """The columns that are not empty."""
+        shown = {name: _rounded(value) for name, value in self.columns.items() if value not in (None, [])}
+        return json.dumps(shown, ensure_ascii=False, indent=2)
+
+    @property
+    def kind(self) -> str:
+        """What is asked for: `score`, `class` or `labels`."""
+        task = get_task(self.task)
+        if isinstance(task, RegressionTask):
+            return "score"
+        return "labels" if isinstance(task, MultiLabelTask) else "class"
+
+
+def _rounded(value: object) -> object:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def card_rows(tables: Tables) -> list[CardRow]:
@@ -266,21 +284,20 @@ def _first_rows(path: Path) -> list[dict[str, Any]]:
 def _card_row(task: str, rows: list[dict[str, Any]]) -> CardRow:
     for row in rows:
         if SHORTEST <= len(row["text"]) <= LONGEST and may_show(row["corpus"], row["text"]):
-            return CardRow(task, "real", _json(row, SHOWN))
+            return CardRow(task, "real", _shown(row))
     if may_pass_on(MADE_UP) and task in get_corpus(MADE_UP).meta.tasks:
         return CardRow(task, "made up", _made_up()[task])
-    return CardRow(task, "id", _json(rows[0], ("id",)))
+    return CardRow(task, "id", {"id": rows[0]["id"]})
 
 
-def _json(row: Mapping[str, Any], columns: Iterable[str]) -> str:
-    shown = {name: round(row[name], 6) if isinstance(row[name], float) else row[name] for name in columns}
-    return json.dumps(shown, ensure_ascii=False, indent=2)
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in SHOWN}
 
 
 @cache
-def _made_up() -> dict[str, str]:
+def _made_up() -> dict[str, dict[str, Any]]:
     """The first row of each task of the corpus that is made up."""
-    return {task: _json(row, SHOWN) for task, row in _made_up_rows()}
+    return {task: _shown(row) for task, row in _made_up_rows()}
 
 
 def _made_up_rows() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -200,12 +200,16 @@ def _config(name: str, tables: Tables) -> dict[str, object]:
 
 
 def _info(name: str, tables: Tables) -> dict[str, object]:
+    """Rows and sizes of a config. Columns are listed once, for all tasks, whose files differ in the type of `label`.
+
+    Those of one task are read from its files: see `schema.typed_schema`.
+    """
     chosen = _of_config(name, tables)
     splits = [_split(split, own) for split, own in chosen.items()]
     paths = [path for own in chosen.values() for table in own for path in table.files]
     return {
         "config_name": name,
-        "features": features(ROW_SCHEMA, None if name == "default" else get_task(name)),
+        **({"features": features(ROW_SCHEMA)} if name == "default" else {}),
         "splits": splits,
         "download_size": sum(path.stat().st_size for path in paths),
         "dataset_size": sum(table.bytes for own in chosen.values() for table in own),

@@ -34,7 +34,7 @@ from emollms.dataset.manifest import (
     strictest,
 )
 from emollms.dataset.render import render_rows
-from emollms.dataset.schema import REJECTED_SCHEMA, ROW_SCHEMA
+from emollms.dataset.schema import REJECTED_SCHEMA, typed_schema
 from emollms.dataset.screening import (
     Filters,
     check_remaining,
@@ -192,7 +192,7 @@ class Pipeline:
             statistics = self.statistics[group] = Statistics()
             if sum(dropped[group].values()) == self.store.rows[group]:
                 continue
-            with TableWriter(self.folder / "data" / group[0] / group[1], ROW_SCHEMA) as table:
+            with TableWriter(self.folder / "data" / group[0] / group[1], typed_schema(task)) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)

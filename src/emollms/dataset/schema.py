@@ -1,5 +1,7 @@
 """The columns of a data set, one schema for every config."""
 
+import json
+
 import pyarrow as pa
 
 from emollms.tasks import OrdinalTask, Task
@@ -86,22 +88,28 @@ COLUMNS = {
 _TYPE_NAMES = {pa.string(): "string", pa.float64(): "float64", pa.int64(): "int64", pa.int32(): "int32"}
 
 
-def features(schema: pa.Schema, task: Task | None = None) -> list[dict[str, object]]:
+def typed_schema(task: Task) -> pa.Schema:
+    """The schema of a task's tables; it says what the classes of an ordinal task are called.
+
+    `datasets` and the Hub's viewer read types that Arrow lacks, such as ClassLabel, from this entry of a file's
+    metadata; every other column keeps its Arrow type. The values are the same integers with and without it.
+    """
+    if not isinstance(task, OrdinalTask):
+        return ROW_SCHEMA
+    names = [task.class_label(number, "E") for number in task.classes]
+    types = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    return ROW_SCHEMA.with_metadata({"huggingface": json.dumps(types)})
+
+
+def features(schema: pa.Schema) -> list[dict[str, object]]:
     """The columns as the `dataset_info` of a README lists them.
 
     The form is that of `datasets.Features`; a test holds the two together.
-
-    Args:
-        schema: Arrow schema of the files.
-        task: the task of the config, where it has one; the classes of an ordinal task become a ClassLabel.
     """
-    return [{"name": field.name, **_feature(field, task)} for field in schema]
+    return [{"name": field.name, **_feature(field)} for field in schema]
 
 
-def _feature(field: pa.Field, task: Task | None) -> dict[str, object]:
-    if field.name == "label" and isinstance(task, OrdinalTask):
-        names = {str(index): task.class_label(number, "E") for index, number in enumerate(task.classes)}
-        return {"dtype": {"class_label": {"names": names}}}
+def _feature(field: pa.Field) -> dict[str, object]:
     if pa.types.is_list(field.type):
         return {"list": _TYPE_NAMES[field.type.value_type]}
     return {"dtype": _TYPE_NAMES[field.type]}

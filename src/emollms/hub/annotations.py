@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import get_token
 
 from emollms.annotation.annotator import Annotator
+from emollms.annotation.columns import answer_fields
 from emollms.annotation.questions import Question
 from emollms.dataset.card_metadata import size_category
 from emollms.dataset.manifest import README
@@ -29,6 +30,8 @@ from emollms.templates import render_card
 
 TABLE = "data/train-00000.parquet"
 RECORD = "annotation.json"
+SEARCHED = 500
+"""Rows among which one with an answer is searched."""
 _OWN = ("window", "endpoint")
 """What the record of a run has and a published one has not: how it was done, and the address of a server."""
 
@@ -138,13 +141,23 @@ def _card(annotator: Annotator, table: Path, record: Mapping[str, Any], repo: st
         "dataset_info": [{"config_name": "default", "splits": [split]}],
     }
     names = [predictor.name for predictor in annotator.predictors]
+    nested = annotator.questions[0].name + "_confidence" not in record["columns"]
+    shown_columns = record["columns"][: 1 if nested else len(answer_fields(annotator.questions[0]))]
     return render_card(
         "annotations.md.j2", metadata, name=name, repo=repo, tag=f"v{version}", rows=rows, models=names,
         predictors=[(who, _how(one)) for who, one in zip(names, record["predictors"], strict=True)],
         questions=[_described(one, annotator) for one in annotator.questions], calibration=annotator.calibration,
-        nested=annotator.questions[0].name + "_confidence" not in record["columns"],
-        min_confidence=annotator.min_confidence,
+        nested=nested, min_confidence=annotator.min_confidence,
+        row=json.dumps(_first_answer(table, shown_columns), ensure_ascii=False, indent=2),
     )  # fmt: skip
+
+
+def _first_answer(table: Path, columns: list[str]) -> dict[str, Any]:
+    """These columns of the first row that has an answer; of the first row, where none of the first rows has."""
+    with pq.ParquetFile(table) as file:
+        batch = next(file.iter_batches(SEARCHED, columns=columns), None)
+    rows = batch.to_pylist() if batch else []
+    return next((row for row in rows if row[columns[0]] is not None), rows[0] if rows else {})
 
 
 def _how(predictor: Mapping[str, Any]) -> str:

@@ -178,7 +178,8 @@ def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], Tabl
     assert isinstance(infos, list)
     for info in infos:
         chosen = {key: table for key, table in tables.items() if info["config_name"] in ("default", key[0])}
-        info["features"] = features(IDS_SCHEMA)
+        if "features" in info:
+            info["features"] = features(IDS_SCHEMA)
         for split in info["splits"]:
             split["num_bytes"] = sum(table.bytes for key, table in chosen.items() if key[1] == split["name"])
         info["download_size"] = sum(path.stat().st_size for table in chosen.values() for path in table.files)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 
 from emollms.corpora.registry import corpora
+from emollms.dataset.card import answer_form
 from emollms.errors import UsageError
 from emollms.evaluation.published import source
 from emollms.evaluation.scores import Scores
@@ -91,7 +92,8 @@ def render_model_card(
         tables=score_tables(scores), published=published, source=source(), groups=published_groups(published),
         models=published_models(published), chain=chain, restrictive=restrictive(chain),
         base=run.model.repository or shown_word(run.model.name), commands=_commands(run, scores),
-        citations=_citations(run), heads=heads, **_usage(run),
+        citations=_citations(run), heads=heads, asked={name: get_task(name) for name in run.rows},
+        answers={name: answer_form(get_task(name)) for name in run.rows}, **_usage(run),
     )  # fmt: skip
     check_model_card(card, "the model card", scores)
     return card
