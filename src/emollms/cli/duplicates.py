@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.progress import show_progress
@@ -29,7 +30,7 @@ Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard 
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
 
 
-@app.command(epilog=_DEDUP)
+@app.command(epilog=_DEDUP, cls=TableCommand)
 def dedup(
     data: Annotated[
         str, typer.Argument(metavar="IN", help="A file (CSV, TSV, JSON Lines, …), a folder or a Hub repo.")
@@ -70,7 +71,7 @@ def dedup(
     print_note(f"pairs: {pairs}; clusters inside splits: {done.clusters:,}; all of them are listed in {out}")
 
 
-@app.command(epilog=_OVERLAP)
+@app.command(epilog=_OVERLAP, cls=TableCommand)
 def overlap(
     one: Annotated[str, typer.Argument(metavar="A", help="A data set.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Another, such as a benchmark.")],

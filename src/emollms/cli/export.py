@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from emollms.cli.base import TableCommand
 from emollms.cli.evaluate import Data, Language
 from emollms.cli.output import examples, print_note, print_table
 
@@ -24,7 +25,7 @@ class ExportTemplate(StrEnum):
     chat = "chat"
 
 
-@app.command(name="lm-eval", epilog=_EXPORT)
+@app.command(name="lm-eval", epilog=_EXPORT, cls=TableCommand)
 def lm_eval(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder; it appears when all is done.")],
