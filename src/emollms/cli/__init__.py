@@ -156,5 +156,6 @@ _PLACE = "choose another place"
 _OF_THE_MACHINE = {
     errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EFBIG: _ROOM, errno.EROFS: _RIGHTS, errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS, errno.ENOTDIR: _PLACE, errno.EISDIR: _PLACE, errno.ENAMETOOLONG: _PLACE,
+    errno.EEXIST: _PLACE,
 }  # fmt: skip
 """What a user can do about errors of the machine."""

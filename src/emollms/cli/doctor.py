@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from emollms.cli.base import TableCommand
-from emollms.cli.output import Cell, Table, examples, print_error, print_fields, print_note
+from emollms.cli.output import Cell, Table, examples, print_error, print_fields
 from emollms.cli.recipes import time_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ def doctor() -> None:
 
     found = examine()
     print_fields(_fields(found), {"extras": _extras(found), "caches": _caches(found), "recipes": _recipes(found)})
-    for line in found.hints:
-        print_note(f"note: {line}")
     for line in found.problems:
         print_error(line)
     if found.problems:

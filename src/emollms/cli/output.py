@@ -130,7 +130,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     Cells wrap between words and never inside one, since a path that is broken in two cannot be copied: on a terminal
     that is too narrow for that, the widest columns stand below each row instead, a line each.
 
-    With `--json` it is a list of objects; their keys are the headings in the form of names: `texts of A` is `texts_of_a`.
+    With `--json` it is a list of objects; their keys are the headings as names: `texts of A` is `texts_of_a`.
 
     Args:
         columns: the headings.

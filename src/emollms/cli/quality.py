@@ -9,6 +9,7 @@ import typer
 from emollms.cli import complete
 from emollms.cli.base import NounGroup, TableCommand
 from emollms.cli.output import Cell, examples, print_note, print_table
+from emollms.errors import UsageError
 
 if TYPE_CHECKING:
     from emollms.expectations.report import GateReport
@@ -74,6 +75,8 @@ def statistics(
     from emollms.dataset.validation import corpus_statistics, statistics_json
     from emollms.storage import write_whole
 
+    if out is not None and out.is_file():
+        raise UsageError(f"{out} is a file; name a folder")
     for corpus in [get_corpus(name) for name in dict.fromkeys(names)]:
         text = statistics_json(corpus_statistics(corpus, None if corpus.meta.bundled else source))
         if out is None:
