@@ -38,9 +38,8 @@ def run(folder: Path, *words: str, code: str = "from emollms.cli import main; ma
     """The command in a process of its own, which may not ask the Hub and has a home of its own."""
     home = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hf"), "EMOLLMS_CACHE": str(folder / "cache")}
     known = {name: value for name, value in os.environ.items() if name not in ("EMOLLMS_CORPORA", "HF_TOKEN")}
-    return subprocess.run(
-        [sys.executable, "-c", code, "doctor", *words], env={**known, **home, **environment}, capture_output=True, text=True
-    )  # fmt: skip
+    call = [sys.executable, "-c", code, "doctor", *words]
+    return subprocess.run(call, env={**known, **home, **environment}, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

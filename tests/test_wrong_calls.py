@@ -4,50 +4,28 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pytest
 import wrong_calls
 from command_lines import run_calls
-from golden import FOLDER, check_golden
+from golden import check_golden
 
 from emollms.cli import app
 from emollms.cli.base import leaves
-from emollms.dataset.build import build_repo
-from emollms.dataset.specs import DATA_SETS, Settings
 
-GOLDEN = FOLDER / "wrong_calls"
-OFFLINE = GOLDEN / "offline.txt"
+OFFLINE = wrong_calls.GOLDEN / "offline.txt"
 """Right calls that need the Hub, where it may not be asked."""
 CODES = {"offline": 1, "failed": 1}
 """The exit code of the calls in a file; elsewhere 2, a wrong call."""
 
 
-def calls_in(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line.removeprefix("$ emollms ") for line in lines if line.startswith("$ emollms ")]
-
-
-CALLS = {path: calls_in(path) for path in sorted(GOLDEN.glob("*.txt"))}
+CALLS = wrong_calls.golden_calls()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the calls find."""
-    made = tmp_path_factory.mktemp("calls")
-    for name in ("aaid", "aeb"):
-        build_repo(Settings(DATA_SETS[name], corpora=("sample",)), made / name, validate=False)
-    for name in ("empty", "out", "tiny"):
-        (made / name).mkdir()
-    (made / "out" / "something").write_text("of others")
-    (made / "notes.txt").write_text("mine")
-    (made / "posts.csv").write_text("id,text\n1,Never again.\n")
-    (made / "bad.yaml").write_text("learning_rate: [1\n")
-    (made / "tiny" / "config.json").write_text("{}")
-    copytree(made / "aeb", made / "damaged")
-    (made / "damaged" / "manifest.json").write_text("{")
-    return made
+    return wrong_calls.make_folder(tmp_path_factory.mktemp("calls"))
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,11 @@ the group of a noun has `cls=NounGroup` and a command `list`. `tests/test_comman
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -139,15 +141,26 @@ def _run() -> int:
 
 def _print_wrong_call(error: typer.TyperException) -> None:
     """Print what typer has to say of options and arguments as one line; nothing where it has printed the help."""
-    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")  # pydantic's, within typer
+    message = " ".join(error.format_message().split()).rstrip(".")
     if not message:
         return
-    if message[1:2].islower():
-        message = message[0].lower() + message[1:]
-    context = getattr(error, "ctx", None)
+    parameter, context = getattr(error, "param", None), getattr(error, "ctx", None)
+    if message.startswith("Invalid value for ") and parameter is not None:
+        option = max(parameter.opts, key=len)
+        message = f"{option}{_given(option)}: {error.message.removeprefix('Value error, ')}"  # pydantic's, within typer
+    message = re.sub(r" \(Possible options: (.+)\)", r"; did you mean \1?", message)
+    message = message.replace(". Did you mean", "; did you mean").replace(". Choose from:", ": choose from")
+    message = re.sub(r"^[A-Z](?=[a-z])|(?<=: )I(?=nput )", lambda first: first[0].lower(), message)
     path = context.command_path if context else "emollms"
-    message = message.replace(". Did you mean", "; did you mean")
     print_error(f"{message}{' See' if message.endswith('?') else '; see'} `{path} --help`")
+
+
+def _given(option: str) -> str:
+    """The value of an option, as it stands on the command line; typer does not say it where it is no number."""
+    words = sys.argv[1:]
+    joined = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+    following = [value for name, value in pairwise(words) if name == option]
+    return "".join(f" {value}" for value in (joined + following)[-1:])
 
 
 _ROOM = f"make room, or point --out and TMPDIR, which is {tempfile.gettempdir()}, to another disk, and run it again"

@@ -43,7 +43,7 @@ Tasks = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help=_TWICE
 def build(
     data_set: Annotated[
         Literal["aaid", "aaid-plus", "aeb"],
-        typer.Argument(help="aaid and aaid-plus train models, aeb evaluates them."),
+        typer.Argument(metavar="DATA_SET", help="aaid and aaid-plus train models, aeb evaluates them."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[

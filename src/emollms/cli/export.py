@@ -10,12 +10,12 @@ from emollms.cli.base import TableCommand
 from emollms.cli.evaluate import Data, Language
 from emollms.cli.output import examples, print_note, print_table
 
-app = typer.Typer(name="export", no_args_is_help=True, help="Write the benchmark for other tools.")
-
 _EXPORT = examples(
     "emollms export lm-eval --data out/aeb --out out/lm-eval",
     "lm_eval run --include_path out/lm-eval --tasks emollms_aeb --model hf --model_args pretrained=out/my-model",
 )
+
+app = typer.Typer(name="export", no_args_is_help=True, epilog=_EXPORT, help="Write the benchmark for other tools.")
 
 
 class ExportTemplate(StrEnum):

@@ -37,7 +37,11 @@ def show(
     ] = "en",
 ) -> None:
     """Show the wordings of a task, numbered as in the ids of rows, with their placeholders."""
-    from emollms.prompts.instructions import wordings
+    from emollms.errors import unknown
+    from emollms.prompts.instructions import wording_languages, wordings
     from emollms.tasks import get_task
 
-    print_table(("number", "wording"), list(enumerate(wordings(get_task(task).name, language))))
+    known = wording_languages(get_task(task).name)
+    if language not in known:
+        raise unknown(f"language of the wordings of {task}", language, known)
+    print_table(("number", "wording"), list(enumerate(wordings(task, language))))
