@@ -86,6 +86,16 @@ def cache_root() -> Path:
     return (Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache") / "emollms"
 
 
+def check_there(name: str | None) -> None:
+    """Make sure that a place on this machine is there, where one is named; a repo on the Hub is not asked for.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if name is not None and is_local(name) and not Path(name).exists():
+        raise missing(name)
+
+
 def check_free(out: Path) -> None:
     """Make sure that a new folder can take this place.
 

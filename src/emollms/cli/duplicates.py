@@ -8,6 +8,7 @@ import typer
 from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.locations import check_free, check_there
 from emollms.progress import show_progress
 
 app = typer.Typer()
@@ -55,7 +56,10 @@ def dedup(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.dedup.standalone import find_duplicates
+    check_there(data)
+    check_there(against)
+    check_free(out)
+    from emollms.dedup.standalone import find_duplicates  # takes a second: kernels of numba
 
     found = find_duplicates(
         data, out, against, threshold, policy, text_column, memory, index, engine, delimiter, encoding,
@@ -82,6 +86,8 @@ def overlap(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Count the texts of A that appear in B, equal or nearly, split by split."""
+    check_there(one)
+    check_there(other)
     from emollms.dedup.search import Search
     from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect
