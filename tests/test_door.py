@@ -86,7 +86,7 @@ def options(name: str) -> dict[str, object]:
     found = {}
     for parameter in command(name).params:
         option = max(parameter.opts, key=len)  # of an argument, its name
-        if option != "--help":
+        if option not in ("--help", "--json", "--quiet", "--verbose"):  # the last three are how a result is shown
             default = inspect.Parameter.empty if parameter.required else plain(parameter.default)
             found[option.lstrip("-").replace("-", "_")] = default
     return found

@@ -154,7 +154,7 @@ def test_training_takes_bfloat16_where_it_is_fast(speeds, cache, speed, precisio
 def test_a_gpu_computes_in_bfloat16_where_it_is_fast(monkeypatch, speed, major, training, inference, attention):
     """What a GPU says of itself is made up, there being none in most places where tests run."""
     gpu = torch.device("cuda", 0)
-    monkeypatch.setattr(hardware, "_accelerator", lambda: ("Abacus GPU", 2**34))
+    monkeypatch.setattr(hardware, "accelerator", lambda: ("Abacus GPU", 2**34))
     monkeypatch.setattr(hardware, "bfloat16_speed", lambda device, name: speed)
     monkeypatch.setattr(hardware, "find_spec", lambda name: object())  # every kernel is installed
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 0))

@@ -16,7 +16,7 @@ FOLDERS = {"emollms": SOURCE} | {f"emollms.{name}": SOURCE.parents[1] / name for
 ORDER = (
     "errors", "optional", "progress", "locations", "retry", "network", "storage", "tables", "tasks", "text_repair",
     "templates", "charts", "bfloat16", "hardware", "prompts", "corpora", "dedup", "pii", "expectations", "dataset",
-    "inference", "evaluation", "report", "training", "annotation", "hub", "cli",
+    "inference", "evaluation", "report", "training", "annotation", "hub", "doctor", "cli",
 )  # fmt: skip
 DATA_SIDE = (
     "locations", "network", "progress", "tables", "tasks", "text_repair", "templates", "charts", "prompts", "corpora",

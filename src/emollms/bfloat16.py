@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emollms.locations import cache_root
 from emollms.storage import write_json
 
 if TYPE_CHECKING:
@@ -127,10 +128,7 @@ def _key(device: str) -> str:
 
 
 def _cache_file() -> Path:
-    root, xdg = os.environ.get("EMOLLMS_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
-    if root:
-        return Path(root) / "hardware.json"
-    return (Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache") / "emollms" / "hardware.json"
+    return cache_root() / "hardware.json"
 
 
 def _read_cache() -> dict[str, Any]:

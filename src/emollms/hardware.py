@@ -113,12 +113,12 @@ def default_device() -> "torch.device":
     """The accelerator in use, or the CPU where there is none."""
     import torch
 
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    found = torch.accelerator.currentaccelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")
 
 
 def _measured(device: "torch.device") -> Precision:
-    speed = bfloat16_speed(device, cpu_name() if device.type == "cpu" else _accelerator()[0])
+    speed = bfloat16_speed(device, cpu_name() if device.type == "cpu" else accelerator()[0])
     shown = f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
     return Precision(
         "bfloat16" if speed >= MIN_SPEEDUP else "float32", f"bfloat16 is {shown} times as fast as float32 here"
@@ -132,7 +132,7 @@ def describe_hardware(
     import torch
 
     count = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
-    name, memory = _accelerator() if count else (cpu_name(), 0)
+    name, memory = accelerator() if count else (cpu_name(), 0)
     return Hardware(
         device=name,
         accelerators=count,
@@ -169,11 +169,11 @@ def _peak_resident() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _accelerator() -> tuple[str, int]:
-    """Name and memory of the first one."""
+def accelerator() -> tuple[str, int]:
+    """Name of the first accelerator, and bytes of its memory; 0 where torch does not tell them."""
     import torch
 
-    device = torch.accelerator.current_accelerator()
+    device = torch.accelerator.currentaccelerator()
     kind = getattr(torch, device.type if device else "cuda")
     if not hasattr(kind, "get_device_properties"):
         return f"{platform.processor() or platform.machine()} {kind.__name__.removeprefix('torch.')}", 0
@@ -219,6 +219,12 @@ def main_memory() -> int:
         found = [_read(folder / name).strip() for name in ("memory.max", "memory.limit_in_bytes")]
         limits += [int(limit) for limit in found if limit.isdigit()]
     return min(limits)
+
+
+def available_memory() -> int | None:
+    """Bytes of main memory that programs could take now; None where the system does not tell."""
+    line = re.search(r"^MemAvailable:\s*(\d+) kB", _read(_PROC / "meminfo"), re.MULTILINE)
+    return min(int(line[1]) * 1024, main_memory()) if line else None
 
 
 def _groups(controller: str) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """Names on the command line: which mean a place on this machine, and which a repo on the Hub."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,28 @@ def missing(name: str) -> UsageError:
     if _REPO.fullmatch(name) and kind == "folder" and not name.startswith("."):
         hint = f"; if you mean the repo on the Hub, write {name}@main"
     return UsageError(f"there is no {kind} {name}{hint}")
+
+
+def cache_root() -> Path:
+    """Where the package keeps what it made: `EMOLLMS_CACHE`, else `emollms` in the user's cache (`XDG_CACHE_HOME`).
+
+    Raises:
+        RuntimeError: there is no home folder.
+    """
+    root, xdg = os.environ.get("EMOLLMS_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
+    if root:
+        return Path(root)
+    return (Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache") / "emollms"
+
+
+def check_there(name: str | None) -> None:
+    """Make sure that a place on this machine is there, where one is named; a repo on the Hub is not asked for.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if name is not None and is_local(name) and not Path(name).exists():
+        raise missing(name)
 
 
 def check_free(out: Path) -> None:

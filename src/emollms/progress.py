@@ -30,6 +30,15 @@ def hide_library_bars() -> None:
         sys.modules["datasets"].disable_progress_bars()
 
 
+_shown = True
+
+
+def set_shown(shown: bool) -> None:
+    """Show progress from now on, or no longer; functions that take it are called all the same."""
+    global _shown
+    _shown = shown
+
+
 Warn = Callable[[str], None]
 """Takes a line that the user should see."""
 
@@ -52,7 +61,7 @@ def show_progress(
     if callable(progress):
         yield progress
         return
-    if not progress:
+    if not progress or not _shown:
         yield silent
         return
     with _bars(unit, start) if sys.stderr.isatty() else _lines(unit, start) as on_progress:

@@ -17,8 +17,9 @@ from emollms.annotation.sources import (
     LinesSource,
     Source,
 )
-from emollms.errors import UsageError
+from emollms.errors import EmollmsError, UsageError
 from emollms.locations import hub_repo, is_local
+from emollms.network import hub_problem, use_cache_alone
 from emollms.tables.files import Dialect, TableFile, table_file
 
 
@@ -59,6 +60,7 @@ def open_input(
     Raises:
         UsageError: there is no such input or column.
         SourceError: it cannot be read.
+        EmollmsError: it is on the Hub, which cannot be asked, and not in the cache.
     """
     if name == "-":
         file = _spooled(scratch, text_column, dialect)
@@ -109,9 +111,14 @@ def _from_hub(name: str, text_column: str, target_column: str | None, split: str
     import datasets
 
     repo = hub_repo(name, "a file")
+    problem = hub_problem()
+    if problem:
+        use_cache_alone(problem)
     try:
         found: Any = datasets.load_dataset(repo.repo, config, split=split, revision=repo.revision)
     except (ValueError, OSError) as error:
+        if problem:
+            raise EmollmsError(f"{name} is neither here nor in the local cache, and {problem}") from None
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"{name} cannot be loaded: {reason}") from None
     if isinstance(found, datasets.DatasetDict):

@@ -17,6 +17,7 @@ from emollms.evaluation.evaluate import check_map
 from emollms.evaluation.model_predictor import ModelPredictor, model_predictor, tasks_of
 from emollms.evaluation.predictors import BaselinePredictor
 from emollms.inference.engines import Name as EngineName
+from emollms.inference.model_names import PACKAGED_MODEL, check_dtype, check_model, is_shipped
 from emollms.inference.spending import Spending
 from emollms.prompts.framing import Template
 from emollms.tables.files import Warn, no_warning
@@ -105,6 +106,8 @@ def open_annotator(
     if not all(math.isfinite(amount) and amount >= 0 for amount in [*(price or ()), max_cost or 0.0]):
         raise UsageError("--price and --max-cost are amounts of money, 0 or more")
     check_map(map, [] if endpoint else models)
+    if not endpoint:
+        _check_models(models, engine, dtype, warn)
     common: dict[str, Any] = {"template": template, "warn": warn}
     opened: list[ModelPredictor | ClassifierPredictor] = []
     if endpoint:
@@ -138,6 +141,14 @@ def listed(names: str | Sequence[str] | None) -> list[str]:
     """Names that were given one by one, or with commas between them."""
     some = [names] if isinstance(names, str) else list(names or ())
     return [name.strip() for one in some for name in str(one).split(",") if name.strip()]
+
+
+def _check_models(models: Sequence[str], engine: EngineName | None, dtype: str, warn: Warn) -> None:
+    """Make sure that models are there, before torch is imported; those of pip are fetched with the first text."""
+    check_dtype(dtype, engine)
+    for name in models:
+        if name != PACKAGED_MODEL and not is_shipped(name):
+            check_model(name, warn=warn)
 
 
 def _check_own_questions(models: Sequence[ModelPredictor | ClassifierPredictor]) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,17 +9,15 @@ from pathlib import Path
 
 from emollms.errors import EmollmsError
 from emollms.inference.predictions import Prediction
+from emollms.locations import cache_root
 from emollms.tables.read import in_batches
 
 _AT_ONCE = 500  # variables of one statement: SQLite allows 999 in old versions
 
 
 def default_store() -> Path:
-    """`answers.sqlite` in the folder that EMOLLMS_CACHE names, or in `emollms` below the user's cache folder."""
-    root, xdg = os.environ.get("EMOLLMS_CACHE"), os.environ.get("XDG_CACHE_HOME", "")
-    if root:
-        return Path(root) / "answers.sqlite"
-    return (Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache") / "emollms" / "answers.sqlite"
+    """`answers.sqlite` in the cache of this package, see `locations.cache_root`."""
+    return cache_root() / "answers.sqlite"
 
 
 def answer_key(model: str, question: str, text: str, target: str | None = None) -> str:

@@ -5,14 +5,22 @@ from typing import Annotated, Literal
 
 import typer
 
+from emollms.cli import complete
+
 Models = Annotated[
-    list[str] | None, typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.")
+    list[str] | None,
+    typer.Option(
+        metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.", autocompletion=complete.model
+    ),
 ]
 Endpoint = Annotated[
     str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server; its key comes from OPENAI_API_KEY.")
 ]
 Baselines = Annotated[
-    list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
+    list[str] | None,
+    typer.Option(
+        metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.", autocompletion=complete.lexicon
+    ),
 ]
 Tasks = Annotated[
     list[str] | None,
@@ -20,6 +28,7 @@ Tasks = Annotated[
         metavar="NAME,…",
         help="valence, anger, fear, joy, sadness, arousal, dominance, emotions, sentiment, or a task of the "
         "benchmark; by default what the model was tuned on.",
+        autocompletion=complete.questions,
     ),
 ]
 Labels = Annotated[str | None, typer.Option(metavar="A,B,…", help="Your own labels, one of which is chosen.")]
@@ -43,7 +52,12 @@ Engine = Annotated[
     typer.Option(help="What runs a model; onnx is for classifiers."),
 ]
 Template = Annotated[Literal["auto", "frame", "chat"], typer.Option(help="How prompts are framed.")]
-Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.", autocompletion=complete.dtype
+    ),
+]
 Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to an endpoint at a time.")]
 PerMinute = Annotated[float | None, typer.Option(metavar="N", help="The most requests to an endpoint a minute.")]
 Price = Annotated[

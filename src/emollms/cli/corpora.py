@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
+from emollms.cli import complete
+from emollms.cli.base import NounGroup, TableCommand
+from emollms.cli.output import (
+    Cell,
+    examples,
+    goes_into_a_file,
+    print_error,
+    print_fields,
+    print_note,
+    print_table,
+    print_warning,
+)
 from emollms.errors import UsageError
 from emollms.progress import show_progress
 
@@ -16,8 +27,6 @@ if TYPE_CHECKING:
     from emollms.corpora.download import LocalFolder
     from emollms.corpora.fetch import Outcome
     from emollms.corpora.metadata import CorpusMetadata
-
-app = typer.Typer(name="corpora")
 
 _LIST = examples("emollms corpora", "EMOLLMS_CORPORA=~/corpora emollms corpora", "emollms corpora | cut -f 1,7")
 _SHOW = examples("emollms corpora show vader")
@@ -33,41 +42,52 @@ _PIN = examples(
 )
 
 
-@app.callback(invoke_without_command=True, epilog=_LIST)
-def corpora(context: typer.Context) -> None:
+app = typer.Typer(
+    name="corpora",
+    cls=NounGroup,
+    epilog=_LIST,
+    help="List the corpora, show what is known of one, fetch their files, and pin those of a new one.",
+)
+
+
+@app.command("list", epilog=_LIST, cls=TableCommand)
+def list_() -> None:
     """List the corpora: what they hold, what may be done with them, where they are on this machine."""
-    if context.invoked_subcommand is not None:
-        return
     from emollms.corpora import registry
 
     columns = ("name", "languages", "tasks", "rows", "license", "redistribution", "where")
     print_table(columns, [_listed(corpus) for corpus in registry.corpora().values()])
     for one in registry.broken():
-        print_note(f"warning: {one}")
+        print_warning(f"warning: {one}")
 
 
-@app.command(epilog=_SHOW)
-def show(name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME")]) -> None:
+@app.command(epilog=_SHOW, cls=TableCommand)
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a corpus.", metavar="NAME", autocompletion=complete.corpus)],
+) -> None:
     """Show all that is known of a corpus, and the state of its files: ok, missing, or differs from the pinned one."""
     from emollms.corpora import registry
     from emollms.corpora.fetch import state_of
 
     corpus = registry.get_corpus(name)
     folder = registry.folder(corpus)
-    print_fields({**_fields(corpus.meta), "folder": folder})
-    print()
     columns = ("file", "state", "bytes", "rows", "sha256", "address")
     rows = [
         (file.path, state_of(file, folder), file.bytes, file.rows or 0, file.sha256, file.address or "by hand")
         for file in corpus.meta.files
     ]
-    print_table(columns, rows)
+    print_fields({**_fields(corpus.meta), "folder": folder}, {"files": (columns, rows)})
 
 
-@app.command(epilog=_FETCH)
+@app.command(epilog=_FETCH, cls=TableCommand)
 def fetch(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names of corpora; all that can be fetched by default.", metavar="NAME")
+        list[str] | None,
+        typer.Argument(
+            help="Names of corpora; all that can be fetched by default.",
+            metavar="NAME",
+            autocompletion=complete.corpus,
+        ),
     ] = None,
     source: Annotated[
         Path | None,
@@ -143,21 +163,27 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
     from emollms.corpora import registry
 
     meta, folder = corpus.meta, registry.folder(corpus)
-    languages = " ".join(meta.languages) if len(meta.languages) <= 4 else f"{len(meta.languages)} languages"
+    few = " ".join(meta.languages) if len(meta.languages) <= 4 else f"{len(meta.languages)} languages"
+    languages, tasks = Cell(meta.languages, few), Cell(meta.tasks, " ".join(meta.tasks))
     here = sum((folder / file.path).is_file() for file in meta.files)
     where = f"{folder}" if here else "not here"
     if 0 < here < len(meta.files):
         where += f" ({here} of {len(meta.files)} files)"
-    return meta.name, languages, " ".join(meta.tasks), meta.rows, meta.license, meta.redistribution, where
+    place = Cell(str(folder) if here else None, where)
+    return meta.name, languages, tasks, meta.rows, meta.license, meta.redistribution, place
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:
     known = meta.model_dump(exclude={"files", "unannotated"})
     fields = {name: value for name, value in known.items() if value is not None}
-    fields = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    fields = {
+        name: Cell(value, " ".join(value)) if isinstance(value, tuple) else value for name, value in fields.items()
+    }
     if meta.unannotated:
-        fields["unannotated"] = "\n".join(map(str, meta.unannotated))
-    return {**fields, "bundled": "yes" if meta.bundled else "no", "rows": meta.rows, "files": len(meta.files)}
+        told = list(map(str, meta.unannotated))
+        fields["unannotated"] = Cell(told, "\n".join(told))
+    bundled = Cell(meta.bundled, "yes" if meta.bundled else "no")
+    return {**fields, "bundled": bundled, "rows": meta.rows, "number of files": len(meta.files)}
 
 
 def _chosen(names: Sequence[str] | None, local: "LocalFolder | None") -> "list[type[Corpus]]":
@@ -185,7 +211,7 @@ def _agreed(corpora: "Sequence[type[Corpus]]", to: Path | None, accept: bool) ->
         if corpus.meta.terms and not corpus.meta.bundled and not is_complete(corpus.meta, registry.folder(corpus, to))
     ]
     for corpus in with_terms:
-        print_note(f"Terms of {corpus.meta.title} ({corpus.meta.homepage}):\n  {corpus.meta.terms}")
+        print_warning(f"Terms of {corpus.meta.title} ({corpus.meta.homepage}):\n  {corpus.meta.terms}")
     if accept or not with_terms:
         return list(corpora)
     if not sys.stdin.isatty():

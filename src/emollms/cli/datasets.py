@@ -1,11 +1,13 @@
-"""`emollms build` and `emollms diff`: data sets, and what changed between two versions of one."""
+"""`emollms build`, `emollms diff` and `emollms datasets`: data sets, and what changed between two versions of one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from emollms.cli.output import examples, print_note, print_table
+from emollms.cli import complete
+from emollms.cli.base import NounGroup, TableCommand
+from emollms.cli.output import Cell, examples, print_note, print_table
 
 if TYPE_CHECKING:
     from emollms.dataset.build import Build
@@ -21,26 +23,40 @@ _BUILD = examples(
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
 )
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
+_LIST = examples("emollms datasets", "emollms datasets list --json")
+_VERSIONS = examples(
+    "emollms datasets versions out", "emollms datasets versions owner/aeb", "emollms datasets versions out/aeb --json"
+)
+
+lists = typer.Typer(
+    name="datasets", cls=NounGroup, epilog=_LIST,
+    help="List the data sets that can be built, and the versions of them that there are.",
+)  # fmt: skip
+app.add_typer(lists)
+
+_TWICE = "Given more than once, or with commas."
+Corpora = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help=_TWICE, autocompletion=complete.corpora)]
+Tasks = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help=_TWICE, autocompletion=complete.tasks)]
 
 
-Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given more than once, or with commas.")]
-
-
-@app.command(epilog=_BUILD)
+@app.command(epilog=_BUILD, cls=TableCommand)
 def build(
     data_set: Annotated[
         Literal["aaid", "aaid-plus", "aeb"],
-        typer.Argument(help="aaid and aaid-plus train models, aeb evaluates them."),
+        typer.Argument(metavar="DATA_SET", help="aaid and aaid-plus train models, aeb evaluates them."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
         Literal["release", "paper"],
         typer.Option(help="release repairs; paper gives the published texts and gold labels."),
     ] = "release",
-    corpora: Names = None,
-    tasks: Names = None,
+    corpora: Corpora = None,
+    tasks: Tasks = None,
     languages: Annotated[
-        list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default.")
+        list[str] | None,
+        typer.Option(
+            metavar="CODE,…", help="Languages, or all; English by default.", autocompletion=complete.languages
+        ),
     ] = None,
     from_: Annotated[
         Path | None,
@@ -96,7 +112,7 @@ def _print_build(done: "Build", out: Path) -> None:
     print_note(f'load it: datasets.load_dataset("{out}")')
 
 
-@app.command(epilog=_DIFF)
+@app.command(epilog=_DIFF, cls=TableCommand)
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The folder of one version.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The folder of the other.")],
@@ -125,3 +141,49 @@ def diff(
         )
     old_one, new_one = (f"{one.version} ({one.settings.get('profile', 'unknown')})" for one in (found.old, found.new))
     print_note(f"{found.new.data_set}: {old_one} → {new_one}; the change asks for this step: {found.step}")
+
+
+@lists.command("list", epilog=_LIST, cls=TableCommand)
+def list_() -> None:
+    """List the data sets that `emollms build` makes: their corpora, tasks and splits."""
+    from emollms.dataset.specs import DATA_SETS
+
+    columns = ("name", "title", "corpora", "tasks", "splits", "published", "about")
+    rows = [
+        (
+            one.name, one.title, *(Cell(names, " ".join(names)) for names in (one.corpora, one.tasks, one.splits)),
+            Cell(one.published, "yes" if one.published else "no"), one.about,
+        )
+        for one in DATA_SETS.values()
+    ]  # fmt: skip
+    print_table(columns, rows)
+
+
+@lists.command(epilog=_VERSIONS, cls=TableCommand)
+def versions(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="DIR|REPO", help="Folders, or repos on the Hub; by default `out`, or this folder."),
+    ] = None,
+) -> None:
+    """List the versions of data sets: those that were built into a folder, and those that a repo has tags of."""
+    from emollms.cli.runs import default_place
+    from emollms.dataset.versions import find_versions
+    from emollms.hub.repo import published_versions
+    from emollms.locations import hub_repo, is_local
+
+    rows: list[tuple[object, ...]] = []
+    for place in places or [str(default_place())]:
+        if is_local(place):
+            rows += [
+                (one.name, one.version, one.profile, one.rows, one.redistribution, one.folder)
+                for one in find_versions(Path(place))
+            ]
+        else:
+            repo = hub_repo(place).repo
+            rows += [(repo, version, *_UNKNOWN, f"{repo}@v{version}") for version in published_versions(repo)]
+    print_table(("name", "version", "profile", "rows", "redistribution", "where"), rows)
+
+
+_UNKNOWN = (Cell(None, ""),) * 3
+"""Of a version on the Hub its tag alone is read."""

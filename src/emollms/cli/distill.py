@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from emollms.cli import annotator_options as given
+from emollms.cli import complete
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 from emollms.cli.train import Minutes, Resume, Settings, print_run
@@ -19,10 +21,15 @@ _EXAMPLES = examples(
 )
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, cls=TableCommand)
 def distill(
     recipe: Annotated[
-        str, typer.Option(metavar="RECIPE", help="Name of a recipe with `objective: heads`, or a YAML file.")
+        str,
+        typer.Option(
+            metavar="RECIPE",
+            help="Name of a recipe with `objective: heads`, or a YAML file.",
+            autocompletion=complete.recipe,
+        ),
     ],
     texts: Annotated[str, typer.Option(metavar="FILE|REPO[@REV]|-", help="A table of texts, here or on the Hub.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],
@@ -34,7 +41,11 @@ def distill(
     baseline: given.Baselines = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME,…", help="What the teacher is asked; by default the tasks of recipe and data."),
+        typer.Option(
+            metavar="NAME,…",
+            help="What the teacher is asked; by default the tasks of recipe and data.",
+            autocompletion=complete.questions,
+        ),
     ] = None,
     weight: Annotated[
         float, typer.Option(metavar="W", help="What a text of the teacher counts in the loss, against one with gold.")

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
+from emollms.locations import check_free, check_there
 from emollms.progress import show_progress
 
 app = typer.Typer()
@@ -29,7 +31,7 @@ Threshold = Annotated[float, typer.Option(min=0.1, max=1.0, help="Least Jaccard 
 TextColumn = Annotated[str, typer.Option(metavar="NAME", help="The column of texts.")]
 
 
-@app.command(epilog=_DEDUP)
+@app.command(epilog=_DEDUP, cls=TableCommand)
 def dedup(
     data: Annotated[
         str, typer.Argument(metavar="IN", help="A file (CSV, TSV, JSON Lines, …), a folder or a Hub repo.")
@@ -54,7 +56,10 @@ def dedup(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Find near-duplicates; flag them inside splits, drop them between splits and against a benchmark."""
-    from emollms.dedup.standalone import find_duplicates
+    check_there(data)
+    check_there(against)
+    check_free(out)
+    from emollms.dedup.standalone import find_duplicates  # takes a second: kernels of numba
 
     found = find_duplicates(
         data, out, against, threshold, policy, text_column, memory, index, engine, delimiter, encoding,
@@ -70,7 +75,7 @@ def dedup(
     print_note(f"pairs: {pairs}; clusters inside splits: {done.clusters:,}; all of them are listed in {out}")
 
 
-@app.command(epilog=_OVERLAP)
+@app.command(epilog=_OVERLAP, cls=TableCommand)
 def overlap(
     one: Annotated[str, typer.Argument(metavar="A", help="A data set.")],
     other: Annotated[str, typer.Argument(metavar="B", help="Another, such as a benchmark.")],
@@ -81,6 +86,8 @@ def overlap(
     no_quotes: NoQuotes = False,
 ) -> None:
     """Count the texts of A that appear in B, equal or nearly, split by split."""
+    check_there(one)
+    check_there(other)
     from emollms.dedup.search import Search
     from emollms.dedup.standalone import overlap as compare
     from emollms.tables.files import Dialect

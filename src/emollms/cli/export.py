@@ -6,15 +6,16 @@ from typing import Annotated
 
 import typer
 
+from emollms.cli.base import TableCommand
 from emollms.cli.evaluate import Data, Language
 from emollms.cli.output import examples, print_note, print_table
-
-app = typer.Typer(name="export", no_args_is_help=True, help="Write the benchmark for other tools.")
 
 _EXPORT = examples(
     "emollms export lm-eval --data out/aeb --out out/lm-eval",
     "lm_eval run --include_path out/lm-eval --tasks emollms_aeb --model hf --model_args pretrained=out/my-model",
 )
+
+app = typer.Typer(name="export", no_args_is_help=True, epilog=_EXPORT, help="Write the benchmark for other tools.")
 
 
 class ExportTemplate(StrEnum):
@@ -24,7 +25,7 @@ class ExportTemplate(StrEnum):
     chat = "chat"
 
 
-@app.command(name="lm-eval", epilog=_EXPORT)
+@app.command(name="lm-eval", epilog=_EXPORT, cls=TableCommand)
 def lm_eval(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder; it appears when all is done.")],

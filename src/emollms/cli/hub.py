@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from emollms.cli import complete
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 from emollms.errors import UsageError
 from emollms.progress import show_progress
@@ -65,7 +67,7 @@ def hydrate(
         print_note(f"another version of emollms wrote these files otherwise: {', '.join(done.differing)}")
 
 
-@app.command(epilog=_STATUS)
+@app.command(epilog=_STATUS, cls=TableCommand)
 def status(
     repo: Annotated[str, typer.Argument(metavar="REPO", help="OWNER/NAME.")],
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the data set.")] = None,
@@ -97,7 +99,7 @@ def status(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_COLLECTION)
+@app.command(epilog=_COLLECTION, cls=TableCommand)
 def collection(
     owner: Annotated[str, typer.Argument(metavar="OWNER", help="Whose it is: a user, or an organization.")],
     title: Annotated[str, typer.Argument(metavar="TITLE", help="Its title; one of this title that is there is used.")],
@@ -146,7 +148,11 @@ def space(
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME,…", help="What can be asked; by default what the model was tuned for."),
+        typer.Option(
+            metavar="NAME,…",
+            help="What can be asked; by default what the model was tuned for.",
+            autocompletion=complete.questions,
+        ),
     ] = None,
 ) -> None:
     """Write a demo of a published model: a page to type a text into, and to see the answers with their probabilities.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_note, print_table
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ AllowOlder = Annotated[
 Gated = Annotated[Literal["auto", "manual"] | None, typer.Option(help="Others must ask for access.")]
 
 
-@app.command(epilog=_DATASET)
+@app.command(epilog=_DATASET, cls=TableCommand)
 def dataset(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A built data set, or the id-only form of one.")],
     repo: Repo = None,
@@ -90,7 +91,7 @@ def dataset(
             print_note(f"with the corpora: emollms hydrate {repo}@{tag} --from CORPORA --out DIR")
 
 
-@app.command("model", epilog=_MODEL)
+@app.command("model", epilog=_MODEL, cls=TableCommand)
 def model(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="What `emollms merge` wrote; or a run, whose adapter is published.")
@@ -138,7 +139,7 @@ def model(
         print_note(f"try it: emollms evaluate --model {repo}@{plan.release.tag} --data DIR --out DIR")
 
 
-@app.command("space", epilog=_SPACE)
+@app.command("space", epilog=_SPACE, cls=TableCommand)
 def space(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `emollms space` wrote.")],
     repo: Repo = None,

@@ -4,33 +4,53 @@ from typing import Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_error, print_note, print_table
+from emollms.cli import complete
+from emollms.cli.base import NounGroup, TableCommand
+from emollms.cli.output import Cell, examples, print_error, print_note, print_table
 from emollms.optional import require
 from emollms.progress import show_progress
-
-app = typer.Typer(name="recipes")
 
 _LIST = examples("emollms recipes", "emollms recipes list", "emollms recipes | cut -f 1,5")
 _SHOW = examples("emollms recipes show emosmol-135m", "emollms recipes show qwen3-8b-qlora > my-recipe.yaml")
 _CHECK = examples("emollms recipes check", "emollms recipes check emosmol-135m my-recipe.yaml")
 
+app = typer.Typer(
+    name="recipes",
+    cls=NounGroup,
+    epilog=_LIST,
+    help="List the training runs that come with the package, show one, and check that they work.",
+)
 
-@app.callback(invoke_without_command=True, epilog=_LIST)
-def recipes(context: typer.Context) -> None:
-    """List the recipes: model, method, and a rule of thumb for the memory of each device and the time."""
-    if context.invoked_subcommand is None:
-        _print_list()
 
-
-@app.command("list", epilog=_LIST)
+@app.command("list", epilog=_LIST, cls=TableCommand)
 def list_() -> None:
-    """List the recipes, like `emollms recipes`."""
-    _print_list()
+    """List the recipes: model, method, and a rule of thumb for the memory of each device and the time."""
+    from emollms.training.estimate import H100, TWO_CORES, estimate
+    from emollms.training.recipe import find_recipes, load_recipe
+
+    rows = []
+    for name in find_recipes():
+        recipe = load_recipe(name)
+        found = estimate(recipe)
+        devices = f"{found.devices} × " if found.devices > 1 else ""
+        one, alone = found.seconds(H100), found.seconds(TWO_CORES, 1)
+        rows.append(
+            (
+                name, recipe.values["model_name_or_path"], found.method,
+                Cell(found.parameters, f"{found.parameters / 1e9:.2f} B"),
+                Cell(found.memory, f"{devices}{found.memory / 1e9:.0f} GB"), Cell(one, f"{devices}{time_of(one)}"),
+                Cell(alone, time_of(alone)), recipe.about,
+            )
+        )  # fmt: skip
+    print_table(("name", "model", "method", "size", "memory", H100.name, TWO_CORES.name, "about"), rows)
+    print_note(
+        "Memory of each device and time on AAID are estimates by a rule of thumb; `emollms train` measures them."
+    )
 
 
 @app.command(epilog=_SHOW)
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a recipe.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a recipe.", autocompletion=complete.recipe)],
 ) -> None:
     """Print a recipe, to read it or to start your own from it."""
     from emollms.training.recipe import load_recipe
@@ -38,10 +58,13 @@ def show(
     print(load_recipe(name).path.read_text(encoding="utf-8"), end="")
 
 
-@app.command(epilog=_CHECK)
+@app.command(epilog=_CHECK, cls=TableCommand)
 def check(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME|FILE", help="Names or files; by default all recipes.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME|FILE", help="Names or files; by default all recipes.", autocompletion=complete.recipe
+        ),
     ] = None,
 ) -> None:
     """Test recipes offline: parse each, and train a tiny random model of its family for one step; exit 1 if one fails.
@@ -74,29 +97,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _print_list() -> None:
-    from emollms.training.estimate import H100, TWO_CORES, estimate
-    from emollms.training.recipe import find_recipes, load_recipe
-
-    rows = []
-    for name in find_recipes():
-        recipe = load_recipe(name)
-        found = estimate(recipe)
-        devices = f"{found.devices} × " if found.devices > 1 else ""
-        rows.append(
-            (
-                name, recipe.values["model_name_or_path"], found.method, f"{found.parameters / 1e9:.2f} B",
-                f"{devices}{found.memory / 1e9:.0f} GB", f"{devices}{_time(found.seconds(H100))}",
-                _time(found.seconds(TWO_CORES, 1)), recipe.about,
-            )
-        )  # fmt: skip
-    print_table(("name", "model", "method", "size", "memory", H100.name, TWO_CORES.name, "about"), rows)
-    print_note(
-        "Memory of each device and time on AAID are estimates by a rule of thumb; `emollms train` measures them."
-    )
-
-
-def _time(seconds: float) -> str:
+def time_of(seconds: float) -> str:
     """Minutes, hours or days, whichever is the most readable."""
     for unit, size, most in (("min", 60, 100), ("h", 3600, 100)):
         if seconds / size < most:

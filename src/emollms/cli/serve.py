@@ -1,13 +1,11 @@
 """`emollms serve`: annotation over HTTP."""
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
 
 from emollms.cli import annotator_options as given
-from emollms.cli.output import examples, print_note
+from emollms.cli.output import examples, print_note, show_times
 
 app = typer.Typer()
 
@@ -74,7 +72,5 @@ def serve(
     from emollms.annotation.server_run import listen, run_server
 
     with listen(host, port) as socket:
-        logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s", level=logging.INFO)
-        for library in ("uvicorn", "httpx", "httpx2", "huggingface_hub", "transformers"):
-            logging.getLogger(library).setLevel(logging.WARNING)
+        show_times("emollms.server")
         run_server(annotator, options, socket, print_note)

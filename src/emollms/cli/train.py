@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emollms.cli import complete
+from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_error, print_fields, print_note
 
 if TYPE_CHECKING:
@@ -30,10 +32,15 @@ _TRAIN = examples(
 )
 
 
-@app.command(epilog=_TRAIN)
+@app.command(epilog=_TRAIN, cls=TableCommand)
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Name of a recipe (see `emollms recipes`), or a YAML file.")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="Name of a recipe (see `emollms recipes`), or a YAML file.",
+            autocompletion=complete.recipe,
+        ),
     ],
     data: Annotated[str, typer.Option(metavar="DIR|REPO[@REV]", help="The data set, here or on the Hub.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="The folder of the run.")],

@@ -155,6 +155,15 @@ def get_corpus(name: str) -> type[Corpus]:
     raise unknown("corpus", name, known)
 
 
+def languages() -> dict[str, list[type[Corpus]]]:
+    """The languages of all corpora, by code, each with the corpora that have it."""
+    found: dict[str, list[type[Corpus]]] = {}
+    for corpus in corpora().values():
+        for code in corpus.meta.languages:
+            found.setdefault(code, []).append(corpus)
+    return dict(sorted(found.items()))
+
+
 def home() -> Path:
     """The folder that holds the corpora on this machine, one folder each.
 

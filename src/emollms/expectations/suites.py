@@ -12,10 +12,9 @@ from emollms.corpora.base import Profile
 from emollms.corpora.metadata import Split
 from emollms.errors import EmollmsError, unknown
 from emollms.storage import Strict
-from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
+from emollms.tasks import TASKS
+from emollms.tasks.kinds import KINDS, Kind
 
-Kind = Literal["regression", "ordinal", "multi-label"]
-KINDS = {"regression": RegressionTask, "ordinal": OrdinalTask, "multi-label": MultiLabelTask}
 Model = TypeVar("Model", bound=BaseModel)
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
 

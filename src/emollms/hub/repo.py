@@ -14,12 +14,14 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from huggingface_hub.hf_api import GitRefs, RepoFile
 from huggingface_hub.utils._validators import validate_repo_id
 
+from emollms.dataset.manifest import VERSION
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import explain_refusal, metadata_in
 from emollms.hub.card_merge import split_card
 from emollms.hub.client import CONFLICT, FROM_THE_CLIENT, POLICY, call_hub, describe, is_disk_full, may_pass
 from emollms.hub.release import Kind, LocalFile
 from emollms.hub.state import RemoteFile, RepoState
+from emollms.network import require_hub
 from emollms.retry import RetryPolicy
 from emollms.templates import dump_metadata
 
@@ -290,3 +292,17 @@ def _refuse_changed(files: Iterable[LocalFile], content: bool = False) -> None:
 def _content(file: LocalFile) -> str | bytes:
     """What the client is to send: a path, whose file it reads in portions, or content that is in memory."""
     return file.source if isinstance(file.source, bytes) else str(file.source)
+
+
+def published_versions(repo: str) -> list[str]:
+    """The versions that a repo of a data set has tags of, the oldest first.
+
+    Raises:
+        EmollmsError: the Hub cannot be asked, or there is no such repo that this account may see.
+    """
+    require_hub()
+    remote = Remote(repo)
+    if not remote.exists():
+        raise EmollmsError(f"{repo} does not exist on the Hub, or this account may not see it")
+    numbers = [tag.removeprefix("v") for tag in remote.tags() if VERSION.fullmatch(tag.removeprefix("v"))]
+    return sorted(numbers, key=lambda number: tuple(map(int, number.split("."))))

@@ -5,7 +5,6 @@ answers every question of AAID in one pass; and what it was made of, SmolLM2-135
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from emollms.errors import EmollmsError, UsageError
-from emollms.locations import is_local, missing
+from emollms.locations import cache_root, is_local, missing
 from emollms.network import PATIENCE, hub_problem, use_cache_alone
 from emollms.optional import needing
 from emollms.progress import Warn
@@ -163,12 +162,6 @@ def is_shipped(name: str) -> bool:
 def shipped_folder() -> Path:
     """The folder of the model that comes with this package."""
     return Path(str(files("emollms.models"))) / SHIPPED_MODEL
-
-
-def cache_root() -> Path:
-    """Where the package keeps what it made: `EMOLLMS_CACHE`, else `~/.cache/emollms`."""
-    root = os.environ.get("EMOLLMS_CACHE")
-    return Path(root) if root else Path.home() / ".cache" / "emollms"
 
 
 def cache_folder() -> Path:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from emollms.errors import EmollmsError
-from emollms.inference.model_names import cache_root
+from emollms.locations import cache_root
 from emollms.optional import require
 from emollms.storage import commit, draft
 

@@ -1,5 +1,6 @@
 """From a prompt to what one model reads: the one place where training and inference put the frame around it."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from emollms.errors import UsageError, unknown
@@ -7,6 +8,12 @@ from emollms.prompts.template import frame
 
 Template = Literal["auto", "frame", "chat"]
 
+TEMPLATES: Mapping[Template, str] = {
+    "auto": "the model's chat template where it has one, else the frame; the frame for the models of the paper",
+    "frame": "`Human: … Assistant:`, as the models of the paper were tuned",
+    "chat": "the chat template of the model's tokenizer",
+}
+"""How a prompt is framed for a model."""
 PUBLISHED = frozenset(
     f"lzw1008/{name}"
     for name in (

@@ -33,6 +33,12 @@ def wordings(task_name: str, language: str = "en") -> tuple[str, ...]:
     return found
 
 
+def wording_languages(task_name: str) -> tuple[str, ...]:
+    """The languages in which a task has wordings, in alphabetical order."""
+    folder = files(TASKS.package(task_name)) / "instructions"
+    return tuple(sorted(one.name for one in folder.iterdir() if (one / f"{task_name}.yaml").is_file()))
+
+
 def _read(source: Traversable) -> tuple[str, ...]:
     """The wordings in a file."""
     try:

@@ -8,6 +8,7 @@ from emollms.errors import UsageError, unknown
 
 Perspective = Literal["combined", "reader", "writer"]
 Poles = tuple[str, str]
+Kind = Literal["regression", "ordinal", "multi-label"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,11 @@ class Task:
             raise UsageError(f"task {self.name} asks for no single emotion, but {emotion!r} was given; leave it out")
         if emotion and emotion not in self.emotions:
             raise unknown(f"emotion of task {self.name}", emotion, self.emotions)
+
+    @property
+    def kind(self) -> "Kind":
+        """What is answered: a score, one of several classes in order, or any number of labels."""
+        return next(name for name, kind in KINDS.items() if isinstance(self, kind))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,3 +118,10 @@ class MultiLabelTask(Task):
         """
         left_out = row.get("unannotated") or ()
         return tuple(label for label in self.labels if label not in left_out)
+
+
+KINDS: Mapping[Kind, type[Task]] = {
+    "regression": RegressionTask,
+    "ordinal": OrdinalTask,
+    "multi-label": MultiLabelTask,
+}
