@@ -54,7 +54,7 @@ def test_every_target_of_the_sample_is_in_its_text_and_prompt(tmp_path: Path) ->
         for row in rows:
             assert row["target"] in row["text"]
             assert row["prompt"].endswith(f" Target: {row['target']}. Intensity Class: ")
-    assert '"target": "' in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert " Target: " in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_targets_are_repaired_as_their_texts_are_and_stay_in_the_paper(targets, tmp_path: Path) -> None:

@@ -291,11 +291,12 @@ def test_texts_that_may_not_be_passed_on_are_not_in_the_card(tmp_path: Path, mon
     from emollms.builders.sample import Sample
 
     monkeypatch.setattr(Sample, "meta", Sample.meta.model_copy(update={"redistribution": "ids"}))
-    build_repo(settings("aaid", "sample", tasks=("V-reg",)), tmp_path / "out", validate=False)
+    build_repo(settings("aaid", "sample", tasks=("V-reg", "E-c")), tmp_path / "out", validate=False)
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "The id of a row of V-reg, whose text may not be shown here" in card
+    assert "| E-c, its id only | sample/E-c/" in card
     assert "> **Not for redistribution.**" in card
-    texts = {row["text"] for row in pq.read_table(tmp_path / "out" / "data").select(["text"]).to_pylist()}
+    texts = {row["text"] for row in pq.read_table(tmp_path / "out" / "data", columns=["text"]).to_pylist()}
     assert len(texts) > 10
     assert not [text for text in texts if text in card]
 
