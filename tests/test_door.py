@@ -14,15 +14,19 @@ import typer
 import emollms
 from emollms.cli import app
 
-FUNCTIONS = ("build", "distill", "evaluate", "find_duplicates", "merge", "publish", "train", "validate")
+FUNCTIONS = (
+    "build", "distill", "estimate", "evaluate", "find_duplicates", "merge", "publish", "sample", "train", "validate",
+)  # fmt: skip
 NAMES = {"Annotator", "Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
 COMMANDS = {
     "build": ["build"],
     "distill": ["distill"],
+    "estimate": ["estimate"],
     "evaluate": ["evaluate"],
     "find_duplicates": ["dedup"],
     "merge": ["merge"],
     "publish": ["publish dataset", "publish model", "publish space"],
+    "sample": ["sample"],
     "train": ["train"],
     "validate": ["validate"],
 }
@@ -160,6 +164,8 @@ WRONG = {
     "train": lambda: emollms.train("emosmol-135m", data=NOPE, out="out/run"),
     "distill": lambda: emollms.distill("emosmol-135m-heads", texts=f"{NOPE}.csv", baseline="vader", out="out/run"),
     "merge": lambda: emollms.merge(NOPE, out="out/model"),
+    "estimate": lambda: emollms.estimate(f"{NOPE}.csv", f"{NOPE}.csv"),
+    "sample": lambda: emollms.sample(f"{NOPE}.csv", 30),
     "evaluate": lambda: emollms.evaluate(data=NOPE, out="out/scores", baseline="vader"),
     "publish": lambda: emollms.publish("dataset", NOPE, "me/x"),
     "tasks": lambda: emollms.tasks.get_task("V-regg"),

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from emollms import tasks
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.distill import distill
+    from emollms.annotation.estimates import estimate
+    from emollms.annotation.sampling import sample
     from emollms.corpora.base import Corpus, Example
     from emollms.dataset.build import build
     from emollms.dataset.reader import Dataset
@@ -29,10 +31,12 @@ _HOMES = {
     "Example": "corpora.base",
     "build": "dataset.build",
     "distill": "annotation.distill",
+    "estimate": "annotation.estimates",
     "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
     "merge": "training.api",
     "publish": "hub.publish",
+    "sample": "annotation.sampling",
     "train": "training.api",
     "validate": "dataset.validation",
 }
@@ -47,10 +51,12 @@ __all__ = [
     "__version__",
     "build",
     "distill",
+    "estimate",
     "evaluate",
     "find_duplicates",
     "merge",
     "publish",
+    "sample",
     "tasks",
     "train",
     "validate",

@@ -21,7 +21,7 @@ from emollms.tables.read import read_table
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-TableLike: TypeAlias = "str | Path | pa.Table | pd.DataFrame | Annotations | Any"
+TableLike: TypeAlias = str | Path | pa.Table | pd.DataFrame | Annotations | Any
 """A file by its name, or a table of Arrow, pandas, polars or `datasets`."""
 
 _NOTHING = {"", "none", "none of these", "neutral or no emotion", "no emotion"}
@@ -42,6 +42,9 @@ class AnsweredQuestion:
         predicted: what the model says: scores, on 0..1 where there is a task; numbers of classes, or for own classes
             their places in `options`, of shape (rows,); for labels 0 or 1 of shape (rows, labels). NaN: no answer.
         probabilities: of each class or label, of shape (rows, options), NaN where there are none; None without columns.
+        confidence: the probability that each answer is right, NaN where there is none; None without a column.
+        low: the lower end of the interval of each score or class, as `confidence`.
+        high: the upper end.
     """
 
     name: str
@@ -52,6 +55,19 @@ class AnsweredQuestion:
     options: tuple[str, ...]
     predicted: Floats = field(repr=False)
     probabilities: Floats | None = field(default=None, repr=False)
+    confidence: Floats | None = field(default=None, repr=False)
+    low: Floats | None = field(default=None, repr=False)
+    high: Floats | None = field(default=None, repr=False)
+
+    def as_task(self) -> Task:
+        """The task that asks it; one of its own where the package has none."""
+        if self.task is not None:
+            return self.task
+        if self.kind == "score":
+            return RegressionTask(name="own-score", about=self.name, low=0.0, high=1.0)
+        if self.kind == "class":
+            return OrdinalTask(name="own-class", about=self.name, classes=dict(enumerate(self.options)))
+        return MultiLabelTask(name="own-labels", about=self.name, labels=self.options)
 
     def read(self, values: Sequence[Any], place: str, scale: str = "auto", warn: Warn = no_warning) -> Floats:
         """Values of this question, as people or models give them, as numbers in the form of `predicted`.
@@ -166,7 +182,9 @@ def _typed(values: list[Any]) -> Any:
     if any(isinstance(value, str) and value for value in texts):
         try:
             # Not "nan" and "inf": pandas would take these for numbers, too.
-            return pd.Series([np.nan if text in (None, "") else _number(text) for text in texts], dtype=float)
+            numbers = [np.nan if text in (None, "") else _number(text) for text in texts]
+            whole = all(re.fullmatch(r"[+-]?\d{1,15}", str(text)) for text in texts)
+            return pd.Series(numbers, dtype=np.int64 if whole else np.float64)
         except (ValueError, TypeError):
             return pd.Series([None if text in (None, "") else str(text) for text in texts], dtype=object)
     return pd.Series([None if value == "" else value for value in values]).infer_objects()
@@ -203,9 +221,25 @@ def _question(frame: pd.DataFrame, name: str, column: str, record: dict[str, Any
     predicted = empty.read(values, f"column {column!r} of the annotated table", scale)
     if kind == "score" and task is not None:
         predicted = np.clip(predicted, 0.0, 1.0)
+    sure = _numbers(frame, f"{column}_confidence")
+    if kind == "labels" and sure is not None:  # an empty list and no answer are both empty cells of CSV
+        predicted[np.isnan(predicted).any(axis=1) & ~np.isnan(sure)] = 0.0
+    numbers = {part: _numbers(frame, f"{column}_{part}") for part in ("confidence", "low", "high")}
+    if kind == "score":
+        for end in ("low", "high"):
+            found = numbers[end]
+            numbers[end] = None if found is None else empty.read(list(found), f"column {column}_{end!r}", scale)
     shares = [f"{column}_{option}" for option in options]
     has_shares = shares and all(one in frame and pd.api.types.is_numeric_dtype(frame[one]) for one in shares)
-    return replace(empty, predicted=predicted, probabilities=frame[shares].to_numpy(np.float64) if has_shares else None)
+    probabilities = frame[shares].to_numpy(np.float64) if has_shares else None
+    confidence, low, high = numbers.values()
+    return replace(empty, predicted=predicted, probabilities=probabilities, confidence=confidence, low=low, high=high)
+
+
+def _numbers(frame: pd.DataFrame, column: str) -> Floats | None:
+    if column not in frame or not pd.api.types.is_numeric_dtype(frame[column]):
+        return None
+    return np.asarray(frame[column].to_numpy(np.float64))
 
 
 def _task(name: str, kind: Kind, record: dict[str, Any]) -> tuple[Task | None, str | None]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.gold_tables import Integers
-from emollms.annotation.rectify import LEVEL, Design, Rectified, quantile_of_t, rectify, tuned_power, with_variance
+from emollms.annotation.rectify import LEVEL, Design, Rectified, quantile_of_t, rectify, with_variance
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,11 @@ class Outcome:
         own = place[self.labelled] >= 0
         weights = None if self.weights is None else self.weights[own]
         return replace(
-            self, predicted=self.predicted[rows], gold=self.gold[own], labelled=place[self.labelled[own]], weights=weights
+            self,
+            predicted=self.predicted[rows],
+            gold=self.gold[own],
+            labelled=place[self.labelled[own]],
+            weights=weights,
         )
 
     def as_truth(self) -> "Outcome":
@@ -112,9 +116,9 @@ def difference(outcome: Outcome, groups: Integers, level: float = LEVEL) -> Comp
 def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
     """The fraction of rows of an outcome of 0 and 1, or the mean of one between them.
 
-    Its interval is Wilson's (1927), for as many labels by people alone as would be as good as these with predictions. To
-    count these, one disagreement of people and model each way is supposed, so that a few labels which all agree promise
-    no certainty.
+    Its interval is Wilson's (1927), for as many labels by people alone as would be as good as these with predictions.
+    To count these, one disagreement of people and model each way is supposed, so that a few labels which all agree
+    promise no certainty.
 
     Args:
         outcome: the outcome; predictions may be probabilities.
@@ -198,8 +202,8 @@ def _from_fisher(found: Rectified, level: float) -> Interval:
 def quantile(outcome: Outcome, q: float, level: float = LEVEL) -> Comparison:
     """The quantile `q`: the smallest value that at least the fraction `q` of rows does not exceed.
 
-    The interval holds the values that a test of their rectified cumulative fraction against `q` does not reject, with the
-    variance that holds if it is `q` (the score test, as of Wilson 1927).
+    The interval holds the values that a test of their rectified cumulative fraction against `q` does not reject, with
+    the variance that holds if it is `q` (the score test, as of Wilson 1927).
 
     Args:
         outcome: the outcome.
@@ -222,7 +226,7 @@ def _quantile(outcome: Outcome, q: float, level: float, tuned: bool) -> tuple[In
 
     @cache
     def tested(place: int) -> tuple[float, float, float]:
-        people, model = (outcome.gold <= values[place]) * 1.0, (outcome.predicted <= values[place]) * 1.0
+        people, model = ((one <= values[place]).astype(np.float64) for one in (outcome.gold, outcome.predicted))
         return _tested(design, people, model, q, level, tuned)
 
     # Fractions rise with the values, so that each end is found by bisection.
@@ -244,5 +248,5 @@ def _tested(
     if seen > 1e-9:
         return found.value, found.half_width(level) * math.sqrt(q * (1 - q) / seen), found.lam
     # All labels are on one side: as many of them as q has of all rows are supposed to be on the other.
-    supposed = (np.arange(len(people)) < round(q * len(people))) * 1.0
+    supposed = (np.arange(len(people)) < round(q * len(people))).astype(np.float64)
     return found.value, with_variance(design, values[0], supposed, model, 0.0).half_width(level), 0.0

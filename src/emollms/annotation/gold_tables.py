@@ -325,8 +325,17 @@ def _read_labels(
         asked = replace(
             asked, predicted=asked.read(predicted, table.name), probabilities=None if own else asked.probabilities
         )
+    if asked.kind == "labels":  # who corrected a row and chose no label said that none applies
+        chose = {name: f"{name}_changed" in gold for name in columns}
+        values = {
+            name: [() if chose[name] and _is_nothing(one) else one for one in own] for name, own in values.items()
+        }
     read = [asked.read(own, f"{gold_name}, column {name!r}", warn=warn) for name, own in values.items()]
     return asked, np.stack(read, axis=1)
+
+
+def _is_nothing(value: object) -> bool:
+    return not isinstance(value, list | np.ndarray) and text_of(value) is None
 
 
 def _named(value: object, single: bool) -> list[str]:

@@ -1,11 +1,11 @@
 """Prediction-powered estimates: what a model says of all rows, rectified by what people say of some.
 
-PPI++ (Angelopoulos, Duchi and Zrnic 2023, arXiv 2311.01453): the estimate from people's labels, plus `lam` times what the
-predictions say of all rows less what they say of the labelled ones. The power `lam` is the one of the least variance, so
-that poor predictions are ignored. For a mean this is the regression estimator of survey sampling (Cochran 1977, chapter
-7), whose finite-population correction is used where the table itself is what the estimate is about. Rows that were not
-drawn evenly count by the inverse of their probability (design-based supervised learning, Egami et al., arXiv 2306.04746;
-active inference, Zrnic and Candès, arXiv 2403.03208).
+PPI++ (Angelopoulos, Duchi and Zrnic 2023, arXiv 2311.01453): the estimate from people's labels, plus `lam` times what
+predictions say of all rows less what they say of the labelled ones. The power `lam` is the one of the least variance,
+so that poor predictions are ignored. For a mean this is the regression estimator of survey sampling (Cochran 1977,
+chapter 7), whose finite-population correction is used where the table itself is what the estimate is about. Rows that
+were not drawn evenly count by the inverse of their probability (design-based supervised learning, Egami et al., arXiv
+2306.04746; active inference, Zrnic and Candès, arXiv 2403.03208).
 """
 
 import math
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.gold_tables import Integers
+from emollms.optional import require
 
 LEVEL = 0.95
 
@@ -106,9 +107,7 @@ class Rectified:
 
 def quantile_of_t(level: float, df: float) -> float:
     """Half the width of a two-sided interval of `level`, in standard errors."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(max(1.0, df), (1 + level) / 2))
+    return float(require("scipy.special", "estimate", "estimate").stdtrit(max(1.0, df), (1 + level) / 2))
 
 
 def tuned_power(design: Design, people: Floats, model: Floats) -> float:
@@ -160,9 +159,7 @@ def rectify(
     return (found if found.half_width() < alone.half_width() else alone), alone
 
 
-def with_variance(
-    design: Design, value: float, people: Floats, model: Floats, lam: float, lost: int = 0
-) -> Rectified:
+def with_variance(design: Design, value: float, people: Floats, model: Floats, lam: float, lost: int = 0) -> Rectified:
     """An estimate with its variance; see `rectify`."""
     own = model[design.labelled] if lam else np.zeros_like(people)
     labelled = rest = below = 0.0

@@ -1,6 +1,7 @@
 """Linear and logistic regression of an outcome that people labelled for some rows only (PPI++, sections 3 and 4).
 
-Each coefficient has a power of its own, the one of its least variance. Variances are robust (Huber and White's sandwich).
+Each coefficient has a power of its own, the one of its least variance. Variances are robust (the sandwich of Huber and
+White).
 """
 
 from collections.abc import Callable
@@ -91,7 +92,7 @@ class _Fit:
     def others(self) -> tuple[Any, float]:
         """The rows whose predictions come in, and what a power means for them.
 
-        Evenly drawn rows leave others that are as good as drawn evenly, too. Unevenly drawn ones do not: then it is all.
+        Evenly drawn rows leave others that are drawn evenly, too. Unevenly drawn ones do not: then it is all rows.
         """
         rows = len(self.outcome.predicted)
         if self.outcome.weights is not None or rows == len(self.outcome.labelled):
@@ -111,7 +112,7 @@ class _Fit:
 
 
 def _least_squares(fit: _Fit, power: float) -> Floats:
-    """Coefficients of least squares: those of people's labels less predictions, plus those of the others' predictions."""
+    """Coefficients of least squares: of people's labels less predictions, plus those of the others' predictions."""
     rows, _ = fit.others
     own = fit.outcome.labelled
     counts = fit.outcome.design().counts

@@ -20,6 +20,7 @@ from emollms.cli import (
     datasets,
     distill,
     duplicates,
+    estimate,
     evaluate,
     export,
     hub,
@@ -36,7 +37,7 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    annotate, corpora, datasets, distill, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
+    annotate, corpora, datasets, distill, duplicates, estimate, evaluate, export, hub, merge, publish, quality, recipes,
     report, serve, train,
 )  # fmt: skip
 
