@@ -12,7 +12,7 @@ import numpy as np
 
 from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.gold_tables import Integers
-from emollms.annotation.rectify import LEVEL, Design, Rectified, quantile_of_t, rectify, with_variance
+from emollms.annotation.rectify import LEVEL, Design, Rectified, less, quantile_of_t, rectify, with_variance
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,10 @@ class Outcome:
     weights: Floats | None = field(default=None, repr=False)
     larger: bool = False
 
-    def design(self, strata: Integers | None = None) -> Design:
+    @property
+    def design(self) -> Design:
         """Which rows are labelled."""
-        return Design(len(self.predicted), self.labelled, self.weights, strata, self.larger)
+        return Design(len(self.predicted), self.labelled, self.weights, self.larger)
 
     def of(self, rows: Integers) -> "Outcome":
         """Some of the rows, by their places in ascending order."""
@@ -94,21 +95,23 @@ def mean(outcome: Outcome, level: float = LEVEL) -> Comparison:
         outcome: the outcome.
         level: of the intervals.
     """
-    found, alone, naive = _means(outcome, outcome.design(), np.ones(len(outcome.predicted)))
-    shown = [Interval(one.value, *one.interval(level)) for one in (found, alone, naive)]
-    return Comparison(shown[0], shown[1], shown[2], found.lam)
+    return _shown(*_means(outcome), level)
 
 
 def difference(outcome: Outcome, groups: Integers, level: float = LEVEL) -> Comparison:
-    """The mean of group 1 less that of group 0; the size of the groups is that in the table.
+    """The mean of group 1 less that of group 0, each with a power of its own.
 
     Args:
         outcome: the outcome.
         groups: 0 or 1 for each row.
         level: of the intervals.
     """
-    sign = np.where(groups == 1, 1.0, -1.0) * len(groups) / np.bincount(groups, minlength=2)[groups]
-    found, alone, naive = _means(outcome, outcome.design(groups), sign)
+    first, second = (_means(outcome.of(np.flatnonzero(groups == number))) for number in (1, 0))
+    found, alone, naive = (less(one, other) for one, other in zip(first, second, strict=True))
+    return _shown(found if found.half_width() < alone.half_width() else alone, alone, naive, level)
+
+
+def _shown(found: Rectified, alone: Rectified, naive: Rectified, level: float) -> Comparison:
     shown = [Interval(one.value, *one.interval(level)) for one in (found, alone, naive)]
     return Comparison(shown[0], shown[1], shown[2], found.lam)
 
@@ -124,8 +127,8 @@ def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
         outcome: the outcome; predictions may be probabilities.
         level: of the intervals.
     """
-    design = outcome.design()
-    found, alone, naive = _means(outcome, design, np.ones(design.rows))
+    design = outcome.design
+    found, alone, naive = _means(outcome)
     n, free = len(outcome.gold), 1.0 if design.larger else 1 - len(outcome.gold) / design.rows
     supposed = free / 2 / n / (n - 1)
     ratio = (found.labelled + found.rest + supposed * (1 + found.lam) ** 2) / max(1e-12, alone.labelled + supposed)
@@ -152,12 +155,12 @@ def _exactly(found: Rectified) -> Interval:
     return Interval(found.value, found.value, found.value)
 
 
-def _means(outcome: Outcome, design: Design, factor: Floats) -> tuple[Rectified, Rectified, Rectified]:
-    """An estimate that is the mean of the outcome times a factor: rectified, by people's labels alone, and naively."""
-    own, truth = outcome.labelled, outcome.as_truth().design(design.strata)
-    people, model = factor[own] * outcome.gold, factor * outcome.predicted
-    values = (float(design.mean(people)), float(design.mean(model[own])), float(model.mean()))
-    return *rectify(design, people, model, values), with_variance(truth, values[2], model, model, 0.0)
+def _means(outcome: Outcome) -> tuple[Rectified, Rectified, Rectified]:
+    """The mean: rectified, by people's labels alone, and naively."""
+    design, model = outcome.design, outcome.predicted
+    values = (design.mean(outcome.gold), design.mean(model[outcome.labelled]), float(model.mean()))
+    naive = with_variance(outcome.as_truth().design, values[2], model, model, 0.0)
+    return *rectify(design, outcome.gold, model, values), naive
 
 
 def correlation(outcome: Outcome, other: Outcome, level: float = LEVEL) -> Comparison:
@@ -171,13 +174,13 @@ def correlation(outcome: Outcome, other: Outcome, level: float = LEVEL) -> Compa
         other: the second; where it is known of all rows, its `gold` is that.
         level: of the intervals.
     """
-    design = outcome.design()
+    design = outcome.design
     own = design.labelled
     by_people, people = _fisher(outcome.gold, other.gold, design.counts)
     by_model, _ = _fisher(outcome.predicted[own], other.predicted[own], design.counts)
     of_all, model = _fisher(outcome.predicted, other.predicted, np.ones(design.rows))
     found, alone = rectify(design, people, model, (by_people, by_model, of_all), lost=2)
-    naive = with_variance(outcome.as_truth().design(), of_all, model, model, 0.0, lost=2)
+    naive = with_variance(outcome.as_truth().design, of_all, model, model, 0.0, lost=2)
     shown = [_from_fisher(one, level) for one in (found, alone, naive)]
     return Comparison(shown[0], shown[1], shown[2], found.lam)
 
@@ -219,7 +222,7 @@ def quantile(outcome: Outcome, q: float, level: float = LEVEL) -> Comparison:
 
 
 def _quantile(outcome: Outcome, q: float, level: float, tuned: bool) -> tuple[Interval, float]:
-    design = outcome.design()
+    design = outcome.design
     low, high = outcome.gold.min(), outcome.gold.max()
     between = outcome.predicted[(low < outcome.predicted) & (outcome.predicted < high)] if tuned else []
     values = np.unique(np.concatenate([outcome.gold, between]))
@@ -241,7 +244,7 @@ def _tested(
     design: Design, people: Floats, model: Floats, q: float, level: float, tuned: bool
 ) -> tuple[float, float, float]:
     """A fraction of rows, how far it may be from `q` by chance if it is `q`, and the power."""
-    values = (float(design.mean(people)), float(design.mean(model[design.labelled])), float(model.mean()))
+    values = (design.mean(people), design.mean(model[design.labelled]), float(model.mean()))
     found, alone = rectify(design, people, model, values)
     found = found if tuned else alone
     seen = float(np.average((people - values[0]) ** 2, weights=design.counts))

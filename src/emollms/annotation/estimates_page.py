@@ -76,15 +76,16 @@ def methods(found: Estimates) -> str:
     statistics = {one.statistic.split()[0] for one in found}
     powers = sorted({f"{one.power:.2f}" for one in found}, key=float)
     power = powers[0] if len(powers) == 1 else f"{powers[0]} to {powers[-1]}"
+    who = " and ".join(found.models) or "a language model"
     parts = [
-        f"We annotated {found.rows:,} texts with {' and '.join(found.models) or 'a language model'}, and people "
-        f"labelled {found.labels:,} of them, {_DRAWN[found.drawn]}.",
+        f"We annotated {found.rows:,} texts with {who}, and people labelled {found.labels:,} of them, "
+        f"{_DRAWN[found.drawn]}.",
         "Since averages of a model's answers inherit its errors, estimates were obtained by prediction-powered "
-        "inference with power tuning (PPI++; Angelopoulos, Duchi and Zrnic 2023): the model's answers to all texts are corrected "
-        "by their errors on the labelled ones, and weighted such that the variance is least, so that answers that "
-        f"do not help are ignored (weight {power}).",
+        "inference with power tuning (PPI++; Angelopoulos, Duchi and Zrnic 2023): the model's answers to all texts are "
+        "corrected by their errors on the labelled ones, and weighted such that the variance is least, so that answers "
+        f"that do not help are ignored (weight {power}).",
         _ABOUT[found.population],
-        f"Intervals are at {100 * found[0].level:g} %, by Student's t, with one degree of freedom less for the tuning.",
+        f"Intervals are at {100 * found[0].level:g} %, by Student's t, with a degree of freedom less for the tuning.",
         *(text for kind, text in _EXTRA.items() if kind in statistics),
         _WELCH if any(" − " in one.group for one in found) else "",
         f"Computed with emollms {__version__}.",

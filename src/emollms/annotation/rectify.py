@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.gold_tables import Integers
@@ -30,8 +29,6 @@ class Design:
         rows: how many rows there are.
         labelled: the places of the labelled ones.
         weights: how many rows each of these stands for, up to a factor; None where they were drawn evenly.
-        strata: the group of each row, from 0, whose sizes are known: the labelled rows of a group stand for its rows.
-            None for one group.
         larger: whether the rows are a sample of a larger population that the estimate is about. Otherwise it is about
             these rows.
     """
@@ -39,35 +36,26 @@ class Design:
     rows: int
     labelled: Integers
     weights: Floats | None = None
-    strata: Integers | None = None
     larger: bool = False
 
     @cached_property
-    def groups(self) -> tuple[Integers, ...]:
-        """The places of the rows of each stratum."""
-        if self.strata is None:
-            return (np.arange(self.rows),)
-        return tuple(np.flatnonzero(self.strata == number) for number in range(int(self.strata.max()) + 1))
-
-    @cached_property
-    def parts(self) -> tuple[Integers, ...]:
-        """The labelled rows of each stratum, as places in `labelled`."""
-        if self.strata is None:
-            return (np.arange(len(self.labelled)),)
-        own = self.strata[self.labelled]
-        return tuple(np.flatnonzero(own == number) for number in range(len(self.groups)))
-
-    @cached_property
     def counts(self) -> Floats:
-        """How many rows each labelled row stands for; they sum to the rows of each stratum."""
+        """How many rows each labelled row stands for; they sum to all rows."""
         found = np.ones(len(self.labelled)) if self.weights is None else np.array(self.weights, np.float64)
-        for group, part in zip(self.groups, self.parts, strict=True):
-            found[part] *= len(group) / found[part].sum()
-        return found
+        return np.asarray(found * (self.rows / found.sum()))
 
-    def mean(self, values: Floats) -> Floats:
-        """The mean over all rows that values of the labelled ones give, of shape (labelled,) or (labelled, several)."""
-        return np.asarray(self.counts @ values / self.rows)
+    def mean(self, values: Floats) -> float:
+        """The mean over all rows that values of the labelled ones give."""
+        return float(self.counts @ values / self.rows)
+
+    @property
+    def unknown(self) -> Floats:
+        """The part of what each labelled row stands for that is not itself: the finite-population correction."""
+        return np.asarray(1 - 1 / np.maximum(self.counts, 1.0))
+
+    def deviations(self, values: Floats) -> Floats:
+        """What each labelled row adds to the error of a mean over all rows."""
+        return np.asarray(self.counts / self.rows * (values - self.mean(values)))
 
 
 @dataclass(frozen=True)
@@ -119,19 +107,13 @@ def tuned_power(design: Design, people: Floats, model: Floats) -> float:
         model: the influence of every row by its prediction.
     """
     own = model[design.labelled]
-    above = below = seen = 0.0
-    for group, part in zip(design.groups, design.parts, strict=True):
-        if design.weights is None:
-            n, rows = len(part), len(group)
-            scale = (rows / design.rows) ** 2 * (1 - n / rows) / n
-            above += scale * float(np.mean((people[part] - people[part].mean()) * (own[part] - own[part].mean())))
-            below += scale * float(model[group].var(ddof=1))
-            seen += scale * float(own[part].var())
-        else:
-            ours, theirs = _deviations(design, part, own), _deviations(design, part, people)
-            free = 1 - 1 / np.maximum(design.counts[part], 1.0)
-            above += float(np.sum(free * ours * theirs))
-            below += float(np.sum(free * ours**2))
+    if design.weights is None:
+        above = float(np.mean((people - people.mean()) * (own - own.mean())))
+        below, seen = float(model.var(ddof=1)), float(own.var())
+    else:
+        ours, theirs = design.deviations(own), design.deviations(people)
+        above, below = float(np.sum(design.unknown * ours * theirs)), float(np.sum(design.unknown * ours**2))
+        seen = below
     # Predictions that vary more than twice as much among the labelled rows as among all would widen the interval.
     below = max(below, seen / 2)
     return above / below if below > 1e-300 else 0.0
@@ -162,37 +144,31 @@ def rectify(
 def with_variance(design: Design, value: float, people: Floats, model: Floats, lam: float, lost: int = 0) -> Rectified:
     """An estimate with its variance; see `rectify`."""
     own = model[design.labelled] if lam else np.zeros_like(people)
-    labelled = rest = below = 0.0
-    for group, part in zip(design.groups, design.parts, strict=True):
-        n, rows = len(part), len(group)
-        weight = (rows / design.rows) ** 2
-        if design.weights is None:
-            left = rows - n
-            # The predictions of all rows hold those of the labelled ones: only the others bring something new.
-            power = lam * left / rows if design.larger else lam
-            error = people[part] - power * own[part]
-            part_labelled = weight * float(error.var(ddof=1)) / n * (1 if design.larger else 1 - n / rows)
-            if design.larger and left and lam:
-                unlabelled = np.delete(model[group], np.searchsorted(group, design.labelled[part]))
-                rest += weight * power**2 * float(unlabelled.var()) / left
-            effective = float(n)
-        else:
-            deviations = _deviations(design, part, people - lam * own)
-            free = 1 - 1 / np.maximum(design.counts[part], 1.0)
-            part_labelled = float(np.sum(free * deviations**2)) * n / (n - 1)
-            counts = design.counts[part]
-            effective = max(2.0, float(counts.sum() ** 2 / np.sum(counts**2)))
-            if design.larger:
-                mean = np.average(people[part], weights=counts)
-                rest += weight * float(np.average((people[part] - mean) ** 2, weights=counts)) / rows
-        labelled += part_labelled
-        below += part_labelled**2 / (effective - 1)
-    degrees = labelled**2 / below if below > 1e-300 else len(design.labelled) - len(design.parts)
-    return Rectified(value, lam, labelled, rest, lost, max(1.0, degrees - lost))
+    n, rows = len(people), design.rows
+    if design.weights is not None:
+        deviations = design.deviations(people - lam * own)
+        labelled = float(np.sum(design.unknown * deviations**2)) * n / (n - 1)
+        spread = (people - design.mean(people)) ** 2
+        rest = design.mean(spread) / rows if design.larger else 0.0
+        effective = max(
+            2.0, rows**2 / float(np.sum(design.counts**2))
+        )  # labels of unequal weight tell less (Kish 1965)
+        return Rectified(value, lam, labelled, rest, lost, max(1.0, effective - 1 - lost))
+    if not design.larger:
+        labelled = float((people - lam * own).var(ddof=1)) / n * (1 - n / rows)
+        return Rectified(value, lam, labelled, 0.0, lost, max(1.0, n - 1.0 - lost))
+    # The predictions of all rows hold those of the labelled ones: only the others bring something new.
+    left = rows - n
+    power = lam * left / rows
+    rest = power**2 * float(np.delete(model, design.labelled).var()) / left if power else 0.0
+    labelled = float((people - power * own).var(ddof=1)) / n
+    return Rectified(value, lam, labelled, rest, lost, max(1.0, n - 1.0 - lost))
 
 
-def _deviations(design: Design, part: npt.NDArray[np.int64], values: Floats) -> Floats:
-    """What each labelled row of a stratum adds to the error of a mean over all rows."""
-    counts = design.counts[part]
-    centre = np.average(values[part], weights=counts)
-    return np.asarray(counts / design.rows * (values[part] - centre))
+def less(one: Rectified, other: Rectified) -> Rectified:
+    """An estimate less another one of other rows, with the degrees of freedom of Welch (1947)."""
+    variances = [each.standard_error**2 for each in (one, other)]
+    total = sum(variances)
+    below = sum(part**2 / each.df for part, each in zip(variances, (one, other), strict=True))
+    df = total**2 / below if below > 1e-300 else one.df + other.df
+    return Rectified(one.value - other.value, (one.lam + other.lam) / 2, total, 0.0, 0, max(1.0, df))

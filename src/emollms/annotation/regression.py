@@ -79,12 +79,12 @@ def regressors(right: str, every: pd.DataFrame, labelled: pd.DataFrame) -> Regre
 
 
 @dataclass(frozen=True)
-class _Fit:
+class Fit:
     """An outcome and its regressors, and how coefficients follow from a power of the predictions."""
 
     outcome: Outcome
     terms: Regressors
-    solve: Callable[["_Fit", float], Floats]
+    solve: Callable[["Fit", float], Floats]
     mean_of: Callable[[Floats], Floats]
     slope_of: Callable[[Floats], Floats]
 
@@ -102,7 +102,7 @@ class _Fit:
 
     def influences(self, theta: Floats, alone: bool = False) -> tuple[Floats, Floats]:
         """Of each labelled row by people's labels, and of every row by its prediction, of shape (rows, terms)."""
-        terms, counts = self.terms, self.outcome.design().counts
+        terms, counts = self.terms, self.outcome.design.counts
         at = terms.labelled if alone else terms.every
         weights = self.slope_of(at @ theta) * (counts / counts.sum() if alone else 1 / len(at))
         inverse = np.linalg.pinv(at.T @ (weights[:, None] * at))
@@ -111,11 +111,11 @@ class _Fit:
         return people @ inverse, model @ inverse
 
 
-def _least_squares(fit: _Fit, power: float) -> Floats:
+def _least_squares(fit: Fit, power: float) -> Floats:
     """Coefficients of least squares: of people's labels less predictions, plus those of the others' predictions."""
     rows, _ = fit.others
     own = fit.outcome.labelled
-    counts = fit.outcome.design().counts
+    counts = fit.outcome.design.counts
     theta = _weighted(fit.terms.labelled, fit.outcome.gold, counts)
     if not power:
         return theta
@@ -129,10 +129,10 @@ def _weighted(regressors: Floats, values: Floats, counts: Floats) -> Floats:
     return np.asarray(np.linalg.lstsq(regressors * root[:, None], values * root, rcond=None)[0])
 
 
-def _logit(fit: _Fit, power: float) -> Floats:
+def _logit(fit: Fit, power: float) -> Floats:
     """Coefficients where the rectified gradient of the logistic loss is zero, by Newton's method."""
     rows, _ = fit.others
-    own, counts = fit.outcome.labelled, fit.outcome.design().counts / len(fit.outcome.predicted)
+    own, counts = fit.outcome.labelled, fit.outcome.design.counts / len(fit.outcome.predicted)
     parts = [(fit.terms.labelled, fit.outcome.gold, counts)]
     if power:
         others = fit.terms.every[rows], fit.outcome.predicted[rows]
@@ -164,6 +164,12 @@ def _sigmoid_slope(values: Floats) -> Floats:
     return np.asarray(mean * (1 - mean))
 
 
+def fitted_to(outcome: Outcome, terms: Regressors, logistic: bool = False) -> Fit:
+    """A linear or logistic regression of an outcome; see `regression`."""
+    parts = (_logit, _sigmoid, _sigmoid_slope) if logistic else (_least_squares, np.asarray, np.ones_like)
+    return Fit(outcome, terms, *parts)
+
+
 def regression(
     outcome: Outcome, terms: Regressors, logistic: bool = False, level: float = LEVEL
 ) -> dict[str, Comparison]:
@@ -175,9 +181,8 @@ def regression(
         logistic: whether it is logistic; coefficients are then log odds.
         level: of the intervals.
     """
-    parts = (_logit, _sigmoid, _sigmoid_slope) if logistic else (_least_squares, np.asarray, np.ones_like)
-    fit = _Fit(outcome, terms, *parts)
-    truth = _Fit(outcome.as_truth(), Regressors(terms.names, terms.every, terms.every), *parts)
+    fit = fitted_to(outcome, terms, logistic)
+    truth = fitted_to(outcome.as_truth(), Regressors(terms.names, terms.every, terms.every), logistic)
     alone, naive = fit.solve(fit, 0.0), truth.solve(truth, 0.0)
     found: dict[str, Comparison] = {}
     for at, name in enumerate(terms.names):
@@ -190,17 +195,17 @@ def regression(
     return found
 
 
-def rectified_coefficient(fit: _Fit, at: int) -> Rectified:
+def rectified_coefficient(fit: Fit, at: int) -> Rectified:
     """A coefficient with the power of its least variance, which is found from the coefficients that it gives."""
     _, share = fit.others
     lam = 1 / share
     for _ in range(2):
         people, model = fit.influences(fit.solve(fit, lam * share))
-        lam = tuned_power(fit.outcome.design(), people[:, at], model[:, at])
+        lam = tuned_power(fit.outcome.design, people[:, at], model[:, at])
     return _coefficient(fit, fit.solve(fit, lam * share), at, lam)
 
 
-def _coefficient(fit: _Fit, theta: Floats, at: int, lam: float, alone: bool = False) -> Rectified:
+def _coefficient(fit: Fit, theta: Floats, at: int, lam: float, alone: bool = False) -> Rectified:
     people, model = fit.influences(theta, alone)
     lost = len(theta) - 1 + (not alone)
-    return with_variance(fit.outcome.design(), float(theta[at]), people[:, at], model[:, at], lam, lost)
+    return with_variance(fit.outcome.design, float(theta[at]), people[:, at], model[:, at], lam, lost)

@@ -157,11 +157,11 @@ def sample(
         raise UsageError(f"--budget {budget:,}: there are {len(free):,} rows without labels; give 1 to {len(free):,}")
     errors = _expected_errors(asked, labels)
     groups = _groups(table, by, free)
-    chances = np.concatenate([_chances(errors[rows], share) for rows, share in _shares(groups, budget)])
-    order = np.concatenate(groups)
+    by_group = [_chances(errors[rows], share) for rows, share in _shares(groups, budget)]
     random = np.random.default_rng(seed)
-    drawn = _draw(chances, random)
-    rows, probabilities = order[drawn], chances[drawn]
+    drawn = [_draw(chances, random) for chances in by_group]
+    rows = np.concatenate([group[own] for group, own in zip(groups, drawn, strict=True)])
+    probabilities = np.concatenate([chances[own] for chances, own in zip(by_group, drawn, strict=True)])
     result = _to_fill_in(table, asked, column, text_column, by, rows, probabilities)
     if len(kept):
         # Labels that are there already are there for certain.
@@ -170,9 +170,7 @@ def sample(
             names = [*as_names(gold_column), f"{name}_gold", f"gold_{name}", name]
             old[name] = next((kept[one].to_numpy() for one in names if one in kept), None)
         result = pd.concat([old, result], ignore_index=True)
-    widths = (
-        _widths(asked[0], labels.get(asked[0].name), errors, free, chances, order) if len(asked) == 1 or labels else ()
-    )
+    widths = _widths(asked[0], labels.get(asked[0].name), errors, free, budget) if len(asked) == 1 or labels else ()
     found = Sample(result, " and ".join(one.name for one in asked), len(rows), len(table.frame), widths)
     if out is not None:
         _write(found, Path(out), asked, format)
@@ -276,7 +274,7 @@ def _draw(chances: Floats, random: np.random.Generator) -> Integers:
     """
     order = random.permutation(len(chances))
     ends = np.cumsum(chances[order])
-    steps = random.random() + np.arange(round(float(ends[-1])))
+    steps = np.arange(random.random(), float(ends[-1]) - 1e-9, 1.0)
     at = np.minimum(np.searchsorted(ends, steps, side="right"), len(order) - 1)
     return np.sort(np.unique(order[at]))
 
@@ -302,8 +300,7 @@ def _widths(
     labels: tuple[Integers, Floats] | None,
     errors: Floats,
     free: Integers,
-    chances: Floats,
-    order: Integers,
+    budget: int,
 ) -> tuple[ExpectedWidth, ...]:
     """The widths that some numbers of labels are expected to give, by labels or by calibrated intervals."""
     if one.kind == "labels" or (one.kind == "class" and one.task is None):
@@ -322,7 +319,7 @@ def _widths(
         return ()
     rows, relative = len(free), errors[free] / np.sqrt(np.mean(errors[free] ** 2))
     found = []
-    for labels_count in sorted({*(count for count in BUDGETS if count < rows), round(float(chances.sum()))}):
+    for labels_count in sorted({*(count for count in BUDGETS if count < rows), budget}):
         drawn = _chances(errors[free], float(labels_count))
         variance = float(np.sum((1 - drawn) / drawn * relative**2)) / rows**2
         even = (1 - labels_count / rows) / labels_count
