@@ -148,7 +148,16 @@ def made_up(rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, n
     return gold, np.clip(0.8 * gold + 0.15 * groups + random.normal(0, 0.06, rows), 0, 1), groups
 
 
-@pytest.mark.parametrize("statistic", ["difference", "fraction", "median", "quantile", "correlation", "slope"])
+@pytest.mark.parametrize(
+    "statistic",
+    [
+        "difference",
+        "fraction",
+        "correlation",
+        "slope",
+        *(pytest.param(q, marks=pytest.mark.slow) for q in ("median", "quantile")),
+    ],
+)
 @pytest.mark.parametrize("uneven", [False, True])
 def test_other_statistics_hold_the_truth(statistic: str, uneven: bool) -> None:
     """400 draws of 120 labels, with equal and with unequal probabilities: 92 to 98.5 %, three standard errors wider."""
@@ -245,7 +254,7 @@ def test_each_statistic_from_files(tables: Path) -> None:
     assert [one.statistic for one in every][:2] == ["mean", "fraction of anger"]
     joy = emollms.estimate(*names, of="emotions", fraction="joy")[0]
     assert joy.rectified.low < 0.33 < joy.rectified.high
-    assert joy.saved > 0.3
+    assert joy.saved > 0.15
     median = emollms.estimate(*names, of="valence", quantile=[0.5], by="group")
     assert [one.group for one in median] == ["shop", "web"]
     related = emollms.estimate(*names, of="valence", correlation="length")[0]

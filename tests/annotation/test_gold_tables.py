@@ -94,7 +94,7 @@ def test_raters_in_rows_and_in_columns() -> None:
 
 
 def test_flags_own_classes_and_named_columns() -> None:
-    flags = pd.DataFrame({"id": [0, 1]} | {name: [0, 0] for name in "anticipation disgust fear".split()})
+    flags = pd.DataFrame({"id": [0, 1]} | {name: [0, 0] for name in ("anticipation", "disgust", "fear")})
     labels = ("anger", "joy", "love", "optimism", "pessimism", "sadness", "surprise", "trust")
     flags = flags.assign(**{name: ["1", "0"] for name in labels})
     assert read_gold(ANNOTATED, flags, of=["emotions"]).questions["emotions"].gold.sum(axis=1).tolist() == [8, 0]
@@ -122,7 +122,7 @@ GOLD = pd.DataFrame({"id": [0, 1], "valence": [0.1, 0.2]})
 WRONG = {
     "scale": (GOLD.assign(EmoBank_arousal=[7, 2]), {}, "7 is neither on 0 to 1 nor on 1 to 5, the scale of EmoBank"),
     "class": (GOLD.assign(sentiment=["great", ""]), {}, "'great' is no class of sentiment; there are 0, 1, 2, 3, 4"),
-    "model": (ANNOTATED[["id", "valence", "valence_confidence"]], {"of": ["valence"]}, "but the model's own"),
+    "model": (ANNOTATED[["id", "valence", "valence_confidence"]], {"of": ["valence"]}, "the model's own"),
     "nothing": (GOLD[["id"]], {}, "has no column of .*questions"),
     "twice": (
         pd.DataFrame({"id": [0, 0], "rater": ["a", "a"], "valence": [0.1, 0.2]}), {}, "rater 'a' labelled one row twice",

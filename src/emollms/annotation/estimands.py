@@ -130,7 +130,8 @@ def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
     design = outcome.design
     found, alone, naive = _means(outcome)
     n, free = len(outcome.gold), 1.0 if design.larger else 1 - len(outcome.gold) / design.rows
-    supposed = free / 2 / n / (n - 1)
+    # Of the rows that were drawn least likely, since a rare disagreement among these counts most.
+    supposed = free / 2 * (float(design.counts.max()) / design.rows) ** 2 * n / (n - 1)
     ratio = (found.labelled + found.rest + supposed * (1 + found.lam) ** 2) / max(1e-12, alone.labelled + supposed)
     shrunk = (np.clip(alone.value, 0, 1) * n + 1) / (n + 2)
     # Uneven weights make labels worth less than their number.

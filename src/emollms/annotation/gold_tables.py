@@ -377,6 +377,6 @@ def _weights(
     if (wrong := ~((values > 0) & (values <= high))).any():
         row = int(np.flatnonzero(wrong)[0])
         remedy = "a weight is above 0" if weight else "a probability is above 0, and at most 1"
-        raise UsageError(f"{gold_name}: {name} of row {row + 1} is {column.iloc[row]!r}; {remedy}")
+        raise UsageError(f"{gold_name}: {name} of row {row + 1} is {text_of(column.iloc[row])}; {remedy}")
     weights = values if weight else 1 / values
     return np.asarray(weights * len(table.frame) / weights.sum())

@@ -10,7 +10,7 @@ were not drawn evenly count by the inverse of their probability (design-based su
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -93,6 +93,7 @@ class Rectified:
         return self.value - half, self.value + half
 
 
+@lru_cache(maxsize=4096)
 def quantile_of_t(level: float, df: float) -> float:
     """Half the width of a two-sided interval of `level`, in standard errors."""
     return float(require("scipy.special", "estimate", "estimate").stdtrit(max(1.0, df), (1 + level) / 2))
