@@ -124,9 +124,7 @@ WRONG = {
     "class": (GOLD.assign(sentiment=["great", ""]), {}, "'great' is no class of sentiment; there are 0, 1, 2, 3, 4"),
     "model": (ANNOTATED[["id", "valence", "valence_confidence"]], {"of": ["valence"]}, "the model's own"),
     "nothing": (GOLD[["id"]], {}, "has no column of .*questions"),
-    "twice": (
-        pd.DataFrame({"id": [0, 0], "rater": ["a", "a"], "valence": [0.1, 0.2]}), {}, "rater 'a' labelled one row twice",
-    ),
+    "twice": (GOLD.assign(id=0, rater="a"), {}, "rater 'a' labelled one row twice"),
     "two questions": (GOLD, {"gold_column": ["valence"]}, "--gold-column is of one question"),
     "probability": (GOLD.assign(p=2), {"probability": "p"}, "p of row 1 is 2; a probability is above 0, and at most 1"),
 }  # fmt: skip

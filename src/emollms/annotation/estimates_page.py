@@ -163,7 +163,15 @@ def _chart(some: Sequence[Estimate], title: str) -> str:
                 "encoding": {"x": {"datum": 0}},
             }
         )
-    specification = {"width": WIDTH, "height": ROW * len(some), "data": {"values": values}, "layer": layers}
+    edge = {
+        "left": 32,
+        "right": 16,
+        "top": 6,
+        "bottom": 6,
+    }  # a reader's font may be wider than the one it measures with
+    specification = {
+        "width": WIDTH, "height": ROW * len(some), "padding": edge, "data": {"values": values}, "layer": layers,
+    }  # fmt: skip
     return pointed_at(
         draw(specification, f"{title}, with intervals: the estimate, people alone, and the naive average")
     )
