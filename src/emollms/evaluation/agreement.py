@@ -195,8 +195,10 @@ def _places(ratings: Floats, classes: Integers) -> Integers:
 
 
 def consensus(level: Level, ratings: Floats) -> Floats:
-    """What raters say together: the mean score; the lower median of ordered classes; the class of most of them; the
-    labels that at least half of them give. NaN where nobody rated, or where no class has most votes.
+    """What the raters of each text say together.
+
+    It is the mean of scores, the lower median of ordered classes, the class of most raters, and the labels that at least
+    half of them give; NaN where nobody rated, or where no class has most votes.
 
     Args:
         level: what is measured.
