@@ -73,8 +73,9 @@ def test_by_hand() -> None:
 
 
 def test_the_false_discovery_rate_is_that_of_benjamini_and_yekutieli() -> None:
-    truth, ratings = crowd(60, 5, right=0.8, seed=2)
-    model = np.where(np.random.default_rng(3).uniform(size=60) < 0.78, truth, (truth + 1) % 4)
+    truth, ratings = crowd(60, 5, right=0.8, seed=3)
+    ratings[:, 3:] = crowd(60, 5, right=0.55, seed=3)[1][:, 3:]
+    model = np.where(np.random.default_rng(3).uniform(size=60) < 0.85, truth, (truth + 1) % 4)
     found = outcome(model, ratings)
     p = np.array([one.p for one in found.raters])
     m, order = len(p), np.argsort(p)
@@ -83,7 +84,7 @@ def test_the_false_discovery_rate_is_that_of_benjamini_and_yekutieli() -> None:
     rejected = np.zeros(m, dtype=bool)
     rejected[order[: below.max() + 1 if len(below) else 0]] = True
     assert [one.model_wins for one in found.raters] == rejected.tolist()
-    assert 0 < rejected.sum()
+    assert any(one.p < 0.05 and not one.model_wins for one in found.raters)
     assert all(one.p_adjusted >= one.p for one in found.raters)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from emollms.annotation.columns import PREFIX, Annotations
 from emollms.annotation.frames import as_table
-from emollms.annotation.questions import KNOWN, Kind
+from emollms.annotation.questions import KNOWN, WORDING, Kind
 from emollms.errors import UsageError, shorten, unknown
 from emollms.tables.files import Dialect, Warn, no_warning, table_file
 from emollms.tables.read import read_table
@@ -25,6 +25,8 @@ TableLike: TypeAlias = str | Path | pa.Table | pd.DataFrame | Annotations | Any
 """A file by its name, or a table of Arrow, pandas, polars or `datasets`."""
 
 _NOTHING = {"", "none", "none of these", "neutral or no emotion", "no emotion"}
+_FURTHER = re.compile(rf"(.+){WORDING}(\d+)")
+"""The name of a question in a further wording."""
 _KINDS: dict[type[Task], Kind] = {RegressionTask: "score", OrdinalTask: "class", MultiLabelTask: "labels"}
 
 
@@ -99,12 +101,14 @@ class AnnotatedTable:
         questions: what it answers, by name.
         name: what errors call it.
         record: what `annotate` wrote beside the file; empty where there is none.
+        wordings: the questions that were asked in several wordings, by name, in all of them, the first one too.
     """
 
     frame: pd.DataFrame = field(repr=False)
     questions: dict[str, AnsweredQuestion]
     name: str
     record: dict[str, Any] = field(default_factory=dict, repr=False)
+    wordings: dict[str, tuple[AnsweredQuestion, ...]] = field(default_factory=dict, repr=False)
 
     def question(self, name: str) -> AnsweredQuestion:
         """The question of a name, or a column of numbers, texts or lists as one: predictions made elsewhere.
@@ -150,8 +154,14 @@ def read_annotated(table: TableLike, dialect: Dialect | None = None) -> Annotate
     record = _record(Path(table)) if isinstance(table, str | Path) else {}
     names = [str(column) for column in frame.columns if f"{column}_confidence" in frame.columns]
     asked = {column.removeprefix(PREFIX): column for column in names}
-    questions = {name: _question(frame, name, column, record) for name, column in asked.items()}
-    return AnnotatedTable(frame, questions, name, record)
+    further = {one: found for one in asked if (found := _FURTHER.fullmatch(one)) and found[1] in asked}
+    questions = {
+        name: _question(frame, name, column, record) for name, column in asked.items() if name not in further
+    }
+    wordings = {base: (questions[base],) for base in dict.fromkeys(found[1] for found in further.values())}
+    for one, found in sorted(further.items(), key=lambda pair: int(pair[1][2])):
+        wordings[found[1]] += (_question(frame, found[1], asked[one], record),)
+    return AnnotatedTable(frame, questions, name, record, wordings)
 
 
 def text_of(value: Any) -> str | None:

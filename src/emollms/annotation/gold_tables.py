@@ -28,7 +28,8 @@ from emollms.tables.files import Dialect, Warn, no_warning
 Integers = npt.NDArray[np.int64]
 PROBABILITY = "sampling_probability"
 """The column in which `emollms sample` writes with which probability it drew a row."""
-_RATERS = ("annotator", "rater", "coder", "worker", "annotator_id", "rater_id", "coder_id", "worker_id")
+RATERS = ("annotator", "rater", "coder", "worker", "annotator_id", "rater_id", "coder_id", "worker_id")
+"""Columns that name who labelled a row."""
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
 
@@ -40,10 +41,12 @@ class GoldQuestion:
         asked: the question, with what the model said of all rows of the annotated table.
         ratings: what people said of the rows that they labelled, as numbers in the form of `asked.predicted`: of shape
             (labelled, raters), for labels (labelled, raters, labels). NaN: this rater said nothing.
+        columns: the columns of gold that they are from.
     """
 
     asked: AnsweredQuestion
     ratings: Floats = field(repr=False)
+    columns: tuple[str, ...] = ()
 
     @property
     def gold(self) -> Floats:
@@ -136,7 +139,7 @@ def read_gold(
         ratings = np.full((len(labelled), len(raters) * said.shape[1], *said.shape[2:]), np.nan)
         for one in range(said.shape[1]):
             ratings[at, rater_of * said.shape[1] + one] = said[:, one]
-        questions[asked.name] = GoldQuestion(asked, ratings)
+        questions[asked.name] = GoldQuestion(asked, ratings, tuple(columns))
     has_any = np.any(
         [~np.isnan(one.ratings).all(axis=tuple(range(1, one.ratings.ndim))) for one in questions.values()], 0
     )
@@ -228,7 +231,7 @@ def _raters(gold: pd.DataFrame, rows: Integers, rater: str | None) -> tuple[tupl
     if rater is not None and rater not in gold:
         raise unknown("column of gold", rater, map(str, gold.columns))
     repeated = len(np.unique(rows)) < len(rows)
-    column = rater or (next((name for name in _RATERS if name in gold), None) if repeated else None)
+    column = rater or (next((name for name in RATERS if name in gold), None) if repeated else None)
     if column is None:
         turn = pd.Series(rows).groupby(rows).cumcount().to_numpy()
         return tuple(str(number + 1) for number in range(int(turn.max()) + 1)), turn.astype(np.int64)
