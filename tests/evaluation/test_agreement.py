@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn import metrics as oracle
 
 from emollms.evaluation import metrics
-from emollms.evaluation.agreement import alpha, bias_of, consensus, measures_of, take
+from emollms.evaluation.agreement import alpha, consensus, counted, measures_of, take
 from emollms.evaluation.krippendorff import masi_distances
 from emollms.evaluation.metrics import Flags, Floats
 
@@ -80,7 +80,9 @@ def test_label_sets(random: np.random.Generator) -> None:
     said = gold ^ (random.uniform(size=(200, 5)) < 0.15)
     said[:, 4] = False
     found = measured("set", gold.astype(float), said.astype(float), tuple("abcde"))
-    assert found["macro_f1", ""] == pytest.approx(oracle.f1_score(gold, said, average="macro", zero_division=0), abs=1e-9)
+    assert found["macro_f1", ""] == pytest.approx(
+        oracle.f1_score(gold, said, average="macro", zero_division=0), abs=1e-9
+    )
     assert found["micro_f1", ""] == pytest.approx(oracle.f1_score(gold, said, average="micro"), abs=1e-9)
     assert found["alpha", ""] == pytest.approx(slow_masi_alpha(np.stack([gold, said], axis=1).astype(float)), abs=1e-9)
     assert found["f1", "b"] == pytest.approx(oracle.f1_score(gold[:, 1], said[:, 1]), abs=1e-9)
@@ -227,13 +229,10 @@ def test_what_raters_say_together() -> None:
     assert consensus("set", labels).tolist() == [[1, 0], [1, 1]]
 
 
-def test_bias_is_what_the_model_says_more() -> None:
-    gold, said = np.array([0.2, 0.4]), np.array([0.3, 0.2])
-    ((_, differences),) = bias_of("interval", gold, said)
-    assert differences == pytest.approx([0.1, -0.2])
-    of_classes = dict(bias_of("nominal", np.array([0.0, 1, 1]), np.array([0.0, 0, 1]), ("glad", "sad")))
-    assert of_classes["glad"].mean() == pytest.approx(1 / 3)
-    assert of_classes["sad"].mean() == pytest.approx(-1 / 3)
+def test_what_of_a_text_is_averaged() -> None:
+    assert [(part, list(own)) for part, own in counted("ordinal", np.array([-1.0, 2]), CLASSES)] == [("", [-1, 2])]
+    of_classes = dict(counted("nominal", np.array([0.0, 1, 1]), ("glad", "sad")))
+    assert (of_classes["glad"].mean(), of_classes["sad"].mean()) == pytest.approx((1 / 3, 2 / 3))
 
 
 def flags(values: list[int]) -> Flags:

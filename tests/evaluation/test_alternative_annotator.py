@@ -5,11 +5,13 @@ import pytest
 from scipy import stats
 
 from emollms.errors import UsageError
-from emollms.evaluation.alternative_annotator import AlternativeAnnotatorTest, Alignment, alternative_annotator_test
+from emollms.evaluation.alternative_annotator import Alignment, AlternativeAnnotatorTest, alternative_annotator_test
 from emollms.evaluation.metrics import Floats
 
 
-def outcome(model: Floats, ratings: Floats, alignment: Alignment = "accuracy", **options: float) -> AlternativeAnnotatorTest:
+def outcome(
+    model: Floats, ratings: Floats, alignment: Alignment = "accuracy", **options: float
+) -> AlternativeAnnotatorTest:
     rated = ~np.isnan(ratings) if ratings.ndim == 2 else ~np.isnan(ratings).any(axis=2)
     names = [f"rater {number}" for number in range(ratings.shape[1])]
     found = alternative_annotator_test(model, ratings, rated, names, alignment, **options)
@@ -22,7 +24,9 @@ def crowd(texts: int, raters: int, right: float, seed: int = 0) -> tuple[Floats,
     random = np.random.default_rng(seed)
     truth = random.integers(0, 4, size=texts)
     wrong = (truth[:, None] + random.integers(1, 4, size=(texts, raters))) % 4
-    return truth.astype(float), np.where(random.uniform(size=(texts, raters)) < right, truth[:, None], wrong).astype(float)
+    return truth.astype(float), np.where(random.uniform(size=(texts, raters)) < right, truth[:, None], wrong).astype(
+        float
+    )
 
 
 def test_a_model_that_knows_the_truth_may_stand_in() -> None:

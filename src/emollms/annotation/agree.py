@@ -1,38 +1,32 @@
 """`emollms.agree`: how well what a model said of texts agrees with what people said of some of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from emollms.annotation.agreement import Agreement, GroupBias, QuestionAgreement, RaterAgreement, WordingAgreement
-from emollms.annotation.annotated_tables import AnsweredQuestion, Floats, TableLike, text_of
-from emollms.annotation.gold_tables import RATERS, GoldAndAnnotated, GoldQuestion, Integers, read_gold
+from emollms.annotation.agreement import Agreement, QuestionAgreement
+from emollms.annotation.annotated_tables import AnsweredQuestion, TableLike, text_of
+from emollms.annotation.compared import (
+    Compared,
+    Groups,
+    alpha_of_raters,
+    alternative_of,
+    biases,
+    ceiling_of_gold,
+    each_rater,
+    missing,
+    wordings_of,
+)
+from emollms.annotation.gold_tables import RATERS, GoldAndAnnotated, GoldQuestion, read_gold
 from emollms.annotation.open import listed
+from emollms.annotation.study_page import check_page, write_study
 from emollms.errors import UsageError, unknown
-from emollms.evaluation import metrics
-from emollms.evaluation.agreement import (
-    Level,
-    Measure,
-    MeasuredValue,
-    alpha,
-    bias_of,
-    consensus,
-    main_measure,
-    measures_of,
-    take,
-)
-from emollms.evaluation.alternative_annotator import (
-    EPSILONS,
-    FEW_TEXTS,
-    FEWEST_TEXTS,
-    Alignment,
-    alternative_annotator_test,
-)
-from emollms.evaluation.ceiling import ceiling_of_ratings, human_ceiling, noise_of_mean
-from emollms.evaluation.metrics import Flags
+from emollms.evaluation.agreement import Level, consensus, measures_of, take
+from emollms.evaluation.alternative_annotator import EPSILONS, FEW_TEXTS
+from emollms.evaluation.ceiling import noise_of_mean
+from emollms.evaluation.metrics import Flags, Floats
 from emollms.evaluation.scoring import RESAMPLES
 from emollms.tables.files import Dialect, Warn, no_warning
 from emollms.tasks import OrdinalTask
@@ -40,8 +34,8 @@ from emollms.tasks import OrdinalTask
 LENGTH = "length"
 FEWEST_BOTH = 3
 _MOST_GROUPS = 30
-_QUARTERS = 4
-_ALIGNMENTS: dict[Level, Alignment] = {"interval": "rmse", "ordinal": "accuracy", "nominal": "accuracy", "set": "masi"}
+_PARTS = 4
+"""Groups of numbers, such as lengths: quarters of the texts."""
 
 
 def agree(
@@ -93,6 +87,8 @@ def agree(
     """
     if not 0 <= epsilon <= 1:
         raise UsageError(f"--epsilon {epsilon:g} is no difference of two fractions; give a number from 0 to 1")
+    if html is not None:
+        check_page(Path(html))
     data = read_gold(
         annotated, gold, id=id, of=listed(of), gold_column=listed(gold_column), rater=rater, probability=probability,
         weight=weight, dialect=Dialect(delimiter, encoding, not no_quotes), warn=warn,
@@ -115,29 +111,10 @@ def agree(
         data.annotated.name, shown, data.rows, found, data.weights is not None, RESAMPLES, list(filter(None, models))
     )
     if html is not None:
-        from emollms.annotation.agree_page import write_page
+        from emollms.annotation.agree_page import study_of
 
-        write_page(result, Path(html))
+        write_study(study_of(result), Path(html))
     return result
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Gold and predictions of the texts that have both."""
-
-    level: Level
-    options: tuple[str, ...]
-    rows: Flags
-    gold: Floats
-    predicted: Floats
-    ratings: Floats
-    weights: Floats | None
-
-    def on(self, rows: Flags) -> "_Compared":
-        weights = None if self.weights is None else self.weights[rows]
-        return _Compared(
-            self.level, self.options, rows, self.gold[rows], self.predicted[rows], self.ratings[rows], weights
-        )
 
 
 def level_of(asked: AnsweredQuestion) -> Level:
@@ -152,63 +129,108 @@ def level_of(asked: AnsweredQuestion) -> Level:
 def _agreement(
     data: GoldAndAnnotated,
     one: GoldQuestion,
-    groups: dict[str, list[tuple[str, Flags]]],
+    groups: Groups,
     spread: tuple[str, str] | None,
     epsilon: float,
     has_raters: bool,
 ) -> QuestionAgreement:
-    level = level_of(one.asked)
-    together = consensus(level, one.ratings)
-    said = one.asked.predicted[data.labelled]
-    both = ~_missing(together) & ~_missing(said)
-    if both.sum() < FEWEST_BOTH:
+    asked, level = one.asked, level_of(one.asked)
+    every = Compared(
+        level, asked.options, consensus(level, one.ratings), asked.predicted[data.labelled], one.ratings, data.weights
+    )
+    if every.both.sum() < FEWEST_BOTH:
         raise UsageError(
-            f"{one.asked.name}: {int(both.sum())} texts have both an answer of the model and gold; "
+            f"{asked.name}: {int(every.both.sum())} texts have both an answer of the model and gold; "
             f"agreement needs {FEWEST_BOTH} or more"
         )
-    every = _Compared(level, one.asked.options, both, together, said, one.ratings, data.weights)
-    compared = every.on(both)
-    rated = ~_missing(compared.ratings)
-    several = int(rated.sum(axis=1).max()) > 1
-    raters = one.columns if len(one.columns) == compared.ratings.shape[1] > 1 else data.raters
-    named = several and has_raters
-    wordings = data.annotated.wordings.get(one.asked.name, ())
+    both = every.on(every.both)
+    # Where most raters do not agree on a class there is no gold, but their votes count where raters are compared.
+    votes = every.on(~missing(level, every.predicted))
+    most = int((~missing(level, votes.ratings)).sum(axis=1).max())
+    raters = one.columns if len(one.columns) == votes.ratings.shape[1] > 1 else data.raters
+    named = most > 1 and has_raters
     return QuestionAgreement(
-        name=one.asked.name,
+        name=asked.name,
         level=level,
-        n=int(both.sum()),
-        raters=int(rated.sum(axis=1).max()),
-        unit="0 to 1" if one.asked.task and level == "interval" else "classes" if level == "ordinal" else "as given",
-        measures=take(measures_of(level, compared.gold, compared.predicted, compared.options), compared.weights),
-        bias=_biases(every, {"": [("", both)]} | groups),
-        people=_people(compared) if several else (),
-        ceiling=_ceiling(data, one, compared, spread),
-        each_rater=_each_rater(compared, rated, raters) if named else (),
-        alternative=alternative_annotator_test(
-            compared.predicted, compared.ratings, rated, raters, _ALIGNMENTS[level], epsilon=epsilon
-        )
-        if named
-        else None,
-        wordings=_wordings(wordings, data.labelled, every) if wordings else (),
-        cautions=_cautions(together, said, int(both.sum()), several and not has_raters),
-        gold=compared.gold,
-        predicted=compared.predicted,
+        n=len(both.gold),
+        raters=most,
+        unit={"interval": "on 0 to 1" if asked.task else "", "ordinal": "in classes"}.get(level, ""),
+        measures=take(measures_of(level, both.gold, both.predicted, asked.options), both.weights),
+        bias=biases(every, {"": [("", every.both)], **groups}),
+        people=alpha_of_raters(votes) if most > 1 else (),
+        ceiling=ceiling_of_gold(both, _noise(data, one, every, spread)),
+        each_rater=each_rater(votes, raters) if named else (),
+        alternative=alternative_of(votes, raters, epsilon) if named else None,
+        wordings=wordings_of(every, data.annotated.wordings.get(asked.name, ()), data.labelled),
+        cautions=_cautions(every, most > 1 and not has_raters),
+        gold=both.gold,
+        predicted=both.predicted,
     )
 
 
-def _missing(values: Floats) -> Flags:
-    """Where there is no value; of label sets, no set."""
-    return np.isnan(values).any(axis=-1) if values.ndim and values.ndim != 1 and _is_sets(values) else np.isnan(values)
+def _noise(
+    data: GoldAndAnnotated, one: GoldQuestion, every: Compared, spread: tuple[str, str] | None
+) -> tuple[Floats, Floats] | None:
+    """Gold as it is in its column, with its noise, of the texts that both answered."""
+    if spread is None:
+        return None
+    if every.level != "interval" or len(one.columns) != 1:
+        raise UsageError(f"--spread is for one column of mean scores; {one.asked.name} has none")
+    columns = []
+    for name in (*one.columns, *spread):
+        if name not in data.gold_frame:
+            raise unknown("column of gold", name, map(str, data.gold_frame.columns))
+        columns.append(pd.to_numeric(data.gold_frame[name], errors="coerce").to_numpy(np.float64)[every.both])
+    return columns[0], noise_of_mean(columns[1], columns[2])
 
 
-def _cautions(together: Floats, said: Floats, n: int, unnamed: bool) -> list[str]:
-    found = []
+def _cautions(every: Compared, unnamed: bool) -> list[str]:
+    found, n = [], int(every.both.sum())
     if n < FEW_TEXTS:
         found.append(f"{n} texts are few: bootstrap intervals of fewer than {FEW_TEXTS} are too narrow")
-    if silent := int(_missing(said).sum()):
-        found.append(f"{silent} texts with gold have no answer of the model and are left out")
-    if undecided := int(_missing(together).sum()):
-        found.append(f"{undecided} texts have no gold, or no answer that most raters give, and are left out")
+    if silent := int(missing(every.level, every.predicted).sum()):
+        found.append(f"texts with gold that the model has no answer to, left out: {silent:,}")
+    if undecided := int(missing(every.level, every.gold).sum()):
+        found.append(f"texts without gold, or with no class that most raters give, left out: {undecided:,}")
     if unnamed:
         found.append("nothing names the raters, so that they cannot be told apart; name their column with --rater")
+    return found
+
+
+def _groups(data: GoldAndAnnotated, name: str) -> list[tuple[str, Flags]]:
+    """The groups of a column: its values, or quarters of many numbers."""
+    if name in data.annotated.frame:
+        column = data.annotated.frame[name].iloc[data.labelled]
+    elif name in data.gold_frame:
+        column = data.gold_frame[name]
+    else:
+        columns = [*map(str, data.annotated.frame.columns), *map(str, data.gold_frame.columns)]
+        raise unknown("column to group by", name, columns)
+    values = [text_of(value) for value in column]
+    distinct = sorted({value for value in values if value is not None})
+    if len(distinct) > _MOST_GROUPS:
+        if pd.api.types.is_numeric_dtype(column):
+            return _quarters(column.to_numpy(np.float64), "")
+        raise UsageError(f"--by {name}: {len(distinct):,} values are no groups; give a column with few, or numbers")
+    return [(value, np.array([one == value for one in values], dtype=np.bool_)) for value in distinct]
+
+
+def _lengths(data: GoldAndAnnotated, text_column: str) -> list[tuple[str, Flags]] | None:
+    """The texts by their length in characters."""
+    if text_column not in data.annotated.frame:
+        return None
+    texts = data.annotated.frame[text_column].iloc[data.labelled]
+    return _quarters(np.array([len(text_of(text) or "") for text in texts], dtype=np.float64), " characters")
+
+
+def _quarters(values: Floats, unit: str) -> list[tuple[str, Flags]]:
+    """Quarters of numbers, or fewer groups where many are equal."""
+    known = values[~np.isnan(values)]
+    ends = np.unique(np.quantile(known, np.arange(1, _PARTS) / _PARTS)) if len(known) else np.array([])
+    places = np.searchsorted(ends, values)  # a value at an end belongs below it
+    found = []
+    for place in range(len(ends) + 1):
+        rows = (places == place) & ~np.isnan(values)
+        if rows.any():
+            found.append((f"{values[rows].min():g} to {values[rows].max():g}{unit}", rows))
     return found

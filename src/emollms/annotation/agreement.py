@@ -118,7 +118,7 @@ class QuestionAgreement:
         """The figures for people, a line each."""
         people = "1 rater" if self.raters == 1 else f"up to {self.raters} raters"
         yield f"{self.name}: {self.n:,} texts, gold of {people}"
-        rows = [one for one in [*self.measures, *self.people, *([self.ceiling] if self.ceiling else [])]]
+        rows = [*self.measures, *self.people, *([self.ceiling] if self.ceiling else [])]
         titles = [one.title + (f", {one.part}" if one.part else "") for one in rows]
         for title, one in zip(titles, rows, strict=True):
             yield f"  {title:<{max(map(len, titles))}}  {shown(one)}"
@@ -127,6 +127,8 @@ class QuestionAgreement:
 
     def _bias_lines(self) -> Iterator[str]:
         for one in self.bias:
+            if one.by and one.part:  # too many lines: they are in `to_pandas` and in the page
+                continue
             about = f"{one.by} {one.group}: " if one.by else ""
             part = f"{one.part}: " if one.part else ""
             yield f"{about}{part}bias {signed(one.bias)}, people {number(one.people)}, model {number(one.model)}"
@@ -135,8 +137,8 @@ class QuestionAgreement:
         if self.each_rater:
             own = mean_of([one.value.value for one in self.each_rater])
             model = mean_of([one.model.value for one in self.each_rater])
-            title = self.each_rater[0].value.title
-            yield f"{title} with the other raters, mean of {len(self.each_rater)}: a rater {number(own)}, the model {number(model)}"
+            about = f"{self.each_rater[0].value.title} with the other raters, mean of {len(self.each_rater)}"
+            yield f"{about}: a rater {number(own)}, the model {number(model)}"
         if self.alternative:
             yield verdict(self.alternative)
 
@@ -215,7 +217,9 @@ def number(value: float) -> str:
 
 def shown(one: MeasuredValue) -> str:
     """A figure with its interval: `.832 (.801 to .859)`."""
-    return number(one.value) if math.isnan(one.low) else f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
+    return (
+        number(one.value) if math.isnan(one.low) else f"{number(one.value)} ({number(one.low)} to {number(one.high)})"
+    )
 
 
 def signed(one: MeasuredValue) -> str:

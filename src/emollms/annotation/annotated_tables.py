@@ -155,12 +155,11 @@ def read_annotated(table: TableLike, dialect: Dialect | None = None) -> Annotate
     names = [str(column) for column in frame.columns if f"{column}_confidence" in frame.columns]
     asked = {column.removeprefix(PREFIX): column for column in names}
     further = {one: found for one in asked if (found := _FURTHER.fullmatch(one)) and found[1] in asked}
-    questions = {
-        name: _question(frame, name, column, record) for name, column in asked.items() if name not in further
-    }
-    wordings = {base: (questions[base],) for base in dict.fromkeys(found[1] for found in further.values())}
+    questions = {name: _question(frame, name, column, record) for name, column in asked.items() if name not in further}
+    wordings: dict[str, tuple[AnsweredQuestion, ...]] = {}
     for one, found in sorted(further.items(), key=lambda pair: int(pair[1][2])):
-        wordings[found[1]] += (_question(frame, found[1], asked[one], record),)
+        base = found[1]
+        wordings[base] = (*wordings.get(base, (questions[base],)), _question(frame, base, asked[one], record))
     return AnnotatedTable(frame, questions, name, record, wordings)
 
 

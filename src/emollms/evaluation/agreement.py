@@ -183,7 +183,7 @@ def alpha(level: Level, ratings: Floats, options: Sequence[str] = ()) -> RowSums
     if level == "interval":
         return interval_alpha(ratings)
     if level == "set":
-        return masi_alpha(ratings > 0.5, ~np.isnan(ratings).any(axis=2))
+        return masi_alpha(ratings > 0.5, np.asarray(~np.isnan(ratings).any(axis=2)))
     kinds = np.array([int(option) for option in options]) if level == "ordinal" else np.arange(len(options))
     return (ordinal_alpha if level == "ordinal" else nominal_alpha)(_places(ratings, kinds))
 
@@ -197,8 +197,8 @@ def _places(ratings: Floats, classes: Integers) -> Integers:
 def consensus(level: Level, ratings: Floats) -> Floats:
     """What the raters of each text say together.
 
-    It is the mean of scores, the lower median of ordered classes, the class of most raters, and the labels that at least
-    half of them give; NaN where nobody rated, or where no class has most votes.
+    It is the mean of scores, the lower median of ordered classes, the class of most raters, and the labels that half of
+    them or more give; NaN where nobody rated, or where no class has most votes.
 
     Args:
         level: what is measured.
@@ -227,21 +227,19 @@ def _mode(votes: Floats) -> float:
     return float(most[0]) if len(most) == 1 else float("nan")
 
 
-def bias_of(level: Level, gold: Floats, predicted: Floats, options: Sequence[str] = ()) -> list[tuple[str, Floats]]:
-    """How much more a model says than people, text by text: the mean is its bias.
+def counted(level: Level, values: Floats, options: Sequence[str] = ()) -> list[tuple[str, Floats]]:
+    """What of each text is averaged: the difference of the averages of two who answer is a bias.
 
     Args:
         level: what is measured; see `measures_of` for the others.
-        gold: what people say.
-        predicted: what the model says.
+        values: answers, none of them NaN.
         options: classes or labels.
 
     Returns:
-        The difference of scores or of class numbers, by ""; or by class or label, how often each is given.
+        Scores or class numbers, by ""; or by class or label, 1 where it is given and else 0.
     """
     if level in ("interval", "ordinal"):
-        return [("", predicted - gold)]
+        return [("", values)]
     if level == "nominal":
-        given, said = (metrics.one_hot(one, np.arange(len(options))).astype(float) for one in (gold, predicted))
-        return [(name, said[:, place] - given[:, place]) for place, name in enumerate(options)]
-    return [(name, predicted[:, place] - gold[:, place]) for place, name in enumerate(options)]
+        values = metrics.one_hot(values, np.arange(len(options))).astype(np.float64)
+    return [(name, values[:, place]) for place, name in enumerate(options)]
