@@ -15,10 +15,12 @@ import emollms
 from emollms.cli import app
 
 FUNCTIONS = (
-    "build", "distill", "estimate", "evaluate", "find_duplicates", "merge", "publish", "sample", "train", "validate",
+    "agree", "build", "distill", "estimate", "evaluate", "find_duplicates", "merge", "publish", "sample", "train",
+    "validate",
 )  # fmt: skip
 NAMES = {"Annotator", "Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
 COMMANDS = {
+    "agree": ["agree"],
     "build": ["build"],
     "distill": ["distill"],
     "estimate": ["estimate"],
@@ -156,6 +158,7 @@ def test_annotating_from_python_takes_what_the_command_takes() -> None:
 
 NOPE = "out/nope"
 WRONG = {
+    "agree": lambda: emollms.agree(f"{NOPE}.csv", "gold.csv"),
     "build": lambda: emollms.build("aebb", "out/aeb"),
     "build, profile": lambda: emollms.build("aeb", "out/aeb", corpora="sample", profile="papr"),
     "Dataset": lambda: emollms.Dataset(NOPE),

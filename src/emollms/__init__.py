@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers take it for that of `typing`, which would cost most of the time of the import
 if TYPE_CHECKING:
     from emollms import tasks
+    from emollms.annotation.agree import agree
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.distill import distill
     from emollms.annotation.estimates import estimate
@@ -29,6 +30,7 @@ _HOMES = {
     "Dataset": "dataset.reader",
     "EmollmsError": "errors",
     "Example": "corpora.base",
+    "agree": "annotation.agree",
     "build": "dataset.build",
     "distill": "annotation.distill",
     "estimate": "annotation.estimates",
@@ -49,6 +51,7 @@ __all__ = [
     "EmollmsError",
     "Example",
     "__version__",
+    "agree",
     "build",
     "distill",
     "estimate",

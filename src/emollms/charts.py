@@ -59,7 +59,7 @@ def pointed_at(svg: str) -> str:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ChartLine:
     """A value with its interval, as a line of a picture.
 
     Args:
@@ -78,7 +78,7 @@ class Estimate:
 
 
 def intervals(
-    rows: Sequence[Estimate], about: str, *, marks: Mapping[str, float] | None = None, width: int = 300, axis: str = ""
+    rows: Sequence[ChartLine], about: str, *, marks: Mapping[str, float] | None = None, width: int = 300, axis: str = ""
 ) -> str:
     """Values with their intervals, a line each from top to bottom.
 
@@ -96,35 +96,30 @@ def intervals(
     across = {"field": "value", "type": "quantitative", "title": axis or None, "scale": scale, "axis": {"tickCount": 5}}
     label = {"labelColor": "var(--ink)", "labelFontSize": 12, "labelLimit": 260}
     lines = {"field": "row", "type": "nominal", "sort": [one.title for one in rows], "title": None, "axis": label}
-    shared = {
-        "y": lines,
-        "color": {"field": "colour", "type": "nominal", "scale": None},
-        "description": {"field": "about"},
-    }
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    shared = {"y": lines, "color": colour, "description": {"field": "about"}}
     rule, dot = {"type": "rule", "strokeWidth": 2.5, "opacity": 0.55}, {"type": "point", "filled": True, "size": 46}
-    layers: list[Mapping[str, Any]] = [
-        {
-            "data": {"values": [{"x": value, "about": f"{name}: {value:.3f}"}]},
-            "mark": {"type": "rule", "strokeDash": [4, 3], "color": "var(--muted)"},
-            "encoding": {
-                "x": {"field": "x", "type": "quantitative", "scale": scale},
-                "description": {"field": "about"},
-            },
-        }
-        for name, value in (marks or {}).items()
+    ends_of = {"x": across | {"field": "low"}, "x2": {"field": "high"}}
+    layers = [
+        *(_mark_at(name, value, scale) for name, value in (marks or {}).items()),
+        {"data": {"values": values}, "mark": rule, "encoding": shared | ends_of},
+        {"data": {"values": values}, "mark": dot | {"opacity": 1}, "encoding": shared | {"x": across}},
     ]
-    layers.append(
-        {
-            "data": {"values": values},
-            "mark": rule,
-            "encoding": shared | {"x": across | {"field": "low"}, "x2": {"field": "high"}},
-        }
-    )
-    layers.append({"data": {"values": values}, "mark": dot | {"opacity": 1}, "encoding": shared | {"x": across}})
-    return pointed_at(draw({"width": width, "height": 22 * len(rows), "layer": layers}, about))
+    # A reader's font may be wider than the one that is measured with.
+    room = {"left": 44, "right": 16, "top": 6, "bottom": 6}
+    return pointed_at(draw({"width": width, "height": 22 * len(rows), "layer": layers, "padding": room}, about))
 
 
-def _line_of(one: Estimate) -> dict[str, Any]:
+def _mark_at(name: str, value: float, scale: Mapping[str, Any]) -> dict[str, Any]:
+    x = {"field": "x", "type": "quantitative", "scale": scale}
+    return {
+        "data": {"values": [{"x": value, "about": f"{name}: {value:.3f}"}]},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "strokeWidth": 1.5, "color": "var(--muted)"},
+        "encoding": {"x": x, "description": {"field": "about"}},
+    }
+
+
+def _line_of(one: ChartLine) -> dict[str, Any]:
     has_ends = one.low == one.low  # NaN is not itself
     shown = f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})" if has_ends else f"{one.value:.3f}"
     low, high = (one.low, one.high) if has_ends else (one.value, one.value)

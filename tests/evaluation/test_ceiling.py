@@ -44,21 +44,26 @@ def test_spread_by_hand() -> None:
     assert np.isnan(noise_of_mean(np.array([0.0]), np.array([1.0]))[0])
     gold, noise = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.2, 0.3])
     assert human_ceiling(gold, noise).value == pytest.approx(np.sqrt(1 - 0.2 / 1.0))
-    assert noise_of_combined(noise, noise) == pytest.approx(noise / 2)
+    assert noise_of_combined([noise, noise], [np.full(3, 4.0)] * 2) == pytest.approx(noise / 2)
+    one, other = np.array([1.0, 2, 2, 3]), np.array([4.0, 5])
+    noises = [noise_of_mean(np.array([own.std()]), np.array([float(len(own))])) for own in (one, other)]
+    found = noise_of_combined(noises, [np.array([4.0]), np.array([2.0])])
+    assert found[0] == pytest.approx((4 * one.var(ddof=1) + 2 * other.var(ddof=1)) / 36)  # of a mean of six numbers
 
 
 def test_where_there_is_no_ceiling() -> None:
     assert not ceiling_of_ratings(np.array([[1.0, np.nan], [2.0, np.nan]])).is_defined
     assert not human_ceiling(np.ones(5), np.full(5, 0.1)).is_defined
     assert human_ceiling(np.array([0.0, 1.0]), np.array([9.0, 9.0])).value == 0  # all of it is noise
-    assert ceiling_of(get_task("SST")) is None
+    assert ceiling_of(get_task("SST"), {"sst"}) is None
 
 
 def test_known_ceilings() -> None:
     emobank = get_task("EmoBank")
-    assert ceiling_of(emobank, "arousal") == 0.681
-    assert ceiling_of(emobank) == pytest.approx((0.897 + 0.681 + 0.646) / 3)
-    assert ceiling_of(get_task("V-T")) == 0.993
+    assert ceiling_of(emobank, {"emobank"}, "arousal") == 0.681
+    assert ceiling_of(emobank, {"emobank"}) == pytest.approx((0.897 + 0.681 + 0.646) / 3)
+    assert ceiling_of(get_task("V-T"), {"vader"}) == 0.993
+    assert ceiling_of(get_task("V-T"), {"vader", "sample"}) is None  # other gold has another noise
     for name, known in KNOWN_CEILINGS.items():
         assert tuple(known.parts) == (get_task(name).emotions or ("",))
 
@@ -79,13 +84,14 @@ def test_the_figures_of_emobank_come_from_its_files(corpora_dir: Path) -> None:
     assert len(rows) == 10_062
     for dimension in DIMENSIONS:
         letter = dimension[0].upper()
-        noises = []
+        noises, raters = [], []
         for name, table in zip(("EmoBank-reader", "EmoBank-writer"), two, strict=True):
             own = [table[row["id"]] for row in rows]
             noise = noise_of_mean(column(own, f"std{letter}"), column(own, "N"))
             noises.append(noise)
+            raters.append(column(own, "N"))
             assert human_ceiling(column(own, letter), noise).value == pytest.approx(
                 KNOWN_CEILINGS[name].parts[dimension], abs=0.0005
             )
-        found = human_ceiling(column(rows, letter), noise_of_combined(*noises)).value
+        found = human_ceiling(column(rows, letter), noise_of_combined(noises, raters)).value
         assert found == pytest.approx(KNOWN_CEILINGS["EmoBank"].parts[dimension], abs=0.0005)

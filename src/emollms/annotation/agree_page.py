@@ -7,7 +7,7 @@ import numpy as np
 
 from emollms.annotation.agreement import Agreement, QuestionAgreement, mean_of, number, shown, signed, spread, verdict
 from emollms.annotation.study_page import Study, StudySection, StudyTable
-from emollms.charts import Estimate, intervals, scatter
+from emollms.charts import ChartLine, intervals, scatter
 from emollms.evaluation.agreement import Level, MeasuredValue
 from emollms.evaluation.alternative_annotator import LEVEL, PASSES, RaterOutcome
 
@@ -82,7 +82,7 @@ def _finding(one: QuestionAgreement) -> str:
     if one.ceiling and one.main.name == "pearson":
         text += f", where the raters' noise allows {number(one.ceiling.value)} at most"
     if not one.bias[0].part:
-        text += f"; the model's mean is {signed(one.bias[0].bias)} from people's"
+        text += f"; bias {signed(one.bias[0].bias)}"
     return text + "."
 
 
@@ -101,9 +101,13 @@ def _sections(one: QuestionAgreement) -> Iterator[StudySection]:
         figures[f"People and model, {drawn_of}"] = scatter(
             points, f"{one.name}: what people and the model say", x="people", y="model"
         )
+    if parts := [each for each in one.measures if each.part]:
+        figures["F1, with 95 % intervals"] = intervals(
+            [_line(each.part, each) for each in parts if not isnan(each.value)], f"{one.name}: F1 by label or class"
+        )
     rows = [*whole, *one.people, *([one.ceiling] if one.ceiling else [])]
     tables = [StudyTable("Measures", _HEAD, [_row(each.title, each) for each in rows])]
-    if parts := [each for each in one.measures if each.part]:
+    if parts:
         tables.append(StudyTable("F1 by label or class", _HEAD, [_row(each.part, each) for each in parts]))
     yield StudySection(one.name, _about(one), figures, tables, list(one.cautions))
     yield _bias(one)
@@ -126,8 +130,8 @@ def _row(title: str, one: MeasuredValue) -> list[str]:
     return [title, number(one.value), ends, f"{one.n:,}"]
 
 
-def _line(title: str, one: MeasuredValue, colour: str = "var(--main)") -> Estimate:
-    return Estimate(title, one.value, one.low, one.high, colour)
+def _line(title: str, one: MeasuredValue, colour: str = "var(--main)") -> ChartLine:
+    return ChartLine(title, one.value, one.low, one.high, colour)
 
 
 def _bias(one: QuestionAgreement) -> StudySection:
@@ -194,7 +198,7 @@ def _outcome(one: RaterOutcome) -> list[str]:
 def _wording_section(one: QuestionAgreement) -> StudySection:
     title = one.wordings[0].value.title
     lines = [_line(f"wording {each.number}", each.value) for each in one.wordings if not isnan(each.value.value)]
-    means = [Estimate(f"wording {each.number}", each.mean, float("nan"), float("nan")) for each in one.wordings]
+    means = [ChartLine(f"wording {each.number}", each.mean, float("nan"), float("nan")) for each in one.wordings]
     about = (
         f"{title} of {len(one.wordings)} wordings: {spread([each.value.value for each in one.wordings])}. "
         f"Mean answer over all rows: {spread([each.mean for each in one.wordings])}."
@@ -248,8 +252,8 @@ def _methods_of(one: QuestionAgreement) -> Iterator[str]:
     if one.wordings:
         values = [each.value.value for each in one.wordings]
         yield (
-            f"The question was asked in {len(one.wordings)} wordings: {one.main.title} was {spread(values)}, on average "
-            f"{number(mean_of(values))}."
+            f"The question was asked in {len(one.wordings)} wordings; {one.main.title} was {spread(values)}, "
+            f"{number(mean_of(values))} on average."
         )
 
 

@@ -15,6 +15,7 @@ import typer
 
 from emollms import __version__
 from emollms.cli import (
+    agree,
     annotate,
     corpora,
     datasets,
@@ -37,8 +38,8 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    annotate, corpora, datasets, distill, duplicates, estimate, evaluate, export, hub, merge, publish, quality, recipes,
-    report, serve, train,
+    agree, annotate, corpora, datasets, distill, duplicates, estimate, evaluate, export, hub, merge, publish, quality,
+    recipes, report, serve, train,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ Theories of Mental Test Scores", chapter 3) their r is the square root of the re
 fraction of its variance that is no noise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -28,9 +28,16 @@ def noise_of_mean(spread: Floats, raters: Floats) -> Floats:
     return np.asarray(np.where(raters > 1, spread**2 / np.where(raters > 1, raters - 1, 1), np.nan), dtype=np.float64)
 
 
-def noise_of_combined(*noises: Floats) -> Floats:
-    """The noise of the mean of several means with noises of their own, such as those of readers and of writers."""
-    return np.asarray(sum(noises) / len(noises) ** 2, dtype=np.float64)
+def noise_of_combined(noises: Sequence[Floats], raters: Sequence[Floats]) -> Floats:
+    """The noise of a mean over several groups of raters, who all count alike, such as readers and writers in EmoBank.
+
+    Args:
+        noises: the noise of the mean of each group.
+        raters: how many rated each text, by group.
+    """
+    total = sum(raters, np.zeros(1))
+    parts = [noise * (own / total) ** 2 for noise, own in zip(noises, raters, strict=True)]
+    return np.asarray(sum(parts, np.zeros(1)), dtype=np.float64)
 
 
 def human_ceiling(gold: Floats, noise: Floats) -> RowSums:
@@ -73,10 +80,12 @@ class KnownCeiling:
 
     Args:
         parts: the highest r, by emotion or dimension; by "" for a task that has none.
+        corpus: whose gold it is of.
         source: what it was computed from.
     """
 
     parts: Mapping[str, float]
+    corpus: str
     source: str
 
     @property
@@ -90,24 +99,30 @@ _VADER = "the single ratings in hutto_ICWSM_2014.tar.gz, of 20 or more people a 
 
 
 def _vad(valence: float, arousal: float, dominance: float) -> KnownCeiling:
-    return KnownCeiling({"valence": valence, "arousal": arousal, "dominance": dominance}, _EMOBANK)
+    return KnownCeiling({"valence": valence, "arousal": arousal, "dominance": dominance}, "emobank", _EMOBANK)
 
 
 KNOWN_CEILINGS: Mapping[str, KnownCeiling] = {
     "EmoBank": _vad(0.897, 0.681, 0.646),
     "EmoBank-reader": _vad(0.837, 0.515, 0.565),
     "EmoBank-writer": _vad(0.797, 0.551, 0.487),
-    "V-A": KnownCeiling({"": 0.995}, _VADER),
-    "V-M": KnownCeiling({"": 0.993}, _VADER),
-    "V-NYT": KnownCeiling({"": 0.979}, _VADER),
-    "V-T": KnownCeiling({"": 0.993}, _VADER),
+    "V-A": KnownCeiling({"": 0.995}, "vader", _VADER),
+    "V-M": KnownCeiling({"": 0.993}, "vader", _VADER),
+    "V-NYT": KnownCeiling({"": 0.979}, "vader", _VADER),
+    "V-T": KnownCeiling({"": 0.993}, "vader", _VADER),
 }
 """The tasks whose corpora have the spread of their raters; all texts of a corpus, not only the test split."""
 
 
-def ceiling_of(task: Task, emotion: str | None = None) -> float | None:
-    """The ceiling of a task, or of one of its dimensions; None where it is unknown."""
+def ceiling_of(task: Task, corpora: Collection[str], emotion: str | None = None) -> float | None:
+    """The highest r that is known to be possible; None where it is unknown.
+
+    Args:
+        task: the task.
+        corpora: the corpora that its gold is from: that of the ceiling, and no other.
+        emotion: one of its dimensions; None for their mean.
+    """
     known = KNOWN_CEILINGS.get(task.name)
-    if known is None:
+    if known is None or set(corpora) != {known.corpus}:
         return None
     return known.parts.get(emotion) if emotion else known.whole
