@@ -1,10 +1,12 @@
 """`emollms.agree`: how well what a model said of texts agrees with what people said of some of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from emollms.annotation.agreement import Agreement, QuestionAgreement
 from emollms.annotation.annotated_tables import AnsweredQuestion, TableLike, text_of
@@ -22,12 +24,14 @@ from emollms.annotation.compared import (
 from emollms.annotation.gold_tables import RATERS, GoldAndAnnotated, GoldQuestion, read_gold
 from emollms.annotation.open import listed
 from emollms.annotation.study_page import check_page, write_study
+from emollms.annotation.writer import format_of, table_bytes
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.agreement import Level, consensus, measures_of, take
 from emollms.evaluation.alternative_annotator import EPSILONS, FEW_TEXTS
 from emollms.evaluation.ceiling import noise_of_mean
 from emollms.evaluation.metrics import Flags, Floats
 from emollms.evaluation.scoring import RESAMPLES
+from emollms.storage import write_whole
 from emollms.tables.files import Dialect, Warn, no_warning
 from emollms.tasks import OrdinalTask
 
@@ -45,6 +49,7 @@ def agree(
     id: str | None = None,
     of: str | Sequence[str] | None = None,
     gold_column: str | Sequence[str] | None = None,
+    gold_range: tuple[float, float] | None = None,
     rater: str | None = None,
     probability: str | None = None,
     weight: str | None = None,
@@ -52,6 +57,7 @@ def agree(
     text_column: str = "text",
     spread: tuple[str, str] | None = None,
     epsilon: float = EPSILONS["crowd"],
+    out: str | Path | None = None,
     html: str | Path | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
@@ -66,6 +72,7 @@ def agree(
         id: the column of ids; None for `id`, or the one that both have.
         of: the questions, or columns of predictions; None for all that gold has labels of.
         gold_column: the column of gold with the labels, or one for each rater.
+        gold_range: the lowest and the highest score of gold, where these are neither 0 and 1 nor those of the task.
         rater: the column of gold that names who labelled a row; None for `annotator`, `rater` and the like.
         probability: the column of the probabilities with which rows were drawn for labelling.
         weight: the column of sampling weights instead.
@@ -75,7 +82,8 @@ def agree(
             that number. With one question; its gold is then their mean.
         epsilon: of the alternative annotator test, 0..1: how much worse than a rater the model may be, for what it
             saves. The paper advises .2 for experts, .15 for trained annotators, .1 for crowds.
-        html: a file to write a page to.
+        out: a file to write every figure to, as a table: .csv, .tsv, .jsonl or .parquet; see `Agreement.to_pandas`.
+        html: a file to write a page to: method, assumptions, figures, and words for a paper.
         delimiter: what separates the cells of text files.
         encoding: of text files.
         no_quotes: double quotes are plain characters in CSV and TSV.
@@ -89,9 +97,10 @@ def agree(
         raise UsageError(f"--epsilon {epsilon:g} is no difference of two fractions; give a number from 0 to 1")
     if html is not None:
         check_page(Path(html))
+    form = None if out is None else format_of(Path(out))
     data = read_gold(
-        annotated, gold, id=id, of=listed(of), gold_column=listed(gold_column), rater=rater, probability=probability,
-        weight=weight, dialect=Dialect(delimiter, encoding, not no_quotes), warn=warn,
+        annotated, gold, id=id, of=listed(of), gold_column=listed(gold_column), gold_range=gold_range, rater=rater,
+        probability=probability, weight=weight, dialect=Dialect(delimiter, encoding, not no_quotes), warn=warn,
     )  # fmt: skip
     if spread and len(data.questions) > 1:
         raise UsageError("--spread is of one question; name it with --of")
@@ -106,15 +115,31 @@ def agree(
         for name, one in data.questions.items()
     }
     shown = str(gold) if isinstance(gold, str | Path) else "the gold table"
-    models = [str(one.get("model") or one.get("name") or "") for one in data.annotated.record.get("predictors", [])]
     result = Agreement(
-        data.annotated.name, shown, data.rows, found, data.weights is not None, RESAMPLES, list(filter(None, models))
+        data.annotated.name,
+        shown,
+        data.rows,
+        found,
+        data.weights is not None,
+        RESAMPLES,
+        _models(data.annotated.record),
     )
+    if out is not None and form is not None:
+        write_whole(Path(out), table_bytes(pa.Table.from_pandas(result.to_pandas(), preserve_index=False), *form))
     if html is not None:
         from emollms.annotation.agree_page import study_of
 
         write_study(study_of(result), Path(html))
     return result
+
+
+def _models(record: Mapping[str, Any]) -> list[str]:
+    """The models that a record of annotations names; weights here are named by their hash alone."""
+    found = []
+    for one in record.get("predictors") or []:
+        name = one.get("baseline") or one.get("model") or f"weights {str(one.get('revision'))[:19]}"
+        found.append(str(name))
+    return found
 
 
 def level_of(asked: AnsweredQuestion) -> Level:
@@ -162,7 +187,7 @@ def _agreement(
         each_rater=each_rater(votes, raters) if named else (),
         alternative=alternative_of(votes, raters, epsilon) if named else None,
         wordings=wordings_of(every, data.annotated.wordings.get(asked.name, ()), data.labelled),
-        cautions=_cautions(every, most > 1 and not has_raters),
+        cautions=_cautions(every, asked.task is not None, most > 1 and not has_raters),
         gold=both.gold,
         predicted=both.predicted,
     )
@@ -184,7 +209,7 @@ def _noise(
     return columns[0], noise_of_mean(columns[1], columns[2])
 
 
-def _cautions(every: Compared, unnamed: bool) -> list[str]:
+def _cautions(every: Compared, has_task: bool, unnamed: bool) -> list[str]:
     found, n = [], int(every.both.sum())
     if n < FEW_TEXTS:
         found.append(f"{n} texts are few: bootstrap intervals of fewer than {FEW_TEXTS} are too narrow")
@@ -192,6 +217,10 @@ def _cautions(every: Compared, unnamed: bool) -> list[str]:
         found.append(f"texts with gold that the model has no answer to, left out: {silent:,}")
     if undecided := int(missing(every.level, every.gold).sum()):
         found.append(f"texts without gold, or with no class that most raters give, left out: {undecided:,}")
+    if every.level == "interval" and has_task and float(np.nanmax(np.abs(every.gold - 0.5), initial=0.0)) > 0.5:
+        found.append(
+            "gold is not on 0 to 1, as the model's scores are: but for r, nothing here holds; see --gold-range"
+        )
     if unnamed:
         found.append("nothing names the raters, so that they cannot be told apart; name their column with --rater")
     return found

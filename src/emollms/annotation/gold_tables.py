@@ -94,6 +94,7 @@ def read_gold(
     id: str | None = None,
     of: Sequence[str] = (),
     gold_column: Sequence[str] = (),
+    gold_range: tuple[float, float] | None = None,
     rater: str | None = None,
     probability: str | None = None,
     weight: str | None = None,
@@ -110,6 +111,8 @@ def read_gold(
         id: the column of ids; None for `id`, or the one that both have.
         of: names of questions; empty for all that gold has labels of.
         gold_column: the column of gold with people's labels, or one for each rater; with one question.
+        gold_range: the lowest and the highest score of gold, which is then taken to 0..1; None where scores are on 0..1
+            or on the scale of their task.
         rater: the column of gold that names who labelled a row; None for `annotator`, `rater` and the like.
         probability: the column, in either table, of the probabilities with which rows were drawn for labelling; None
             for `sampling_probability` where there is one.
@@ -135,7 +138,7 @@ def read_gold(
     at = np.searchsorted(labelled, rows)
     for asked in _wanted(table, gold_frame, of, gold_column, gold_name):
         columns = _gold_columns(asked, gold_frame, gold_column, gold_name, len(table.questions))
-        asked, said = _read_labels(asked, gold_frame, columns, gold_name, table, warn)
+        asked, said = _read_labels(asked, gold_frame, columns, gold_name, table, warn, gold_range)
         ratings = np.full((len(labelled), len(raters) * said.shape[1], *said.shape[2:]), np.nan)
         for one in range(said.shape[1]):
             ratings[at, rater_of * said.shape[1] + one] = said[:, one]
@@ -312,6 +315,7 @@ def _read_labels(
     gold_name: str,
     table: AnnotatedTable,
     warn: Warn,
+    gold_range: tuple[float, float] | None,
 ) -> tuple[AnsweredQuestion, Floats]:
     """The question, with the classes that only people name, and what each row of gold says, a column for each rater."""
     if not columns:
@@ -333,12 +337,25 @@ def _read_labels(
         values = {
             name: [() if chose[name] and _is_nothing(one) else one for one in own] for name, own in values.items()
         }
+    if gold_range is not None and asked.kind == "score":
+        scores = [asked.read(own, f"{gold_name}, column {name!r}", "unit") for name, own in values.items()]
+        return asked, _to_unit(np.stack(scores, axis=1), gold_range, gold_name)
     read = [asked.read(own, f"{gold_name}, column {name!r}", warn=warn) for name, own in values.items()]
     return asked, np.stack(read, axis=1)
 
 
 def _is_nothing(value: object) -> bool:
     return not isinstance(value, list | np.ndarray) and text_of(value) is None
+
+
+def _to_unit(scores: Floats, gold_range: tuple[float, float], gold_name: str) -> Floats:
+    """Scores on a range as scores on 0..1."""
+    low, high = gold_range
+    if not low < high:
+        raise UsageError(f"--gold-range {low:g} {high:g}: the first number must be below the second")
+    if (off := (scores < low) | (scores > high)).any():
+        raise UsageError(f"{gold_name}: {scores[off][0]:g} is not on {low:g} to {high:g}; see --gold-range")
+    return (scores - low) / (high - low)
 
 
 def _named(value: object, single: bool) -> list[str]:

@@ -34,6 +34,10 @@ def agree(
         list[str] | None,
         typer.Option(metavar="COLUMN,…", help="The column of gold with the labels, or one for each rater."),
     ] = None,
+    gold_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="What gold scores are on, if not 0 to 1 or the scale of their task."),
+    ] = None,
     rater: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Who labelled a row; by default annotator, rater and the like.")
     ] = None,
@@ -55,6 +59,9 @@ def agree(
             ".2 for experts, .15 for trained annotators, .1 for crowds.",
         ),
     ] = 0.1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Every figure as a table: .csv, .tsv, .jsonl or .parquet.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page for a paper's readers.")] = None,
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
@@ -64,10 +71,10 @@ def agree(
     from emollms.annotation.agree import agree as compare
 
     found = compare(
-        annotated, gold, id=id, of=of, gold_column=gold_column, rater=rater, probability=probability, weight=weight,
-        by=by, text_column=text_column, spread=spread, epsilon=epsilon, html=html, delimiter=delimiter,
+        annotated, gold, id=id, of=of, gold_column=gold_column, gold_range=gold_range, rater=rater,
+        probability=probability, weight=weight, by=by, text_column=text_column, spread=spread, epsilon=epsilon, out=out, html=html, delimiter=delimiter,
         encoding=encoding, no_quotes=no_quotes, warn=print_note,
     )  # fmt: skip
     print(found)
-    if html:
-        print_note(f"wrote {html}")
+    for written in filter(None, (out, html)):
+        print_note(f"wrote {written}")
