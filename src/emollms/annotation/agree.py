@@ -115,15 +115,8 @@ def agree(
         for name, one in data.questions.items()
     }
     shown = str(gold) if isinstance(gold, str | Path) else "the gold table"
-    result = Agreement(
-        data.annotated.name,
-        shown,
-        data.rows,
-        found,
-        data.weights is not None,
-        RESAMPLES,
-        _models(data.annotated.record),
-    )
+    models = _models(data.annotated.record)
+    result = Agreement(data.annotated.name, shown, data.rows, found, data.weights is not None, RESAMPLES, models)
     if out is not None and form is not None:
         write_whole(Path(out), table_bytes(pa.Table.from_pandas(result.to_pandas(), preserve_index=False), *form))
     if html is not None:
@@ -218,9 +211,7 @@ def _cautions(every: Compared, has_task: bool, unnamed: bool) -> list[str]:
     if undecided := int(missing(every.level, every.gold).sum()):
         found.append(f"texts without gold, or with no class that most raters give, left out: {undecided:,}")
     if every.level == "interval" and has_task and float(np.nanmax(np.abs(every.gold - 0.5), initial=0.0)) > 0.5:
-        found.append(
-            "gold is not on 0 to 1, as the model's scores are: but for r, nothing here holds; see --gold-range"
-        )
+        found.append("gold is not on 0 to 1 as the model's scores are: only r means something; see --gold-range")
     if unnamed:
         found.append("nothing names the raters, so that they cannot be told apart; name their column with --rater")
     return found

@@ -14,7 +14,7 @@ _EXAMPLES = examples(
     "emollms agree reviews.annotated.csv --gold gold.csv",
     "emollms agree reviews.annotated.csv --gold gold.csv --by shop --html agreement.html",
     "emollms agree posts.parquet --gold export.json --of valence --epsilon 0.2    # votes from Label Studio",
-    "emollms agree posts.parquet --gold reader.csv --of arousal --gold-column A --spread stdA N",
+    "emollms agree posts.parquet --gold reader.csv --of arousal --gold-column A --gold-range 1 5 --spread stdA N",
 )
 
 
@@ -72,8 +72,8 @@ def agree(
 
     found = compare(
         annotated, gold, id=id, of=of, gold_column=gold_column, gold_range=gold_range, rater=rater,
-        probability=probability, weight=weight, by=by, text_column=text_column, spread=spread, epsilon=epsilon, out=out, html=html, delimiter=delimiter,
-        encoding=encoding, no_quotes=no_quotes, warn=print_note,
+        probability=probability, weight=weight, by=by, text_column=text_column, spread=spread, epsilon=epsilon,
+        out=out, html=html, delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, warn=print_note,
     )  # fmt: skip
     print(found)
     for written in filter(None, (out, html)):
