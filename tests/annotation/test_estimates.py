@@ -242,7 +242,8 @@ def test_the_command_says_what_the_naive_average_gets_wrong(emollms: CALL, table
     assert table["group"].tolist() == ["shop", "web", "web − shop"]
     assert table["labels"].tolist()[2] == 150
     text = page.read_text(encoding="utf-8")
-    assert all(f'id="{part}"' in text for part in ("words", "plot", "figures", "method", "assumptions", "methods"))
+    parts = ("With 95 % intervals", "Figures", "Method", "Assumptions", "For the methods section", "References")
+    assert all(f"<h2>{part}</h2>" in text for part in parts)
     assert "https://arxiv.org/abs/2311.01453" in text
     assert "<svg" in text
     assert "<script" not in text

@@ -23,6 +23,7 @@ from emollms.annotation.gold_tables import GoldAndAnnotated, Integers, read_gold
 from emollms.annotation.outcomes import Statistic, outcomes
 from emollms.annotation.rectify import LEVEL
 from emollms.annotation.regression import read_formula, regression, regressors
+from emollms.annotation.study_page import check_page, write_study
 from emollms.annotation.writer import format_of, table_bytes
 from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
@@ -96,6 +97,8 @@ def estimate(
         as_names(of), by, as_names(fraction), _numbers(quantile), as_names(correlation), formula, logistic, level
     )
     _check(asked, population, out)
+    if html is not None:
+        check_page(Path(html))
     notes: list[str] = []
 
     def told(line: str) -> None:
@@ -125,9 +128,9 @@ def estimate(
         table = pa.Table.from_pandas(found.to_pandas(), preserve_index=False)
         write_whole(Path(out), table_bytes(table, *format_of(Path(out))))
     if html is not None:
-        from emollms.annotation.estimates_page import render_page
+        from emollms.annotation.estimates_page import study_of
 
-        write_whole(Path(html), render_page(found))
+        write_study(study_of(found), Path(html))
     return found
 
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
-from markupsafe import Markup
-
 from emollms import __version__
 from emollms.annotation.estimate_results import Estimate, Estimates
+from emollms.annotation.study_page import Study, StudySection, StudyTable
 from emollms.charts import draw, pointed_at
-from emollms.report.render import environment, template
 
 WIDTH, ROW = 430, 46
 WAYS = {"rectified": "estimate", "people": "people alone", "naive": "naive"}
+COLOURS = {"rectified": "var(--main)", "people": "var(--second)", "naive": "var(--third)"}
+_MEANINGS = {
+    "rectified": "estimate",
+    "people": "people's labels alone",
+    "naive": "naive: the model's answers as if they were the truth",
+}
 SOURCES = {
     "ppi": (
         "Angelopoulos, A. N., Duchi, J. C., and Zrnic, T. (2023). PPI++: Efficient prediction-powered inference.",
@@ -41,22 +45,71 @@ SOURCES = {
 """What is cited."""
 
 
-def render_page(found: Estimates) -> str:
-    """The page; it holds no script and fetches nothing, and every text in it is escaped."""
-    cited = sources(found)
-    return (
-        environment(escape=True)
-        .from_string(template("estimate.html.j2"))
-        .render(
-            found=found,
-            charts=[(title, Markup(_chart(some, title))) for title, some in _panels(found)],
-            methods=methods(found),
-            sources=[SOURCES[name] for name in cited],
-            level=f"{100 * found[0].level:g} %",
-            version=__version__,
-            ways=WAYS,
-        )
+def study_of(found: Estimates) -> Study:
+    """What the page of estimates says."""
+    level = f"{100 * found[0].level:g} %"
+    return Study(
+        title=f"Estimates from {found.annotated}",
+        findings=[one.words for one in found],
+        facts={
+            "annotations": f"{found.annotated}, {found.rows:,} texts",
+            "model": " and ".join(found.models) or "a model",
+            "gold": f"{found.gold}, {found.labels:,} texts, drawn {found.drawn}",
+        },
+        sections=[
+            StudySection(
+                f"With {level} intervals",
+                figures={title: _chart(some, title) for title, some in _panels(found)},
+                notes=found.notes,
+                legend={COLOURS[name]: meaning for name, meaning in _MEANINGS.items()},
+            ),
+            StudySection("Figures", _OF_FIGURES, tables=[StudyTable(f"With {level} intervals", _HEAD, _rows(found))]),
+            StudySection("Method", _METHOD),
+        ],
+        assumptions=[_TRUTH, _ASSUMED[found.drawn], _ASSUMED[found.population], _UNSEEN, _LIMIT],
+        methods=[methods(found)],
+        references=[" ".join(filter(None, SOURCES[name])) for name in sources(found)],
     )
+
+
+def _rows(found: Estimates) -> list[list[str]]:
+    rows = []
+    for one in found:
+        ways = (one.rectified, one.people, one.naive)
+        shown = [f"{each.value:.3f} ({each.low:.3f} to {each.high:.3f})" for each in ways]
+        counts = [f"{one.labels:,}", f"{one.rows:,}", f"{100 * one.saved:.0f} %", f"{one.power:.2f}"]
+        rows.append([one.name, *shown, *counts])
+    return rows
+
+
+_HEAD = ("", "estimate", "people alone", "naive", "labels", "texts", "labels saved", "power")
+_OF_FIGURES = (
+    "Labels saved: how many fewer labels than by people alone give an interval of this width. Power: how much the "
+    "model's answers count; 0 where they are ignored."
+)
+_METHOD = (
+    "An average of a model's answers is as wrong as the model is on these texts, however many there are, and its usual "
+    "interval says only how many there are. Here the answers to all texts are corrected by how far they are from "
+    "people's labels where there are any. The correction removes the bias; the answers narrow the interval. How much "
+    "they count is chosen such that the variance is least: answers that do not help are ignored, and the interval is "
+    "then that of people's labels alone."
+)
+_TRUTH = "People's labels are what is meant by the truth. Where several people labelled a text, their mean is."
+_UNSEEN = "The model did not learn from these labels."
+_LIMIT = (
+    "The intervals rest on the central limit theorem: at least 30 labels, and more where an outcome is rare or skewed. "
+    "Each interval is for itself; several of them together hold less often."
+)
+_ASSUMED = {
+    "evenly": "The labelled texts were drawn at random, each with the same probability. If they were chosen otherwise, "
+    "such as the newest or the easiest, the intervals do not hold; give the probabilities (--probability) if they are "
+    "known.",
+    "with known probabilities": "The labelled texts were drawn with the probabilities that the table has. No text had "
+    "the probability 0, and every text that was drawn was labelled, or left out by chance.",
+    "table": "The estimates are about the texts of the table. That they may not stand for others is no part of the "
+    "intervals (--population larger).",
+    "larger": "The texts are a random sample of a larger population, which the estimates are about.",
+}
 
 
 def sources(found: Estimates) -> list[str]:
@@ -140,7 +193,7 @@ def _chart(some: Sequence[Estimate], title: str) -> str:
         "color": {
             "field": "way",
             "legend": None,
-            "scale": {"domain": ways, "range": [f"var(--{name})" for name in WAYS]},
+            "scale": {"domain": ways, "range": [COLOURS[name] for name in WAYS]},
         },
         "description": {"field": "about"},
     }

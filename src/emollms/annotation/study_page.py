@@ -37,6 +37,7 @@ class StudySection:
         figures: pictures as SVG by `charts`, by their captions.
         tables: its tables.
         notes: what a reader must know.
+        legend: what colours of its pictures mean, by CSS colour.
     """
 
     title: str
@@ -44,6 +45,7 @@ class StudySection:
     figures: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[StudyTable] = ()
     notes: Sequence[str] = ()
+    legend: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
