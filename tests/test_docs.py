@@ -69,6 +69,13 @@ def test_the_page_on_distillation(tmp_path: Path) -> None:
     assert OUTPUT.findall(page) == [printed]
 
 
+def test_the_page_on_agreement(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "agree.md").read_text(encoding="utf-8")
+    printed = run("\n".join(CODE.findall(page)), tmp_path, {**os.environ, "EMOLLMS_CACHE": str(tmp_path / "cache")})
+    assert OUTPUT.findall(page) == [printed]
+    assert (tmp_path / "out" / "agreement.html").is_file()
+
+
 REVIEWS = """\
 id,body
 1,"I can't stop smiling, what a lovely evening!"

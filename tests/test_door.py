@@ -14,15 +14,21 @@ import typer
 import emollms
 from emollms.cli import app
 
-FUNCTIONS = ("build", "distill", "evaluate", "find_duplicates", "merge", "publish", "train", "validate")
+FUNCTIONS = (
+    "agree", "build", "distill", "estimate", "evaluate", "find_duplicates", "merge", "publish", "sample", "train",
+    "validate",
+)  # fmt: skip
 NAMES = {"Annotator", "Corpus", "Dataset", "EmollmsError", "Example", "__version__", "tasks", *FUNCTIONS}
 COMMANDS = {
+    "agree": ["agree"],
     "build": ["build"],
     "distill": ["distill"],
+    "estimate": ["estimate"],
     "evaluate": ["evaluate"],
     "find_duplicates": ["dedup"],
     "merge": ["merge"],
     "publish": ["publish dataset", "publish model", "publish space"],
+    "sample": ["sample"],
     "train": ["train"],
     "validate": ["validate"],
 }
@@ -152,6 +158,7 @@ def test_annotating_from_python_takes_what_the_command_takes() -> None:
 
 NOPE = "out/nope"
 WRONG = {
+    "agree": lambda: emollms.agree(f"{NOPE}.csv", "gold.csv"),
     "build": lambda: emollms.build("aebb", "out/aeb"),
     "build, profile": lambda: emollms.build("aeb", "out/aeb", corpora="sample", profile="papr"),
     "Dataset": lambda: emollms.Dataset(NOPE),
@@ -160,6 +167,8 @@ WRONG = {
     "train": lambda: emollms.train("emosmol-135m", data=NOPE, out="out/run"),
     "distill": lambda: emollms.distill("emosmol-135m-heads", texts=f"{NOPE}.csv", baseline="vader", out="out/run"),
     "merge": lambda: emollms.merge(NOPE, out="out/model"),
+    "estimate": lambda: emollms.estimate(f"{NOPE}.csv", f"{NOPE}.csv"),
+    "sample": lambda: emollms.sample(f"{NOPE}.csv", 30),
     "evaluate": lambda: emollms.evaluate(data=NOPE, out="out/scores", baseline="vader"),
     "publish": lambda: emollms.publish("dataset", NOPE, "me/x"),
     "tasks": lambda: emollms.tasks.get_task("V-regg"),

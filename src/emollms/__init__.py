@@ -9,8 +9,11 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # type checkers take it for that of `typing`, which would cost most of the time of the import
 if TYPE_CHECKING:
     from emollms import tasks
+    from emollms.annotation.agree import agree
     from emollms.annotation.annotator import Annotator
     from emollms.annotation.distill import distill
+    from emollms.annotation.estimates import estimate
+    from emollms.annotation.sampling import sample
     from emollms.corpora.base import Corpus, Example
     from emollms.dataset.build import build
     from emollms.dataset.reader import Dataset
@@ -27,12 +30,15 @@ _HOMES = {
     "Dataset": "dataset.reader",
     "EmollmsError": "errors",
     "Example": "corpora.base",
+    "agree": "annotation.agree",
     "build": "dataset.build",
     "distill": "annotation.distill",
+    "estimate": "annotation.estimates",
     "evaluate": "evaluation.evaluate",
     "find_duplicates": "dedup.standalone",
     "merge": "training.api",
     "publish": "hub.publish",
+    "sample": "annotation.sampling",
     "train": "training.api",
     "validate": "dataset.validation",
 }
@@ -45,12 +51,15 @@ __all__ = [
     "EmollmsError",
     "Example",
     "__version__",
+    "agree",
     "build",
     "distill",
+    "estimate",
     "evaluate",
     "find_duplicates",
     "merge",
     "publish",
+    "sample",
     "tasks",
     "train",
     "validate",

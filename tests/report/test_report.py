@@ -465,6 +465,29 @@ def test_the_released_models(reference_dir: Path, paper_aeb: Path, tmp_path: Pat
     assert "@" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)  # no user name, so no tweet
 
 
+@pytest.mark.corpora
+def test_human_ceilings_are_lines_and_words(reference_dir: Path, paper_aeb: Path, tmp_path: Path) -> None:
+    """VADER's raters are many, EmoBank's few; of SST the spread of the raters is unknown."""
+    folder = evaluate_published(reference_dir, CHAT_13B, paper_aeb, tmp_path, "sample", ["EmoBank", "V-NYT", "SST"])
+    report = build_report([folder], worst_rows=0)
+    ceilings = {task.name: task.metrics[0].ceiling for task in report.tasks}
+    assert ceilings == {"EmoBank": pytest.approx(0.741, abs=0.001), "SST": None, "V-NYT": 0.979}
+    write_report(report, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "V-NYT, human ceiling: .979" in page  # what the line says when pointed at
+    assert "Human ceiling of Pearson&#39;s r, by the noise of the raters&#39; means: .979." in page
+    assert "means: .741 (valence .897, arousal .681, dominance .646)." in page
+    assert "dominance, human ceiling: .646" in page
+    assert "the highest r that the noise" in page
+
+
+def test_made_up_gold_has_no_ceiling(reported: Reported) -> None:
+    """The sample corpus asks V-T, and has raters of its own."""
+    assert all(row.ceiling is None for task in reported.report.tasks for row in (*task.metrics, *task.parts))
+    assert "human ceiling" not in reported.page.read_text(encoding="utf-8")
+    assert "Human ceiling" not in reported.markdown
+
+
 def test_what_the_data_set_left_out_is_told_the_most_serious_first(reported: Reported, tmp_path: Path) -> None:
     data = tmp_path / "aeb"
     shutil.copytree(reported.aeb, data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emollms.annotation.answers import Scale
 from emollms.annotation.models import calibration_of, default_model
-from emollms.annotation.questions import Question, default_questions, own_labels, own_score, questions
+from emollms.annotation.questions import Question, default_questions, in_wordings, own_labels, own_score, questions
 from emollms.annotation.store import AnswerStore, default_store
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.baselines import LEXICONS
@@ -41,6 +41,7 @@ def open_annotator(
     multi: bool = False,
     score: str | Sequence[str] | None = None,
     range: tuple[float, float] = (0.0, 1.0),
+    wordings: str | int | None = None,
     scale: Scale = "unit",
     min_confidence: float | None = None,
     calibration: str | Path | Calibration | None = None,
@@ -69,6 +70,7 @@ def open_annotator(
         multi: see `labels`.
         score: what else is to be scored, such as `contempt`.
         range: the native scale of `score`.
+        wordings: `all` for every wording of each task, or how many; see `questions.in_wordings`.
         scale: `unit` for scores on 0..1, `native` for the scale of their task.
         min_confidence: 0..1; answers that are less sure are withheld.
         calibration: a file of `emollms calibrate`; None for the one that comes with the model.
@@ -128,6 +130,9 @@ def open_annotator(
     if labels or score:
         _check_own_questions(opened)
     asked = _questions(opened, task, labels, multi, score, range, warn)
+    if wordings is not None:
+        _check_wordings(opened)
+        asked = in_wordings(asked, wordings)
     predictors = [*opened, *(BaselinePredictor(name) for name in baselines)]
     fitted = _calibration(calibration, models, endpoint, baselines)
     if isinstance(store, AnswerStore):
@@ -164,6 +169,16 @@ def _check_own_questions(models: Sequence[ModelPredictor | ClassifierPredictor])
             f"{first.name} answers only what it was tuned on, {', '.join(first.outputs.tasks)}; leave --labels and "
             "--score out, or give a model that writes its answers"
         )
+
+
+def _check_wordings(models: Sequence[ModelPredictor | ClassifierPredictor]) -> None:
+    """Refuse several wordings where nobody reads them.
+
+    Raises:
+        UsageError: there are only classifiers and lexicons.
+    """
+    if all(isinstance(one, ClassifierPredictor) for one in models):
+        raise UsageError("--wordings goes with a model that reads instructions; classifiers and lexicons read none")
 
 
 def _questions(

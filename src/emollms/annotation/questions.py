@@ -9,6 +9,7 @@ from typing import Literal
 
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.beliefs import options_of
+from emollms.prompts.instructions import wordings
 from emollms.prompts.template import PromptParts, prompt_parts, shown
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
@@ -30,6 +31,8 @@ KNOWN: dict[str, tuple[str, str | None]] = {
 COARSER = {"V-oc": "V-reg", "EI-oc": "EI-reg"}
 """Tasks that ask in classes what another asks as a score: not asked by default where that one is."""
 
+WORDING = "_w"
+"""What precedes the number of a further wording in the name of its column."""
 _NOTHING = "none of these"
 
 
@@ -121,6 +124,30 @@ def default_questions(tasks: Sequence[str]) -> tuple[Question, ...]:
         names += known if len(known) == max(1, len(get_task(task).emotions)) else [task]
     order = {name: place for place, name in enumerate(KNOWN)}
     return questions(sorted(names, key=lambda name: order.get(name, len(order))))
+
+
+def in_wordings(asked: Iterable[Question], wanted: str | int) -> tuple[Question, ...]:
+    """The questions, each followed by itself in its task's further wordings, in columns `NAME_w1`, `NAME_w2` and so on.
+
+    Questions of one's own have a single wording.
+
+    Args:
+        asked: questions in the first wording.
+        wanted: `all`, or how many wordings of each.
+
+    Raises:
+        UsageError: `wanted` is neither; a task with fewer wordings is asked in those that it has.
+    """
+    if wanted != "all" and not (str(wanted).isdecimal() and int(wanted) > 0):
+        raise UsageError(f"--wordings {wanted} is neither `all` nor how many; give all, or a number from 1")
+    found: list[Question] = []
+    for one in asked:
+        found.append(one)
+        known = len(wordings(one.task.name)) if one.task.name in TASKS else 1
+        for number in range(1, known if wanted == "all" else min(known, int(wanted))):
+            parts = prompt_parts(one.task, number, one.emotion)
+            found.append(Question(f"{one.name}{WORDING}{number}", one.task, one.emotion, parts))
+    return tuple(found)
 
 
 def own_labels(labels: Sequence[str], multi: bool = False, name: str | None = None) -> Question:

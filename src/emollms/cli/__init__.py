@@ -21,12 +21,14 @@ import typer
 
 from emollms import __version__
 from emollms.cli import (
+    agree,
     annotate,
     corpora,
     datasets,
     distill,
     doctor,
     duplicates,
+    estimate,
     evaluate,
     export,
     hub,
@@ -54,7 +56,7 @@ _STAGES = {
     "Quality": (quality, duplicates),
     "Tuning": (recipes, train, distill, merge),
     "Scoring": (evaluate, report, export, runs),
-    "Annotation": (annotate, models, serve),
+    "Annotation": (annotate, models, estimate, agree, serve),
     "Hub": (publish, hub),
     "This machine": (doctor,),
 }

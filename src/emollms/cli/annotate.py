@@ -32,6 +32,7 @@ _EXAMPLES = examples(
     "emollms annotate posts.csv --model OWNER/MODEL --score contempt --range 0 100 --out posts.contempt.csv",
     "emollms annotate posts.csv --model OWNER/CLASSIFIER --map labels.yaml --out posts.annotated.csv",
     "emollms annotate posts.csv --model OWNER/CLASSIFIER --engine onnx --dtype int8 --out posts.annotated.csv",
+    "emollms annotate posts.csv --model OWNER/MODEL --task valence --wordings all --out posts.wordings.csv",
     "emollms annotate posts.csv --model OWNER/MODEL --plan",
     "emollms annotate posts.csv --model OWNER/MODEL --push OWNER/posts   # --yes does it",
     "echo 'I cannot stop smiling' | emollms annotate - --model OWNER/MODEL",
@@ -58,6 +59,7 @@ def annotate(
     multi: given.Multi = False,
     score: given.Scores = None,
     range: given.Range = (0.0, 1.0),
+    wordings: given.Wordings = None,
     text_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the texts.")] = "text",
     target_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="The column of what TDT asks about.")
@@ -124,7 +126,8 @@ def annotate(
         )
         annotator = open_annotator(
             Annotator, model, endpoint=endpoint, baseline=baseline, task=task,
-            labels=labels, multi=multi, score=score, range=range, scale=scale, min_confidence=min_confidence,
+            labels=labels, multi=multi, score=score, range=range, wordings=wordings, scale=scale,
+            min_confidence=min_confidence,
             calibration=calibration, map=map, engine=engine, template=template, dtype=dtype, workers=workers,
             per_minute=per_minute, price=price, max_cost=max_cost, store=store, fresh=fresh, warn=print_note,
         )  # fmt: skip

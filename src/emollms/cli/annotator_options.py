@@ -35,6 +35,10 @@ Labels = Annotated[str | None, typer.Option(metavar="A,B,…", help="Your own la
 Multi = Annotated[bool, typer.Option("--multi", help="With --labels: any number of them.")]
 Scores = Annotated[list[str] | None, typer.Option(metavar="WHAT", help="Something of your own to score.")]
 Range = Annotated[tuple[float, float], typer.Option(metavar="LOW HIGH", help="With --score: its scale.")]
+Wordings = Annotated[
+    str | None,
+    typer.Option(metavar="all|N", help="Ask in all wordings of each task, or in N of them; further columns NAME_w1, …"),
+]
 OutputScale = Annotated[Literal["unit", "native"], typer.Option(help="Scores on 0..1, or as the task has them.")]
 MinConfidence = Annotated[float | None, typer.Option(metavar="P", help="Withhold answers that are less sure, 0 to 1.")]
 CalibrationFile = Annotated[

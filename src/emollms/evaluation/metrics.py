@@ -10,7 +10,7 @@ Arrays: scores and classes are floats of shape (rows,); labels are booleans of s
 may be an expected class, 1.37; metrics of classes take the nearest. NaN is a class that is none: always wrong.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,28 @@ def pearson(gold: Floats, predicted: Floats, where: Callable[[Floats], Flags] = 
     return RowSums(columns, _pearson, _varies(gold[rows]) and _varies(predicted[rows]))
 
 
+def concordance(gold: Floats, predicted: Floats) -> RowSums:
+    """Lin's concordance correlation, -1..1: Pearson's r, lowered where means or spreads differ.
+
+    Lin, 1989, "A Concordance Correlation Coefficient to Evaluate Reproducibility", with variances divided by n.
+    """
+    center, spread = (gold.mean(), gold.std()) if _varies(gold) else (0.0, 1.0)
+    x, y = (gold - center) / spread, (predicted - center) / spread
+    columns = np.column_stack([np.ones(len(gold)), x, y, x * x, y * y, x * y])
+
+    def total(sums: Floats) -> Floats:
+        x, y, xx, yy, xy = (sums[:, 1:] / np.maximum(sums[:, :1], 1)).T
+        apart = xx - x * x + yy - y * y + (x - y) ** 2
+        return np.clip(_ratio(2 * (xy - x * y), np.where(apart > _NO_VARIANCE, apart, 0)), -1, 1)
+
+    return RowSums(columns, total, _varies(gold) or _varies(predicted))
+
+
+def mean_absolute_error(gold: Floats, predicted: Floats) -> RowSums:
+    """Mean of |prediction - gold|, at least 0."""
+    return mean(np.abs(predicted - gold))
+
+
 def _standard(values: Floats, where: Flags) -> Floats:
     chosen = values[where]
     if not _varies(chosen):
@@ -86,26 +108,32 @@ def _pearson(sums: Floats) -> Floats:
     return np.clip(_ratio(xy - x * y, np.where(defined, np.sqrt(variances[0] * variances[1]), 0)), -1, 1)
 
 
-def kappa(gold: Floats, predicted: Floats, where: Callable[[Floats], Flags] = everywhere) -> RowSums:
+def kappa(
+    gold: Floats,
+    predicted: Floats,
+    where: Callable[[Floats], Flags] = everywhere,
+    classes: Sequence[int] | None = None,
+) -> RowSums:
     """Cohen's kappa with quadratic weights, at most 1, on the rows that `where` chooses by their gold.
 
-    As in the official script, the classes are those seen in all of `gold`, rows whose prediction is none of them are
-    left out, and the distance of two classes is that of their positions among the classes.
+    Rows whose prediction is none of `classes` are left out, and the distance of two classes is that of their positions
+    among them. None is for the classes seen in all of `gold`, as in the official script.
     """
-    classes, chosen, said = np.unique(to_classes(gold)), where(gold), to_classes(predicted)
-    pairs = (to_classes(gold)[:, None, None] == classes[:, None]) & (said[:, None, None] == classes)
-    positions = np.arange(len(classes), dtype=np.float64)
+    known = np.unique(to_classes(gold)) if classes is None else np.array(classes, dtype=np.int64)
+    chosen, said = where(gold), to_classes(predicted)
+    pairs = (to_classes(gold)[:, None, None] == known[:, None]) & (said[:, None, None] == known)
+    positions = np.arange(len(known), dtype=np.float64)
     distances = (positions[:, None] - positions) ** 2
 
     def total(sums: Floats) -> Floats:
-        counts = sums.reshape(len(sums), len(classes), len(classes))
+        counts = sums.reshape(len(sums), len(known), len(known))
         chance = counts.sum(axis=2)[:, :, None] * counts.sum(axis=1)[:, None, :]
         expected = _ratio((distances * chance).sum(axis=(1, 2)), counts.sum(axis=(1, 2)))
         return np.where(expected > 0, 1 - _ratio((distances * counts).sum(axis=(1, 2)), expected), 0.0)
 
-    counted = chosen & np.isin(said, classes)
+    counted = chosen & np.isin(said, known)
     met = np.union1d(to_classes(gold)[counted], said[counted])
-    columns = (pairs & chosen[:, None, None]).reshape(len(gold), len(classes) ** 2).astype(np.float64)
+    columns = (pairs & chosen[:, None, None]).reshape(len(gold), len(known) ** 2).astype(np.float64)
     return RowSums(columns, total, len(met) > 1)
 
 

@@ -191,8 +191,9 @@ class ReportBuilder:
 
     def _task(self, task: Task, answers: Sequence[AnswersToTask | None]) -> TaskReport:
         entries = {n: run.scores.tasks[task.name] for n, run in enumerate(self.runs) if task.name in run.scores.tasks}
-        of, values = parts(entries, task, len(self.runs), self.with_published)
-        found = metrics(entries, task, len(self.runs), self.with_published)
+        corpora = {row["corpus"] for own in answers if own for row in own.rows}
+        of, values = parts(entries, task, len(self.runs), self.with_published, corpora)
+        found = metrics(entries, task, len(self.runs), self.with_published, corpora)
         shown = [self._run_task(number, own, answers) for number, own in enumerate(answers) if own]
         return TaskReport(task.name, task.about, found[0].name, found, of, values, shown)
 

@@ -53,11 +53,17 @@ def scores(rows: Sequence[MetricRow], names: Sequence[str], about: str, bars: bo
         for row in rows
         for model, value in row.published.items()
     ]
+    ceilings = [
+        {"row": row.title, "value": row.ceiling, "about": f"{row.title}, human ceiling: {number(row.ceiling)}"}
+        for row in rows
+        if row.ceiling is not None
+    ]
     values = [one[end] for one in measured for end in ("value", "low")] + [one["value"] for one in published]
     domain = (min(0.0, math.floor(min(values, default=0.0) * 10) / 10), 1.0)
     lines = _lines([row.title for row in rows])
     runs = sorted({int(one["run"]) for one in measured})
     layers = [_strokes(published, lines, len(runs))] if published else []
+    layers += [_strokes(ceilings, lines, len(runs)) | {"mark": _ceiling_mark(len(runs))}] if ceilings else []
     layers += (_bars if bars else _dots)(measured, lines, runs, domain)
     return _picture(len(rows) * (ROW + LANE * len(runs)), layers, about, WIDTH if bars else BROAD)
 
@@ -109,6 +115,11 @@ def _strokes(values: Sequence[Spec], lines: Spec, runs: int) -> Spec:
     mark = {"type": "tick", "thickness": 1.5, "size": 6 + LANE * runs, "opacity": 0.5, "color": "var(--muted)"}
     encoding = {"x": {"field": "value", "type": "quantitative"}, "y": lines, "description": {"field": "about"}}
     return {"data": {"values": list(values)}, "mark": mark, "encoding": encoding}
+
+
+def _ceiling_mark(runs: int) -> Spec:
+    """As high as all lanes of a line: no score can be expected beyond it."""
+    return {"type": "tick", "thickness": 2.5, "size": ROW + LANE * runs, "color": "var(--ink)"}
 
 
 def _dots(values: Sequence[Spec], lines: Spec, runs: Sequence[int], domain: tuple[float, float]) -> list[Spec]:

@@ -90,12 +90,14 @@ class MetricRow:
         title: its name for people.
         cells: each run's score; None where it has none.
         published: the scores of published models, by name.
+        ceiling: the highest score that the raters' noise in the gold allows; None where it is unknown.
     """
 
     name: str
     title: str
     cells: Sequence[ScoreCell | None]
     published: Mapping[str, float]
+    ceiling: float | None = None
 
 
 @dataclass(frozen=True)

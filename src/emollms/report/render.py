@@ -6,7 +6,7 @@ The page is one file that needs nothing but itself. It holds no script, and ever
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import get_args
@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from emollms.errors import UsageError
 from emollms.report import charts
-from emollms.report.model import MetricRow, Report, ScoreCell, ScoreDifference, TaskReport, Verdict
+from emollms.report.model import Report, ScoreCell, ScoreDifference, TaskReport, Verdict
 from emollms.report.tables import ROWS_FOR_A_VERDICT
 from emollms.storage import write_whole
 from emollms.tasks import TASKS, MultiLabelTask, Task
@@ -85,6 +85,7 @@ def render_page(report: Report) -> str:
             best=best(report),
             pictures={task.name: pictures(task, names) for task in report.tasks},
             groups=groups(report),
+            ceiling_words=ceiling_words,
         )
     )
 
@@ -94,10 +95,22 @@ def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
     found = {}
     for title, trained in {"Tasks of AAID": True, "Further tasks": False}.items():
         tasks = [task for task in report.tasks if TASKS[task.name].training is trained]
-        rows = [MetricRow(task.main, task.name, task.metrics[0].cells, task.metrics[0].published) for task in tasks]
+        rows = [replace(task.metrics[0], name=task.main, title=task.name) for task in tasks]
         if rows:
             found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))
     return found
+
+
+def ceiling_words(task: TaskReport) -> str:
+    """The human ceiling of a task, and of its dimensions; "" where it is unknown."""
+    known = next((row.ceiling for row in task.metrics if row.ceiling is not None), None)
+    if known is None:
+        return ""
+    parts = [
+        f"{row.title.split(' (')[0]} {charts.number(row.ceiling)}" for row in task.parts if row.ceiling is not None
+    ]
+    each = f" ({', '.join(parts)})" if parts else ""
+    return f"Human ceiling of Pearson's r, by the noise of the raters' means: {charts.number(known)}{each}."
 
 
 def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[ScoreDifference]]]]:
@@ -168,6 +181,7 @@ def render_markdown(report: Report) -> str:
         shared=shared,
         too_few=TOO_FEW,
         groups=groups(report),
+        ceiling_words=ceiling_words,
     )
 
 

@@ -1,14 +1,15 @@
 """The scores of a report: runs beside each other and beside the published models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from emollms.evaluation.ceiling import ceiling_of
 from emollms.evaluation.published import published, published_main, published_scores
 from emollms.evaluation.scores import Figure, TaskScores
 from emollms.evaluation.scoring import Comparison, ScoredTask, compare
-from emollms.evaluation.task_metrics import metrics_of
+from emollms.evaluation.task_metrics import PEARSON, metrics_of
 from emollms.report.inputs import ScoredFolder
 from emollms.report.model import LeaderboardRow, MetricRow, ParseComparison, ScoreCell, ScoreDifference, Verdict
 from emollms.report.rows import AnswersToTask
@@ -45,7 +46,9 @@ def _published_rows(tasks: Sequence[str]) -> list[LeaderboardRow]:
     return rows
 
 
-def metrics(entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool) -> list[MetricRow]:
+def metrics(
+    entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool, corpora: Collection[str] = ()
+) -> list[MetricRow]:
     """All metrics of a task, the main one first.
 
     Args:
@@ -53,6 +56,7 @@ def metrics(entries: Mapping[int, TaskScores], task: Task, count: int, with_publ
         task: the task.
         count: how many runs there are.
         with_published: whether the published scores are wanted.
+        corpora: the corpora that its rows are from, which decide whether its human ceiling is known.
     """
     names = dict.fromkeys(name for entry in entries.values() for name in (entry.main, *entry.metrics))
     rows = []
@@ -61,7 +65,8 @@ def metrics(entries: Mapping[int, TaskScores], task: Task, count: int, with_publ
         known = published_main(task) if name == metrics_of(task).main.name else published(task.name, name)
         title = next(iter(found.values())).title
         cells = [cell(found.get(number)) for number in range(count)]
-        rows.append(MetricRow(name, title, cells, known if with_published else {}))
+        ceiling = ceiling_of(task, corpora) if name == PEARSON.name else None
+        rows.append(MetricRow(name, title, cells, known if with_published else {}, ceiling))
     return rows
 
 
@@ -78,7 +83,7 @@ def by_rule(entry: TaskScores) -> list[ParseComparison]:
 
 
 def parts(
-    entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool
+    entries: Mapping[int, TaskScores], task: Task, count: int, with_published: bool, corpora: Collection[str] = ()
 ) -> tuple[str | None, list[MetricRow]]:
     """The values for each emotion, label or class of the first metric that has some, and its title.
 
@@ -90,7 +95,9 @@ def parts(
         rows = []
         for part in names:
             cells = [cell(found[number].parts.get(part)) if number in found else None for number in range(count)]
-            rows.append(MetricRow(part, part, cells, published(task.name, name, part) if with_published else {}))
+            ceiling = ceiling_of(task, corpora, part) if name == PEARSON.name else None
+            known = published(task.name, name, part) if with_published else {}
+            rows.append(MetricRow(part, part, cells, known, ceiling))
         if rows:
             title, counts = next(iter(found.values())).title, [_rows_of(row) for row in rows]
             if len(set(counts)) == 1:
