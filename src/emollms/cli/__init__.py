@@ -23,6 +23,7 @@ from emollms.cli import (
     evaluate,
     export,
     hub,
+    leaderboard,
     merge,
     publish,
     quality,
@@ -36,8 +37,8 @@ from emollms.errors import EmollmsError
 from emollms.progress import hide_library_bars
 
 _MODULES = (
-    annotate, corpora, datasets, distill, duplicates, evaluate, export, hub, merge, publish, quality, recipes,
-    report, serve, train,
+    annotate, corpora, datasets, distill, duplicates, evaluate, export, hub, leaderboard, merge, publish, quality,
+    recipes, report, serve, train,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -25,6 +25,7 @@ _DATASET = examples(
 _MODEL = examples(
     "emollms publish model out/merged --repo me/model                  # shows what would be done",
     "emollms publish model out/merged --repo me/model --scores out/scores/merged --data-repo me/aaid --yes",
+    "emollms publish model out/merged --repo me/model --scores out/scores/merged --benchmark-repo me/aeb --yes",
     "emollms publish model out/run --repo me/adapter --license apache-2.0 --yes",
     "emollms publish model out/merged --repo me/model --gguf q8_0 --yes",
 )
@@ -110,6 +111,13 @@ def model(
     data_repo: Annotated[
         str | None, typer.Option(metavar="OWNER/NAME", help="The data that it was tuned on, on the Hub.")
     ] = None,
+    benchmark_repo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME[@REV]",
+            help="The benchmark on the Hub that scores of a folder are of.",
+        ),
+    ] = None,
     gguf: Annotated[
         Literal["f32", "f16", "bf16", "q8_0"] | None,
         typer.Option(help="Add the model as GGUF, in numbers of this type."),
@@ -133,7 +141,8 @@ def model(
     """
     plan = _publish("model", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
                     gated=gated, allow_older=allow_older, scores=scores or (), calibration=calibration,
-                    license=license, data_repo=data_repo, gguf=gguf, converter=converter)  # fmt: skip
+                    license=license, data_repo=data_repo, benchmark_repo=benchmark_repo, gguf=gguf,
+                    converter=converter)  # fmt: skip
     if yes:
         print_note(f"try it: emollms evaluate --model {repo}@{plan.release.tag} --data DIR --out DIR")
 

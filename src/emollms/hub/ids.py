@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from emollms.dataset.card import card_values
+from emollms.dataset.eval_yaml import NAME as EVAL_YAML
 from emollms.dataset.manifest import (
     NAME,
     README,
@@ -140,6 +141,8 @@ def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
     copyfile(folder / NAME, out / ORIGINAL)
     (out / README).write_text(_readme(folder, manifest, tables), encoding="utf-8")
     paths = [path for table in tables.values() for path in table.files] + [out / ORIGINAL]
+    if (folder / EVAL_YAML).is_file():  # a benchmark of which only ids may leave has a leaderboard all the same
+        paths.append(Path(copyfile(folder / EVAL_YAML, out / EVAL_YAML)))
     ids = IdsManifest(
         data_set=manifest.data_set,
         title=manifest.title,

@@ -40,6 +40,7 @@ def publish(
     calibration: Path | str | None = None,
     license: str | None = None,
     data_repo: str | None = None,
+    benchmark_repo: str | None = None,
     gguf: GgufType | None = None,
     converter: Path | str | None = None,
     progress: bool | OnProgress = False,
@@ -69,6 +70,8 @@ def publish(
         calibration: of a model: file of `emollms calibrate`; None for the one in its folder, where there is one.
         license: of a model: its licence, as the Hub names it, where it does not follow from its parts.
         data_repo: of a model: the data that it was tuned on, on the Hub.
+        benchmark_repo: of a model: the benchmark on the Hub that scores of a folder are of, `OWNER/NAME[@REVISION]`;
+            they come into its leaderboard.
         gguf: of a model: add it as GGUF, in numbers of this type.
         converter: with `gguf`: `convert_hf_to_gguf.py` of a llama.cpp checkout.
         progress: whether to show progress on stderr, or a function to call with it.
@@ -87,7 +90,8 @@ def publish(
     _refuse_options(kind, "dataset", {"--ids-only": ids_only, "--out": out})
     _refuse_options(
         kind, "model", {"--scores": scores, "--calibration": calibration, "--license": license,
-                        "--data-repo": data_repo, "--gguf": gguf, "--converter": converter},
+                        "--data-repo": data_repo, "--benchmark-repo": benchmark_repo, "--gguf": gguf,
+                        "--converter": converter},
     )  # fmt: skip
     if out and not ids_only:
         raise UsageError("--out goes with --ids-only")
@@ -120,7 +124,8 @@ def publish(
                 check_model(place, [Path(each) for each in scores])
             require_hub()  # before weights are hashed or converted, which takes minutes
             if kind == "model":
-                make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)
+                make = _model(remote, place, scores, calibration, license, data_repo, benchmark_repo, gguf, converter,
+                              scratch)  # fmt: skip
             else:
                 from emollms.hub.space import space_releases
 
@@ -163,6 +168,7 @@ def _model(
     calibration: Path | str | None,
     license: str | None,
     data_repo: str | None,
+    benchmark_repo: str | None,
     gguf: GgufType | None,
     converter: Path | str | None,
     scratch: Path,
@@ -175,6 +181,11 @@ def _model(
         remote.check_license(license)
     extra = [convert(folder, gguf, scratch, Path(converter) if converter else None)] if gguf else []
     known = ModelOptions(
-        tuple(map(Path, scores)), Path(calibration) if calibration else None, license, data_repo, tuple(extra)
+        tuple(map(Path, scores)),
+        Path(calibration) if calibration else None,
+        license,
+        data_repo,
+        benchmark_repo,
+        tuple(extra),
     )
     return model_releases(folder, remote.repo, known)

@@ -111,6 +111,17 @@ class Remote:
             raise UsageError(f"{self.repo} has no revision {revision}") from None
         return {file.path: RemoteFile(file.size, file.blob_id, file.lfs.sha256 if file.lfs else None) for file in files}
 
+    def commit_of(self, revision: str) -> str:
+        """The id of the commit that a branch, a tag, or the beginning of an id means.
+
+        Raises:
+            UsageError: there is no such revision.
+        """
+        try:
+            return str(self._ask(lambda: self.api.repo_info(self.repo, repo_type=self.kind, revision=revision)).sha)
+        except RevisionNotFoundError:
+            raise UsageError(f"{self.repo} has no revision {revision}") from None
+
     def commits(self) -> dict[str, str]:
         """The commits of `main` with their titles, the newest first."""
         found = self._ask(lambda: self.api.list_repo_commits(self.repo, repo_type=self.kind))
