@@ -155,6 +155,6 @@ def test_scores_that_come_into_no_leaderboard_are_told(board: TestHub, small: Pa
     again = ("--license", "apache-2.0", "--yes")
     said = board.emollms("publish", "model", model, "--repo", f"{board.repo}-7", *again, models=True, code=1).err
     assert "would be loaded together with these (.eval_results/aeb.yaml)" in said
-    board.emollms(
-        "publish", "model", model, "--repo", f"{board.repo}-7", "--benchmark-repo", "me/nope", code=2, models=True
-    )
+    other = (*options, "--benchmark-repo", "me/nope")
+    said = board.emollms("publish", "model", model, "--repo", f"{board.repo}-7", *other, models=True, code=2).err
+    assert "there is no data set me/nope on the Hub that this account may see; publish it first" in said
