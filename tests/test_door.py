@@ -22,7 +22,7 @@ COMMANDS = {
     "evaluate": ["evaluate"],
     "find_duplicates": ["dedup"],
     "merge": ["merge"],
-    "publish": ["publish dataset", "publish model", "publish space"],
+    "publish": ["publish dataset", "publish model", "publish space", "publish answers"],
     "train": ["train"],
     "validate": ["validate"],
 }

@@ -33,6 +33,11 @@ _SPACE = examples(
     "emollms publish space out/demo --repo me/demo             # shows what would be done",
     "emollms publish space out/demo --repo me/demo --yes --public",
 )
+_ANSWERS = examples(
+    "emollms publish answers out/scores/my-model --repo me/answers             # shows what would be done",
+    "emollms publish answers out/scores/my-model --repo me/answers --yes --public",
+    "emollms evaluate --predictions me/answers --data me/aeb --out out/scores/again",
+)
 
 app = typer.Typer(
     name="publish",
@@ -165,6 +170,35 @@ def space(
     """
     _publish("space", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
              allow_older=allow_older)  # fmt: skip
+
+
+@app.command("answers", epilog=_ANSWERS)
+def answers(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of `emollms evaluate`.")],
+    repo: Repo = None,
+    version: Version = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|REPO[@REV]", help="The benchmark, if it is not where the run found it."),
+    ] = None,
+    yes: Yes = False,
+    expect_head: ExpectHead = None,
+    delete: Delete = False,
+    public: Public = False,
+    gated: Gated = None,
+    allow_older: AllowOlder = False,
+) -> None:
+    """Publish the answers of an evaluation as a data set: ids, answers and hashes, and no text of the benchmark.
+
+    Where texts may not be passed on, quotations of them are taken out of answers. That the answers give the scores of
+    the run, to the last digit, is checked before anything is sent. Without --version, what is published already keeps
+    its version, and the first is 1.0.0. The token is that of `hf auth login`, or HF_TOKEN.
+    """
+    plan = _publish("answers", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
+                    gated=gated, allow_older=allow_older, data=data)  # fmt: skip
+    if yes:
+        tag = plan.release.tag
+        print_note(f"score them again: emollms evaluate --predictions {repo}@{tag} --data DIR --out DIR")
 
 
 def _write_ids(folder: Path, out: Path, version: str | None) -> None:
