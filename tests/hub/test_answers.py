@@ -199,3 +199,21 @@ def test_quotations_in_other_letters() -> None:
         "very positive emotional state can be inferred"
     )
     assert Sample.meta.redistribution == "text"
+
+
+def test_a_leaderboard_is_a_static_space(hub: TestHub, small: Path, tmp_path: Path) -> None:
+    said_of(small, tmp_path / "run", gold_or_chatter)
+    publish(hub, tmp_path / "run", "--yes")
+    done = hub.emollms("leaderboard-page", hub.repo, "--data", small, "--out", "page")
+    assert done.out.splitlines()[1].split("\t") == ["a model", "1.00", "1.00 to 1.00", "1"]
+    commit = hub.state()["head"]
+    assert f"/datasets/{hub.repo}/tree/{commit[:12]}" in (hub.folder / "page" / "index.html").read_text()
+    space = f"{hub.repo}-board"
+    said = hub.emollms("publish", "space", "page", "--repo", space, "--yes").err
+    assert f"note: {hub.repo} is private: nobody else can score its answers again" in said
+    assert set(hub.state(space, "spaces")["tags"]) == {"v1.0.0"}
+    assert "is the same as" in hub.emollms("status", space, "--space", "page").err
+    card = "import sys; from huggingface_hub import HfApi; print(HfApi().space_info(sys.argv[1]).card_data.sdk)"
+    assert hub.run(card, space).out == "static\n"
+    told = hub.emollms("leaderboard-page", small, "--data", small, "--out", "no", code=2).err
+    assert "holds no answers that `emollms publish answers` published" in told

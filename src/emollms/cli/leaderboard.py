@@ -1,10 +1,12 @@
-"""`emollms leaderboard`: the models that the Hub lists for a benchmark."""
+"""`emollms leaderboard` and `leaderboard-page`: what the Hub lists for a benchmark, and a page of published answers."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from emollms.cli.evaluate import Data
 from emollms.cli.output import examples, print_note, print_table
 
 app = typer.Typer()
@@ -13,6 +15,10 @@ _LEADERBOARD = examples(
     "emollms leaderboard me/aeb",
     "emollms leaderboard me/aeb --task V-reg,EI-reg",
     "emollms leaderboard me/aeb --json > leaderboard.json",
+)
+_PAGE = examples(
+    "emollms leaderboard-page me/answers-a me/answers-b@v1.0.0 --data me/aeb --out out/leaderboard",
+    "emollms publish space out/leaderboard --repo me/leaderboard --yes",
 )
 
 
@@ -38,3 +44,28 @@ def leaderboard(
         return
     print_table(*found.table())
     print_note(f"{len(found.mean_ranks)} models on {repo}, at commit {found.commit}")
+
+
+@app.command("leaderboard-page", epilog=_PAGE)
+def leaderboard_page(
+    answers: Annotated[
+        list[str],
+        typer.Argument(metavar="REPO[@REV]…", help="Answers that `emollms publish answers` published."),
+    ],
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder; a Space that is there is replaced.")],
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title for people.")] = None,
+    license: Annotated[str, typer.Option(metavar="ID", help="The licence of the page, as the Hub names it.")] = "mit",
+) -> None:
+    """Write a leaderboard from published answers, as a page for a static Space of the Hub.
+
+    Every score is computed again, with its interval; models are sorted by mean rank, whose uncertainty is shown.
+    """
+    from emollms.hub.leaderboard_space import write_leaderboard
+
+    board = write_leaderboard(answers, data, out, title, license)
+    rows = [
+        (one.name, f"{one.mean_rank:.2f}", f"{one.low:.2f} to {one.high:.2f}", len(one.cells)) for one in board.models
+    ]
+    print_table(("model", "mean rank", "95 % interval", "tasks"), rows)
+    print_note(f"wrote {out}; publish it: emollms publish space {out} --repo OWNER/NAME")

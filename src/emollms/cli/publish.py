@@ -154,7 +154,9 @@ def model(
 
 @app.command("space", epilog=_SPACE)
 def space(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `emollms space` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `emollms space`, or `emollms leaderboard-page`, wrote.")
+    ],
     repo: Repo = None,
     version: Version = None,
     yes: Yes = False,
@@ -163,7 +165,7 @@ def space(
     public: Public = False,
     allow_older: AllowOlder = False,
 ) -> None:
-    """Publish a demo of a published model as a Space.
+    """Publish a demo of a published model, or a leaderboard of published answers, as a Space.
 
     Without --version, what is published already keeps its version, and the first is 1.0.0. The token is that of
     `hf auth login`, or HF_TOKEN.

@@ -1,7 +1,8 @@
 """Answers of a run, written as a data set that may leave: see `answer_sets`."""
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -97,13 +98,24 @@ def _cut(task: Task, said: str, row: Row) -> str:
     emotion: str | None = row["emotion"]
     if cut == said:
         return said
-    for candidate in (cut, *_canonical(task, said, emotion)):
+    masked = without_quotes(said, str(row["text"]), lambda quoted: _mask(task, quoted, emotion))
+    for candidate in (cut, masked, *_canonical(task, said, emotion)):
         if list(_readings(task, candidate, emotion)) == list(_readings(task, said, emotion)):
             return candidate
     raise EmollmsError(
         f"the answer to {row['id']} quotes a text that may not be passed on, and is read otherwise without it; take it "
         f"out of {PREDICTIONS}, and evaluate again"
     )
+
+
+def _mask(task: Task, quoted: str, emotion: str | None) -> str:
+    """A quotation with its words crossed out, but for numbers and for what would be an answer by itself."""
+
+    def crossed(found: re.Match[str]) -> str:
+        is_answer = parse_answer(task, found[0], emotion, parse="lenient").value is not None
+        return found[0] if is_answer else "x" * len(found[0])
+
+    return re.sub(r"[^\W\d_]+", crossed, quoted)
 
 
 def _canonical(task: Task, said: str, emotion: str | None) -> Iterator[str]:
@@ -125,16 +137,20 @@ def _readings(task: Task, said: str, emotion: str | None) -> Iterator[ParsedAnsw
             yield replace(read, reason=read.reason and read.reason.split(": ")[0])
 
 
-def without_quotes(said: str, text: str) -> str:
-    """An answer with an ellipsis in place of whatever it has in common with a text, from `QUOTE` characters on."""
-    cut = said
-    while len(cut) >= QUOTE:
-        matcher = difflib.SequenceMatcher(None, cut.casefold(), text.casefold(), autojunk=False)
-        match = matcher.find_longest_match()
-        if match.size < QUOTE:
-            break
-        cut = cut[: match.a] + GAP + cut[match.a + match.size :]
-    return cut
+def without_quotes(said: str, text: str, instead: Callable[[str], str] = lambda quoted: GAP) -> str:
+    """An answer without whatever it has in common with a text, from `QUOTE` characters on.
+
+    Args:
+        said: the answer.
+        text: the text.
+        instead: gives what stands in place of a quotation; an ellipsis by default.
+    """
+    match = difflib.SequenceMatcher(None, said.lower(), text.lower(), autojunk=False).find_longest_match()
+    if match.size < QUOTE or len(said.lower()) != len(said):
+        return said if match.size < QUOTE else instead(said)
+    before, after = said[: match.a], said[match.a + match.size :]
+    quoted = instead(said[match.a : match.a + match.size])
+    return without_quotes(before, text, instead) + quoted + without_quotes(after, text, instead)
 
 
 def _write(path: Path, rows: Sequence[Row], shown: Mapping[str, Prediction], digests: Mapping[str, str]) -> None:

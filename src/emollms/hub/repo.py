@@ -131,13 +131,18 @@ class Remote:
         """The commits of `main` that came after one, the newest first."""
         return list(takewhile(lambda name: name != commit, self.commits()))
 
-    def create(self) -> None:
-        """Create the repo, private; an existing one stays as it is."""
-        sdk = "gradio" if self.kind == "space" else None
+    def create(self, sdk: str = "gradio") -> None:
+        """Create the repo, private; an existing one stays as it is.
+
+        Args:
+            sdk: what it runs on, if it is a Space.
+        """
 
         def create() -> None:
             try:
-                self.api.create_repo(self.repo, repo_type=self.kind, private=True, space_sdk=sdk)
+                self.api.create_repo(
+                    self.repo, repo_type=self.kind, private=True, space_sdk=sdk if self.kind == "space" else None
+                )
             except HfHubHTTPError as error:  # a conflict may be another job of the Hub's, and no repo
                 if error.response.status_code != CONFLICT or not self.api.repo_exists(self.repo, repo_type=self.kind):
                     raise
