@@ -27,6 +27,8 @@ from emollms.tasks import RegressionTask, Task, get_task
 
 QUOTE = 20
 """Characters that an answer has in common with a text, from which on they are a quotation."""
+SHORTEST = 8
+"""A text of fewer characters, such as `so sad`, is nobody's to keep."""
 GAP = "…"
 """What stands in an answer for a quotation that may not be passed on."""
 
@@ -138,7 +140,7 @@ def _readings(task: Task, said: str, emotion: str | None) -> Iterator[ParsedAnsw
 
 
 def without_quotes(said: str, text: str, instead: Callable[[str], str] = lambda quoted: GAP) -> str:
-    """An answer without whatever it has in common with a text, from `QUOTE` characters on.
+    """An answer without whatever it has in common with a text, from `QUOTE` characters on, or the whole of a short text.
 
     Args:
         said: the answer.
@@ -146,8 +148,10 @@ def without_quotes(said: str, text: str, instead: Callable[[str], str] = lambda 
         instead: gives what stands in place of a quotation; an ellipsis by default.
     """
     match = difflib.SequenceMatcher(None, said.lower(), text.lower(), autojunk=False).find_longest_match()
-    if match.size < QUOTE or len(said.lower()) != len(said):
-        return said if match.size < QUOTE else instead(said)
+    if match.size < max(SHORTEST, min(QUOTE, len(text))):
+        return said
+    if len(said.lower()) != len(said):  # a letter that has two in lower case moves the places
+        return instead(said)
     before, after = said[: match.a], said[match.a + match.size :]
     quoted = instead(said[match.a : match.a + match.size])
     return without_quotes(before, text, instead) + quoted + without_quotes(after, text, instead)
