@@ -140,7 +140,7 @@ def _readings(task: Task, said: str, emotion: str | None) -> Iterator[ParsedAnsw
 
 
 def without_quotes(said: str, text: str, instead: Callable[[str], str] = lambda quoted: GAP) -> str:
-    """An answer without whatever it has in common with a text, from `QUOTE` characters on, or the whole of a short text.
+    """An answer without whatever it has in common with a text, from `QUOTE` characters on, or all of a short text.
 
     Args:
         said: the answer.
