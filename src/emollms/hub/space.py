@@ -125,7 +125,8 @@ def space_releases(folder: Path) -> Callable[[str], Release]:
     manifest = space.manifest
     own = _check_model(manifest) if manifest.model else _check_answers(manifest)
     refuse_bound_rows(space.files)
-    notes, sdk = (*check_sensitive(space.files), *own), "gradio" if manifest.model else "static"
+    notes = (*check_sensitive(space.files), *own)
+    sdk: Literal["gradio", "static"] = "gradio" if manifest.model else "static"
     return lambda version: Release("space", manifest.title, version, space.files, load_space_back, notes, sdk)
 
 

@@ -114,7 +114,7 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class _ScoredAnswers:
     """Answers, and their scores on the rows of the benchmark by task."""
 
     name: str
@@ -156,7 +156,7 @@ def rank_answers(answers: Sequence[str], data: Dataset) -> Ranking:
     )
 
 
-def _read(name: str, data: Dataset) -> _Entry:
+def _read(name: str, data: Dataset) -> _ScoredAnswers:
     """Published answers, scored again; the scores must be the published ones."""
     folder = local_answers(name)
     if not is_answer_set(folder):
@@ -170,7 +170,9 @@ def _read(name: str, data: Dataset) -> _Entry:
         if again != found.scores.tasks[task.name]:
             raise EmollmsError(f"{name}: the scores of {task.name} are not those of its answers; publish them again")
     commit = "" if Path(name).is_dir() or "@" in name else f"@{folder.name[:12]}"
-    return _Entry(found.scores.name, Path(name).name if Path(name).is_dir() else f"{name}{commit}", found.scores, tasks)
+    return _ScoredAnswers(
+        found.scores.name, Path(name).name if Path(name).is_dir() else f"{name}{commit}", found.scores, tasks
+    )
 
 
 def _score(
@@ -199,13 +201,13 @@ def _paired(entries: Sequence[Mapping[str, ScoredTask]], names: Sequence[str]) -
     return values, samples
 
 
-def _task(task: Task, data: Dataset, entries: Sequence[_Entry]) -> RankedTask:
+def _task(task: Task, data: Dataset, entries: Sequence[_ScoredAnswers]) -> RankedTask:
     rows = next(one.tasks[task.name].n for one in entries if task.name in one.tasks)
     corpora = set(data.table(task.name, TEST, ["corpus"])["corpus"].to_pylist())
     return RankedTask(task.name, task.about, metrics_of(task).main.title, rows, ceiling_of(task, corpora))
 
 
-def _model(entry: _Entry, rank: float, found: Interval) -> RankedModel:
+def _model(entry: _ScoredAnswers, rank: float, found: Interval) -> RankedModel:
     run = entry.scores.run
     engine = run.engine or {}
     cost = 1000 * run.seconds / run.rows if run.seconds and run.rows else None
