@@ -13,7 +13,7 @@ demo: .venv/ready
 test: .venv/ready
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
 
-test-all: .venv/ready-all
+test-all: .venv/ready-all .venv-inspect/ready
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: .venv/ready
@@ -27,7 +27,7 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/build.py
 
 clean:
-	rm -rf .venv $(OUT)
+	rm -rf .venv .venv-inspect $(OUT)
 
 # torch comes first and pinned: its CPU build, where one is at hand, keeps the accelerator libraries away.
 .venv/ready: pyproject.toml
@@ -41,3 +41,12 @@ clean:
 .venv/ready-all: .venv/ready
 	$(BIN)/pip install --quiet --editable ".[$(EXTRAS),ray]" argilla
 	touch .venv/ready-all
+
+# Inspect wants other versions of some packages than datasets allows, so it has an environment of its own; what is not in
+# it comes from .venv, torch among them.
+.venv-inspect/ready: .venv/ready
+	$(PYTHON) -m venv .venv-inspect
+	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')')" \
+		> "$$(.venv-inspect/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
+	.venv-inspect/bin/pip install --quiet "inspect-ai>=0.3.250,<0.4"
+	touch .venv-inspect/ready

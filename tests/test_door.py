@@ -27,7 +27,7 @@ COMMANDS = {
     "evaluate": ["evaluate"],
     "find_duplicates": ["dedup"],
     "merge": ["merge"],
-    "publish": ["publish dataset", "publish model", "publish space"],
+    "publish": ["publish dataset", "publish model", "publish space", "publish answers"],
     "sample": ["sample"],
     "train": ["train"],
     "validate": ["validate"],

@@ -18,7 +18,7 @@ from emollms.dataset.build import build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
-from emollms.evaluation.lm_eval import export
+from emollms.evaluation.export import export
 from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 
@@ -160,12 +160,12 @@ def test_two_corpora_of_which_one_annotated_more(root: Path) -> None:
 
 def test_lm_eval_leaves_them_out(root: Path) -> None:
     out = root.parent / "lm"
-    export(Dataset(built(root)), out)
+    export(Dataset(built(root)), out, "lm-eval")
     expected = "rows_in('en', {'judged': {'E-c': ['surprise', 'trust', 'love']}})"
     assert expected in (out / "utils.py").read_text()
     import datasets
 
-    from emollms.evaluation.lm_eval_hooks import metric, rows_in
+    from emollms.evaluation.export_hooks import metric, rows_in
 
     rows = datasets.Dataset.from_parquet([str(path) for path in (root.parent / "aeb/data/E-c").iterdir()])
     docs = rows_in("en", {"judged": {"E-c": ["surprise", "trust", "love"]}})(rows)

@@ -11,7 +11,7 @@ import yaml
 from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
 from emollms.evaluation.answer_rows import BenchmarkRows
-from emollms.evaluation.lm_eval import export
+from emollms.evaluation.export import export
 from emollms.evaluation.model_predictor import ModelPredictor
 from emollms.evaluation.predictors import FilePredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
@@ -44,7 +44,7 @@ def data(sample_aeb: Path) -> Dataset:
 def test_the_harness_gives_the_scores_of_evaluate(offline: Any, talkative: Path, data: Dataset, tmp_path: Path) -> None:
     from lm_eval.tasks import TaskManager
 
-    exported = export(data, tmp_path / "tasks")
+    exported = export(data, tmp_path / "tasks", "lm-eval")
     evaluated = offline.simple_evaluate(
         model="hf",
         model_args=f"pretrained={talkative},dtype=float32",
@@ -86,7 +86,7 @@ def scores_of_logs(samples: dict[str, Any], data: Dataset, folder: Path) -> Any:
 
 
 def test_every_task_of_the_benchmark_is_written_in_one_group(data: Dataset, tmp_path: Path) -> None:
-    exported = export(data, tmp_path / "tasks", "chat", "es")
+    exported = export(data, tmp_path / "tasks", "lm-eval", "chat", "es")
     spanish = [task for task in benchmark_tasks() if any(r["language"] == "es" for r in data.rows(task.name, "test"))]
     assert list(exported.tasks) == [task.name for task in spanish]
     group = yaml.safe_load((tmp_path / "tasks" / "emollms_aeb.yaml").read_text(encoding="utf-8"))
@@ -95,10 +95,10 @@ def test_every_task_of_the_benchmark_is_written_in_one_group(data: Dataset, tmp_
     assert "doc_to_text = hooks.plain" in utils
     assert "process_docs = hooks.rows_in('es')" in utils
     with pytest.raises(UsageError, match="is there already"):
-        export(data, tmp_path / "tasks")
+        export(data, tmp_path / "tasks", "lm-eval")
 
 
 def test_data_without_test_rows_is_refused(sample_aaid: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no rows in split test"):
-        export(Dataset(sample_aaid), tmp_path / "tasks")
+        export(Dataset(sample_aaid), tmp_path / "tasks", "lm-eval")
     assert not (tmp_path / "tasks").exists()

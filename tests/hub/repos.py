@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from hub.leaderboards import results_of
 from hub.store import Commit, HubError, Repo, metadata_of
 from hub.web import ORGANIZATION, Answer, Request, readable, route, writable
 
@@ -101,10 +102,12 @@ def info(hub: "Hub", request: Request, kind: str, repo: str, revision: str = "ma
         "downloads": 0,
         "likes": 0,
         "cardData": hub.store.card(commit),
+        "evalResults": results_of(hub, commit) if kind == "models" else [],
         "siblings": [_sibling(path, commit, request.asks("blobs")) for path in commit.files],
     }
     wanted = request.query.get("expand")
-    return Answer({name: value for name, value in body.items() if not wanted or name in ("_id", "id", *wanted)})
+    wanted = wanted or [name for name in body if name != "evalResults"]
+    return Answer({name: value for name, value in body.items() if name in ("_id", "id", *wanted)})
 
 
 def _sibling(path: str, commit: Commit, blobs: bool) -> dict[str, object]:

@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from hub import collections, files, repos, uploads, xet
+from hub import collections, files, leaderboards, repos, uploads, xet
 from hub.faults import Fault, Faults
 from hub.store import HubError, Store
 from hub.web import USERS, Answer, Request, User, find, route
 
-ENDPOINTS = (collections, repos, files, uploads, xet)
+ENDPOINTS = (collections, leaderboards, repos, files, uploads, xet)
 
 
 class Hub:

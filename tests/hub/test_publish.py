@@ -392,7 +392,7 @@ def test_what_is_sent_was_loaded_here_and_the_tag_comes_last(hub: TestHub, small
     steps = [
         "loaded it here",
         "created ",
-        "committed 7 files",
+        "committed 8 files",
         "verified the hashes",
         "back from an empty cache",
         "tagged",

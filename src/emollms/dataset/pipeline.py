@@ -21,6 +21,8 @@ from emollms.corpora.reader import LeftOut, RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.card import render_readme
 from emollms.dataset.card_metadata import croissant
+from emollms.dataset.eval_yaml import NAME as EVAL_YAML
+from emollms.dataset.eval_yaml import render_eval_yaml
 from emollms.dataset.examples import ExampleStore, Group, mask_texts
 from emollms.dataset.manifest import (
     README,
@@ -33,6 +35,7 @@ from emollms.dataset.manifest import (
     entry,
     strictest,
 )
+from emollms.dataset.reader import TEST
 from emollms.dataset.render import render_rows
 from emollms.dataset.schema import REJECTED_SCHEMA, typed_schema
 from emollms.dataset.screening import (
@@ -233,6 +236,9 @@ class Pipeline:
             for number, path in enumerate(table.files)
         }
         write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
+        if self.settings.data_set.splits == (TEST,):
+            about = self.settings.data_set.about
+            (self.folder / EVAL_YAML).write_text(render_eval_yaml(manifest, about, statistics), encoding="utf-8")
         others = sorted(path for path in self.folder.iterdir() if path.is_file() and path.name != LOCK)
         files = [*data_files.values(), *(entry(self.folder, path) for path in others)]
         manifest = manifest.model_copy(update={"files": files})

@@ -36,11 +36,19 @@ def local_copy(target: str) -> Path:
         return Path(target)
     if Path(target).exists():
         raise UsageError(f"{target} is a file; a data set is a folder that `emollms build` wrote, or a repo on the Hub")
-    return _download(hub_repo(target, "a folder, nor a corpus,"))
+    return download(hub_repo(target, "a folder, nor a corpus,"))
 
 
-def _download(named: HubRepo) -> Path:
-    """Manifest, card and rows of a repo; what the cache has of them where the Hub cannot be reached."""
+def download(named: HubRepo, files: Sequence[str] = (MANIFEST, README, "data/*")) -> Path:
+    """Files of a repo, of a data set manifest, card and rows; what the cache has where the Hub cannot be reached.
+
+    Args:
+        named: the repo.
+        files: patterns of the files.
+
+    Raises:
+        EmollmsError: the Hub does not have it, or cannot be reached.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -50,7 +58,7 @@ def _download(named: HubRepo) -> Path:
             named.repo,
             repo_type="dataset",
             revision=named.revision,
-            allow_patterns=[MANIFEST, README, "data/*"],
+            allow_patterns=list(files),
             local_files_only=problem is not None,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:

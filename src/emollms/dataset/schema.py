@@ -1,5 +1,6 @@
 """The columns of a data set, one schema for every config."""
 
+import hashlib
 import json
 
 import pyarrow as pa
@@ -113,3 +114,9 @@ def _feature(field: pa.Field) -> dict[str, object]:
     if pa.types.is_list(field.type):
         return {"list": _TYPE_NAMES[field.type.value_type]}
     return {"dtype": _TYPE_NAMES[field.type]}
+
+
+def row_hash(row: dict[str, object]) -> str:
+    """SHA-256 of a row as JSON: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -147,6 +147,8 @@ def answered(row_id: str, values: Mapping[str, Any], rows: BenchmarkRows, place:
     if said is None:
         return Answered(row_id, None, place)
     shares = values.get("probabilities")
+    if isinstance(shares, dict):  # a struct of Parquet has all labels, also those that a row does not ask for
+        shares = {name: share for name, share in shares.items() if share is not None}
     return Answered(row_id, Prediction(row_id, said, probabilities_of(shares, place), _seconds(values)), place)
 
 

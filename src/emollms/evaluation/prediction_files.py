@@ -13,6 +13,7 @@ from typing import Any
 
 from emollms.errors import EmollmsError, SourceError, UsageError
 from emollms.evaluation.answer_rows import Answered, BenchmarkRows, answer_text, answered, by_place
+from emollms.evaluation.answer_sets import TABLES, is_answer_set
 from emollms.evaluation.run_folder import PREDICTIONS
 from emollms.inference.engine import first_line
 from emollms.inference.predictions import Prediction
@@ -171,6 +172,8 @@ def prediction_files(path: Path, dialect: Dialect | None = None) -> list[TableFi
         return [_as_submission(table_file(path, dialect))]
     if (path / PREDICTIONS).is_file():
         return [table_file(path / PREDICTIONS, dialect)]
+    if is_answer_set(path):
+        return [table_file(table, dialect) for table in sorted(path.glob(TABLES))]
     if logs := sorted(path.rglob(LOGS)):
         return [table_file(log, dialect) for log in logs]
     texts = [_as_submission(table_file(text, dialect)) for text in sorted(path.glob("*.txt"))]
@@ -178,7 +181,7 @@ def prediction_files(path: Path, dialect: Dialect | None = None) -> list[TableFi
         return texts
     raise UsageError(
         f"{path} is a folder, and neither that of a run ({PREDICTIONS}), nor of logs of lm-evaluation-harness "
-        f"({LOGS}), nor of a submission to SemEval-2018 (*.txt); give a file"
+        f"({LOGS}), of published answers, nor of a submission to SemEval-2018 (*.txt); give a file"
     )
 
 

@@ -213,6 +213,32 @@ def compare(
     return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
 
 
+def paired_samples(
+    scored: Sequence[ScoredTask], resamples: int = RESAMPLES, seed: int = 0
+) -> list[tuple[float, Floats]]:
+    """The published metric of several models on the same rows of a task, and its values on the same resamples of them.
+
+    Args:
+        scored: the models.
+        resamples: how many bootstrap resamples.
+        seed: of the resamples.
+
+    Returns:
+        For each model its value, and an array of shape (resamples,).
+
+    Raises:
+        UsageError: the rows are not the same, or a policy leaves rows out.
+    """
+    first = scored[0]
+    for one in scored:
+        if "drop" in (one.policy, first.policy) or one.policy != first.policy or not first.pairs.same_rows(one.pairs):
+            raise UsageError(
+                f"{one.task}: {one.n:,} rows with policy {one.policy} cannot be ranked with {first.n:,} rows with "
+                f"policy {first.policy}; score all models on the same rows, by the policy official or worst"
+            )
+    return _paired([one.pairs for one in scored], metrics_of(first.pairs.task).main, resamples, seed)
+
+
 def _is_defined(pairs: GoldAndPredictions, metric: Metric) -> bool:
     """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
     return any(metric.sums(*stratum.of(metric)).is_defined for stratum in pairs.strata())

@@ -35,7 +35,7 @@ NEEDED: Mapping[Kind, tuple[str, ...]] = {
         "pretty_name", "license", "language", "task_categories", "size_categories", "configs", "dataset_info",
     ),
     "model": ("license", "language", "library_name", "pipeline_tag", "tags"),
-    "space": ("title", "emoji", "colorFrom", "colorTo", "sdk", "app_file", "license", "models"),
+    "space": ("title", "emoji", "colorFrom", "colorTo", "sdk", "app_file", "license"),
 }  # fmt: skip
 """What the metadata of each kind must have."""
 ROUNDING = 5e-5

@@ -11,7 +11,7 @@ from emollms.hub.release import LocalFile, Release, checked_files, refuse_others
 from emollms.hub.rights import refuse_bound_rows, refuse_ids, refuse_texts
 from emollms.hub.sensitive import check_sensitive
 
-ENDINGS = (".parquet", ".json", ".md")
+ENDINGS = (".parquet", ".json", ".md", ".yaml")
 """Kinds of files that a data set is made of."""
 
 

@@ -4,7 +4,6 @@ It has the tables of the data set with the ids, tasks, splits and wording number
 row; and the manifest of the data set, so that it can be rebuilt from the corpora (`hydrate`).
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from emollms.dataset.card import card_values
+from emollms.dataset.eval_yaml import NAME as EVAL_YAML
 from emollms.dataset.manifest import (
     NAME,
     README,
@@ -26,7 +26,7 @@ from emollms.dataset.manifest import (
     entry,
     read_manifest,
 )
-from emollms.dataset.schema import features
+from emollms.dataset.schema import features, row_hash
 from emollms.dataset.writer import TableWriter
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import read_metadata
@@ -140,6 +140,8 @@ def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
     copyfile(folder / NAME, out / ORIGINAL)
     (out / README).write_text(_readme(folder, manifest, tables), encoding="utf-8")
     paths = [path for table in tables.values() for path in table.files] + [out / ORIGINAL]
+    if (folder / EVAL_YAML).is_file():  # a benchmark of which only ids may leave has a leaderboard all the same
+        paths.append(Path(copyfile(folder / EVAL_YAML, out / EVAL_YAML)))
     ids = IdsManifest(
         data_set=manifest.data_set,
         title=manifest.title,
@@ -162,12 +164,6 @@ def ids_of(folder: Path, count: CountEntry) -> Iterator[pa.RecordBatch]:
                 columns["split"] = pa.repeat(count.split, batch.num_rows)
                 columns["sha256"] = pa.array([row_hash(row) for row in batch.to_pylist()], pa.string())
                 yield pa.record_batch([columns[name] for name in IDS_SCHEMA.names], schema=IDS_SCHEMA)
-
-
-def row_hash(row: dict[str, object]) -> str:
-    """SHA-256 of a row as JSON: keys sorted, no spaces, UTF-8."""
-    text = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], TableWriter]) -> str:

@@ -13,6 +13,7 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.run_folder import SCORES
 from emollms.evaluation.scores import Scores
+from emollms.hub.eval_results import eval_results
 from emollms.hub.model_card import render_model_card
 from emollms.hub.model_files import ADAPTER, CONFIG, check_code, check_tokenizer, check_weights, model_files, read_json
 from emollms.hub.model_license import model_license
@@ -40,6 +41,7 @@ class ModelOptions:
         calibration: file of `emollms calibrate`; None for the one in the model's folder, where there is one.
         license: the model's licence, as the Hub names it; None where it follows from what the model was made of.
         data_repo: the repository of the data on the Hub.
+        benchmark_repo: the benchmark on the Hub that scores of a folder are of.
         extra: further files, such as the model as GGUF.
     """
 
@@ -47,6 +49,7 @@ class ModelOptions:
     calibration: Path | None = None
     license: str | None = None
     data_repo: str | None = None
+    benchmark_repo: str | None = None
     extra: Sequence[Path] = ()
 
 
@@ -97,7 +100,9 @@ def model_releases(folder: Path, repo: str, options: ModelOptions = ModelOptions
     if fitted:
         files[CALIBRATION] = local_file(fitted, CALIBRATION)
     files |= {path.name: local_file(path, path.name) for path in options.extra}
-    notes = (*model.notes, *unsure, *check_sensitive(files))
+    results, unlisted = eval_results(scores, options.benchmark_repo)
+    files |= results
+    notes = (*model.notes, *unsure, *unlisted, *check_sensitive(files))
     refuse_bound_rows(files)
 
     def make(version: str) -> Release:

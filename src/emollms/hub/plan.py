@@ -11,7 +11,7 @@ from emollms.hub.card_checks import check_card
 from emollms.hub.card_merge import with_sections_of
 from emollms.hub.release import LocalFile, Release
 from emollms.hub.repo import Gated, Remote
-from emollms.hub.state import RepoState, differences, foreign_files
+from emollms.hub.state import OWN_RESULTS, RepoState, differences, foreign_files
 
 FIRST = "1.0.0"
 """The version of what was never published, and has none of its own."""
@@ -229,7 +229,8 @@ def versioned(make: Callable[[str], Release], remote: Remote) -> Release:
             return release
         newest = newest or changed
     major, minor, patch = parse_version(versions[-1])
-    return make(f"{major}.{minor}.{patch + 1}" if newest == [README] else f"{major}.{minor + 1}.0")
+    told = {README, *OWN_RESULTS}  # what is said of a model, and no part of it
+    return make(f"{major}.{minor}.{patch + 1}" if told.issuperset(newest) else f"{major}.{minor + 1}.0")
 
 
 def published_versions(tags: Iterable[str]) -> list[str]:

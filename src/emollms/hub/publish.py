@@ -12,18 +12,20 @@ from emollms.hub.dataset import dataset_release
 from emollms.hub.ids import write_ids
 from emollms.hub.plan import Plan, PushOptions, make_plan, versioned
 from emollms.hub.push import push
-from emollms.hub.release import Kind, Release
+from emollms.hub.release import Release
 from emollms.hub.repo import Gated, Remote
 from emollms.locations import check_file, check_folder
 from emollms.network import require_hub
 from emollms.progress import OnProgress, show_progress
 
+PublishedKind = Literal["dataset", "model", "space", "answers"]
+"""What can be published; answers are a data set on the Hub."""
 GgufType = Literal["f32", "f16", "bf16", "q8_0"]
 """Types of the numbers of a GGUF file."""
 
 
 def publish(
-    kind: Kind,
+    kind: PublishedKind,
     folder: Path | str,
     repo: str | None = None,
     *,
@@ -40,8 +42,10 @@ def publish(
     calibration: Path | str | None = None,
     license: str | None = None,
     data_repo: str | None = None,
+    benchmark_repo: str | None = None,
     gguf: GgufType | None = None,
     converter: Path | str | None = None,
+    data: Path | str | None = None,
     progress: bool | OnProgress = False,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_step: Callable[[str], None] = lambda step: None,
@@ -51,10 +55,11 @@ def publish(
     The token is that of `hf auth login`, or `HF_TOKEN`. Options of another kind are refused.
 
     Args:
-        kind: `dataset`, `model` or `space`.
-        folder: a built data set or the id-only form of one; a merged model or a run; what `emollms space` wrote.
+        kind: `dataset`, `model`, `space` or `answers`.
+        folder: a built data set or the id-only form of one; a merged model or a run; what `emollms space` or
+            `emollms leaderboard-page` wrote; for answers a folder of `emollms evaluate`.
         repo: `OWNER/NAME`; it is created, private, if it does not exist.
-        version: `X.Y.Z`, tagged `vX.Y.Z`. A data set has the one that it was built as. Without one, a model or a Space
+        version: `X.Y.Z`, tagged `vX.Y.Z`. A data set has the one that it was built as. Without one, anything else
             keeps its published version while it is unchanged; a changed card raises the last number, anything else the
             one before; the first is 1.0.0.
         yes: do it; else it is only planned.
@@ -69,8 +74,11 @@ def publish(
         calibration: of a model: file of `emollms calibrate`; None for the one in its folder, where there is one.
         license: of a model: its licence, as the Hub names it, where it does not follow from its parts.
         data_repo: of a model: the data that it was tuned on, on the Hub.
+        benchmark_repo: of a model: the benchmark on the Hub that scores of a folder are of, `OWNER/NAME[@REVISION]`;
+            they come into its leaderboard.
         gguf: of a model: add it as GGUF, in numbers of this type.
         converter: with `gguf`: `convert_hf_to_gguf.py` of a llama.cpp checkout.
+        data: of answers: the benchmark that was evaluated, a folder or a repo, if it is not where the run found it.
         progress: whether to show progress on stderr, or a function to call with it.
         on_plan: called with the plan before anything is sent.
         on_step: called with each step that is done.
@@ -87,15 +95,17 @@ def publish(
     _refuse_options(kind, "dataset", {"--ids-only": ids_only, "--out": out})
     _refuse_options(
         kind, "model", {"--scores": scores, "--calibration": calibration, "--license": license,
-                        "--data-repo": data_repo, "--gguf": gguf, "--converter": converter},
+                        "--data-repo": data_repo, "--benchmark-repo": benchmark_repo, "--gguf": gguf,
+                        "--converter": converter},
     )  # fmt: skip
+    _refuse_options(kind, "answers", {"--data": data})
     if out and not ids_only:
         raise UsageError("--out goes with --ids-only")
     if converter and not gguf:
         raise UsageError("--converter goes with --gguf")
     if not repo:
         raise UsageError("--repo is missing: the repo to publish to, OWNER/NAME")
-    remote, place = Remote(repo, kind), Path(folder)
+    remote, place = Remote(repo, "dataset" if kind == "answers" else kind), Path(folder)
     if version:
         parse_version(version)
     for each in (place, *map(Path, scores)):
@@ -120,7 +130,12 @@ def publish(
                 check_model(place, [Path(each) for each in scores])
             require_hub()  # before weights are hashed or converted, which takes minutes
             if kind == "model":
-                make = _model(remote, place, scores, calibration, license, data_repo, gguf, converter, scratch)
+                make = _model(remote, place, scores, calibration, license, data_repo, benchmark_repo, gguf, converter,
+                              scratch)  # fmt: skip
+            elif kind == "answers":
+                from emollms.hub.answers import answer_releases
+
+                make = answer_releases(place, repo, scratch, str(data) if data else None)
             else:
                 from emollms.hub.space import space_releases
 
@@ -142,7 +157,7 @@ def publish(
 
 
 def _check_options(kind: str, gated: str | None, gguf: str | None) -> None:
-    choices = (("kind", kind, Kind), ("--gated", gated, Gated), ("--gguf", gguf, GgufType))
+    choices = (("kind", kind, PublishedKind), ("--gated", gated, Gated), ("--gguf", gguf, GgufType))
     for name, value, known in choices:
         if value is not None and value not in get_args(known):
             raise UsageError(f"{name} {value!r} is unknown; choose one of {', '.join(get_args(known))}")
@@ -150,10 +165,11 @@ def _check_options(kind: str, gated: str | None, gguf: str | None) -> None:
         raise UsageError("a Space cannot be gated; leave out --gated")
 
 
-def _refuse_options(kind: Kind, owner: Kind, options: Mapping[str, object]) -> None:
+def _refuse_options(kind: PublishedKind, owner: PublishedKind, options: Mapping[str, object]) -> None:
     """Refuse options of one kind that are given with another."""
     if kind != owner and (given := [name for name, value in options.items() if value]):
-        raise UsageError(f"{', '.join(given)}: only for a {owner}, and this is a {kind}")
+        named = {one: f"a {one}" for one in ("dataset", "model", "space")}
+        raise UsageError(f"{', '.join(given)}: only for {named.get(owner, owner)}, and this is {named.get(kind, kind)}")
 
 
 def _model(
@@ -163,6 +179,7 @@ def _model(
     calibration: Path | str | None,
     license: str | None,
     data_repo: str | None,
+    benchmark_repo: str | None,
     gguf: GgufType | None,
     converter: Path | str | None,
     scratch: Path,
@@ -175,6 +192,11 @@ def _model(
         remote.check_license(license)
     extra = [convert(folder, gguf, scratch, Path(converter) if converter else None)] if gguf else []
     known = ModelOptions(
-        tuple(map(Path, scores)), Path(calibration) if calibration else None, license, data_repo, tuple(extra)
+        tuple(map(Path, scores)),
+        Path(calibration) if calibration else None,
+        license,
+        data_repo,
+        benchmark_repo,
+        tuple(extra),
     )
     return model_releases(folder, remote.repo, known)

@@ -141,7 +141,7 @@ class _Push:
         if self.plan.state is not None:
             return self.plan.state
         self.begun = True
-        self.remote.create()
+        self.remote.create(self.plan.release.sdk)
         self.plan = replace(make_plan(self.plan.release, self.remote, self.options), created=True)
         state = self.plan.state
         if state is None or not state.private:

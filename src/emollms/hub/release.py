@@ -84,6 +84,7 @@ class Release:
         load: loads the release from a folder, before it is sent and after it was downloaded, and raises EmollmsError
             if it does not load; its second argument is an empty folder for caches.
         notes: what its publisher should know, a line each.
+        sdk: of a Space: what it runs on.
     """
 
     kind: Kind
@@ -92,6 +93,7 @@ class Release:
     files: Mapping[str, LocalFile]
     load: Callable[[Path, Path], None]
     notes: tuple[str, ...] = field(default=())
+    sdk: Literal["gradio", "static"] = "gradio"
 
     @property
     def tag(self) -> str:

@@ -113,6 +113,17 @@ class Remote:
             raise UsageError(f"{self.repo} has no revision {revision}") from None
         return {file.path: RemoteFile(file.size, file.blob_id, file.lfs.sha256 if file.lfs else None) for file in files}
 
+    def commit_of(self, revision: str) -> str:
+        """The id of the commit that a branch, a tag, or the beginning of an id means.
+
+        Raises:
+            UsageError: there is no such revision.
+        """
+        try:
+            return str(self._ask(lambda: self.api.repo_info(self.repo, repo_type=self.kind, revision=revision)).sha)
+        except RevisionNotFoundError:
+            raise UsageError(f"{self.repo} has no revision {revision}") from None
+
     def commits(self) -> dict[str, str]:
         """The commits of `main` with their titles, the newest first."""
         found = self._ask(lambda: self.api.list_repo_commits(self.repo, repo_type=self.kind))
@@ -122,13 +133,18 @@ class Remote:
         """The commits of `main` that came after one, the newest first."""
         return list(takewhile(lambda name: name != commit, self.commits()))
 
-    def create(self) -> None:
-        """Create the repo, private; an existing one stays as it is."""
-        sdk = "gradio" if self.kind == "space" else None
+    def create(self, sdk: str = "gradio") -> None:
+        """Create the repo, private; an existing one stays as it is.
+
+        Args:
+            sdk: what it runs on, if it is a Space.
+        """
 
         def create() -> None:
             try:
-                self.api.create_repo(self.repo, repo_type=self.kind, private=True, space_sdk=sdk)
+                self.api.create_repo(
+                    self.repo, repo_type=self.kind, private=True, space_sdk=sdk if self.kind == "space" else None
+                )
             except HfHubHTTPError as error:  # a conflict may be another job of the Hub's, and no repo
                 if error.response.status_code != CONFLICT or not self.api.repo_exists(self.repo, repo_type=self.kind):
                     raise

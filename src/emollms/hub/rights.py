@@ -82,8 +82,22 @@ def refuse_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile], s
             raise EmollmsError(f"{path} is no table of ids (columns: {', '.join(others)}); make the form again")
         if any(not HEX.fullmatch(value or "") for value in batch["sha256"].to_pylist()):
             raise EmollmsError(f"{path} holds something else than hashes in its column sha256; make the form again")
+    refuse_bound_ids(sources, files)
+
+
+def refuse_bound_ids(sources: Sequence[SourceEntry], files: Mapping[str, LocalFile]) -> None:
+    """Refuse tables with ids of corpora of which not even those may be redistributed; arguments as for `refuse_ids`.
+
+    Raises:
+        EmollmsError: there are some; the message names the corpora.
+    """
     held = _held(sources, files)
     _refuse_ids(sources, [*held["text"], *held["ids"]])
+
+
+def bound_corpora(sources: Sequence[SourceEntry]) -> frozenset[str]:
+    """The corpora of a data set whose texts may not be redistributed, by its manifest or by the registry."""
+    return frozenset(one.corpus for one in sources if _allowed_by_both(sources, one.corpus) != "text")
 
 
 def _refuse_ids(sources: Sequence[SourceEntry], names: Iterable[str]) -> None:

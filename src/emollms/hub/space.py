@@ -27,13 +27,13 @@ from emollms.hub.rights import refuse_bound_rows
 from emollms.hub.sensitive import check_sensitive
 from emollms.hub.state import RemoteFile, RepoState
 from emollms.network import require_hub
-from emollms.storage import Strict, commit, draft, recover
+from emollms.storage import Strict, commit, draft, recover, write_json
 from emollms.tasks import TASKS, get_task, training_tasks
 from emollms.templates import render_card
 from emollms.training.manifest import NAME as RUN
 
 NAME, APP, REQUIREMENTS = "space.json", "app.py", "requirements.txt"
-ENDINGS = (".py", ".yaml", ".json", ".md", ".txt", ".typed")
+ENDINGS = (".py", ".yaml", ".json", ".md", ".txt", ".typed", ".html")
 """Kinds of files that a Space is made of."""
 SDK_VERSION = "6.31.0"
 """The gradio of a Space where none is installed here; else it is that one, with which the demo was tried."""
@@ -55,8 +55,9 @@ class SpaceManifest(Strict):
 
     Args:
         format: number of this form.
-        model: repository of the model that it asks.
+        model: repository of the model that a demo asks; None for a leaderboard.
         revision: tag or commit of the model.
+        answers: repositories of the answers that a leaderboard was made from.
         title: its name for people.
         license: of the Space.
         tasks: what can be asked.
@@ -65,8 +66,9 @@ class SpaceManifest(Strict):
     """
 
     format: Literal[1] = 1
-    model: str
-    revision: str
+    model: str | None = None
+    revision: str | None = None
+    answers: tuple[str, ...] = ()
     title: str
     license: str
     tasks: list[str]
@@ -120,16 +122,38 @@ def space_releases(folder: Path) -> Callable[[str], Release]:
         EmollmsError: it is damaged, or holds secrets.
     """
     space = local_space(folder)
-    model = Remote(space.manifest.model, "model")
+    manifest = space.manifest
+    own = _check_model(manifest) if manifest.model else _check_answers(manifest)
+    refuse_bound_rows(space.files)
+    notes = (*check_sensitive(space.files), *own)
+    sdk: Literal["gradio", "static"] = "gradio" if manifest.model else "static"
+    return lambda version: Release("space", manifest.title, version, space.files, load_space_back, notes, sdk)
+
+
+def _check_model(manifest: SpaceManifest) -> tuple[str, ...]:
+    """Make sure that the model of a demo is on the Hub; gives what its publisher should know."""
+    model = Remote(str(manifest.model), "model")
     state = model.state()
     if state is None:
         raise UsageError(f"there is no model {model.repo} on the Hub that this account may see; publish it first")
-    model.files(space.manifest.revision)
-    notes = check_sensitive(space.files)
-    refuse_bound_rows(space.files)
-    if state.private:
-        notes = (*notes, f"{model.repo} is private: the Space needs the secret HF_TOKEN in its settings to read it")
-    return lambda version: Release("space", space.manifest.title, version, space.files, load_space_back, notes)
+    model.files(str(manifest.revision))
+    return (
+        (f"{model.repo} is private: the Space needs the secret HF_TOKEN in its settings to read it",)
+        if state.private
+        else ()
+    )
+
+
+def _check_answers(manifest: SpaceManifest) -> tuple[str, ...]:
+    """Make sure that the answers of a leaderboard are on the Hub; gives what its publisher should know."""
+    notes = []
+    for name in manifest.answers:
+        state = Remote(name).state()
+        if state is None:
+            raise UsageError(f"there are no answers {name} on the Hub that this account may see; publish them first")
+        if state.private:
+            notes.append(f"{name} is private: nobody else can score its answers again")
+    return tuple(notes)
 
 
 def load_space_back(folder: Path, cache: Path) -> None:
@@ -209,9 +233,7 @@ def write_space(
     Raises:
         UsageError: there is no such model, or it states no licence; or `out` holds something else.
     """
-    recover(out)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
-        raise UsageError(f"{out} exists and holds no Space; choose another --out")
+    check_space_place(out)
     repo, _, revision = model.partition("@")
     wanted = [get_task(name).name for name in tasks]
     require_hub()
@@ -236,6 +258,17 @@ def write_space(
         _write(manifest, unfinished, [*PACKAGES, "peft>=0.21"] if ADAPTER in there else PACKAGES)
         commit(unfinished, out)
     return manifest
+
+
+def check_space_place(out: Path) -> None:
+    """Make sure that a Space can be written into a folder, in place of the one that is there.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    recover(out)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / NAME).is_file())):
+        raise UsageError(f"{out} exists and holds no Space; choose another --out")
 
 
 def _newest(state: RepoState) -> str:
@@ -268,7 +301,7 @@ def _tasks(remote: Remote, revision: str, there: dict[str, RemoteFile]) -> list[
 
 
 def _write(manifest: SpaceManifest, folder: Path, packages: Sequence[str]) -> None:
-    card = render_space_card(manifest.model, manifest.revision, manifest.title, manifest.license)
+    card = render_space_card(str(manifest.model), str(manifest.revision), manifest.title, manifest.license)
     (folder / README).write_text(card, encoding="utf-8")
     (folder / REQUIREMENTS).write_text("".join(f"{package}\n" for package in packages), encoding="utf-8")
     (folder / APP).write_bytes((files("emollms.cards") / "space" / APP).read_bytes())
@@ -276,10 +309,14 @@ def _write(manifest: SpaceManifest, folder: Path, packages: Sequence[str]) -> No
         target = folder / "emollms" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
+    sign(manifest, folder)
+
+
+def sign(manifest: SpaceManifest, folder: Path) -> None:
+    """Write the manifest of a Space whose other files are written, with the hashes of these."""
     written = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     whole = manifest.model_copy(update={"files": [entry(folder, path) for path in written]})
-    text = json.dumps(whole.model_dump(), ensure_ascii=False, indent=2)
-    (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
+    write_json(folder / NAME, whole.model_dump(exclude_defaults=False))
 
 
 def _carried() -> Iterator[tuple[str, Traversable]]:

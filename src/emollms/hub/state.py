@@ -3,20 +3,25 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from emollms.dataset.specs import DATA_SETS
 from emollms.hub.model_files import OF_A_MODEL, PICKLES
 from emollms.hub.release import Kind, LocalFile
 
 OF_THE_HUB = {".gitattributes"}
 """Files that the Hub itself puts into a repo."""
+EVAL_RESULTS = ".eval_results"
+"""The folder of a model's repo whose files the Hub's leaderboards read."""
+OWN_RESULTS = tuple(f"{EVAL_RESULTS}/{name}.yaml" for name in DATA_SETS)
+"""The files of it that are ours: those that a new version leaves out would be taken for scores of its weights."""
 LOADED: Mapping[Kind, tuple[str, ...]] = {
     "dataset": (".py", ".parquet"),
-    "model": (".py", ".safetensors", ".index.json", ".gguf", ".jinja", *sorted(OF_A_MODEL), *PICKLES),
+    "model": (".py", ".safetensors", ".index.json", ".gguf", ".jinja", *OWN_RESULTS, *sorted(OF_A_MODEL), *PICKLES),
     "space": (".py",),
 }
 """Ends of names of files that would be loaded together with a release, or be taken for a part of it."""
 MADE_FOR_RELEASES: Mapping[Kind, tuple[str, ...]] = {
     "dataset": (),
-    "model": ("README.md", "calibration.json", ".gguf"),
+    "model": ("README.md", "calibration.json", ".gguf", *OWN_RESULTS),
     "space": (),
 }
 """Ends of names of files that a version has, and that the folder which it was made from has not."""
