@@ -2,10 +2,11 @@
 
     python tests/pages.py PAGE
 
-Blocks of Python share their names. Of `sh` every line must succeed; of `console` the lines after `$`, whatever their exit
-code. `pip install` lines are checked against the extras of the package, and not run. A `text` block right after another
-block, and what stands below a command of `console`, is what must be printed, where … stands for anything. A block after
-`<!-- no-run: REASON -->` is only parsed: Python compiles, and commands have the options that they are called with.
+Blocks of Python share their names. Of `sh` every line must succeed, and of `console` the lines after `$`, but those below
+which `error: ` is shown. `pip install` lines are checked against the extras of the package, and not run. A `text` block
+right after another block, and what stands below a command of `console`, is what must be printed, where … stands for
+anything. A block after `<!-- no-run: REASON -->` is only parsed: Python compiles, and commands have the options that they
+are called with.
 """
 
 import contextlib
@@ -97,9 +98,10 @@ class PageRunner:
             assert block.shown is None or same(printed, block.shown), differs(place, printed, block.shown)
             return
         for command in command_lines(block):
-            code, printed = self.run_command(command)
-            assert code == 0 or block.language == "console", f"{place}: {command}\nexit code {code}\n{printed}"
             shown = block.shown if block.language == "sh" else below(block, command)
+            code, printed = self.run_command(command)
+            fails = (shown or "").startswith("error: ")
+            assert bool(code) == fails, f"{place}: {command}\nexit code {code}\n{printed}"
             assert not shown or holds(printed, shown), differs(f"{place}: {command}", printed, shown)
 
     def run_python(self, code: str, place: str) -> str:

