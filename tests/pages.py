@@ -28,15 +28,17 @@ RUN = ("python", "sh", "console")
 SHOWN = ("text", "json", "yaml", "toml", "bibtex", "html")
 NO_RUN = re.compile(r"\A<!-- no-run: (\S.*?) -->\s*\Z", re.DOTALL)
 SHELL = re.compile(r"[|<>$`*;&]|^\w+=")
-STANDS_FOR_MINUTES = {
-    "qwen3-8b-qlora > mine": "emosmol-135m > mine",
+STAND_INS = {
     "emosmol-135m-heads": "tiny-heads.yaml",
     "emosmol-135m ": "tiny.yaml ",
     '"emosmol-135m"': '"tiny.yaml"',
     ", minutes=10": "",
     " --minutes 10": "",
+    "build aaid --out": "build aaid --corpora sample --out",
+    "build aaid --mask": "build aaid --corpora sample --mask",
+    "build aeb --out": "build aeb --corpora sample --out",
 }
-"""What takes minutes or hours, and the recipe of a tiny random model that is run in its place."""
+"""What takes hours or the real corpora, and what is run in its place: a tiny random model, the sample corpus."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def check_options(words: list[str]) -> None:
 
 
 def stand_ins(code: str) -> str:
-    for long, short in STANDS_FOR_MINUTES.items():
+    for long, short in STAND_INS.items():
         code = code.replace(long, short)
     return code
 

@@ -1,6 +1,7 @@
 """The code of the README and of every page in docs/ is run as it stands, but where the page gives a reason not to."""
 
-import json
+import contextlib
+import gzip
 import os
 import re
 import shutil
@@ -12,17 +13,21 @@ from pathlib import Path
 import pytest
 import yaml
 from hub.client import Server
-from pages import RUN, SHOWN, blocks, check_unrun, holds, same
+from pages import RUN, SHOWN, blocks, check_unrun
 
 import emollms
+from emollms.dataset.build import build_repo
+from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.inference.model_names import cache_folder, fetch_packaged
 from emollms.training.tiny import make_tiny
 
 ROOT = Path(__file__).parents[1]
-PAGES = {path.name: path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))}
+PAGES = {
+    path.name: path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 FROM_SCRATCH = {"README.md", "python.md", "distill.md"}
 """Pages that begin in an empty folder, and make what they need."""
-CHEAP = {"README.md", "annotate.md", "command-line.md", "near-duplicates.md", "provenance.md", "python.md", "scale.md"}
+CHEAP = {"README.md", "command-line.md", "files.md", "near-duplicates.md", "python.md", "scale.md"}
 """Pages that `make test` runs; the others take minutes together."""
 WITH_EMOSMOL = {"README.md", "annotate.md", "distill.md"}
 TINY = {
@@ -30,6 +35,16 @@ TINY = {
     "max_steps": 2, "bf16": False, "optim": "adamw_torch", "gradient_checkpointing": False, "eval_strategy": "no",
     "save_strategy": "no",
 }  # fmt: skip
+LINES = '{"text": "The last day of school, at last!"}\n{"text": "No bread left."}\n'
+FILES: dict[str, dict[str, bytes]] = {
+    "files.md": {
+        "reviews.csv": "text;stars\nDas Café war schön;5\n".encode("cp1252"),
+        "reviews.csv.gz": gzip.compress("text;stars\nDas Café war schön;5\n".encode("cp1252")),
+        "2018-E-c-En-train.txt": b'ID\tTweet\tanger\n1\tNo bread left, and "closed\t1\n',
+    },
+    "near-duplicates.md": {"monday.jsonl": LINES.encode(), "tuesday.jsonl": LINES.encode()},
+}
+"""Files that a page speaks of, beside the prepared ones."""
 POSTS = """\
 id,text,body
 1,"I can't stop smiling, what a lovely evening!","I can't stop smiling, what a lovely evening!"
@@ -47,7 +62,7 @@ def with_code() -> list[str]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what pages speak of: texts, a tiny model, data sets of the sample corpus."""
     folder = tmp_path_factory.mktemp("prepared")
-    for name in ("reviews.csv", "posts.csv", "monday.csv", "tuesday.csv"):
+    for name in ("reviews.csv", "posts.csv"):
         (folder / name).write_text(POSTS, encoding="utf-8")
     make_tiny("smollm2", folder / "tiny")
     for name in ("OWNER/MODEL", "OWNER/A", "OWNER/B", "out/my-model"):
@@ -55,11 +70,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     (folder / "tiny-heads.yaml").write_text(yaml.safe_dump({**TINY, "objective": "heads", "features": "frozen"}))
     for data_set in ("aaid", "aeb"):
-        emollms.build(data_set, folder / "out" / data_set, corpora="sample")
+        settings = Settings(DATA_SETS[data_set], corpora=("sample",))
+        build_repo(settings, folder / "out" / data_set, validate=False)
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def hub_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with Server(tmp_path_factory.mktemp("hub")) as server:
         yield server.environment(xet=False, token="hf_write")
@@ -68,8 +84,9 @@ def hub_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 @pytest.fixture(scope="module")
 def heads(prepared: Path) -> Path:
     """The same folder, with a one-pass classifier."""
-    run = emollms.train(str(prepared / "tiny-heads.yaml"), data=prepared / "out" / "aaid", out=prepared / "out" / "my-heads")
-    shutil.copytree(run.folder / "model", prepared / "OWNER" / "HEADS")
+    with contextlib.chdir(prepared):
+        run = emollms.train("tiny-heads.yaml", data="out/aaid", out="out/my-heads")
+        shutil.copytree(run.folder / "model", "OWNER/HEADS")
     return prepared
 
 
@@ -87,6 +104,8 @@ def run_page(
         for part in names:
             source = prepared / part
             (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
+        for file, content in FILES.get(name, {}).items():
+            (tmp_path / file).write_bytes(content)
         command = [sys.executable, str(ROOT / "tests" / "pages.py"), str(PAGES[name])]
         environment = {**hub_here, "EMOLLMS_CACHE": str(tmp_path / "cache")}
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -109,3 +128,24 @@ def test_code_that_is_not_run_is_right(name: str) -> None:
         assert block.language in (*RUN, *SHOWN), f"{name}:{block.line}: a block of {block.language or 'no language'}"
         if block.language in RUN:
             check_unrun(block)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    documented = {line.split(".")[-1] for line in page.splitlines() if line.startswith("::: ")}
+    assert set(emollms.__all__) - {"__version__"} <= documented
+
+
+def test_the_site(tmp_path: Path) -> None:
+    """It builds without a warning, which a page that the navigation lacks would be, and `llms.txt` lists each page."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = re.findall(
+        r"^- \[[^]]+\]\(([^)]+)\): \S", (tmp_path / "llms.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} | {"index.md", "commands.md", "contributing.md"}
+    assert pages <= set(listed)
+    assert all((tmp_path / name).is_file() for name in listed)
+    commands = (tmp_path / "commands" / "index.html").read_text(encoding="utf-8")
+    assert 'id="emollms-corpora-fetch"' in commands
