@@ -8,6 +8,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Let links name pages of the site, or, where there is none, the file in the repository."""
     here = page.file.src_uri
     if here.endswith(".ipynb"):
+        _sources[here] = Path(page.file.abs_src_path or "").read_text(encoding="utf-8")
         return markdown
     source = next((name for name, target in PAGES.items() if target == here), f"docs/{here}")
 
@@ -56,7 +58,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), match[1]))
         if path in PAGES or path.startswith("docs/"):
             return posixpath.relpath(PAGES.get(path, path.removeprefix("docs/")), posixpath.dirname(here) or ".")
-        return f"{config.repo_url}/blob/main/{path}" if (ROOT / path).exists() else match[1]
+        return f"{config.extra['repository']}/blob/main/{path}" if (ROOT / path).exists() else match[1]
 
     _sources[here] = text = LINK.sub(on_site, markdown)
     return text
@@ -82,19 +84,15 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 def listed(page: Page) -> str:
     """A page in `llms.txt`: its title, where its source is, and its first sentence."""
-    text = _sources.get(page.file.src_uri) or notebook_text(Path(page.file.abs_src_path or ""))
+    text = _sources[page.file.src_uri]
+    if page.file.src_uri.endswith(".ipynb"):
+        text = "".join(json.loads(text)["cells"][0]["source"])
     tokens = MarkdownIt().enable("table").parse(text)
-    inside = (after for token, after in zip(tokens, tokens[1:], strict=False) if token.type == "paragraph_open")
+    inside = (after for token, after in pairwise(tokens) if token.type == "paragraph_open")
     first = next((token for token in inside if not token.content.startswith("!")), None)
     words = " ".join(re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", first.content if first else "").split())
     about = re.split(r"(?<=[.:;]) ", words)[0].rstrip(".:;")
     return f"- [{page.title}]({page.file.src_uri}): {about}"
-
-
-def notebook_text(path: Path) -> str:
-    """The first cell of a notebook, which introduces it."""
-    cells: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return "".join(cells[0]["source"])
 
 
 def commands() -> Iterator[str]:

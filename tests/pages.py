@@ -2,11 +2,11 @@
 
     python tests/pages.py PAGE
 
-Blocks of Python share their names. Of `sh` every line must succeed, and of `console` the lines after `$`, but those below
-which `error: ` is shown. `pip install` lines are checked against the extras of the package, and not run. A `text` block
-right after another block, and what stands below a command of `console`, is what must be printed, where … stands for
-anything. A block after `<!-- no-run: REASON -->` is only parsed: Python compiles, and commands have the options that they
-are called with.
+Blocks of Python share their names. Of `sh` every line must succeed, and of `console` the lines after `$`, but those
+below which `error: ` is shown. `pip install` lines are checked against the extras of the package, and not run. A `text`
+block right after another block, and what stands below a command of `console`, is what must be printed; … stands for
+anything. A block after `<!-- no-run: REASON -->` is only parsed: Python compiles, and commands have the options that
+they are called with.
 """
 
 import contextlib

