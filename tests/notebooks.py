@@ -17,9 +17,13 @@ def execute(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     environment = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": folder}}).execute(
-            env={**os.environ, **environment}
-        )
+        NotebookClient(
+            notebook,
+            timeout=1800,
+            coalesce_streams=True,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+        ).execute(env={**os.environ, **environment})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran
         if cell.cell_type == "code":
