@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := dev,train
 OUT := out
 
-.PHONY: demo test test-all lint types bench clean
+.PHONY: demo test test-all lint types docs notebooks bench clean
 
 # The whole path on a made-up corpus, with a Hub on this machine; four minutes on two quiet cores, of which tuning takes half.
 demo: .venv/ready
@@ -22,6 +22,14 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+# The site, in out/site; a page that the navigation lacks and a link that leads nowhere fail it.
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir $(OUT)/site
+
+# Runs the notebooks and writes what their cells print into them.
+notebooks: .venv/ready
+	$(BIN)/python tests/notebooks.py docs/notebooks/*.ipynb
 
 bench: .venv/ready
 	$(BIN)/python benchmarks/build.py

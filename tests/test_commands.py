@@ -17,8 +17,6 @@ from typing import Any
 
 import pytest
 import typer
-from command_reference import reference
-from golden import check_golden
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -34,6 +32,14 @@ Emollms = Callable[..., tuple[int, str, str]]
 ROOT: Any = get_command(app)
 COMMANDS = {" ".join(path): command for path, command in leaves(ROOT)}
 GROUPS = {name: one for name, one in ROOT.commands.items() if not isinstance(one, typer.core.TyperCommand)}
+
+
+@pytest.fixture(autouse=True)
+def usual_output() -> Iterator[None]:
+    """How much is said is of the process: a test with `--quiet` must not silence the next."""
+    yield
+    output.set_verbosity(0)
+    output.set_json(False)
 
 
 def test_every_command_stands_in_a_stage_in_order() -> None:
@@ -309,10 +315,3 @@ def test_the_root_gives_quiet_and_verbose_to_every_command() -> None:
         taken = [option for parameter in command.params for option in parameter.opts]
         assert {"--quiet", "-q", "--verbose", "-v"} <= set(taken), name
         assert len(taken) == len(set(taken)), name
-
-
-def test_the_page_has_all_commands() -> None:
-    page = Path(__file__).parents[1] / "docs" / "command-line.md"
-    before, mark, _ = page.read_text(encoding="utf-8").partition("UPDATE_GOLDEN=1 writes it anew -->\n\n")
-    assert mark
-    check_golden(page, before + mark + reference())

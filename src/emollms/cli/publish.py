@@ -175,7 +175,7 @@ def space(
              allow_older=allow_older)  # fmt: skip
 
 
-@app.command("answers", epilog=_ANSWERS)
+@app.command("answers", epilog=_ANSWERS, cls=TableCommand)
 def answers(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of `emollms evaluate`.")],
     repo: Repo = None,
