@@ -83,7 +83,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     return environment
 
 
-TWO = 'body\n"What a lovely evening, I love it!"\nWhat a horrible, awful day.\n'
+TWO = 'body\n"What a lovely evening, I love it!"\nWhat a horrible day.\n'
 
 
 def check_annotation(environment: Installed, *options: str) -> None:
