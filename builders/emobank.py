@@ -46,10 +46,20 @@ class EmoBank(Corpus):
         combined = source.table(source.file("emobank.csv"), COMBINED, delimiter=",", quotes=True)
         sentences = {record["id"]: record for record in combined}
         for file in self.wanted_files(selection):
-            rows = list(_with_sentence(source, file, sentences))
+            rows = list(self._with_sentence(source, file, sentences))
             for dimension in DIMENSIONS:
                 for row in rows:
                     yield Record(file, row.line, {**row.cells, "dimension": dimension})
+
+    def _with_sentence(self, source: RawSource, file: SourceFile, sentences: dict[str, Record]) -> Iterator[Record]:
+        if file.path == "emobank.csv":
+            yield from sentences.values() if self.profile == "paper" else _with_raters(source, sentences)
+            return
+        for row in source.table(file, PERSPECTIVE, delimiter=",", quotes=True):
+            if row["id"] in sentences:
+                yield Record(file, row.line, {**sentences[row["id"]].cells, **row.cells})
+            else:
+                source.leave_out(LeftOut(source.place(file, row.line), "no split: not in emobank.csv", None, row["id"]))
 
     def rows(self, record: Record) -> Iterable[Example]:
         """One example a sentence, dimension and perspective."""
@@ -65,15 +75,24 @@ class EmoBank(Corpus):
             value=record.number(column),
             gold=record[column],
             emotion=dimension,
+            spread=record.number(f"std{column}") if "N" in record.cells else None,
+            raters=int(record.number("N")) if "N" in record.cells else None,
         )
 
 
-def _with_sentence(source: RawSource, file: SourceFile, sentences: dict[str, Record]) -> Iterator[Record]:
-    if file.path == "emobank.csv":
-        yield from sentences.values()
-        return
-    for row in source.table(file, PERSPECTIVE, delimiter=",", quotes=True):
-        if row["id"] in sentences:
-            yield Record(file, row.line, {**sentences[row["id"]].cells, **row.cells})
-        else:
-            source.leave_out(LeftOut(source.place(file, row.line), "no split: not in emobank.csv", None, row["id"]))
+def _with_raters(source: RawSource, sentences: dict[str, Record]) -> Iterator[Record]:
+    """The combined rows with the spread of all raters: their values are the mean of both kinds, weighted by number."""
+    readers, writers = (
+        {row["id"]: row for row in source.table(source.file(name), PERSPECTIVE, delimiter=",", quotes=True)}
+        for name in ("reader.csv", "writer.csv")
+    )
+    for name, record in sentences.items():
+        both = [table[name] for table in (readers, writers) if name in table]
+        raters = sum(row.number("N") for row in both)
+        cells = {**record.cells, "N": str(raters)}
+        for dimension in "VAD":
+            mean = sum(row.number("N") * row.number(dimension) for row in both) / raters
+            squares = [row.number(f"std{dimension}") ** 2 + (row.number(dimension) - mean) ** 2 for row in both]
+            variance = sum(row.number("N") * square for row, square in zip(both, squares, strict=True)) / raters
+            cells[f"std{dimension}"] = f"{variance**0.5:.4f}"
+        yield Record(record.file, record.line, cells)

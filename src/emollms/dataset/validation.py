@@ -224,7 +224,7 @@ def _subject(manifest: Manifest, has_benchmark: bool) -> Subject:
         suite=manifest.data_set,
         title=manifest.title,
         version=manifest.version,
-        profile="paper" if settings.get("profile") == "paper" else "release",
+        profile=manifest.profile,
         complete=_is_complete(manifest),
         facts={"languages": languages, "corpora": corpora},
         counts={
