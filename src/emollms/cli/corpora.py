@@ -152,11 +152,15 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:
-    known = meta.model_dump(exclude={"files", "unannotated"})
+    known = meta.model_dump(exclude={"files", "unannotated", "ranges", "drawn"})
     fields = {name: value for name, value in known.items() if value is not None}
     fields = {name: " ".join(value) if isinstance(value, tuple) else value for name, value in fields.items()}
     if meta.unannotated:
         fields["unannotated"] = "\n".join(map(str, meta.unannotated))
+    if meta.ranges:
+        fields["ranges"] = "\n".join(f"{task} {low:g} to {high:g}" for task, (low, high) in meta.ranges.items())
+    if meta.drawn:
+        fields["splits drawn"] = str(meta.drawn)
     return {**fields, "bundled": "yes" if meta.bundled else "no", "rows": meta.rows, "files": len(meta.files)}
 
 

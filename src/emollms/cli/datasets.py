@@ -55,6 +55,10 @@ def build(
     mask: Annotated[
         bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
     ] = False,
+    instructions: Annotated[
+        str,
+        typer.Option(metavar="CODE", help="Language of the instructions; `text` for that of each text, else English."),
+    ] = "en",
     index: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
@@ -74,6 +78,7 @@ def build(
         version=version,
         quarantine=quarantine,
         mask=mask,
+        instructions=instructions,
         index=index,
         progress=True,
     )

@@ -1,6 +1,7 @@
 """Reading raw files: every line has a place, and every line that cannot be read is refused or counted."""
 
 import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TypeVar
 from emollms.corpora.lines import MEND, QUARANTINE, Line, read_lines
 from emollms.corpora.metadata import SourceFile, Split
 from emollms.corpora.quoting import QuotedRows
+from emollms.corpora.sniff import json_cell
 from emollms.corpora.source_folder import LeftOut, SourceFolder
 
 __all__ = ["CellError", "LeftOut", "RawSource", "Record"]  # all that a builder needs, in one place
@@ -86,7 +88,11 @@ class Record:
 
         It stays what it is as long as the pinned file does.
         """
-        return f"{self.file.path.rpartition('.')[0].replace('/', '-')}-{self.line}"
+        return self.id_in_file(str(self.line))
+
+    def id_in_file(self, own: str) -> str:
+        """An id for rows whose own ids repeat from file to file: `de/train.csv` and 12 give `de-train-12`."""
+        return f"{self.file.path.rpartition('.')[0].replace('/', '-')}-{own}"
 
     def number(self, column: str, decimal: str = ".") -> float:
         """The cell of a column as a number, written in ASCII digits with a decimal point.
@@ -265,6 +271,40 @@ class RawSource(SourceFolder):
             record = Record(file, line, dict(zip(columns, row, strict=True)))
             if reason := no_data(record):
                 self.leave_out(LeftOut(self.place(file, line), reason, row[min(1, len(row) - 1)], source_id=row[0]))
+                continue
+            rows += 1
+            yield record
+        self.check_rows(file, rows)
+
+    def objects(
+        self,
+        file: SourceFile,
+        *,
+        encoding: str | None = None,
+        no_data: Callable[[Record], str | None] = lambda record: None,
+    ) -> Iterator[Record]:
+        """The rows of JSON Lines, an object a line: numbers as written, lists joined by commas, null as nothing.
+
+        Args:
+            file: the file.
+            encoding: as for `lines`.
+            no_data: as for `table`.
+        """
+        rows = 0
+        for number, line in self.lines(file, encoding):
+            try:
+                found = json.loads(line, parse_int=str, parse_float=str) if line.strip() else None
+            except json.JSONDecodeError as error:
+                self.refuse(self.place(file, number), f"no JSON ({error.msg})", line, reason="no JSON")
+                continue
+            if found is None:
+                continue
+            if not isinstance(found, dict):
+                self.refuse(self.place(file, number), "a line is no JSON object", line)
+                continue
+            record = Record(file, number, {key: json_cell(value) for key, value in found.items()})
+            if reason := no_data(record):
+                self.leave_out(LeftOut(self.place(file, number), reason, line))
                 continue
             rows += 1
             yield record

@@ -145,6 +145,7 @@ def build_command(manifest: Manifest) -> str:
         assert isinstance(chosen, list)
         words += [f"--{name}", ",".join(chosen)] if chosen else []
     words += [f"--{name}" for name in ("quarantine", "mask") if settings[name]]
+    words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     return shlex.join([*map(str, words), "--out", manifest.data_set])
 
 

@@ -196,7 +196,9 @@ class Pipeline:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
-                        rows = render_rows(task, examples, wordings, unannotated, name_targets)
+                        rows = render_rows(
+                            task, examples, wordings, unannotated, name_targets, self.settings.instructions
+                        )
                     with self._timed("writing"):
                         table.write(rows.select(schema.names))
                     with self._timed("describing"):
