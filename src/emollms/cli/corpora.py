@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emollms.cli import contribute
 from emollms.cli.output import examples, goes_into_a_file, print_error, print_fields, print_note, print_table
 from emollms.errors import UsageError
 from emollms.progress import show_progress
@@ -137,6 +138,10 @@ def pin(
     for what, paths in (("new", pinned.new), ("changed", pinned.changed), ("gone", pinned.gone)):
         if paths:
             print_note(f"{what}: {', '.join(paths)}")
+
+
+app.command(epilog=contribute.NEW)(contribute.new)
+app.command(epilog=contribute.CHECK)(contribute.check)
 
 
 def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:

@@ -30,6 +30,7 @@ from emollms.corpora.sniff import FileForm
 from emollms.errors import UsageError, unknown
 from emollms.tasks import DIMENSIONS as POLES
 from emollms.tasks import NO_EMOTION, TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task
+from emollms.templates import listed
 
 Ask = Callable[[str, str], str]
 FREE = ("cc", "mit", "apache", "bsd", "odc", "pddl", "cdla", "isc", "unlicense", "gpl", "lgpl", "public")
@@ -220,7 +221,7 @@ def plan_corpus(
     ends = _ends(planner, roles, task) if isinstance(task, RegressionTask) else None
     if is_new and isinstance(task, RegressionTask) and ends:
         task, ends = _with_range(task, ends), ends if _outside(planner, roles, ends) else None
-    meta = _metadata(planner, facts, languages, task)
+    meta = _metadata(planner, facts, languages, task, [gold.emotion or "" for gold in roles.golds])
     return CorpusPlan(
         name=name, meta=meta, files=files, roles=roles, facts=facts, languages=languages, language_of=language_of,
         splits=splits, split_of=split_of, split_names=split_names, task=task, is_new_task=is_new, ends=ends,
@@ -520,7 +521,9 @@ def _id_of(files: Sequence[FileForm], roles: Roles) -> str:
     return "id" if len(set(ids)) == len(ids) else "file"
 
 
-def _metadata(planner: _Planner, facts: Facts, languages: Sequence[str], task: Task) -> dict[str, str]:
+def _metadata(
+    planner: _Planner, facts: Facts, languages: Sequence[str], task: Task, rated: Sequence[str]
+) -> dict[str, str]:
     answers, name = planner.answers, planner.name
     license = answers.license or facts.license
     if license is None:
@@ -537,7 +540,8 @@ def _metadata(planner: _Planner, facts: Facts, languages: Sequence[str], task: T
     meta = {
         "version": answers.version or "1",
         "title": title,
-        "description": answers.description or f"Texts in {spoken}; what is asked is {task.about}.",
+        "description": answers.description
+        or f"Texts in {spoken} with {listed([one for one in rated if one]) or task.about}.",
         "domain": answers.domain or "texts",
         "license": license,
         "redistribution": redistribution,

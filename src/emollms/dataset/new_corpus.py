@@ -61,7 +61,7 @@ def new_corpus(
     package: str | Path | None = None,
     ask: Ask | None = None,
 ) -> NewCorpus:
-    """Write the module, the pinned files, the suite, the statistics and the test of a corpus; wordings, if it asks anew.
+    """Write the module, pinned files, suite, statistics and test of a corpus; wordings, if its question is new.
 
     Args:
         name: its name: small letters, digits and `_`.

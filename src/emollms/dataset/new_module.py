@@ -85,7 +85,7 @@ def _long(text: str, indent: int) -> str:
     """A long text in parts of a line each."""
     parts, line = [], ""
     for word in re.findall(r"\S+\s*", text):
-        if line and len(line) + len(word) > WIDTH - indent - 10:
+        if line and len(line) + len(word.rstrip()) > WIDTH - indent - 6:
             parts.append(line)
             line = ""
         line += word
@@ -122,6 +122,7 @@ def _names(plan: CorpusPlan) -> dict[str, Any]:
         "several_labels": any(len(split_labels(cell)) > 1 for cell in _gold_cells(plan)),
         "language_names": _language_names(plan),
         "clipped": plan.ends is not None,
+        "partial": any(language for _, language in plan.unannotated) or len(plan.unannotated) > 1,
     }
 
 
