@@ -37,7 +37,13 @@ class Checkout:
         environment.pop("EMOLLMS_CORPORA", None)
         command = [sys.executable, *map(str, words)]
         done = subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            command,
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done

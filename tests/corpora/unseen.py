@@ -4,18 +4,53 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-LANGUAGES = (
-    "ar bg bs cn cs da de el en es et fi fr he hr hu is it mk nl no pl pt pt_br ro ru sl sr sv tr"
-).split()  # as subtitles are named: `cn` is a country, and `pt_br` has a region
+LANGUAGES = [
+    "ar",
+    "bg",
+    "bs",
+    "cn",
+    "cs",
+    "da",
+    "de",
+    "el",
+    "en",
+    "es",
+    "et",
+    "fi",
+    "fr",
+    "he",
+    "hr",
+    "hu",
+    "is",
+    "it",
+    "mk",
+    "nl",
+    "no",
+    "pl",
+    "pt",
+    "pt_br",
+    "ro",
+    "ru",
+    "sl",
+    "sr",
+    "sv",
+    "tr",
+]  # as subtitles are named: `cn` is a country, and `pt_br` has a region
 EMOTIONS = "1=anger,2=anticipation,3=disgust,4=fear,5=joy,6=sadness,7=surprise,8=trust"
 PLACES = ("bridge", "harbour", "station", "garden", "kitchen", "attic", "library", "market", "mill", "tower")
 PEOPLE = ("my aunt", "the baker", "our captain", "that doctor", "a stranger", "the twins", "his boss")
-WORDS = {"ar": "قال", "bg": "каза", "cn": "他们说过这句话", "el": "είπε", "he": "אמר", "mk": "рече", "ru": "сказал", "sr": "рекао"}
+WORDS = {
+    "ar": "قال", "bg": "каза", "el": "είπε", "he": "אמר", "mk": "рече", "ru": "сказал", "sr": "рекао",
+    "cn": "他们说过这句话",
+}  # fmt: skip
+"""A word of the languages that are not written in Latin letters."""
 
 
 def sentences(count: int) -> Iterator[str]:
     """Sentences none of which is nearly another."""
-    made = (f"{who} left {number} parcels by the {place}" for number, (who, place) in enumerate(product(PEOPLE, PLACES)))
+    made = (
+        f"{who} left {number} parcels by the {place}" for number, (who, place) in enumerate(product(PEOPLE, PLACES))
+    )
     endings = ("and nobody knew why", "before the rain came down", "so we all laughed", "which made her furious")
     for number, sentence in zip(range(count), made, strict=False):
         yield f"{sentence}, {endings[number % 4]}"
@@ -27,7 +62,8 @@ def write_subtitles(folder: Path) -> None:
     for language in LANGUAGES:
         word = WORDS.get(language)
         lines = [
-            f"{' '.join([word] * 6 + [str(number)]) if word else f'{language} {sentence}'}\t"
+            (" ".join([word] * 6 + [str(number)]) if word else f"{language} {sentence}")
+            + "\t"
             + ", ".join(str(label) for label in sorted({number % 8 + 1, (number * 3) % 8 + 1}))
             for number, sentence in enumerate(sentences(16))
         ]
@@ -40,9 +76,9 @@ ITALIAN = (
     "Finalmente siamo arrivati al mare", "La zuppa era fredda e salata", "Nessuno risponde al telefono",
     "Abbiamo vinto la partita", "Il gatto ha rotto il vaso blu", "Domani comincia la scuola", "Piove da tre giorni",
     "Grazie per il tuo aiuto", "Non trovo più le chiavi", "Il film mi ha fatto piangere", "Che paura, quel tuono",
-    "La nonna prepara i biscotti", "Il capo ha urlato con tutti", "Sono fiero di mia figlia", "Che noia questa riunione",
-    "Il bambino ride nel parco", "Hanno chiuso la biblioteca", "Mi manca la mia città", "Una lettera dal passato",
-    "Il pane è appena uscito dal forno",
+    "La nonna prepara i biscotti", "Il capo ha urlato con tutti", "Sono fiero di mia figlia",
+    "Che noia questa riunione", "Il bambino ride nel parco", "Hanno chiuso la biblioteca", "Mi manca la mia città",
+    "Una lettera dal passato", "Il pane è appena uscito dal forno",
 )  # fmt: skip
 
 
@@ -67,7 +103,8 @@ def write_posts(folder: Path) -> None:
     for number, sentence in enumerate(sentences(60)):
         text = sentence.replace("nobody", "I donâ€™t think anybody").replace("laughed", "went to the cafÃ©")
         text = f'"{text}"' if "," in text else text
-        lines.append(f"{text},{number % 9 + 1},{min(9, number % 9 + 2)},{(number * 2) % 9 + 1},{(number * 2) % 9 + 1}")
+        first, arousal = number % 9 + 1, number * 2 % 9 + 1
+        lines.append(f"{text},{first},{min(9, first + 1)},{arousal},{arousal}")
     twin = next(iter(sentences(1)))
     lines.append(f'"{twin}!",5,5,5,5')  # a near-duplicate of the first
     (folder / "posts.csv").write_bytes("\n".join(lines).encode("utf-8"))

@@ -182,11 +182,16 @@ def _has_header(rows: Rows) -> bool:
     if len(rows) < 2:
         return False
     first, rest = rows[0], rows[1:200]
-    if any(not cell.strip() or is_number(cell) or len(cell) > 60 for cell in first) or len(set(first)) < len(first):
+    if any(not _is_name(cell) for cell in first) or len(set(first)) < len(first):
         return False
     if {re.sub(r"[\W_\d]+", "", cell.lower()) for cell in first} & KNOWN_NAMES:
         return True
     return any(_mostly_numbers([row[place] for row in rest]) for place in range(len(first)))
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell can name a column: some letters, and neither a sentence nor numbers."""
+    return any(sign.isalpha() for sign in cell) and len(cell) <= 60 and len(cell.split()) <= 4
 
 
 def _mostly_numbers(cells: Sequence[str]) -> bool:

@@ -215,7 +215,8 @@ class _Checker:
             has = {getattr(example, kind) for example in self.examples}
             wrong += [f"{kind} {one}: no row" for one in getattr(meta, f"{kind}s") if one not in has]
         splits = Counter(example.split for example in self.texts.values())
-        told = f"{sum(read.values()):,} rows, {len(self.texts):,} texts ({', '.join(f'{n:,} {s}' for s, n in splits.items())})"
+        shown = ", ".join(f"{splits[split]:,} {split}" for split in meta.splits)
+        told = f"{sum(read.values()):,} rows, {len(self.texts):,} texts ({shown})"
         left = Counter(row.reason for row in self.source.left_out)
         notes = [f"left out: {count:,}, {cell(reason)}" for reason, count in left.items()]
         yield CorpusCheck("row counts", "failed" if wrong else "passed", (told, *notes, *wrong[:5]))
