@@ -39,11 +39,12 @@ LANGUAGES = [
 EMOTIONS = "1=anger,2=anticipation,3=disgust,4=fear,5=joy,6=sadness,7=surprise,8=trust"
 PLACES = ("bridge", "harbour", "station", "garden", "kitchen", "attic", "library", "market", "mill", "tower")
 PEOPLE = ("my aunt", "the baker", "our captain", "that doctor", "a stranger", "the twins", "his boss")
-WORDS = {
-    "ar": "قال", "bg": "каза", "el": "είπε", "he": "אמר", "mk": "рече", "ru": "сказал", "sr": "рекао",
-    "cn": "他们说过这句话",
+LETTERS = {
+    "ar": "ابتثجحخدذرزسشصضط", "bg": "абвгдежзийклмнопр", "el": "αβγδεζηθικλμνξοπρ", "he": "אבגדהוזחטיכלמנסעפ",
+    "mk": "абвгдѓежзѕијклљмн", "ru": "бвгдежзиклмнопрст", "sr": "вгдђежзијклљмнњоп",
+    "cn": "他们说过这句话没有人知道为什么我",
 }  # fmt: skip
-"""A word of the languages that are not written in Latin letters."""
+"""Letters of the languages that are not written in Latin ones."""
 
 
 def sentences(count: int) -> Iterator[str]:
@@ -56,18 +57,22 @@ def sentences(count: int) -> Iterator[str]:
         yield f"{sentence}, {endings[number % 4]}"
 
 
+def other_letters(letters: str, number: int) -> str:
+    """Words that mean nothing, in letters of a language."""
+    places = ((number * 7 + word * 5, number * 3 + word * 11, number * word + word) for word in range(9))
+    return " ".join("".join(letters[place % len(letters)] for place in three) for three in places)
+
+
 def write_subtitles(folder: Path) -> None:
     """A file a language: text, tab, numbers of one or several of eight emotions; no header."""
     folder.mkdir(parents=True)
     for language in LANGUAGES:
-        word = WORDS.get(language)
-        lines = [
-            (" ".join([word] * 6 + [str(number)]) if word else f"{language} {sentence}")
-            + "\t"
-            + ", ".join(str(label) for label in sorted({number % 8 + 1, (number * 3) % 8 + 1}))
-            for number, sentence in enumerate(sentences(16))
-        ]
-        (folder / f"{language}-annotated.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = []
+        for number, sentence in enumerate(sentences(16)):
+            text = other_letters(LETTERS[language], number) if language in LETTERS else f"{language} {sentence}"
+            labels = sorted({number % 8 + 1, number * 3 % 8 + 1})
+            lines.append(f"{text}\t{', '.join(map(str, labels))}\n")
+        (folder / f"{language}-annotated.tsv").write_text("".join(lines), encoding="utf-8")
     (folder / "README.txt").write_text("Made up.\nLicence: CC BY 4.0\n")
 
 

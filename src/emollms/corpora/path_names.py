@@ -10,7 +10,7 @@ SPLITS: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "trn", "trial"), "train"),
     **dict.fromkeys(("dev", "devel", "development", "val", "valid", "validation"), "validation"),
     **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
-}  # type: ignore[dict-item] # dict.fromkeys loses the literal
+}
 LANGUAGES = frozenset(
     (
         "aa", "ab", "af", "am", "ar", "as", "ay", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "ce", "co",

@@ -197,7 +197,7 @@ def _grouped(numeric: Sequence[str]) -> tuple[Gold, ...]:
 
 def dimension(name: str) -> str:
     """The dimension that a column is called by, `V` or `valenza` for valence; else its name in small letters."""
-    plain = re.sub(r"[\W_]*(?:mean|avg|average|sum|m)?$", "", name.lower()).strip("_ -.")
+    plain = re.sub(r"[\W_]+(?:mean|avg|average|sum|m)$", "", name.lower()).strip("_ -.")
     return next((known for known, names in DIMENSIONS.items() if plain in names), plain or name.lower())
 
 

@@ -91,6 +91,8 @@ def new_corpus(
     if corpus is not None:
         try:
             _count_rows(corpus, plan, folder, home)
+            corpus = _load(name, home, package is not None)  # with the rows of its files
+            assert corpus is not None
             more, report = derive(corpus, folder, home)
         except EmollmsError as error:
             raise EmollmsError(
