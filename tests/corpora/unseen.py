@@ -69,7 +69,8 @@ def write_subtitles(folder: Path) -> None:
     for language in LANGUAGES:
         lines = []
         for number, sentence in enumerate(sentences(16)):
-            text = other_letters(LETTERS[language], number) if language in LETTERS else f"{language} {sentence}"
+            made_up = " ".join(f"{language}{word}{language}" for word in sentence.split())
+            text = other_letters(LETTERS[language], number) if language in LETTERS else made_up
             labels = sorted({number % 8 + 1, number * 3 % 8 + 1})
             lines.append(f"{text}\t{', '.join(map(str, labels))}\n")
         (folder / f"{language}-annotated.tsv").write_text("".join(lines), encoding="utf-8")
