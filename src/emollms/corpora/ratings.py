@@ -90,7 +90,7 @@ def _numbers(task: object, votes: Sequence[Value]) -> list[float]:
             raise CellError("a vote is no number", repr(vote), IN_ROWS)
         if isinstance(task, OrdinalTask) and vote not in task.classes:
             raise CellError(f"a vote is no class of {task.name}", repr(vote), IN_ROWS)
-    return [float(vote) for vote in votes if isinstance(vote, Real)]
+    return [float(vote) for vote in votes if not isinstance(vote, tuple)]
 
 
 def _check_labels(task: MultiLabelTask, example: "Example") -> None:

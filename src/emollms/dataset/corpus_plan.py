@@ -164,7 +164,7 @@ class CorpusPlan:
     def task_kind(self) -> str:
         """`score`, `class` or `labels`, of the task."""
         kinds = {RegressionTask: "score", OrdinalTask: "class", MultiLabelTask: "labels"}
-        return kinds[type(self.task)]  # type: ignore[index] # Task has these three kinds
+        return kinds[type(self.task)]
 
 
 @dataclass
