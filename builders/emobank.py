@@ -1,6 +1,7 @@
 """EmoBank: valence, arousal and dominance of sentences, as writers mean them and as readers feel them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 
 from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split, pinned_files
@@ -45,8 +46,19 @@ class EmoBank(Corpus):
         """The rows of each table with text and split joined in, once for each dimension."""
         combined = source.table(source.file("emobank.csv"), COMBINED, delimiter=",", quotes=True)
         sentences = {record["id"]: record for record in combined}
+
+        @cache  # both perspectives are also read for the raters of the combined rows
+        def table(path: str) -> dict[str, Record]:
+            rows = source.table(source.file(path), PERSPECTIVE, delimiter=",", quotes=True)
+            return {row["id"]: row for row in rows}
+
         for file in self.wanted_files(selection):
-            rows = list(_with_sentence(source, file, sentences))
+            if file.path != "emobank.csv":
+                rows = list(_with_sentence(source, file, table(file.path).values(), sentences))
+            elif self.profile == "paper":
+                rows = list(sentences.values())
+            else:
+                rows = list(_with_raters(sentences, table("reader.csv"), table("writer.csv")))
             for dimension in DIMENSIONS:
                 for row in rows:
                     yield Record(file, row.line, {**row.cells, "dimension": dimension})
@@ -65,15 +77,35 @@ class EmoBank(Corpus):
             value=record.number(column),
             gold=record[column],
             emotion=dimension,
+            spread=record.number(f"std{column}") if "N" in record.cells else None,
+            raters=int(record.number("N")) if "N" in record.cells else None,
         )
 
 
-def _with_sentence(source: RawSource, file: SourceFile, sentences: dict[str, Record]) -> Iterator[Record]:
-    if file.path == "emobank.csv":
-        yield from sentences.values()
-        return
-    for row in source.table(file, PERSPECTIVE, delimiter=",", quotes=True):
+def _with_sentence(
+    source: RawSource, file: SourceFile, rows: Iterable[Record], sentences: Mapping[str, Record]
+) -> Iterator[Record]:
+    for row in rows:
         if row["id"] in sentences:
             yield Record(file, row.line, {**sentences[row["id"]].cells, **row.cells})
         else:
             source.leave_out(LeftOut(source.place(file, row.line), "no split: not in emobank.csv", None, row["id"]))
+
+
+def _with_raters(
+    sentences: Mapping[str, Record], readers: Mapping[str, Record], writers: Mapping[str, Record]
+) -> Iterator[Record]:
+    """The combined rows with the spread of all raters: their values are the mean of both kinds, weighted by number."""
+    for name, record in sentences.items():
+        both = [table[name] for table in (readers, writers) if name in table]
+        if not both:  # in quarantine a broken row is left out
+            yield record
+            continue
+        raters = sum(row.number("N") for row in both)
+        cells = {**record.cells, "N": str(raters)}
+        for dimension in "VAD":
+            mean = sum(row.number("N") * row.number(dimension) for row in both) / raters
+            squares = [row.number(f"std{dimension}") ** 2 + (row.number(dimension) - mean) ** 2 for row in both]
+            variance = sum(row.number("N") * square for row, square in zip(both, squares, strict=True)) / raters
+            cells[f"std{dimension}"] = f"{variance**0.5:.4f}"
+        yield Record(record.file, record.line, cells)

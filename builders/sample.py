@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from emollms.corpora.base import Corpus, Example, Selection, Value
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
+from emollms.corpora.ratings import Value
 from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import TASKS, OrdinalTask, RegressionTask
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from emollms.corpora.base import Corpus, Example, Selection, Value
+from emollms.corpora.base import Corpus, Example, Selection
 from emollms.corpora.metadata import CorpusMetadata, pinned_files
 from emollms.corpora.published import published_tweet
+from emollms.corpora.ratings import Value
 from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.tasks import NO_EMOTION, PLUTCHIK_PLUS
 from emollms.text_repair import ENTITIES, LINE_BREAKS, OUTER_SPACE

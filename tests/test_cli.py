@@ -328,5 +328,7 @@ class TestPin:
 @pytest.mark.parametrize("name", [name for name, corpus in registry.corpora().items() if not corpus.meta.bundled])
 def test_the_real_files_are_the_pinned_ones(name, tmp_path):
     source = Path(os.environ["EMOLLMS_CORPORA"])
+    if not (source / name).is_dir():
+        pytest.skip(f"{name} is not on this machine")
     result = run("corpora", "fetch", name, "--from", source, "--to", tmp_path, "--accept-terms")
     assert result.exit_code == 0, result.stderr

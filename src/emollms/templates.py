@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -33,6 +33,18 @@ def render_card(template: str, metadata: Mapping[str, Any], **values: Any) -> st
         metadata: the YAML at its top, in this order.
         values: what the template is filled with.
     """
+    text = _BLANK.sub("\n\n", render(template, **values))
+    return f"---\n{dump_metadata(metadata)}---\n\n{text.strip()}\n"
+
+
+def render(template: str, filters: Mapping[str, Callable[..., str]] | None = None, **values: Any) -> str:
+    """A template filled in, as it stands; otherwise as `render_card`.
+
+    Args:
+        template: path of the template in `cards/`.
+        filters: filters beside those of cards.
+        values: what the template is filled with.
+    """
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -52,9 +64,10 @@ def render_card(template: str, metadata: Mapping[str, Any], **values: Any) -> st
         "bars": bars,
         "listed": listed,
         "tojson_plain": lambda text: json.dumps(text, ensure_ascii=False),
+        **(filters or {}),
     }
-    text = _BLANK.sub("\n\n", environment.get_template(template).render(**values))
-    return f"---\n{dump_metadata(metadata)}---\n\n{text.strip()}\n"
+    text: str = environment.get_template(template).render(**values)
+    return text
 
 
 def dump_metadata(metadata: Mapping[str, Any]) -> str:

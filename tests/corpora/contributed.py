@@ -109,6 +109,11 @@ class Newcomer:
         done.stderr = "".join(line for line in done.stderr.splitlines(keepends=True) if not PROGRESS.match(line))
         return done
 
+    def python(self, code: str) -> "subprocess.CompletedProcess[str]":
+        """Python, with the package installed."""
+        whole = f"import sys; sys.path.insert(0, {str(self.root / 'site')!r}); {code}"
+        return subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=False)
+
     def build(self, *args: object) -> "subprocess.CompletedProcess[str]":
         """A build from the corpus."""
         where = ("--from", self.root / "raw", "--out", self.root / "out")

@@ -103,6 +103,9 @@ def test_a_row_says_where_it_comes_from(install: Install, tmp_path: Path) -> Non
         "wording": 3,
         "cluster": None,
         "overlaps": [],
+        "spread": None,
+        "raters": None,
+        "votes": [],
     }
 
 

@@ -209,4 +209,4 @@ def test_an_emotion_that_was_not_annotated_is_refused() -> None:
 
     example = Example("BRIGHTER-EI-oc", "test", "a", "so it was", 2, "2", "disgust")
     with pytest.raises(CellError, match=r"it did not annotate this \(BRIGHTER-EI-oc, test, en\)"):
-        checked_value(example, Brighter.meta)
+        checked_value(example, Brighter.meta, example.value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emollms.cli import complete
+from emollms.cli import complete, contribute
 from emollms.cli.base import NounGroup, TableCommand
 from emollms.cli.output import (
     Cell,
@@ -159,6 +159,10 @@ def pin(
             print_note(f"{what}: {', '.join(paths)}")
 
 
+app.command(epilog=contribute.NEW)(contribute.new)
+app.command(epilog=contribute.CHECK)(contribute.check)
+
+
 def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
     from emollms.corpora import registry
 
@@ -174,7 +178,7 @@ def _listed(corpus: "type[Corpus]") -> tuple[object, ...]:
 
 
 def _fields(meta: "CorpusMetadata") -> dict[str, object]:
-    known = meta.model_dump(exclude={"files", "unannotated"})
+    known = meta.model_dump(exclude={"files", "unannotated", "ranges", "drawn"})
     fields = {name: value for name, value in known.items() if value is not None}
     fields = {
         name: Cell(value, " ".join(value)) if isinstance(value, tuple) else value for name, value in fields.items()
@@ -182,6 +186,11 @@ def _fields(meta: "CorpusMetadata") -> dict[str, object]:
     if meta.unannotated:
         told = list(map(str, meta.unannotated))
         fields["unannotated"] = Cell(told, "\n".join(told))
+    if meta.ranges:
+        ranges = "\n".join(f"{task} {low:g} to {high:g}" for task, (low, high) in meta.ranges.items())
+        fields["ranges"] = Cell({task: list(ends) for task, ends in meta.ranges.items()}, ranges)
+    if meta.drawn:
+        fields["splits drawn"] = str(meta.drawn)
     bundled = Cell(meta.bundled, "yes" if meta.bundled else "no")
     return {**fields, "bundled": bundled, "rows": meta.rows, "number of files": len(meta.files)}
 

@@ -71,6 +71,12 @@ def build(
     mask: Annotated[
         bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
     ] = False,
+    instructions: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", help="Language of the instructions; native is that of each text, where there is one."
+        ),
+    ] = "en",
     index: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
@@ -90,6 +96,7 @@ def build(
         version=version,
         quarantine=quarantine,
         mask=mask,
+        instructions=instructions,
         index=index,
         progress=True,
     )

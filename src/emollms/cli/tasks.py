@@ -47,13 +47,13 @@ def show(
     """Show all that is known of a task: its scale, classes or labels, its metrics, corpora and wordings."""
     from emollms.corpora.registry import corpora
     from emollms.evaluation.task_metrics import metrics_of
-    from emollms.prompts.instructions import wording_languages, wordings
+    from emollms.prompts.instructions import instruction_languages, wordings
     from emollms.tasks import MultiLabelTask, OrdinalTask, get_task
 
     task = get_task(name)
     metrics = metrics_of(task)
     having = [one.meta.name for one in corpora().values() if task.name in one.meta.tasks]
-    languages = wording_languages(task.name)
+    languages = instruction_languages(task.name)
     fields: dict[str, object] = {
         "name": task.name, "about": task.about, "kind": task.kind, "answers": _answers(task),
         "emotions": Cell(task.emotions, ", ".join(task.emotions)),

@@ -20,12 +20,12 @@ app = typer.Typer(
 @app.command("list", epilog=_LIST, cls=TableCommand)
 def list_() -> None:
     """List how many wordings each task has, by language."""
-    from emollms.prompts.instructions import wording_languages, wordings
+    from emollms.prompts.instructions import instruction_languages, wordings
     from emollms.tasks import TASKS
 
     print_table(
         ("task", "language", "wordings"),
-        [(name, code, len(wordings(name, code))) for name in TASKS for code in wording_languages(name)],
+        [(name, code, len(wordings(name, code))) for name in TASKS for code in instruction_languages(name)],
     )
 
 
@@ -38,10 +38,10 @@ def show(
 ) -> None:
     """Show the wordings of a task, numbered as in the ids of rows, with their placeholders."""
     from emollms.errors import unknown
-    from emollms.prompts.instructions import wording_languages, wordings
+    from emollms.prompts.instructions import instruction_languages, wordings
     from emollms.tasks import get_task
 
-    known = wording_languages(get_task(task).name)
+    known = instruction_languages(get_task(task).name)
     if language not in known:
         raise unknown(f"language of the wordings of {task}", language, known)
     print_table(("number", "wording"), list(enumerate(wordings(task, language))))

@@ -9,8 +9,10 @@ from typing import ClassVar, Literal
 
 from emollms.corpora.builder_errors import what_was_raised
 from emollms.corpora.example_checks import check_parts, checked_value
+from emollms.corpora.file_table import moved_texts
 from emollms.corpora.lines import QUARANTINE
 from emollms.corpora.metadata import CorpusMetadata, SourceFile, Split
+from emollms.corpora.ratings import CLIPPED, Value, on_task_scale, rated
 from emollms.corpora.reader import CellError, RawSource, Record
 from emollms.errors import EmollmsError, SourceError, shorten
 from emollms.text_repair import MOJIBAKE, Repair
@@ -18,7 +20,6 @@ from emollms.text_repair import MOJIBAKE, Repair
 Profile = Literal["release", "paper"]
 IN_BUILDER = "correct the builder"
 MEND_BUILDER = f"mend the builder or the line, {QUARANTINE}"
-Value = float | int | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class Example:
         emotion: the emotion asked for, where the task has emotions.
         language: code of the text's language.
         target: what the question is about, where it is asked of something that the text mentions.
+        votes: what each rater said, as `value` has it; where there are any, they give `spread` and `raters`.
+        spread: the standard deviation of the raters' values, in the unit of `value`; on 0..1 once it is checked.
+        raters: how many people rated the text.
     """
 
     task: str
@@ -46,6 +50,9 @@ class Example:
     emotion: str | None = None
     language: str = "en"
     target: str | None = None
+    votes: tuple[Value, ...] = ()
+    spread: float | None = None
+    raters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -204,12 +211,39 @@ class Corpus(ABC):
             text, target = repaired, target and repair.apply(target)
         example = example if text == example.text else replace(example, text=text)
         example = example if target == example.target else replace(example, target=target)
-        value = checked_value(example, self.meta)
+        ends = self.meta.ranges.get(example.task)
+        example = rated(example, ends)
+        value, clipped = on_task_scale(example, ends) if ends else (example.value, False)
+        source.defects[CLIPPED] += clipped
+        value = checked_value(example, self.meta, value)
         return example if value is example.value else replace(example, value=value)
+
+    def drawn_split(self, key: str) -> Split:
+        """The split of a text of a corpus without splits, drawn as `meta.drawn` says.
+
+        `data/<corpus>/splits.csv` beside the builder has the texts that go with their near-duplicates instead, so that
+        none of these are in two splits; `emollms corpora new` and `check --update` write it.
+
+        Args:
+            key: the id of the text, `source_id`.
+        """
+        if self.meta.drawn is None:
+            raise CellError("the metadata does not say how to draw splits", None, "give it drawn=DrawnSplits()")
+        return self._moved.get(key) or self.meta.drawn.split_of(f"{self.meta.name}/{key}")
+
+    @cached_property
+    def _moved(self) -> dict[str, Split]:
+        return moved_texts(self.meta.name, package_of(type(self)))
 
     def published_text(self, example: Example) -> str:
         """The text as the published data sets have it; used by the profile `paper`."""
         return example.text
+
+
+def package_of(corpus: type[Corpus]) -> str:
+    """The package that has the files beside a corpus: its table of files, its wordings, its suite."""
+    module = corpus.__module__
+    return module if hasattr(sys.modules.get(module), "__path__") else module.rpartition(".")[0]
 
 
 def _shown(given: object) -> str:

@@ -9,7 +9,8 @@ from emollms.corpora.reader import CellError
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 if TYPE_CHECKING:
-    from emollms.corpora.base import Example, Value
+    from emollms.corpora.base import Example
+    from emollms.corpora.ratings import Value
 
 IN_ROWS = "correct what rows() gives"
 TEXTS = ("task", "split", "source_id", "text", "gold", "language")
@@ -41,8 +42,8 @@ def _not_a_text(example: "Example") -> CellError:
     return CellError(f"{name} is no text (str)", _typed(value), IN_ROWS)
 
 
-def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":
-    """The value of an example as its task takes it: a float, a class number, or a tuple of labels.
+def checked_value(example: "Example", meta: CorpusMetadata, value: "Value") -> "Value":
+    """A value as the task of its example takes it: a float, a class number, or a tuple of labels.
 
     Raises:
         CellError: the example has no id or text, or the task has no such emotion, score, class or label.
@@ -60,9 +61,9 @@ def checked_value(example: "Example", meta: CorpusMetadata) -> "Value":
     if example.emotion and example.emotion in missing:
         raise CellError(_unannotated(example), example.emotion)
     if isinstance(task, RegressionTask):
-        return _score(task, example.value)
+        return _score(task, value)
     if isinstance(task, OrdinalTask):
-        return _class(task, example.value)
+        return _class(task, value)
     assert isinstance(task, MultiLabelTask)
     return _labels(task, example, missing)
 

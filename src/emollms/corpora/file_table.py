@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -138,6 +138,22 @@ def pinned_files(corpus: str, package: str = "emollms.builders") -> tuple[Source
     if not found:
         raise UsageError(f"{name} names no file; fill it with `emollms corpora pin {corpus}`")
     return tuple(found)
+
+
+def moved_texts(corpus: str, package: str) -> dict[str, Split]:
+    """The texts whose split is not the one drawn, from `data/<corpus>/splits.csv` in a package: id to split.
+
+    Raises:
+        UsageError: a line of it is wrong.
+    """
+    table = files(package) / "data" / corpus / "splits.csv"
+    if not table.is_file():
+        return {}
+    rows = list(csv.reader(io.StringIO(table.read_text(encoding="utf-8"), newline="")))
+    for line, row in enumerate(rows[1:], 2):
+        if len(row) != 2 or row[1] not in get_args(Split):
+            raise UsageError(f"{table}:{line}: {','.join(row)!r} is no id and its split, train, validation or test")
+    return {name: cast(Split, split) for name, split in rows[1:]}
 
 
 def table_of(corpus: str, package: str) -> Traversable:

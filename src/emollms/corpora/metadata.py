@@ -1,6 +1,8 @@
 """What a corpus says of itself. Unknown keys are errors."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
 
@@ -17,9 +19,11 @@ from emollms.corpora.file_table import (
     pinned_files,
 )
 from emollms.storage import Strict
-from emollms.tasks import get_task
+from emollms.tasks import RegressionTask, get_task
 
-__all__ = ["CorpusMetadata", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files"]
+__all__ = [
+    "CorpusMetadata", "DrawnSplits", "Redistribution", "SourceFile", "Split", "Unannotated", "pinned_files",
+]  # fmt: skip
 
 Redistribution = Literal["text", "ids", "none"]
 
@@ -49,6 +53,32 @@ class Unannotated(Strict, str_strip_whitespace=True):
         return all(own is None or own == other for own, other in asked)
 
 
+class DrawnSplits(Strict):
+    """Splits that are drawn here, as the corpus is distributed without any: see `Corpus.drawn_split`.
+
+    Args:
+        validation: the fraction of texts in validation.
+        test: the fraction in test; the others train.
+    """
+
+    validation: float = Field(default=0.1, ge=0, lt=1)
+    test: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leave_something_to_train(self) -> "DrawnSplits":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"drawn: validation {self.validation:g} and test {self.test:g} leave nothing to train")
+        return self
+
+    def split_of(self, key: str) -> Split:
+        """The split of what has this key: the same one each time, on every machine."""
+        share = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
+        return "test" if share < self.test else "validation" if share < self.test + self.validation else "train"
+
+    def __str__(self) -> str:
+        return f"by hash, {self.validation:.0%} validation, {self.test:.0%} test"
+
+
 class CorpusMetadata(Strict, str_strip_whitespace=True):
     """A source corpus.
 
@@ -69,6 +99,9 @@ class CorpusMetadata(Strict, str_strip_whitespace=True):
         citation: BibTeX entry.
         files: the raw files.
         unannotated: labels that were not annotated in some split, language or task.
+        ranges: where scores have another range than their task, the two values, by task, that mean the task's lowest
+            and its highest; a value outside by at most a twentieth of the range is clipped and counted.
+        drawn: how splits are drawn, where the corpus is distributed without any.
         bundled: whether the files come with the package.
     """
 
@@ -88,6 +121,8 @@ class CorpusMetadata(Strict, str_strip_whitespace=True):
     citation: Text
     files: tuple[SourceFile, ...] = Field(min_length=1)
     unannotated: tuple[Unannotated, ...] = ()
+    ranges: Mapping[str, tuple[float, float]] = Field(default_factory=dict)
+    drawn: DrawnSplits | None = None
     bundled: bool = False
 
     @field_validator("tasks")
@@ -105,6 +140,12 @@ class CorpusMetadata(Strict, str_strip_whitespace=True):
             self._check_part(f"unannotated {', '.join(entry.labels)}", entry.task, entry.split, entry.language)
             check_names(entry.labels, [get_task(name) for name in self.tasks if entry.task in (None, name)])
         self._check_something_is_asked()
+        for name, (low, high) in self.ranges.items():
+            self._check_part("ranges", name, None, None)
+            if not isinstance(get_task(name), RegressionTask):
+                raise ValueError(f"ranges: {name} has classes or labels, and no scores")
+            if low == high:
+                raise ValueError(f"ranges: both ends of {name} are {low:g}")
         return self
 
     def _check_part(self, what: str, task: str | None, split: str | None, language: str | None) -> None:

@@ -1,5 +1,7 @@
 """Reading raw files: every line has a place, and every line that cannot be read is refused or counted."""
 
+import csv
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -9,6 +11,7 @@ from typing import TypeVar
 from emollms.corpora.lines import MEND, QUARANTINE, Line, read_lines
 from emollms.corpora.metadata import SourceFile, Split
 from emollms.corpora.quoting import QuotedRows
+from emollms.corpora.sniff import json_cell
 from emollms.corpora.source_folder import LeftOut, SourceFolder
 
 __all__ = ["CellError", "LeftOut", "RawSource", "Record"]  # all that a builder needs, in one place
@@ -79,16 +82,47 @@ class Record:
             raise CellError(problem, None, "correct the name in the builder")
         return self.cells[column]
 
-    def number(self, column: str) -> float:
+    @property
+    def line_id(self) -> str:
+        """An id for rows that have none: path and line, `de/train.csv` and 7 giving `de-train-7`.
+
+        It stays what it is as long as the pinned file does.
+        """
+        return self.id_in_file(str(self.line))
+
+    def id_in_file(self, own: str) -> str:
+        """An id for rows whose own ids repeat from file to file: `de/train.csv` and 12 give `de-train-12`."""
+        return f"{self.file.path.rpartition('.')[0].replace('/', '-')}-{own}"
+
+    def number(self, column: str, decimal: str = ".") -> float:
         """The cell of a column as a number, written in ASCII digits with a decimal point.
+
+        Args:
+            column: the column.
+            decimal: the sign before the decimals, `,` in many countries.
 
         Raises:
             CellError: it is none.
         """
-        cell = self[column]
+        cell = self[column].replace(decimal, ".") if decimal != "." else self[column]
         if not _NUMBER.fullmatch(cell):  # float() also takes 1_000, digits of other scripts, and spaces around
-            raise CellError(f"{column} is not a number", cell)
+            raise CellError(f"{column} is not a number", self[column])
         return float(cell)
+
+    def numbers(self, columns: Sequence[str], decimal: str = ".") -> tuple[float, ...]:
+        """The cells of several raters as numbers; the empty ones, of raters who did not see the text, are left out.
+
+        Args:
+            columns: the columns, one a rater.
+            decimal: as for `number`.
+
+        Raises:
+            CellError: one is no number, or all are empty.
+        """
+        given = [column for column in columns if self[column].strip()]
+        if not given:
+            raise CellError(f"no rater's value in {', '.join(columns)}", None)
+        return tuple(self.number(column, decimal) for column in given)
 
     def flags(
         self, columns: Sequence[str], yes: Collection[str] = ("1",), no: Collection[str] = ("0",)
@@ -191,7 +225,7 @@ class RawSource(SourceFolder):
     def table(
         self,
         file: SourceFile,
-        columns: Sequence[str],
+        columns: Sequence[str] | None = None,
         *,
         delimiter: str = "\t",
         header: bool = True,
@@ -204,7 +238,7 @@ class RawSource(SourceFolder):
 
         Args:
             file: the file.
-            columns: the columns it must have, in order.
+            columns: the columns it must have, in order; None for those that its header names.
             delimiter: what is between cells.
             header: whether its first line names the columns.
             quotes: whether double quotes enclose cells (CSV), or are plain characters.
@@ -214,9 +248,11 @@ class RawSource(SourceFolder):
             no_data: why a row carries no data and is left out, or None; such rows are not among the pinned ones.
 
         Raises:
-            ValueError: the columns are no sequence of different names.
+            ValueError: the columns are no sequence of different names, or neither they nor a header are there.
         """
-        if isinstance(columns, str) or len(set(columns)) < len(columns):
+        if columns is None:
+            columns = self._header(file, delimiter, quotes, encoding) if header else ()
+        if isinstance(columns, str) or len(set(columns)) < len(columns) or not columns:
             raise ValueError(f"columns must be a tuple of different names, not {columns!r}")
         lines = self._read(file, encoding)
         if quotes:
@@ -239,6 +275,49 @@ class RawSource(SourceFolder):
             rows += 1
             yield record
         self.check_rows(file, rows)
+
+    def objects(
+        self,
+        file: SourceFile,
+        *,
+        encoding: str | None = None,
+        no_data: Callable[[Record], str | None] = lambda record: None,
+    ) -> Iterator[Record]:
+        """The rows of JSON Lines, an object a line: numbers as written, lists joined by commas, null as nothing.
+
+        Args:
+            file: the file.
+            encoding: as for `lines`.
+            no_data: as for `table`.
+        """
+        rows = 0
+        for number, line in self.lines(file, encoding):
+            try:
+                found = json.loads(line, parse_int=str, parse_float=str) if line.strip() else None
+            except json.JSONDecodeError as error:
+                self.refuse(self.place(file, number), f"no JSON ({error.msg})", line, reason="no JSON")
+                continue
+            if found is None:
+                continue
+            if not isinstance(found, dict):
+                self.refuse(self.place(file, number), "a line is no JSON object", line)
+                continue
+            record = Record(file, number, {key: json_cell(value) for key, value in found.items()})
+            if reason := no_data(record):
+                self.leave_out(LeftOut(self.place(file, number), reason, line))
+                continue
+            rows += 1
+            yield record
+        self.check_rows(file, rows)
+
+    def _header(self, file: SourceFile, delimiter: str, quotes: bool, encoding: str | None) -> Sequence[str]:
+        """The cells of the first line of a file."""
+        self.check(file)
+        with self._open(file) as stream:
+            first = next(read_lines(stream, self._encoding(file, encoding), Counter()), None)
+        if first is None or not first.text:
+            return (file.path,)  # `table` will say what is wrong
+        return next(csv.reader([first.text], delimiter=delimiter)) if quotes else first.text.split(delimiter)
 
     def check_rows(self, file: SourceFile, rows: int) -> None:
         """Compare the number of data rows with the pinned one.

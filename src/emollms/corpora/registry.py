@@ -14,7 +14,7 @@ from importlib.resources import files
 from inspect import isabstract
 from pathlib import Path
 
-from emollms.corpora.base import Corpus
+from emollms.corpora.base import Corpus, package_of
 from emollms.corpora.builder_errors import what_was_raised
 from emollms.corpora.metadata import CorpusMetadata
 from emollms.errors import UsageError, shorten, unknown
@@ -183,7 +183,7 @@ def folder(corpus: type[Corpus], root: Path | None = None) -> Path:
         root: the folder of all corpora, in place of `home()`.
     """
     if root is None and corpus.meta.bundled:
-        return Path(str(files(corpus.__module__.rpartition(".")[0]))) / "data" / corpus.meta.name
+        return Path(str(files(package_of(corpus)))) / "data" / corpus.meta.name
     return (root or home()) / corpus.meta.name
 
 

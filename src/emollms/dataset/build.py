@@ -17,6 +17,7 @@ from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
 from emollms.locations import check_folder
 from emollms.progress import OnProgress, show_progress, silent
+from emollms.prompts.instructions import ENGLISH
 from emollms.storage import commit, draft, keep_failed, recover
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build(
     version: str = "1.0.0",
     quarantine: bool = False,
     mask: bool = False,
+    instructions: str = ENGLISH,
     index: str | None = None,
     progress: bool | OnProgress = False,
 ) -> Build:
@@ -85,6 +87,7 @@ def build(
         version: the semantic version; a version never changes.
         quarantine: leave broken source rows out and count them, instead of stopping.
         mask: put placeholders in place of user names, links, addresses and secrets.
+        instructions: the language of the instructions, or `native` for that of each text; English where there are none.
         index: a folder, or `redis://HOST:PORT/DB`, of texts of earlier builds: they are dropped, and those of this
             build added.
         progress: whether to show progress on stderr, or a function to call with it.
@@ -107,6 +110,7 @@ def build(
         languages=as_names(languages) or ("en",),
         quarantine=quarantine,
         mask=mask,
+        instructions=instructions,
     )
     with show_progress("texts", "reading the corpora", progress) as on_progress:
         return build_repo(settings, out, version, root, on_progress=on_progress, index=index)

@@ -22,7 +22,7 @@ from emollms.dataset.card_metadata import Tables, card_metadata, languages
 from emollms.dataset.examples import to_arrow
 from emollms.dataset.manifest import Manifest
 from emollms.dataset.render import render_rows
-from emollms.dataset.schema import COLUMNS, ROW_SCHEMA
+from emollms.dataset.schema import COLUMNS, ROW_SCHEMA, row_schema
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.statistics import Figures, statistics_tables
 from emollms.pii.mask import find_sensitive
@@ -66,7 +66,7 @@ def render_readme(
         **card_values(manifest, statistics),
         rows=rows,
         origins={row.origin for row in rows},
-        columns=COLUMNS,
+        columns={name: COLUMNS[name] for name in row_schema(manifest.profile).names},
         baselines=baselines(tables),
         pairs=_chosen(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
@@ -145,6 +145,7 @@ def build_command(manifest: Manifest) -> str:
         assert isinstance(chosen, list)
         words += [f"--{name}", ",".join(chosen)] if chosen else []
     words += [f"--{name}" for name in ("quarantine", "mask") if settings[name]]
+    words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     return shlex.join([*map(str, words), "--out", manifest.data_set])
 
 

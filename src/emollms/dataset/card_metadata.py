@@ -8,7 +8,7 @@ import pyarrow as pa
 from emollms.corpora.metadata import CorpusMetadata
 from emollms.corpora.registry import get_corpus
 from emollms.dataset.manifest import FileEntry, Manifest
-from emollms.dataset.schema import COLUMNS, ROW_SCHEMA, features
+from emollms.dataset.schema import COLUMNS, features, row_schema
 from emollms.dataset.writer import TableWriter
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
@@ -57,6 +57,7 @@ def croissant(manifest: Manifest, data_files: Mapping[str, FileEntry]) -> dict[s
         data_files: the parquet files, by the name of their record set, such as `EI-reg/test`.
     """
     corpora = [get_corpus(source.corpus).meta for source in manifest.sources]
+    schema = row_schema(manifest.profile)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -68,7 +69,7 @@ def croissant(manifest: Manifest, data_files: Mapping[str, FileEntry]) -> dict[s
         "citeAs": "\n\n".join(corpus.citation for corpus in corpora),
         "url": "https://github.com/emollms/emollms",
         "distribution": [_file(name, file) for name, file in data_files.items()],
-        "recordSet": [_records(name, file) for name, file in data_files.items()],
+        "recordSet": [_records(name, file, schema) for name, file in data_files.items()],
     }
 
 
@@ -85,12 +86,12 @@ def _file(name: str, file: FileEntry) -> dict[str, object]:
     }
 
 
-def _records(name: str, file: FileEntry) -> dict[str, object]:
+def _records(name: str, file: FileEntry, schema: pa.Schema) -> dict[str, object]:
     return {
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "field": [_field(name, field, file) for field in ROW_SCHEMA],
+        "field": [_field(name, field, file) for field in schema],
     }
 
 
@@ -128,7 +129,7 @@ def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
     """
     corpora = [get_corpus(source.corpus).meta for source in manifest.sources]
     tasks = [get_task(name) for name in dict.fromkeys(task for task, _ in tables)]
-    tags = languages(manifest)
+    tags, schema = languages(manifest), row_schema(manifest.profile)
     codes = list(dict.fromkeys(tag.split("-")[0] for tag in tags))
     regional = [tag for tag in tags if "-" in tag]
     return {
@@ -143,7 +144,7 @@ def card_metadata(manifest: Manifest, tables: Tables) -> dict[str, object]:
         "source_datasets": [f"extended|other-{corpus.name}" for corpus in corpora],
         "tags": [*TAGS, *(TRAINING_TAGS if any(split == "train" for _, split in tables) else TEST_TAGS)],
         "configs": [_config(name, tables) for name in _config_names(tables)],
-        "dataset_info": [_info(name, tables) for name in _config_names(tables)],
+        "dataset_info": [_info(name, tables, schema) for name in _config_names(tables)],
     }
 
 
@@ -199,7 +200,7 @@ def _config(name: str, tables: Tables) -> dict[str, object]:
     return {"config_name": name, "data_files": data_files, **({"default": True} if name == "default" else {})}
 
 
-def _info(name: str, tables: Tables) -> dict[str, object]:
+def _info(name: str, tables: Tables, schema: pa.Schema) -> dict[str, object]:
     """Rows and sizes of a config. Columns are listed once, for all tasks, whose files differ in the type of `label`.
 
     Those of one task are read from its files: see `schema.typed_schema`.
@@ -209,7 +210,7 @@ def _info(name: str, tables: Tables) -> dict[str, object]:
     paths = [path for own in chosen.values() for table in own for path in table.files]
     return {
         "config_name": name,
-        **({"features": features(ROW_SCHEMA)} if name == "default" else {}),
+        **({"features": features(schema)} if name == "default" else {}),
         "splits": splits,
         "download_size": sum(path.stat().st_size for path in paths),
         "dataset_size": sum(table.bytes for own in chosen.values() for table in own),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from emollms.corpora.base import Example, Profile, Value
+from emollms.corpora.base import Example, Profile
+from emollms.corpora.ratings import Value
 from emollms.dataset.schema import EXAMPLE_SCHEMA
 from emollms.pii.mask import mask, mask_column
 from emollms.prompts.answers import answer
@@ -126,6 +127,9 @@ def to_arrow(task_name: str, rows: list[tuple[str, Example]], profile: Profile =
         "target": [example.target for _, example in rows],
         "language": [example.language for _, example in rows],
         "corpus": [corpus for corpus, _ in rows],
+        "spread": [example.spread and round(example.spread, DECIMALS) for _, example in rows],
+        "raters": [example.raters for _, example in rows],
+        "votes": [[_vote(vote, example) for vote in example.votes] for _, example in rows],
     }
     return pa.record_batch(columns, schema=EXAMPLE_SCHEMA)
 
@@ -139,6 +143,14 @@ def _gold(example: Example, decimals: int | None) -> str:
         return str(round(value, decimals)) if float(gold) == value else gold
     except ValueError:
         return gold
+
+
+def _vote(vote: Value, example: Example) -> str:
+    """What a rater said, as text: a number, or labels."""
+    if not isinstance(vote, tuple):
+        return f"{vote:.{DECIMALS}g}"
+    task = get_task(example.task)
+    return ", ".join(vote) or (isinstance(task, MultiLabelTask) and task.nothing) or ""
 
 
 @cache

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AliasChoices, Field, SerializerFunctionWrapHandler, model_serializer
 
+from emollms.corpora.base import Profile
 from emollms.corpora.metadata import CorpusMetadata, Redistribution, Unannotated
 from emollms.errors import EmollmsError, UsageError
 from emollms.storage import Strict, write_json
@@ -238,6 +239,11 @@ class Manifest(Strict):
         """Manifests of data sets without a limit stay as they were before there was such a field."""
         found: dict[str, object] = plain(self)
         return {name: value for name, value in found.items() if value is not None or name != "mixing_limit"}
+
+    @property
+    def profile(self) -> Profile:
+        """The profile in which it was built."""
+        return "paper" if self.settings.get("profile") == "paper" else "release"
 
     def mixing_weights(self) -> dict[str, float]:
         """How often a training text of each task is drawn in an epoch, for the tasks that exceed `mixing_limit`."""

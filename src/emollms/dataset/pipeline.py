@@ -37,7 +37,7 @@ from emollms.dataset.manifest import (
 )
 from emollms.dataset.reader import TEST
 from emollms.dataset.render import render_rows
-from emollms.dataset.schema import REJECTED_SCHEMA, typed_schema
+from emollms.dataset.schema import REJECTED_SCHEMA, row_schema, typed_schema
 from emollms.dataset.screening import (
     Filters,
     check_remaining,
@@ -189,19 +189,21 @@ class Pipeline:
         dropped = {group: self.filters.dropped(group) for group in self.store.groups()}
         check_remaining(self.store.rows, dropped, self.settings.tasks)
         name_targets = self.settings.profile != "paper"
-        written = 0
+        schema, written = row_schema(self.settings.profile), 0
         for group in self.store.groups():
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
             if sum(dropped[group].values()) == self.store.rows[group]:
                 continue
-            with TableWriter(self.folder / "data" / group[0] / group[1], typed_schema(task)) as table:
+            with TableWriter(self.folder / "data" / group[0] / group[1], typed_schema(task, schema)) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
-                        rows = render_rows(task, examples, wordings, unannotated, name_targets)
+                        rows = render_rows(
+                            task, examples, wordings, unannotated, name_targets, self.settings.instructions
+                        )
                     with self._timed("writing"):
-                        table.write(rows)
+                        table.write(rows.select(schema.names))
                     with self._timed("describing"):
                         statistics.add(examples, rows)
                     written += examples.num_rows

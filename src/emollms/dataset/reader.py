@@ -175,7 +175,8 @@ class Dataset:
         Args:
             task: name of the task.
             split: the split.
-            columns: the columns that are wanted; None for all of `dataset.schema.ROW_SCHEMA`.
+            columns: the columns that are wanted; None for all of `dataset.schema.ROW_SCHEMA`. One that the file lacks,
+                as those of the profile `paper` lack what raters said, is null.
 
         Raises:
             EmollmsError: a file is missing, or is not the one that the manifest names.
@@ -186,7 +187,7 @@ class Dataset:
             path = self.folder / file.path
             if not path.is_file() or entry(self.folder, path).sha256 != file.sha256:
                 raise EmollmsError(f"{path} is not the file that the manifest names; get or build the data set again")
-            tables.append(pq.read_table(path, columns=wanted))
+            tables.append(_with_columns(pq.read_table(path, columns=_present(path, wanted)), wanted))
         return pa.concat_tables(tables) if tables else ROW_SCHEMA.empty_table().select(wanted)
 
     def to_pandas(self, task: str | None = None, split: str | None = None) -> "pd.DataFrame":
@@ -222,6 +223,18 @@ class Dataset:
         if config not in configs:
             raise unknown(f"config of {self.target}:", config, configs)
         return load_dataset(str(self.folder), config)
+
+
+def _present(path: Path, wanted: Sequence[str]) -> list[str]:
+    there = pq.read_schema(path).names
+    return [name for name in wanted if name in there or name not in ROW_SCHEMA.names]
+
+
+def _with_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
+    for name in wanted:
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, ROW_SCHEMA.field(name).type))
+    return rows.select(list(wanted))
 
 
 def choose_language(rows: Iterable[Row], language: str | None = None) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from emollms.dataset.schema import ROW_SCHEMA
 from emollms.dataset.specs import Wordings
-from emollms.prompts.instructions import wordings
+from emollms.prompts.instructions import ENGLISH, instruction_language, wordings
 from emollms.prompts.template import LINE_BREAKS, SENTENCE_ENDS, ends_sentences, prompt_parts
 from emollms.tasks import MultiLabelTask, Task
 
@@ -28,6 +28,7 @@ def render_rows(
     mode: Wordings,
     unannotated: Callable[[str, str], Collection[str]] = all_annotated,
     name_targets: bool = True,
+    instructions: str = ENGLISH,
 ) -> pa.RecordBatch:
     """The rows of a batch of examples.
 
@@ -38,23 +39,29 @@ def render_rows(
             follows from a checksum of its id, so that it is the same in every build.
         unannotated: corpus and language to the labels that were not annotated there, and are not asked for.
         name_targets: whether a prompt names the target of its text; the published ones name none.
+        instructions: the language of the instructions, or `native`: see `prompts.instructions.instruction_language`.
+            Where it is not English, the number in a row's id has its code, `…/it-0`.
 
     Returns:
         Rows, with `ROW_SCHEMA`.
     """
     names = stems(task.name, examples)
-    count = len(wordings(task.name))
+    asked_in = [instruction_language(task.name, code, instructions) for code in examples["language"].to_pylist()]
+    counts = np.array([len(wordings(task.name, code)) for code in asked_in], dtype=np.int32)
     if mode == "all":
-        rows = np.repeat(np.arange(len(names)), count)
-        numbers = np.tile(np.arange(count, dtype=np.int32), len(names))
+        rows = np.repeat(np.arange(len(names)), counts)
+        numbers = (np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
     else:
         rows = np.arange(len(names))
-        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
+        drawn = zip(names.to_pylist(), counts.tolist(), strict=True)
+        numbers = np.array([zlib.crc32(stem.encode()) % count for stem, count in drawn], dtype=np.int32)
     shown = _shown(task, examples, name_targets)
-    table = examples.append_column("stem", names).append_column("shown", shown).take(rows)
+    table = examples.append_column("stem", names).append_column("shown", shown)
+    table = table.append_column("asked_in", pa.array(asked_in, pa.string())).take(rows)
+    number_of = pc.if_else(pc.equal(table["asked_in"], ENGLISH), "", _join("", table["asked_in"], "-"))
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
-        "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
+        "id": _join("", table["stem"], "/", number_of, pa.array(numbers).cast(pa.string())),
         "prompt": _prompts(task, table, numbers, unannotated),
         "task": pa.repeat(task.name, len(rows)),
         "perspective": pa.repeat(pa.scalar(task.perspective, pa.string()), len(rows)),
@@ -84,18 +91,20 @@ def _prompts(
     task: Task, rows: pa.RecordBatch, numbers: Numbers, unannotated: Callable[[str, str], Collection[str]]
 ) -> pa.StringArray:
     """The prompts of a column of texts; what surrounds a text is rendered once for each of the few combinations."""
-    columns = [rows[name].dictionary_encode(null_encoding="encode") for name in ("emotion", "corpus", "language")]
+    columns = [
+        rows[name].dictionary_encode(null_encoding="encode") for name in ("emotion", "corpus", "language", "asked_in")
+    ]
     shape = (*(len(column.dictionary) for column in columns), int(numbers.max()) + 1)
     codes = np.ravel_multi_index((*(column.indices.to_numpy() for column in columns), numbers), shape)
     kinds, which = np.unique(codes, return_inverse=True)
     parts = []
     for *places, number in zip(*np.unravel_index(kinds, shape), strict=True):
-        emotion, corpus, language = (
+        emotion, corpus, language, asked_in = (
             column.dictionary[place].as_py() for column, place in zip(columns, places, strict=True)
         )
         left_out = {"unannotated": unannotated(corpus, language)}
         labels = task.labels_asked(left_out) if isinstance(task, MultiLabelTask) else None
-        parts.append(prompt_parts(task, int(number), emotion, labels))
+        parts.append(prompt_parts(task, int(number), emotion, labels, asked_in))
     before = pa.array([part.before for part in parts]).take(pa.array(which))
     after = pa.array([part.after for part in parts]).take(pa.array(which))
     return _join("", before, rows["shown"], after)

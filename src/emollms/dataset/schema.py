@@ -5,6 +5,7 @@ import json
 
 import pyarrow as pa
 
+from emollms.corpora.base import Profile
 from emollms.tasks import OrdinalTask, Task
 
 EXAMPLE_SCHEMA = pa.schema(
@@ -20,6 +21,9 @@ EXAMPLE_SCHEMA = pa.schema(
         pa.field("target", pa.string()),
         pa.field("language", pa.string(), nullable=False),
         pa.field("corpus", pa.string(), nullable=False),
+        pa.field("spread", pa.float64()),
+        pa.field("raters", pa.int32()),
+        pa.field("votes", pa.list_(pa.string()), nullable=False),
     ]
 )
 """Examples before they are worded, one file a task and split."""
@@ -44,9 +48,21 @@ ROW_SCHEMA = pa.schema(
         pa.field("wording", pa.int32()),
         pa.field("cluster", pa.string()),
         pa.field("overlaps", pa.list_(pa.string())),
+        pa.field("spread", pa.float64()),
+        pa.field("raters", pa.int32()),
+        pa.field("votes", pa.list_(pa.string())),
     ]
 )
 """Rows of a data set."""
+
+PAPER_SCHEMA = pa.schema([field for field in ROW_SCHEMA if field.name not in ("spread", "raters", "votes")])
+"""Rows in the profile `paper`, whose bytes stay as they were: the published data sets know nothing of raters."""
+
+
+def row_schema(profile: Profile) -> pa.Schema:
+    """The columns of a data set of this profile."""
+    return PAPER_SCHEMA if profile == "paper" else ROW_SCHEMA
+
 
 REJECTED_SCHEMA = pa.schema(
     [
@@ -83,23 +99,26 @@ COLUMNS = {
     "wording": "number of the instruction wording, from 0",
     "cluster": "id of the first of the near-duplicates of this text in its split and task; null if it has none",
     "overlaps": "other tasks of the benchmark in which this text, or nearly this text, stands as well",
+    "spread": "standard deviation of the raters' values, on 0..1 (regression, ordinal); null where it is not known",
+    "raters": "how many people rated the text; null where it is not known",
+    "votes": "what each of them said, as the corpus has it; empty where it is not known",
 }
 """What each column of `ROW_SCHEMA` holds, for people."""
 
 _TYPE_NAMES = {pa.string(): "string", pa.float64(): "float64", pa.int64(): "int64", pa.int32(): "int32"}
 
 
-def typed_schema(task: Task) -> pa.Schema:
+def typed_schema(task: Task, schema: pa.Schema = ROW_SCHEMA) -> pa.Schema:
     """The schema of a task's tables; it says what the classes of an ordinal task are called.
 
     `datasets` and the Hub's viewer read types that Arrow lacks, such as ClassLabel, from this entry of a file's
     metadata; every other column keeps its Arrow type. The values are the same integers with and without it.
     """
     if not isinstance(task, OrdinalTask):
-        return ROW_SCHEMA
+        return schema
     names = [task.class_label(number, "E") for number in task.classes]
     types = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
-    return ROW_SCHEMA.with_metadata({"huggingface": json.dumps(types)})
+    return schema.with_metadata({"huggingface": json.dumps(types)})
 
 
 def features(schema: pa.Schema) -> list[dict[str, object]]:

@@ -1,6 +1,6 @@
 """The data sets: which tasks and splits they hold, and how their rows are worded."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,7 @@ from emollms.corpora.base import Corpus, Profile, Selection
 from emollms.corpora.metadata import Split
 from emollms.corpora.registry import corpora, get_corpus
 from emollms.errors import UsageError, unknown
-from emollms.prompts.instructions import wordings
+from emollms.prompts.instructions import ENGLISH, NATIVE, instruction_language, wordings
 from emollms.tasks import benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
@@ -102,6 +102,7 @@ class Settings:
         languages: codes of languages, or `all`.
         quarantine: leave broken source rows out instead of stopping.
         mask: put placeholders in place of user names, addresses, numbers, links and secrets in texts.
+        instructions: the language of the instructions, or `native` for that of each text; English where there are none.
     """
 
     data_set: DatasetSpec
@@ -111,6 +112,7 @@ class Settings:
     languages: tuple[str, ...] = ("en",)
     quarantine: bool = False
     mask: bool = False
+    instructions: str = ENGLISH
 
     def as_json(self) -> dict[str, object]:
         """The settings as the manifest has them."""
@@ -123,6 +125,8 @@ class Settings:
             "wordings": self.data_set.wordings,
             "quarantine": self.quarantine,
             "mask": self.mask,
+            # Manifests of data sets with English instructions stay as they were before there were others.
+            **({"instructions": self.instructions} if self.instructions != ENGLISH else {}),
         }
 
     def sources(self) -> list[type[Corpus]]:
@@ -164,6 +168,8 @@ class Settings:
             raise UsageError(f"{self.data_set.name} was never published; build it with --profile release")
         if self.profile == "paper" and self.mask:
             raise UsageError("the published data sets are not masked; --mask goes with --profile release")
+        if self.profile == "paper" and self.instructions != ENGLISH:
+            raise UsageError("the published instructions are English; --instructions goes with --profile release")
         spoken = {language for corpus in sources for language in corpus.meta.languages}
         everywhere = {language for corpus in corpora().values() for language in corpus.meta.languages}
         for language in self.languages:
@@ -181,8 +187,23 @@ class Settings:
                 having = " or ".join(one for one, corpus in corpora().items() if name in corpus.meta.tasks)
                 names = ", ".join(corpus.meta.name for corpus in sources)
                 raise UsageError(f"{names}: no task {name}; add {having or 'a corpus that has it'} to --corpora")
-        for task in dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks):
+        tasks = dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks)
+        for task in tasks:
             wordings(task)
+        self._check_instructions(list(tasks), spoken)
+
+    def _check_instructions(self, tasks: Sequence[str], spoken: Collection[str]) -> None:
+        """Make sure that there are wordings in the language that was asked for, and that they can be used."""
+        codes = spoken if self.instructions == NATIVE else {self.instructions}
+        found = {(task, instruction_language(task, code)) for task in tasks for code in sorted(codes)}
+        for task, code in sorted(found):
+            wordings(task, code)
+        if self.instructions not in (ENGLISH, NATIVE) and {code for _, code in found} == {ENGLISH}:
+            asked = ", ".join(tasks)
+            raise UsageError(
+                f"no instruction wordings in {self.instructions!r} for {asked}; add "
+                f"instructions/{self.instructions}/{tasks[0]}.yaml, or leave --instructions out"
+            )
 
     def _check_corpus(self, corpus: type[Corpus]) -> None:
         """Make sure that a corpus that was named has what is asked for, as far as its metadata says."""

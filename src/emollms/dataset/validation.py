@@ -38,10 +38,18 @@ class CorpusTables:
         corpus: the corpus.
         root: the folder of the corpora; None for where they are on this machine.
         profile: the profile in which it is read.
+        folder: the folder of its files, where that is no folder of its name in `root`.
     """
 
-    def __init__(self, corpus: type[Corpus], root: Path | None = None, profile: Profile = "release") -> None:
-        self.corpus, self.root, self.profile = corpus, root, profile
+    def __init__(
+        self,
+        corpus: type[Corpus],
+        root: Path | None = None,
+        profile: Profile = "release",
+        folder: Path | None = None,
+    ) -> None:
+        self.corpus, self.profile = corpus, profile
+        self.folder = folder or corpus_folder(corpus, root)
 
     def parts(self) -> list[Part]:
         """Task and split of the texts."""
@@ -59,9 +67,7 @@ class CorpusTables:
     @cached_property
     def _texts(self) -> "tuple[pd.DataFrame, dict[Part, int]]":
         meta = self.corpus.meta
-        examples = self.corpus(self.profile).examples(
-            RawSource(meta, corpus_folder(self.corpus, self.root)), Selection(meta.tasks, meta.splits)
-        )
+        examples = self.corpus(self.profile).examples(RawSource(meta, self.folder), Selection(meta.tasks, meta.splits))
         with TemporaryDirectory() as folder:
             store = ExampleStore(Path(folder) / "examples")
             for example in examples:
@@ -224,7 +230,7 @@ def _subject(manifest: Manifest, has_benchmark: bool) -> Subject:
         suite=manifest.data_set,
         title=manifest.title,
         version=manifest.version,
-        profile="paper" if settings.get("profile") == "paper" else "release",
+        profile=manifest.profile,
         complete=_is_complete(manifest),
         facts={"languages": languages, "corpora": corpora},
         counts={

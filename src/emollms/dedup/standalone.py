@@ -191,7 +191,7 @@ def _units(data: InputTables, texts: pa.Table) -> tuple[pa.Table, Rows]:
     """
     if not data.built or not all("wording" in table.column_names for table in data.splits.values()):
         return texts, np.arange(texts.num_rows)
-    stems = pc.replace_substring_regex(texts["id"], r"/\d+$", "").combine_chunks()
+    stems = pc.replace_substring_regex(texts["id"], r"/[^/]+$", "").combine_chunks()
     encoded = stems.dictionary_encode()
     unit = encoded.indices.to_numpy()
     first = np.unique(unit, return_index=True)[1]

@@ -43,14 +43,19 @@ from emollms.text_repair import fix_mojibake, unescape_entities
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 ROUNDING = 0.0005 + 1e-9  # answers have three decimals
 
-_OTHER_LETTERS = {
-    **dict.fromkeys(("ar", "arq", "ary"), "\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"),
-    **dict.fromkeys(("ru", "uk", "tt"), "\u0400-\u052f"),
-    **dict.fromkeys(("hi", "mr"), "\u0900-\u097f"),
-    **dict.fromkeys(("am", "ti"), "\u1200-\u139f"),
-    "zh": "\u3400-\u9fff",
-}
 _LATIN = "A-Za-z\u00aa-\u024f\u0250-\u02af\u1e00-\u1eff"
+_OTHER_LETTERS = {
+    **dict.fromkeys(("ar", "arq", "ary", "fa", "ur", "ps"), "\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"),
+    **dict.fromkeys(("be", "bg", "kk", "ky", "mk", "mn", "ru", "tg", "tt", "uk"), "\u0400-\u052f"),
+    # These are written in Cyrillic and in Latin.
+    **dict.fromkeys(("az", "bs", "sr", "uz"), f"\u0400-\u052f{_LATIN}"),
+    **dict.fromkeys(("hi", "mr", "ne"), "\u0900-\u097f"),
+    **dict.fromkeys(("am", "ti"), "\u1200-\u139f"),
+    "bn": "\u0980-\u09ff", "el": "\u0370-\u03ff\u1f00-\u1fff", "gu": "\u0a80-\u0aff", "he": "\u0590-\u05ff",
+    "hy": "\u0530-\u058f", "ja": "\u3040-\u30ff\u3400-\u9fff", "ka": "\u10a0-\u10ff", "kn": "\u0c80-\u0cff",
+    "ko": "\uac00-\ud7af\u3130-\u318f\u1100-\u11ff", "ml": "\u0d00-\u0d7f", "pa": "\u0a00-\u0a7f",
+    "ta": "\u0b80-\u0bff", "te": "\u0c00-\u0c7f", "th": "\u0e00-\u0e7f", "zh": "\u3400-\u9fff",
+}  # fmt: skip
 # As GX has it, and the last one, without which GX does not pass it on to the metric.
 _PAIR = ("batch_id", "column_A", "column_B", "row_condition", "condition_parser", "ignore_row_if")
 _LETTER = re.compile(r"[^\W\d_]")

@@ -63,7 +63,7 @@ class Check:
         holds: what has to hold, in a sentence.
         type: the expectation, as GX names it.
         scope: where: `all`, tasks, a task and split, or a file.
-        status: how it came out; `known` is a failure of which `known_issues.yaml` tells.
+        status: how it came out; `known` is a failure of which the `known_issues` of the suite tell.
         checked: how many rows were looked at; 0 where it is not about rows.
         failed: how many rows fail; for what is not about rows, how many things are wrong.
         rows: the first rows that fail, at most `EXAMPLES`.

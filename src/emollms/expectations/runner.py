@@ -12,7 +12,7 @@ from emollms.expectations.distributions import distributions
 from emollms.expectations.engine import ExpectationCall, ExpectationOutcome, ask
 from emollms.expectations.frames import Tables
 from emollms.expectations.report import EXAMPLES, Check, GateReport, Part, Subject
-from emollms.expectations.suites import Expectation, Suite, known_issues, load_suite
+from emollms.expectations.suites import Expectation, Suite, load_suite
 from emollms.progress import OnProgress, silent
 
 
@@ -119,7 +119,7 @@ def gate(subject: Subject, tables: Tables, on_progress: OnProgress = silent) -> 
     checks += _run(others, tables, parts, on_progress)
     checks += [_not_applicable(job) for job in jobs if not job.question]
     order = [one.name for one in suite.expectations]
-    checks = sorted(_with_known(checks, subject), key=lambda check: order.index(check.name))
+    checks = sorted(_with_known(checks, suite, subject), key=lambda check: order.index(check.name))
     (_, texts), *_ = tables.frames("texts", parts)
     place = {task: number for number, (task, _) in enumerate(parts)}
     shown = sorted(distributions(texts), key=lambda one: place.get(one.task, len(parts)))
@@ -182,12 +182,12 @@ def _not_applicable(job: Job) -> Check:
     return Check(one.name, one.holds, one.type, "all", "not applicable", note=job.why_not)
 
 
-def _with_known(checks: Sequence[Check], subject: Subject) -> list[Check]:
+def _with_known(checks: Sequence[Check], suite: Suite, subject: Subject) -> list[Check]:
     """The checks, failures that are known marked as such; more rows than are known is no known failure."""
     known = {
         issue.expectation: issue
-        for issue in known_issues()
-        if subject.standard and (issue.suite, issue.profile) == (subject.suite, subject.profile)
+        for issue in suite.known_issues
+        if subject.standard and issue.profile == subject.profile
     }
     # Over all parts, since an issue counts the rows of the whole data set.
     failed = {name: sum(check.failed for check in checks if check.name == name) for name in known}

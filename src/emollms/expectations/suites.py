@@ -8,8 +8,9 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from emollms.corpora.base import Profile
+from emollms.corpora.base import Corpus, Profile, package_of
 from emollms.corpora.metadata import Split
+from emollms.corpora.registry import BUILDERS, corpora
 from emollms.errors import EmollmsError, unknown
 from emollms.storage import Strict
 from emollms.tasks import TASKS
@@ -76,45 +77,47 @@ class Expectation(Strict):
         )
 
 
+class KnownIssue(Strict):
+    """A failure that is known, and stays until somebody repairs it.
+
+    Args:
+        expectation: name of the expectation.
+        profile: the profile.
+        count: how many rows fail, no more and no fewer; of a part of the data set, no more.
+        why: the reason, and what would end it.
+    """
+
+    expectation: Slug
+    profile: Profile = "release"
+    count: int = Field(gt=0)
+    why: str
+
+
 class Suite(Strict):
     """What has to hold of a data set or a source corpus.
 
     Args:
         about: what it is for.
         include: names of suites whose expectations come first.
+        known_issues: failures that are known; the list may only shrink.
         expectations: the expectations.
     """
 
     about: str
     include: tuple[str, ...] = ()
+    known_issues: tuple[KnownIssue, ...] = ()
     expectations: tuple[Expectation, ...]
 
 
-class KnownIssue(Strict):
-    """A failure that is known, and stays until somebody repairs it.
-
-    Args:
-        suite: the suite.
-        profile: the profile.
-        expectation: name of the expectation.
-        count: how many rows fail, no more and no fewer; of a part of the data set, no more.
-        why: the reason, and what would end it.
-    """
-
-    suite: str
-    profile: Profile
-    expectation: Slug
-    count: int = Field(gt=0)
-    why: str
-
-
-class _KnownIssues(Strict):
-    issues: tuple[KnownIssue, ...]
-
-
 def suite_names() -> list[str]:
-    """The suites that something can be checked with: data sets, and `corpora/NAME`."""
+    """The suites of this package that something can be checked with: data sets, and `corpora/NAME`."""
     return [*_stems(_folder()), *(f"corpora/{name}" for name in _stems(_folder() / "corpora"))]
+
+
+def validation_of(corpus: type[Corpus]) -> Traversable:
+    """The folder with the suite and the statistics of a corpus: `validation/` of the package that it comes from."""
+    package = package_of(corpus)
+    return _folder() if package == BUILDERS else files(package) / "validation"
 
 
 @cache
@@ -125,7 +128,7 @@ def load_suite(name: str) -> Suite:
         UsageError: there is none of this name.
         EmollmsError: the file is not a suite.
     """
-    path = _folder() / f"{name}.yaml"
+    path = _path_of(name)
     if not path.is_file():
         raise unknown("suite", name, suite_names())
     suite = _parse(Suite, path)
@@ -133,10 +136,11 @@ def load_suite(name: str) -> Suite:
     return suite.model_copy(update={"expectations": (*included, *suite.expectations)})
 
 
-@cache
-def known_issues() -> tuple[KnownIssue, ...]:
-    """The failures that are known, from `validation/known_issues.yaml`."""
-    return _parse(_KnownIssues, _folder() / "known_issues.yaml").issues
+def _path_of(name: str) -> Traversable:
+    kind, _, corpus = name.rpartition("/")
+    if kind == "corpora" and corpus in corpora():
+        return validation_of(corpora()[corpus]) / "corpora" / f"{corpus}.yaml"
+    return _folder() / f"{name}.yaml"
 
 
 def _folder() -> Traversable:
@@ -145,7 +149,7 @@ def _folder() -> Traversable:
 
 def _stems(folder: Traversable) -> list[str]:
     names = [path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")]
-    return sorted(name for name in names if name not in ("known_issues", "rows", "texts"))
+    return sorted(name for name in names if name not in ("rows", "texts"))
 
 
 def _parse(model: type[Model], path: Traversable) -> Model:

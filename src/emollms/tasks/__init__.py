@@ -9,14 +9,16 @@ et al., 2020), target-dependent Twitter sentiment (Dong et al., 2014), SemEval-2
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TypeVar
 
 from emollms.errors import UsageError, unknown
 from emollms.tasks.kinds import MultiLabelTask, OrdinalTask, Perspective, Poles, RegressionTask, Task
 
 __all__ = [
-    "BUILDERS", "TASKS", "MultiLabelTask", "OrdinalTask", "Perspective", "Poles", "RegressionTask", "Task", "add_task",
-    "benchmark_tasks", "get_task", "training_tasks",
+    "BUILDERS", "TASKS", "TASK_ENTRIES", "MultiLabelTask", "OrdinalTask", "Perspective", "Poles", "RegressionTask",
+    "Task", "add_task", "benchmark_tasks", "get_task", "training_tasks",
 ]  # fmt: skip
 
 Given = TypeVar("Given", bound=Task)
@@ -133,12 +135,14 @@ _TASKS: tuple[Task, ...] = (
 
 BUILDERS = "emollms.builders"
 """Where the builders are, with the wordings of tasks, and the entry-point group for those of other packages."""
+TASK_ENTRIES = "emollms.tasks"
+"""The entry-point group for tasks of packages without a corpus: `Name = "package.module:TASK"`."""
 
 
 class Tasks(Mapping[str, Task]):
-    """Tasks by name: those of this package, and those that packages with corpora of their own add by `add_task`.
+    """Tasks by name: those of this module, and those that builders and other packages add.
 
-    Other packages are searched once, when a name is unknown or all tasks are listed.
+    These are searched once, when a name is unknown or all tasks are listed.
     """
 
     def __init__(self, own: Iterable[Task]) -> None:
@@ -148,15 +152,15 @@ class Tasks(Mapping[str, Task]):
 
     def __getitem__(self, name: str) -> Task:
         if name not in self._tasks:
-            self._load_other_packages()
+            self._load_others()
         return self._tasks[name]
 
     def __iter__(self) -> Iterator[str]:
-        self._load_other_packages()
+        self._load_others()
         return iter(self._tasks)
 
     def __len__(self) -> int:
-        self._load_other_packages()
+        self._load_others()
         return len(self._tasks)
 
     def __repr__(self) -> str:
@@ -173,15 +177,21 @@ class Tasks(Mapping[str, Task]):
         """The package that has the wordings of a task."""
         return self._packages.get(name, BUILDERS)
 
-    def _load_other_packages(self) -> None:
+    def _load_others(self) -> None:
         """Import what adds tasks; the flag comes first, as a builder asks for its own task while it is imported."""
         if self._complete:
             return
         self._complete = True
         from importlib.metadata import entry_points
 
-        for entry in entry_points(group=BUILDERS):
+        for entry in entry_points(group=TASK_ENTRIES):
+            with suppress(Exception, SystemExit):  # where one is asked for, it is unknown
+                add_task(entry.load(), entry.module.partition(".")[0])
+        for module in iter_modules(import_module(BUILDERS).__path__, f"{BUILDERS}."):
             with suppress(Exception, SystemExit):  # `corpora.registry.broken` says what is wrong with it
+                import_module(module.name)
+        for entry in entry_points(group=BUILDERS):
+            with suppress(Exception, SystemExit):
                 entry.load()
 
 

@@ -31,7 +31,7 @@ TRAIN, VALIDATION = "train", "validation"
 COLUMNS = ("id", "text", "prompt", "completion", "score", "language")
 PORTION = 8192  # rows that are tokenized at a time
 Numbers = NDArray[np.int64]
-_WORDING = re.compile(r"/\d+$")
+_WORDING = re.compile(r"/[^/]+$")
 
 
 @dataclass(frozen=True)
