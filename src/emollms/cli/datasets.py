@@ -18,6 +18,7 @@ _BUILD = examples(
     "emollms build aaid-plus --out out/aaid-plus",
     "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
     "emollms build aaid --out out/aaid --index out/seen",
+    "emollms build aeb-multilingual --out out/aeb-multilingual --instructions native",
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
 )
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
@@ -29,8 +30,8 @@ Names = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help="Given
 @app.command(epilog=_BUILD)
 def build(
     data_set: Annotated[
-        Literal["aaid", "aaid-plus", "aeb"],
-        typer.Argument(help="aaid and aaid-plus train models, aeb evaluates them."),
+        Literal["aaid", "aaid-plus", "aeb", "aeb-multilingual"],
+        typer.Argument(help="aaid and aaid-plus train models, aeb and aeb-multilingual evaluate them."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
@@ -40,8 +41,14 @@ def build(
     corpora: Names = None,
     tasks: Names = None,
     languages: Annotated[
-        list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default.")
+        list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default, of aeb-multilingual all.")
     ] = None,
+    instructions: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE|native", help="Language of the instructions, or native: that of each text, where there is one."
+        ),
+    ] = "en",
     from_: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
@@ -70,6 +77,7 @@ def build(
         corpora=corpora or (),
         tasks=tasks or (),
         languages=languages or (),
+        instructions=instructions,
         from_=from_,
         version=version,
         quarantine=quarantine,

@@ -17,6 +17,7 @@ from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
 from emollms.locations import check_folder
 from emollms.progress import OnProgress, show_progress, silent
+from emollms.prompts.instructions import ENGLISH
 from emollms.storage import commit, draft, keep_failed, recover
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def build(
     corpora: str | Sequence[str] = (),
     tasks: str | Sequence[str] = (),
     languages: str | Sequence[str] = (),
+    instructions: str = ENGLISH,
     from_: str | Path | None = None,
     version: str = "1.0.0",
     quarantine: bool = False,
@@ -75,12 +77,14 @@ def build(
     """Build a data set from raw corpora, ready for `load_dataset`; the command is `emollms build`.
 
     Args:
-        data_set: `aaid` or `aaid-plus`, which train models, or `aeb`, which evaluates them.
+        data_set: `aaid` or `aaid-plus`, which train models, or `aeb` or `aeb-multilingual`, which evaluate them.
         out: the folder of the data set; it appears when everything is written.
         profile: `release` repairs; `paper` gives the published texts and gold labels.
         corpora: names of corpora, as a list or with commas; by default those of the data set.
         tasks: names of tasks; by default those of the data set, and all of other corpora.
-        languages: codes of languages, or `all`; English by default.
+        languages: codes of languages, or `all`; by default those of the data set: English, and of `aeb-multilingual` all.
+        instructions: the language of the instructions, such as `es`; or `native` for that of each text, where there are
+            wordings in it, and English elsewhere.
         from_: the folder of the corpora, in place of `EMOLLMS_CORPORA`.
         version: the semantic version; a version never changes.
         quarantine: leave broken source rows out and count them, instead of stopping.
@@ -104,7 +108,8 @@ def build(
         profile=profile,
         corpora=as_names(corpora),
         tasks=as_names(tasks),
-        languages=as_names(languages) or ("en",),
+        languages=as_names(languages),
+        instructions=instructions,
         quarantine=quarantine,
         mask=mask,
     )

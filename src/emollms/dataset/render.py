@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from emollms.dataset.schema import ROW_SCHEMA
 from emollms.dataset.specs import Wordings
-from emollms.prompts.instructions import wordings
+from emollms.prompts.instructions import ENGLISH, instruction_language, wordings
 from emollms.prompts.template import LINE_BREAKS, SENTENCE_ENDS, ends_sentences, prompt_parts
 from emollms.tasks import MultiLabelTask, Task
 
@@ -28,6 +28,7 @@ def render_rows(
     mode: Wordings,
     unannotated: Callable[[str, str], Collection[str]] = all_annotated,
     name_targets: bool = True,
+    instructions: str = ENGLISH,
 ) -> pa.RecordBatch:
     """The rows of a batch of examples.
 
@@ -38,24 +39,27 @@ def render_rows(
             follows from a checksum of its id, so that it is the same in every build.
         unannotated: corpus and language to the labels that were not annotated there, and are not asked for.
         name_targets: whether a prompt names the target of its text; the published ones name none.
+        instructions: the language of the wordings, or `native`; see `instruction_language`.
 
     Returns:
         Rows, with `ROW_SCHEMA`.
     """
     names = stems(task.name, examples)
-    count = len(wordings(task.name))
+    asked_in = [instruction_language(task.name, code, instructions) for code in examples["language"].to_pylist()]
+    counts = [len(wordings(task.name, code)) for code in asked_in]
     if mode == "all":
-        rows = np.repeat(np.arange(len(names)), count)
-        numbers = np.tile(np.arange(count, dtype=np.int32), len(names))
+        rows = np.repeat(np.arange(len(names)), counts)
+        numbers = np.concatenate([np.arange(count, dtype=np.int32) for count in counts])
     else:
         rows = np.arange(len(names))
-        numbers = np.array([zlib.crc32(stem.encode()) % count for stem in names.to_pylist()], dtype=np.int32)
+        drawn = [zlib.crc32(stem.encode()) % count for stem, count in zip(names.to_pylist(), counts, strict=True)]
+        numbers = np.array(drawn, dtype=np.int32)
     shown = _shown(task, examples, name_targets)
     table = examples.append_column("stem", names).append_column("shown", shown).take(rows)
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
         "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
-        "prompt": _prompts(task, table, numbers, unannotated),
+        "prompt": _prompts(task, table, numbers, unannotated, instructions),
         "task": pa.repeat(task.name, len(rows)),
         "perspective": pa.repeat(pa.scalar(task.perspective, pa.string()), len(rows)),
         "wording": pa.array(numbers),
@@ -81,7 +85,11 @@ def _shown(task: Task, examples: pa.RecordBatch, name_targets: bool) -> pa.Strin
 
 
 def _prompts(
-    task: Task, rows: pa.RecordBatch, numbers: Numbers, unannotated: Callable[[str, str], Collection[str]]
+    task: Task,
+    rows: pa.RecordBatch,
+    numbers: Numbers,
+    unannotated: Callable[[str, str], Collection[str]],
+    instructions: str,
 ) -> pa.StringArray:
     """The prompts of a column of texts; what surrounds a text is rendered once for each of the few combinations."""
     columns = [rows[name].dictionary_encode(null_encoding="encode") for name in ("emotion", "corpus", "language")]
@@ -95,7 +103,8 @@ def _prompts(
         )
         left_out = {"unannotated": unannotated(corpus, language)}
         labels = task.labels_asked(left_out) if isinstance(task, MultiLabelTask) else None
-        parts.append(prompt_parts(task, int(number), emotion, labels))
+        asked_in = instruction_language(task.name, language, instructions)
+        parts.append(prompt_parts(task, int(number), emotion, labels, asked_in))
     before = pa.array([part.before for part in parts]).take(pa.array(which))
     after = pa.array([part.after for part in parts]).take(pa.array(which))
     return _join("", before, rows["shown"], after)

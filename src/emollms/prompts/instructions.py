@@ -1,6 +1,7 @@
 """The wordings in which a task is put to a model, read from `builders/instructions/<lang>/<task>.yaml`.
 
-Those of a task that another package adds are in `instructions/<lang>/<task>.yaml` of that package.
+Those of a task that another package adds are in `instructions/<lang>/<task>.yaml` of that package. Labels and classes
+are named as answers name them, in English, whatever the language of the wording: one parser reads all answers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,15 +9,52 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from string import Formatter
+from typing import NamedTuple
 
 import yaml
 
 from emollms.errors import UsageError, shorten, unknown
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
+ENGLISH, NATIVE = "en", "native"
+"""The language of instructions by default; and what asks for the language of each text."""
+_WRITTEN_AS = {"arq": "ar", "ary": "ar"}
+"""Dialects whose speakers write and read instructions in a standard language: Algerian and Moroccan Arabic."""
+
+
+class _Wordings(NamedTuple):
+    """What a file holds: the wordings, and the words of its language for those that placeholders fill in."""
+
+    wordings: tuple[str, ...]
+    words: dict[str, str]
+
 
 @cache
-def wordings(task_name: str, language: str = "en") -> tuple[str, ...]:
+def instruction_languages(task_name: str) -> tuple[str, ...]:
+    """The languages in which there are wordings of a task, in alphabetical order."""
+    folder = files(TASKS.package(task_name)) / "instructions"
+    codes = [one.name for one in folder.iterdir() if (one / f"{task_name}.yaml").is_file()] if folder.is_dir() else []
+    return tuple(sorted(codes))
+
+
+@cache
+def instruction_language(task_name: str, language: str, instructions: str = ENGLISH) -> str:
+    """The language in which a task is asked of a text.
+
+    Args:
+        task_name: the task.
+        language: the text's language.
+        instructions: a language, for texts of every language; or `native` for that of the text, English where there
+            are no wordings in it.
+    """
+    if instructions != NATIVE:
+        return instructions
+    native = _WRITTEN_AS.get(language, language.partition("-")[0])
+    return native if native in instruction_languages(task_name) else ENGLISH
+
+
+@cache
+def wordings(task_name: str, language: str = ENGLISH) -> tuple[str, ...]:
     """The instruction wordings of a task, with their placeholders, in file order.
 
     The number of a wording, counted from 0, is part of a row's id: wordings are appended, never reordered.
@@ -24,17 +62,22 @@ def wordings(task_name: str, language: str = "en") -> tuple[str, ...]:
     Raises:
         UsageError: there is no file of wordings for this task and language, or a wording in it cannot be used.
     """
+    return _file(task_name, language).wordings
+
+
+@cache
+def _file(task_name: str, language: str) -> _Wordings:
     source = files(TASKS.package(task_name)) / "instructions" / language / f"{task_name}.yaml"
     if not source.is_file():
         raise UsageError(f"no instruction wordings for task {task_name!r} in language {language!r}; add {source}")
     found = _read(source)
-    for number, wording in enumerate(found):
+    for number, wording in enumerate(found.wordings):
         _check(wording, f"{source}: wording {number}", placeholders(get_task(task_name)))
     return found
 
 
-def _read(source: Traversable) -> tuple[str, ...]:
-    """The wordings in a file."""
+def _read(source: Traversable) -> _Wordings:
+    """The wordings in a file, and its `words`, where it has some."""
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -48,7 +91,10 @@ def _read(source: Traversable) -> tuple[str, ...]:
         if not isinstance(wording, str) or not wording.strip():
             shown = shorten(repr(wording))
             raise UsageError(f"{source}: wording {number} is {shown} ({type(wording).__name__}); put a text in quotes")
-    return tuple(found)
+    words = content.get("words", {})
+    if not isinstance(words, dict) or not all(isinstance(one, str) for pair in words.items() for one in pair):
+        raise UsageError(f'{source}: words is no mapping of texts; write `"very negative": "…"`, one a line below `words:`')
+    return _Wordings(tuple(found), words)
 
 
 def _place(source: Traversable, error: yaml.YAMLError) -> str:
@@ -77,7 +123,13 @@ def placeholders(task: Task) -> tuple[str, ...]:
     return tuple(name for name in _values(task, emotion, None) if name != "emotion" or task.emotions)
 
 
-def instruction(task: Task, wording: int, emotion: str | None = None, labels: Sequence[str] | None = None) -> str:
+def instruction(
+    task: Task,
+    wording: int,
+    emotion: str | None = None,
+    labels: Sequence[str] | None = None,
+    language: str = ENGLISH,
+) -> str:
     """Wording number `wording` of a task, filled in.
 
     Placeholders: `{classes}` (each class number with its words), `{labels}` and `{nothing}` (multi-label tasks),
@@ -88,8 +140,11 @@ def instruction(task: Task, wording: int, emotion: str | None = None, labels: Se
         wording: which wording, from 0.
         emotion: the emotion or dimension asked for, where the task has them.
         labels: the labels to ask for; None for all of a multi-label task.
+        language: the language of the wording; its file says how the ends of scales and dimensions are called there.
     """
-    return wordings(task.name)[wording].format_map(_values(task, emotion, labels))
+    found = _file(task.name, language)
+    values = {name: found.words.get(value, value) for name, value in _values(task, emotion, labels).items()}
+    return found.wordings[wording].format_map(values)
 
 
 def _values(task: Task, emotion: str | None, labels: Sequence[str] | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emollms.prompts.instructions import instruction
+from emollms.prompts.instructions import ENGLISH, instruction
 from emollms.tasks import Task
 
 SENTENCE_ENDS = (".", "!", "?")
@@ -25,7 +25,11 @@ class PromptParts:
 
 
 def prompt_parts(
-    task: Task, wording: int, emotion: str | None = None, labels: Sequence[str] | None = None
+    task: Task,
+    wording: int,
+    emotion: str | None = None,
+    labels: Sequence[str] | None = None,
+    language: str = ENGLISH,
 ) -> PromptParts:
     """The parts of a prompt that do not depend on the text; arguments as for `prompt`.
 
@@ -35,7 +39,7 @@ def prompt_parts(
     task.check_emotion(emotion)
     named = f" Emotion E: {emotion}." if task.names_emotion else ""
     return PromptParts(
-        before=f"Task: {instruction(task, wording, emotion, labels)} {task.noun}: ",
+        before=f"Task: {instruction(task, wording, emotion, labels, language)} {task.noun}: ",
         after=f"{named} {task.cue} ",
     )
 
@@ -57,6 +61,7 @@ def prompt(
     emotion: str | None = None,
     labels: Sequence[str] | None = None,
     target: str | None = None,
+    language: str = ENGLISH,
 ) -> str:
     """The one-line prompt that asks `task` of `text`. It ends in a space; see `frame` for the answer boundary.
 
@@ -67,8 +72,9 @@ def prompt(
         emotion: the emotion or dimension, where the task has them.
         labels: the labels to ask for; None for all of a multi-label task.
         target: what the question is about, where it is asked of something that the text mentions.
+        language: the language of the wording; what surrounds it, and the answer, are in English.
     """
-    parts = prompt_parts(task, wording, emotion, labels)
+    parts = prompt_parts(task, wording, emotion, labels, language)
     return parts.before + shown(task, text, target) + parts.after
 
 
