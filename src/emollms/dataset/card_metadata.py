@@ -198,7 +198,9 @@ def _config_names(tables: Tables) -> list[str]:
 def tables_of(config: str, tables: Tables) -> dict[str, list[Table]]:
     """The tables of a config, by split."""
     by_language = language_tables(tables)
-    wanted: Tables = by_language.get(config) or {key: own for key, own in tables.items() if config in ("default", key[0])}
+    wanted: Tables = by_language.get(config) or {
+        key: own for key, own in tables.items() if config in ("default", key[0])
+    }
     chosen: dict[str, list[Table]] = {}
     for (_, split), table in wanted.items():
         chosen.setdefault(split, []).append(table)

@@ -35,7 +35,7 @@ from emollms.dataset.manifest import (
     strictest,
 )
 from emollms.dataset.render import render_rows
-from emollms.dataset.schema import REJECTED_SCHEMA, ROW_SCHEMA
+from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.screening import (
     Filters,
     check_remaining,

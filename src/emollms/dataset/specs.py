@@ -94,7 +94,7 @@ DATA_SETS = {
     "aeb-multilingual": DatasetSpec(
         name="aeb-multilingual",
         title="Affect Evaluation Benchmark, multilingual (AEB-multilingual)",
-        about="How well a language model reads affect in 33 languages: SemEval-2018 in Arabic and Spanish, and BRIGHTER",
+        about="Affect in 33 languages: SemEval-2018 in Arabic and Spanish, and the languages of BRIGHTER",
         corpora=("semeval2018_task1", "brighter"),
         tasks=(*(task.name for task in training_tasks()), "BRIGHTER-E-c", "BRIGHTER-EI-oc"),
         splits=("test",),
@@ -111,8 +111,8 @@ DATA_SETS = {
 def stand_ins(meta: CorpusMetadata) -> Mapping[str, tuple[str, ...]]:
     """The languages in which a corpus has a validation split but no test of some tasks, with these tasks.
 
-    Of SemEval-2018 the distribution that is pinned has no gold for most of the Arabic and all of the Spanish tests. What
-    has no language or task of its own in the table of files is taken to have a test.
+    Of SemEval-2018 the distribution that is pinned has no gold for most Arabic and all Spanish tests. A file whose rows
+    may be of any task or language is taken to have a test.
     """
     splits: dict[tuple[str, str], set[str | None]] = {}
     for file in meta.files:
@@ -241,7 +241,7 @@ class Settings:
         return found
 
     def _knows_stand_ins(self, meta: CorpusMetadata) -> bool:
-        """Whether the validation split of a corpus stands in for a test here, or in a benchmark that must stay unseen."""
+        """Whether the validation split of a corpus stands in for a test here, or in a benchmark of this data set."""
         if self.data_set.borrows_validation:
             return True
         tested = [DATA_SETS[name] for name in self.data_set.benchmarks if "train" in self.data_set.splits]
@@ -251,7 +251,8 @@ class Settings:
         tasks = [task for task in wanted.tasks if task not in borrowed]
         if self.data_set.borrows_validation:
             yield Part(Selection(tasks, wanted.splits, (language,)))
-            yield Part(Selection([task for task in wanted.tasks if task in borrowed], ("validation",), (language,)), "test")
+            standing_in = [task for task in wanted.tasks if task in borrowed]
+            yield Part(Selection(standing_in, ("validation",), (language,)), "test")
         else:
             splits = [split for split in wanted.splits if split != "validation"]
             yield Part(Selection(wanted.tasks, splits, (language,)))

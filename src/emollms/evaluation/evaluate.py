@@ -73,7 +73,8 @@ def evaluate(
         decode: how a model's answers are decoded.
         engine: what runs a model: `transformers` (None), `vllm`, `onnx` for classifiers, or `endpoint`, which is
             None where an endpoint is given.
-        limit: rows of a task, a sample that is the same each time; None for all.
+        limit: rows of a task, a sample that is the same each time, and of each language where there are several; None
+            for all.
         seed: of samples of rows, and of sampled answers.
         policy: what an invalid answer counts as.
         parse: the rule that answers are parsed by; the scores hold the values of both.
@@ -82,7 +83,8 @@ def evaluate(
         map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
         template: how prompts are framed; `auto` is the model's chat template, where it has one.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        language: code of the language; None for English, or the only one.
+        language: code of the language, or `all`, each scored by itself; None for English, or the only one, or, of a
+            benchmark in many, all.
         workers: the most requests to a server at a time.
         per_minute: the most requests to a server a minute; None for no limit.
         name: what reports call it; None for a name from the model, file or baseline.

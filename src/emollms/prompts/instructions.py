@@ -93,7 +93,9 @@ def _read(source: Traversable) -> _Wordings:
             raise UsageError(f"{source}: wording {number} is {shown} ({type(wording).__name__}); put a text in quotes")
     words = content.get("words", {})
     if not isinstance(words, dict) or not all(isinstance(one, str) for pair in words.items() for one in pair):
-        raise UsageError(f'{source}: words is no mapping of texts; write `"very negative": "…"`, one a line below `words:`')
+        raise UsageError(
+            f'{source}: words is no mapping of texts; write `"very negative": "…"`, one a line below `words:`'
+        )
     return _Wordings(tuple(found), words)
 
 
