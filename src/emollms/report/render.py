@@ -83,6 +83,8 @@ def render_page(report: Report) -> str:
             verdicts=verdicts(report),
             shared=shared,
             best=best(report),
+            language_charts=language_charts(report, names),
+            language_table=language_table(report),
             pictures={task.name: pictures(task, names) for task in report.tasks},
             groups=groups(report),
         )
@@ -98,6 +100,22 @@ def panels(report: Report, names: Sequence[str]) -> dict[str, Markup]:
         if rows:
             found[title] = Markup(charts.scores(rows, names, f"{title}: the main score of each"))
     return found
+
+
+def language_charts(report: Report, names: Sequence[str]) -> dict[str, Markup]:
+    """The scores by language of each task, over a line a language."""
+    return {
+        one.task: Markup(charts.scores(one.languages, names, f"{one.task}: {one.metric} by language"))
+        for one in report.languages
+    }
+
+
+def language_table(report: Report) -> list[tuple[str, str, list[MetricRow | None]]]:
+    """Code and name of each language, with its scores in each task of `report.languages`; None where it has none."""
+    names = {row.name: row.title for one in report.languages for row in one.languages}
+    by_task = [{row.name: row for row in one.languages} for one in report.languages]
+    ordered = sorted(names, key=lambda code: names[code])
+    return [(code, names[code], [rows.get(code) for rows in by_task]) for code in ordered]
 
 
 def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[ScoreDifference]]]]:
@@ -166,6 +184,7 @@ def render_markdown(report: Report) -> str:
         names=[run.name for run in report.runs],
         verdicts=verdicts(report),
         shared=shared,
+        language_table=language_table(report),
         too_few=TOO_FEW,
         groups=groups(report),
     )
