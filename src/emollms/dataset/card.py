@@ -18,7 +18,7 @@ from emollms.corpora.languages import language_name
 from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus
-from emollms.dataset.baselines import baselines, metric_title
+from emollms.dataset.baselines import baselines, language_baselines, metric_title
 from emollms.dataset.card_metadata import Tables, card_metadata, languages
 from emollms.dataset.examples import to_arrow
 from emollms.dataset.manifest import Manifest
@@ -69,6 +69,7 @@ def render_readme(
         origins={row.origin for row in rows},
         columns=COLUMNS,
         baselines=baselines(tables),
+        language_baselines=language_baselines(tables),
         pairs=_chosen(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
         statistics=statistics_tables(statistics),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import as_names
@@ -143,11 +143,11 @@ def evaluate(
             model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
     else:
-        opened_model = model_predictor(
-            str(model), map=map, decode=Decode(decode), engine=engine, template=template, dtype=dtype, seed=seed,
-            display_name=name, warn=warn,
-        )  # fmt: skip
-        predictor = RayPredictor(opened_model, ray, gpus) if ray is not None else opened_model
+        asked: dict[str, Any] = {
+            "model": str(model), "map": map, "decode": Decode(decode), "engine": engine, "template": template,
+            "dtype": dtype, "seed": seed, "display_name": name, "warn": warn,
+        }  # fmt: skip
+        predictor = model_predictor(**asked) if ray is None else RayPredictor(asked, ray, gpus)
     options = EvaluationOptions(
         tasks=task,
         decode=Decode(decode),

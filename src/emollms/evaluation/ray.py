@@ -9,8 +9,8 @@ from typing import Any
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError
-from emollms.evaluation.classifier_predictor import ClassifierPredictor
-from emollms.evaluation.predictors import ModelPredictor, Predictor, PredictorKind
+from emollms.evaluation.classifier_predictor import ClassifierPredictor, model_predictor
+from emollms.evaluation.predictors import Predictor, PredictorKind
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Prediction
 from emollms.optional import require
@@ -25,13 +25,13 @@ class Worker:
     """What a worker of Ray does: it loads a model once, and answers one chunk after another.
 
     Args:
-        predictor: the model, not loaded yet.
+        options: the model, as `model_predictor` takes it.
         begun: as for `Predictor.start`.
     """
 
-    def __init__(self, predictor: Predictor, begun: Mapping[str, Any] | None) -> None:
-        self._predictor = predictor
-        self._info = predictor.start(begun)
+    def __init__(self, options: Mapping[str, Any], begun: Mapping[str, Any] | None) -> None:
+        self._predictor = model_predictor(**options)
+        self._info = self._predictor.start(begun)
 
     def info(self) -> EngineInfo | None:
         """The description of the engine."""
@@ -49,21 +49,22 @@ class RayPredictor(Predictor):
     `RAY_ADDRESS` names the cluster; without it, Ray starts on this machine.
 
     Args:
-        model: the model, not loaded yet; each worker loads it.
+        options: the model, as `model_predictor` takes it; each worker loads it.
         workers: how many there are, 1 or more.
         gpus: how many GPUs a worker has; a part of one where workers share it.
 
     Raises:
-        UsageError: Ray is not installed, or there would be no worker.
+        UsageError: Ray is not installed, or there would be no worker; or as `model_predictor`.
     """
 
-    def __init__(self, model: ModelPredictor | ClassifierPredictor, workers: int, gpus: float = 0) -> None:
+    def __init__(self, options: Mapping[str, Any], workers: int, gpus: float = 0) -> None:
         if workers < 1 or gpus < 0:
             raise UsageError(
                 f"--ray {workers} --gpus {gpus:g} is no number of workers and GPUs; give 1 or more, 0 or more"
             )
         require("ray", "ray", "--ray")
-        self._model, self._count, self._gpus = model, workers, gpus
+        self._model, self._count, self._gpus = model_predictor(**options), workers, gpus
+        self._options = {name: value for name, value in options.items() if name != "warn"}  # that of this process
         self._workers: list[Any] = []
         self._jobs: list[Asked] = []
         self._pool: Any = None
@@ -99,7 +100,7 @@ class RayPredictor(Predictor):
             if not ray.is_initialized():
                 ray.init(log_to_driver=False)
             actor = ray.remote(Worker).options(num_gpus=self._gpus)
-            self._workers = [actor.remote(self._model, begun) for _ in range(self._count)]
+            self._workers = [actor.remote(self._options, begun) for _ in range(self._count)]
         found: list[EngineInfo | None] = ray.get([worker.info.remote() for worker in self._workers])
         return found[0]
 
