@@ -128,7 +128,7 @@ def test_constants_are_those_of_each_language(benchmark: Path, tmp_path: Path) -
         by_language.setdefault(rows[one["id"]]["language"], set()).add(one["answer"])
     for code, answers in by_language.items():
         scores = [row["score"] for row in rows.values() if row["language"] == code]
-        assert {float(one) for one in answers} == {pytest.approx(sum(scores) / len(scores), abs=6e-4)}
+        assert [float(one) for one in answers] == [pytest.approx(sum(scores) / len(scores), abs=6e-4)]
 
 
 def test_a_sample_is_of_each_language(benchmark: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_sample_is_of_each_language(benchmark: Path) -> None:
 
 
 def test_a_language_that_is_not_there(benchmark: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown language of the data set 'fr'; known: ar, en, es, all"):
+    with pytest.raises(UsageError, match=r"unknown language of the data set 'fr'"):
         emollms.evaluate(benchmark, tmp_path / "out", baseline="vader", language="fr")
 
 
