@@ -91,6 +91,23 @@ def test_no_real_text_is_in_a_test_of_either_benchmark(real: Path) -> None:
 
 
 @pytest.mark.corpora
+def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
+    """Development tweets that stand in for tests are not read; training tweets near one are left out."""
+    chosen = Settings(
+        DATA_SETS["aaid-plus"], corpora=("semeval2018_task1",), tasks=("V-reg", "E-c"), languages=("ar", "es")
+    )
+    build_repo(chosen, tmp_path / "plus", root=corpora_dir, validate=False)
+    found = overlap(str(tmp_path / "plus"), str(real / "aeb-multilingual"))
+    assert {(one.split, one.equal, one.near) for one in found} == {("train", 0, 0), ("validation", 0, 0)}
+    rows = pq.read_table(tmp_path / "plus" / "data", columns=["task", "language", "id"]).to_pylist()
+    assert {(row["task"], row["language"]) for row in rows} == {
+        (t, code) for t in ("V-reg", "E-c") for code in ("ar", "es")
+    }
+    rejected = pq.read_table(tmp_path / "plus" / "rejected.parquet").to_pylist()
+    assert any(row["reason"] == "near-duplicate of a text of the benchmark" for row in rejected)
+
+
+@pytest.mark.corpora
 def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
     """Film reviews of SST that VADER tests are most of it; nothing more of AAID than AAID itself leaves out."""
     for task in FIVE:

@@ -227,6 +227,12 @@ class Scores(_Part):
             rows.append((name, main.title, score, interval, f"{task.invalid.rate:.1%}", task.n))
         return rows
 
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages of its rows."""
+        found = {code for task in self.tasks.values() for code in task.main_metric.languages}
+        return sorted(found) or [self.run.settings.language]
+
     def language_table(self) -> list[tuple[str, ...]]:
         """The metric of the source of each task, by language, with a header; empty unless languages were told apart."""
         columns = {name: task.source_metric for name, task in self.tasks.items() if task.source_metric.languages}
