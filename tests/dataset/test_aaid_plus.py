@@ -99,7 +99,7 @@ def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir:
     build_repo(chosen, tmp_path / "plus", root=corpora_dir, validate=False)
     found = overlap(str(tmp_path / "plus"), str(real / "aeb-multilingual"))
     assert {(one.split, one.equal, one.near) for one in found} == {("train", 0, 0), ("validation", 0, 0)}
-    rows = pq.read_table(tmp_path / "plus" / "data", columns=["task", "language", "id"]).to_pylist()
+    rows = pq.read_table(tmp_path / "plus" / "data", partitioning=None, columns=["task", "language", "id"]).to_pylist()
     assert {(row["task"], row["language"]) for row in rows} == {
         (t, code) for t in ("V-reg", "E-c") for code in ("ar", "es")
     }

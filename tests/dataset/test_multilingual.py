@@ -1,12 +1,14 @@
 """Languages of instructions, and what stands in where a corpus has no test in a language."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 from tiny_corpus import settings
 
 from emollms.builders.semeval2018_task1 import SemEval2018Task1
+from emollms.dataset.baselines import language_baselines, rows_hash
 from emollms.dataset.build import build, build_repo
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.specs import DATA_SETS, Settings, stand_ins
@@ -14,6 +16,7 @@ from emollms.errors import UsageError
 from emollms.hub.hydrate import hydrate
 from emollms.hub.ids import write_ids
 
+TASKS = ("V-reg", "E-c")
 STANDING_IN = {"ar": ("EI-reg", "V-reg"), "es": ("EI-oc", "V-reg", "V-oc", "E-c")}
 
 
@@ -107,3 +110,23 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--profile paper goes with --instructions en"):
         build("aeb", tmp_path / "out", corpora="sample", profile="paper", instructions="es")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_card_shows_baselines_by_language_of_the_same_rows(
+    built: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sorted((built["en"] / "data" / "V-reg").iterdir())
+    figures = {
+        "about": "How they were made.",
+        "metrics": {"V-reg": "Pearson's r", "E-c": "accuracy"},
+        "rows": {"V-reg": rows_hash(files), "E-c": "of other rows"},
+        "scores": {"V-reg": {"VADER": {"es": "0.298", "ar": "0.412"}}, "E-c": {"constant": {"es": "0.193"}}},
+    }
+    monkeypatch.setattr("emollms.dataset.baselines._figures", lambda: {"languages": figures})
+    tables = {(task, "test"): SimpleNamespace(files=sorted((built["en"] / "data" / task).iterdir())) for task in TASKS}
+    found = language_baselines(tables)
+    assert found is not None
+    assert found.columns == (("V-reg", "Pearson's r", "VADER"),)
+    assert found.rows == (("ar", "Arabic", ("0.412",)), ("es", "Spanish", ("0.298",)))
+    del tables["V-reg", "test"]
+    assert language_baselines(tables) is None
