@@ -223,12 +223,13 @@ class Dataset:
         return load_dataset(str(self.folder), config)
 
 
-def choose_language(rows: Iterable[Row], language: str | None = None) -> str:
-    """The language that a run is about; rows of several are mixed only where `all` is asked for.
+def choose_language(rows: Iterable[Row], language: str | None = None, several: bool = False) -> str:
+    """The language that a run is about: scores of several are not mixed.
 
     Args:
         rows: all rows.
-        language: the code that was asked for, or `all`; None for English, or the only one that there is.
+        language: the code that was asked for; None for English, or the only one that there is.
+        several: whether `all` may be asked for, by a run that tells languages apart.
 
     Raises:
         UsageError: no row has that language, or there are several and English is none of them.
@@ -237,11 +238,13 @@ def choose_language(rows: Iterable[Row], language: str | None = None) -> str:
     if language is None and (len(known) == 1 or "en" in known):
         return known[0] if len(known) == 1 else "en"
     if language is None:
-        raise UsageError(f"the data set has rows in {', '.join(known)}; choose one with --language, or all")
-    if language == ALL_LANGUAGES and known:
+        raise UsageError(
+            f"the data set has rows in {', '.join(known)}; choose one with --language{', or all' * several}"
+        )
+    if several and language == ALL_LANGUAGES and known:
         return language if len(known) > 1 else known[0]
     if language not in known:
-        raise unknown("language of the data set", language, [*known, ALL_LANGUAGES])
+        raise unknown("language of the data set", language, [*known, ALL_LANGUAGES] if several else known)
     return language
 
 

@@ -82,7 +82,7 @@ class BenchmarkRows:
             UsageError: there is no row in the language, or there are several languages and English is none of them.
         """
         rows = [row for name in self.asked_tasks for row in self.tasks[name]]
-        spoken = choose_language(rows, self.language)
+        spoken = choose_language(rows, self.language, several=True)
         return [str(row["id"]) for row in asked_rows(rows, spoken, None)]
 
     @cached_property

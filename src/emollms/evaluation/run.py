@@ -102,7 +102,7 @@ def plan(predictor: Predictor, data: Dataset, options: EvaluationOptions) -> Eva
     tasks = predictor.answerable(data.tasks(TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
     asked = options.language or data.default_language
-    language = choose_language((row for rows in every.values() for row in rows), asked)
+    language = choose_language((row for rows in every.values() for row in rows), asked, several=True)
     spoken = {task: asked_rows(rows, language, None) for task, rows in every.items()}
     spoken = {task: rows for task, rows in spoken.items() if rows}
     chosen = {task: asked_rows(rows, language, options.limit, options.seed) for task, rows in spoken.items()}
