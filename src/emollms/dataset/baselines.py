@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emollms.corpora.languages import language_name
 from emollms.dataset.card_metadata import Tables
 from emollms.dataset.schema import ROW_SCHEMA
 from emollms.dataset.writer import ContentHash
@@ -64,6 +65,41 @@ def baselines(tables: Tables) -> Baselines | None:
         for task in same
     )
     return Baselines(figures["about"], names, found)
+
+
+@dataclass(frozen=True)
+class LanguageBaselines:
+    """What baselines, and a small model, reach in each language.
+
+    Args:
+        about: how it was made.
+        columns: task, metric and name of what answered.
+        rows: code and name of each language, with three decimals in each column; empty where there are no rows.
+    """
+
+    about: str
+    columns: tuple[tuple[str, str, str], ...]
+    rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+def language_baselines(tables: Tables) -> LanguageBaselines | None:
+    """The scores by language of tasks whose test rows are those that they were made on; None where there are none.
+
+    Args:
+        tables: the tables of a data set.
+    """
+    figures = _figures().get("languages", {})
+    tests = {task: table.files for (task, split), table in tables.items() if split == "test"}
+    same = [
+        task for task, digest in figures.get("rows", {}).items() if task in tests and rows_hash(tests[task]) == digest
+    ]
+    scores = {(task, name): own for task in same for name, own in figures["scores"].get(task, {}).items()}
+    if not scores:
+        return None
+    columns = tuple((task, figures["metrics"][task], name) for task, name in scores)
+    codes = sorted({code for own in scores.values() for code in own}, key=language_name)
+    rows = tuple((code, language_name(code), tuple(own.get(code, "") for own in scores.values())) for code in codes)
+    return LanguageBaselines(figures["about"], columns, rows)
 
 
 def rows_hash(files: Sequence[Path]) -> str:

@@ -66,28 +66,29 @@ def build(
     corpora: str | Sequence[str] = (),
     tasks: str | Sequence[str] = (),
     languages: str | Sequence[str] = (),
+    instructions: str = ENGLISH,
     from_: str | Path | None = None,
     version: str = "1.0.0",
     quarantine: bool = False,
     mask: bool = False,
-    instructions: str = ENGLISH,
     index: str | None = None,
     progress: bool | OnProgress = False,
 ) -> Build:
     """Build a data set from raw corpora, ready for `load_dataset`; the command is `emollms build`.
 
     Args:
-        data_set: `aaid` or `aaid-plus`, which train models, or `aeb`, which evaluates them.
+        data_set: `aaid` or `aaid-plus`, which train models, or `aeb` or `aeb-multilingual`, which evaluate them.
         out: the folder of the data set; it appears when everything is written.
         profile: `release` repairs; `paper` gives the published texts and gold labels.
         corpora: names of corpora, as a list or with commas; by default those of the data set.
         tasks: names of tasks; by default those of the data set, and all of other corpora.
-        languages: codes of languages, or `all`; English by default.
+        languages: codes of languages, or `all`; by default English, of `aeb-multilingual` all.
+        instructions: the language of the instructions, such as `es`; or `native` for that of each text, where there are
+            wordings in it, and English elsewhere.
         from_: the folder of the corpora, in place of `EMOLLMS_CORPORA`.
         version: the semantic version; a version never changes.
         quarantine: leave broken source rows out and count them, instead of stopping.
         mask: put placeholders in place of user names, links, addresses and secrets.
-        instructions: the language of the instructions, or `native` for that of each text; English where there are none.
         index: a folder, or `redis://HOST:PORT/DB`, of texts of earlier builds: they are dropped, and those of this
             build added.
         progress: whether to show progress on stderr, or a function to call with it.
@@ -107,10 +108,10 @@ def build(
         profile=profile,
         corpora=as_names(corpora),
         tasks=as_names(tasks),
-        languages=as_names(languages) or ("en",),
+        languages=as_names(languages),
+        instructions=instructions,
         quarantine=quarantine,
         mask=mask,
-        instructions=instructions,
     )
     with show_progress("texts", "reading the corpora", progress) as on_progress:
         return build_repo(settings, out, version, root, on_progress=on_progress, index=index)

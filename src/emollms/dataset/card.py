@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emollms.corpora.base import Selection
+from emollms.corpora.languages import language_name
 from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus
-from emollms.dataset.baselines import baselines, metric_title
+from emollms.dataset.baselines import baselines, language_baselines, metric_title
 from emollms.dataset.card_metadata import Tables, card_metadata, languages
 from emollms.dataset.examples import to_arrow
 from emollms.dataset.manifest import Manifest
@@ -26,7 +27,7 @@ from emollms.dataset.schema import COLUMNS, ROW_SCHEMA, row_schema
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.statistics import Figures, statistics_tables
 from emollms.pii.mask import find_sensitive
-from emollms.prompts.instructions import wordings
+from emollms.prompts.instructions import instruction_languages, wordings
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.templates import cell, code, render_card
 
@@ -68,6 +69,7 @@ def render_readme(
         origins={row.origin for row in rows},
         columns={name: COLUMNS[name] for name in row_schema(manifest.profile).names},
         baselines=baselines(tables),
+        language_baselines=language_baselines(tables),
         pairs=_chosen(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
         statistics=statistics_tables(statistics),
@@ -97,6 +99,7 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "by_language": _by_language(manifest, statistics),
         "mixing": manifest.mixing_weights(),
         "metrics": {name: metric_title(name) for name in tasks},
         "ordinal": any(isinstance(task, OrdinalTask) for task in tasks.values()) and len(tasks) > 1,
@@ -104,10 +107,12 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
         "real": any(not meta.bundled for meta in corpora.values()),
         "domains": list(dict.fromkeys(meta.domain for meta in corpora.values())),
         "wordings": {name: len(wordings(name)) for name in tasks},
+        "instruction_languages": sorted({code for name in tasks for code in instruction_languages(name)}),
         "command": build_command(manifest),
         "changes": list(changes(manifest)),
         "config": filled[0].task if filled else "default",
         "split": filled[0].split if filled else "train",
+        "first_file": next((file.path for file in manifest.files if file.path.startswith("data/")), ""),
     }
 
 
@@ -117,6 +122,39 @@ def _counts(manifest: Manifest) -> dict[tuple[str, str], tuple[int, int]]:
     for count in manifest.counts:
         found[count.task, count.split] = (count.read - sum(count.dropped.values()), count.rows)
     return found
+
+
+@dataclass(frozen=True)
+class LanguageRow:
+    """A language of a data set: its code, its name, its texts by task, and what was not annotated in it."""
+
+    code: str
+    name: str
+    texts: Mapping[str, int]
+    unannotated: str
+
+
+def _by_language(manifest: Manifest, statistics: Figures) -> list[LanguageRow]:
+    """The languages of a data set in which each has files of its own; none of others."""
+    if not get_data_set(manifest.data_set).by_language:
+        return []
+    texts: dict[str, dict[str, int]] = {}
+    for key, figures in statistics.items():
+        for tag, count in figures.get("language", {}).items():
+            own = texts.setdefault(tag, {})
+            own[key.partition("/")[0]] = own.get(key.partition("/")[0], 0) + count
+    return [LanguageRow(code, language_name(code), texts[code], _missing(manifest, code)) for code in sorted(texts)]
+
+
+def _missing(manifest: Manifest, code: str) -> str:
+    """The labels that a corpus did not annotate in a language, with its name."""
+    found = [
+        f"{', '.join(one.labels)} ({source.corpus})"
+        for source in manifest.sources
+        for one in source.unannotated
+        if one.language == code
+    ]
+    return "; ".join(found)
 
 
 def _splits(manifest: Manifest) -> list[str]:
@@ -144,6 +182,7 @@ def build_command(manifest: Manifest) -> str:
         chosen = settings[name]
         assert isinstance(chosen, list)
         words += [f"--{name}", ",".join(chosen)] if chosen else []
+    words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     words += [f"--{name}" for name in ("quarantine", "mask") if settings[name]]
     words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     return shlex.join([*map(str, words), "--out", manifest.data_set])

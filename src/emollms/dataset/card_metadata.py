@@ -9,7 +9,7 @@ from emollms.corpora.metadata import CorpusMetadata
 from emollms.corpora.registry import get_corpus
 from emollms.dataset.manifest import FileEntry, Manifest
 from emollms.dataset.schema import COLUMNS, features, row_schema
-from emollms.dataset.writer import TableWriter
+from emollms.dataset.writer import LanguageTables, TableWriter
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 
 CONTEXT: dict[str, object] = {
@@ -108,7 +108,8 @@ def _field(records: str, field: pa.Field, file: FileEntry) -> dict[str, object]:
     }
 
 
-Tables = Mapping[tuple[str, str], TableWriter]
+Table = TableWriter | LanguageTables
+Tables = Mapping[tuple[str, str], Table]
 """The finished tables, by task and split."""
 
 SIZES = (
@@ -181,23 +182,41 @@ def _task_id(task: Task) -> str:
     return "sentiment-classification" if "positive" in words else "multi-class-classification"
 
 
+def language_tables(tables: Tables) -> dict[str, dict[tuple[str, str], TableWriter]]:
+    """The tables of each language, by task and split; none where languages share files."""
+    found: dict[str, dict[tuple[str, str], TableWriter]] = {}
+    for key, table in tables.items():
+        for language, own in table.of_language.items() if isinstance(table, LanguageTables) else ():
+            found.setdefault(language, {})[key] = own
+    return dict(sorted(found.items()))
+
+
 def _config_names(tables: Tables) -> list[str]:
-    return ["default", *dict.fromkeys(task for task, _ in tables)]
+    """All tasks, each task, and each language that has files of its own."""
+    return ["default", *dict.fromkeys(task for task, _ in tables), *language_tables(tables)]
 
 
-def _of_config(name: str, tables: Tables) -> dict[str, list[TableWriter]]:
+def tables_of(config: str, tables: Tables) -> dict[str, list[Table]]:
     """The tables of a config, by split."""
-    chosen: dict[str, list[TableWriter]] = {}
-    for (task, split), table in tables.items():
-        if name in ("default", task):
-            chosen.setdefault(split, []).append(table)
+    by_language = language_tables(tables)
+    wanted: Tables = by_language.get(config) or {
+        key: own for key, own in tables.items() if config in ("default", key[0])
+    }
+    chosen: dict[str, list[Table]] = {}
+    for (_, split), table in wanted.items():
+        chosen.setdefault(split, []).append(table)
     return chosen
 
 
 def _config(name: str, tables: Tables) -> dict[str, object]:
-    folder = "*" if name == "default" else name
-    data_files = [{"split": split, "path": f"data/{folder}/{split}-*.parquet"} for split in _of_config(name, tables)]
+    data_files = [{"split": split, "path": _path(name, split, tables)} for split in tables_of(name, tables)]
     return {"config_name": name, "data_files": data_files, **({"default": True} if name == "default" else {})}
+
+
+def _path(config: str, split: str, tables: Tables) -> str:
+    if config in language_tables(tables):
+        return f"data/*/{split}-{config}-[0-9]*.parquet"
+    return f"data/{'*' if config == 'default' else config}/{split}-*.parquet"
 
 
 def _info(name: str, tables: Tables, schema: pa.Schema) -> dict[str, object]:
@@ -205,18 +224,23 @@ def _info(name: str, tables: Tables, schema: pa.Schema) -> dict[str, object]:
 
     Those of one task are read from its files: see `schema.typed_schema`.
     """
-    chosen = _of_config(name, tables)
-    splits = [_split(split, own) for split, own in chosen.items()]
-    paths = [path for own in chosen.values() for table in own for path in table.files]
     return {
         "config_name": name,
         **({"features": features(schema)} if name == "default" else {}),
-        "splits": splits,
-        "download_size": sum(path.stat().st_size for path in paths),
-        "dataset_size": sum(table.bytes for own in chosen.values() for table in own),
+        **sizes(tables_of(name, tables)),
     }
 
 
-def _split(name: str, tables: Sequence[TableWriter]) -> dict[str, object]:
-    sizes = {"num_bytes": sum(table.bytes for table in tables), "num_examples": sum(table.rows for table in tables)}
-    return {"name": name, **sizes}
+def sizes(tables: Mapping[str, Sequence[Table]]) -> dict[str, object]:
+    """Splits, and sizes in bytes, of the tables of a config."""
+    every = [table for own in tables.values() for table in own]
+    return {
+        "splits": [_split(split, own) for split, own in tables.items()],
+        "download_size": sum(path.stat().st_size for table in every for path in table.files),
+        "dataset_size": sum(table.bytes for table in every),
+    }
+
+
+def _split(name: str, tables: Sequence[Table]) -> dict[str, object]:
+    size = {"num_bytes": sum(table.bytes for table in tables), "num_examples": sum(table.rows for table in tables)}
+    return {"name": name, **size}

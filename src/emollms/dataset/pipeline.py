@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from time import perf_counter
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from emollms import __version__
-from emollms.corpora.base import Corpus
+from emollms.corpora.base import Corpus, Example
 from emollms.corpora.reader import LeftOut, RawSource
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.dataset.card import render_readme
@@ -49,7 +50,7 @@ from emollms.dataset.screening import (
 )
 from emollms.dataset.specs import Settings
 from emollms.dataset.statistics import Statistics
-from emollms.dataset.writer import TableWriter, one_table
+from emollms.dataset.writer import LanguageTables, TableWriter, one_table, open_table, record_set
 from emollms.dedup.schema import PAIR_SCHEMA
 from emollms.errors import EmollmsError
 from emollms.pii.mask import KINDS, count_sensitive, mask_column
@@ -98,7 +99,7 @@ class Pipeline:
         self.store = ExampleStore(folder / "examples", settings.profile)
         self.read_of: Counter[str] = Counter()
         self.filters = Filters()
-        self.tables: dict[Group, TableWriter] = {}
+        self.tables: dict[Group, TableWriter | LanguageTables] = {}
         self.statistics: dict[Group, Statistics] = {}
         self.sensitive: dict[str, Counter[str]] = {kind: Counter(texts=0, finds=0) for kind in KINDS}
 
@@ -149,7 +150,7 @@ class Pipeline:
     def _read_corpus(self, corpus: type[Corpus], rejected: TableWriter) -> SourceEntry:
         source = RawSource(corpus.meta, corpus_folder(corpus, self.root), self.settings.quarantine)
         left_out: Counter[Reason] = Counter()
-        for example in corpus(self.settings.profile).examples(source, self.settings.selection(corpus)):
+        for example in self._examples(corpus, source):
             self.store.add(corpus.meta.name, example)
             self.read_of[corpus.meta.name] += 1
             self.texts += 1
@@ -159,6 +160,12 @@ class Pipeline:
                 self._reject(source, rejected, left_out)
         self._reject(source, rejected, left_out)
         return _source_entry(source, left_out)
+
+    def _examples(self, corpus: type[Corpus], source: RawSource) -> Iterator[Example]:
+        """What is taken from a corpus, each example in the split that it is in here."""
+        for part in self.settings.parts(corpus):
+            for example in corpus(self.settings.profile).examples(source, part.selection):
+                yield replace(example, split=part.split) if part.split else example
 
     def _reject(self, source: RawSource, rejected: TableWriter, counts: Counter[Reason]) -> None:
         """Write the rows that a source has left out, and count them by reason."""
@@ -188,20 +195,20 @@ class Pipeline:
         """The rows of each task and split into its table; there is none where every text is dropped."""
         dropped = {group: self.filters.dropped(group) for group in self.store.groups()}
         check_remaining(self.store.rows, dropped, self.settings.tasks)
-        name_targets = self.settings.profile != "paper"
+        name_targets, by_language = self.settings.profile != "paper", self.settings.data_set.by_language
         schema, written = row_schema(self.settings.profile), 0
         for group in self.store.groups():
             task = get_task(group[0])
             statistics = self.statistics[group] = Statistics()
             if sum(dropped[group].values()) == self.store.rows[group]:
                 continue
-            with TableWriter(self.folder / "data" / group[0] / group[1], typed_schema(task, schema)) as table:
+            stem = self.folder / "data" / group[0] / group[1]
+            with open_table(stem, by_language, typed_schema(task, schema)) as table:
                 for examples in map(self._counted, self.filters.apply(group, self.store.batches(group))):
                     with self._timed("wording"):
                         wordings, unannotated = self.settings.data_set.wordings, self._unannotated(group)
-                        rows = render_rows(
-                            task, examples, wordings, unannotated, name_targets, self.settings.instructions
-                        )
+                        instructions = self.settings.instructions
+                        rows = render_rows(task, examples, wordings, unannotated, name_targets, instructions)
                     with self._timed("writing"):
                         table.write(rows.select(schema.names))
                     with self._timed("describing"):
@@ -233,9 +240,9 @@ class Pipeline:
         statistics = {f"{task}/{split}": figures.summary() for (task, split), figures in self.statistics.items()}
         write_json(self.folder / "statistics.json", statistics)
         data_files = {
-            f"{task}/{split}" + (f"-{number}" if number else ""): entry(self.folder, path)
-            for (task, split), table in self.tables.items()
-            for number, path in enumerate(table.files)
+            f"{task}/{record_set(path)}": entry(self.folder, path)
+            for (task, _), table in self.tables.items()
+            for path in table.files
         }
         write_json(self.folder / "croissant.json", croissant(manifest, data_files), indent=None)  # for programs only
         if self.settings.data_set.splits == (TEST,):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import README, CountEntry, entry, read_manifest
 from emollms.dataset.schema import ROW_SCHEMA
+from emollms.dataset.specs import ALL_LANGUAGES, DATA_SETS
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.locations import HubRepo, hub_repo
 from emollms.network import hub_problem
@@ -108,6 +109,12 @@ class Dataset:
     def version(self) -> str:
         """The semantic version."""
         return self.manifest.version
+
+    @property
+    def default_language(self) -> str | None:
+        """What is evaluated where no language is asked for: `all` of a benchmark in many; None for English."""
+        name = self.manifest.data_set
+        return ALL_LANGUAGES if name in DATA_SETS and DATA_SETS[name].by_language else None
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -237,12 +244,13 @@ def _with_columns(rows: pa.Table, wanted: Sequence[str]) -> pa.Table:
     return rows.select(list(wanted))
 
 
-def choose_language(rows: Iterable[Row], language: str | None = None) -> str:
+def choose_language(rows: Iterable[Row], language: str | None = None, several: bool = False) -> str:
     """The language that a run is about: scores of several are not mixed.
 
     Args:
         rows: all rows.
         language: the code that was asked for; None for English, or the only one that there is.
+        several: whether `all` may be asked for, by a run that tells languages apart.
 
     Raises:
         UsageError: no row has that language, or there are several and English is none of them.
@@ -251,10 +259,30 @@ def choose_language(rows: Iterable[Row], language: str | None = None) -> str:
     if language is None and (len(known) == 1 or "en" in known):
         return known[0] if len(known) == 1 else "en"
     if language is None:
-        raise UsageError(f"the data set has rows in {', '.join(known)}; choose one with --language")
+        raise UsageError(
+            f"the data set has rows in {', '.join(known)}; choose one with --language{', or all' * several}"
+        )
+    if several and language == ALL_LANGUAGES and known:
+        return language if len(known) > 1 else known[0]
     if language not in known:
-        raise unknown("language of the data set", language, known)
+        raise unknown("language of the data set", language, [*known, ALL_LANGUAGES] if several else known)
     return language
+
+
+def asked_rows(rows: Sequence[Row], language: str, limit: int | None, seed: int = 0) -> list[Row]:
+    """The rows of a task that a run asks: those in its language; of `all`, a sample of `limit` rows from each.
+
+    Args:
+        rows: all rows of a task.
+        language: what `choose_language` gave.
+        limit: how many to draw; None for all.
+        seed: another seed draws others.
+    """
+    codes = dict.fromkeys(row["language"] for row in rows) if language == ALL_LANGUAGES else [language]
+    drawn: set[str] = set()
+    for code in codes:
+        drawn |= {row["id"] for row in sample([row for row in rows if row["language"] == code], limit, seed)}
+    return [row for row in rows if row["id"] in drawn]
 
 
 def sample(rows: Sequence[Row], limit: int | None, seed: int = 0) -> list[Row]:

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emollms.corpora.base import Example, Selection
-from emollms.corpora.metadata import Split
+from emollms.corpora.metadata import CorpusMetadata, Split
 from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, folder, get_corpus, is_here
 from emollms.dataset.examples import ExampleStore, Group, to_arrow
 from emollms.dataset.manifest import PairCount, ScreeningEntry, by_seriousness
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
-from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.dataset.specs import Settings, get_data_set, stand_ins
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
 from emollms.errors import EmollmsError
 
@@ -206,21 +206,30 @@ def _with_parts(pairs: pa.Table, texts: pa.Table) -> pa.Table:
 
 
 def _benchmark_corpora(settings: Settings) -> list[str]:
-    """The corpora whose tests training data is compared with: those of the AEB, and those that are built from."""
-    return list(dict.fromkeys([*DATA_SETS["aeb"].corpora, *(corpus.meta.name for corpus in settings.sources())]))
+    """The corpora whose tests training data is compared with: those of its benchmarks, and those it is built from."""
+    tested = [name for one in map(get_data_set, settings.data_set.benchmarks) for name in one.corpora]
+    return list(dict.fromkeys([*tested, *(corpus.meta.name for corpus in settings.sources())]))
 
 
 def _benchmark(names: list[str], settings: Settings, root: Path | None) -> pa.Table:
-    """The test texts of these corpora, in every language."""
+    """The test texts of these corpora."""
     batches = []
     for corpus in map(get_corpus, names):
         source = RawSource(corpus.meta, folder(corpus, root), settings.quarantine)
-        selection = Selection(corpus.meta.tasks, TEST)
         groups: dict[str, list[tuple[str, Example]]] = {}
-        for example in corpus(settings.profile).examples(source, selection):
-            groups.setdefault(example.task, []).append((corpus.meta.name, example))
+        for selection in _tests(corpus.meta, settings):
+            for example in corpus(settings.profile).examples(source, selection):
+                groups.setdefault(example.task, []).append((corpus.meta.name, example))
         batches += [as_texts((task, "test"), to_arrow(task, rows)) for task, rows in groups.items()]
     return pa.Table.from_batches(batches, SCREENED_SCHEMA)
+
+
+def _tests(meta: CorpusMetadata, settings: Settings) -> list[Selection]:
+    """The test texts of a corpus, in every language; and what stands in for a test in a benchmark of the data set."""
+    borrowers = [one for one in map(get_data_set, settings.data_set.benchmarks) if one.borrows_validation]
+    borrowed = stand_ins(meta) if any(meta.name in one.corpora for one in borrowers) else {}
+    further = [Selection(tasks, ("validation",), (language,)) for language, tasks in borrowed.items()]
+    return [Selection(meta.tasks, TEST), *further]
 
 
 def _counts(kind: str, pairs: pa.Table) -> list[PairCount]:

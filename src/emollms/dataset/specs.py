@@ -1,15 +1,16 @@
 """The data sets: which tasks and splits they hold, and how their rows are worded."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal
 
 from emollms.corpora.base import Corpus, Profile, Selection
-from emollms.corpora.metadata import Split
+from emollms.corpora.metadata import CorpusMetadata, Split
 from emollms.corpora.registry import corpora, get_corpus
 from emollms.errors import UsageError, unknown
-from emollms.prompts.instructions import ENGLISH, NATIVE, instruction_language, wordings
-from emollms.tasks import benchmark_tasks, get_task, training_tasks
+from emollms.prompts.instructions import ENGLISH, NATIVE, instruction_language, instruction_languages, wordings
+from emollms.tasks import TASKS, benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
 ALL_LANGUAGES = "all"
@@ -31,6 +32,10 @@ class DatasetSpec:
         splits: its splits.
         wordings: whether a text comes once with each instruction wording, or once with one of them.
         published: whether it has a published form, which the profile `paper` gives.
+        languages: its languages by default, or `all`.
+        elsewhere: languages of a corpus that another benchmark has, and this data set has not.
+        benchmarks: those whose test texts must not be in it, for a data set that trains models.
+        by_language: whether each language has files, and a config, of its own.
         mixing_limit: the most training texts of a task in an epoch of `emollms train`, the artificial limit of
             examples-proportional mixing (Raffel et al., JMLR 2020); None for all of them.
     """
@@ -43,7 +48,16 @@ class DatasetSpec:
     splits: tuple[Split, ...]
     wordings: Wordings
     published: bool = True
+    languages: tuple[str, ...] = (ENGLISH,)
+    elsewhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    benchmarks: tuple[str, ...] = ("aeb",)
+    by_language: bool = False
     mixing_limit: int | None = None
+
+    @property
+    def borrows_validation(self) -> bool:
+        """Whether validation splits stand in where a corpus has no test of a task in a language: see `stand_ins`."""
+        return self.by_language and self.splits == ("test",)
 
 
 DATA_SETS = {
@@ -65,6 +79,7 @@ DATA_SETS = {
         splits=("train", "validation"),
         wordings="all",
         published=False,
+        benchmarks=("aeb", "aeb-multilingual"),
         mixing_limit=10_000,  # without it GoEmotions would be half of an epoch
     ),
     "aeb": DatasetSpec(
@@ -76,7 +91,51 @@ DATA_SETS = {
         splits=("test",),
         wordings="one",
     ),
+    "aeb-multilingual": DatasetSpec(
+        name="aeb-multilingual",
+        title="Affect Evaluation Benchmark, multilingual (AEB-multilingual)",
+        about="Affect in 33 languages: SemEval-2018 in Arabic and Spanish, and the languages of BRIGHTER",
+        corpora=("semeval2018_task1", "brighter"),
+        tasks=(*(task.name for task in training_tasks()), "BRIGHTER-E-c", "BRIGHTER-EI-oc"),
+        splits=("test",),
+        wordings="one",
+        published=False,
+        languages=(ALL_LANGUAGES,),
+        elsewhere={"semeval2018_task1": ("en",)},  # the AEB has it
+        by_language=True,
+    ),
 }
+
+
+@cache
+def stand_ins(meta: CorpusMetadata) -> Mapping[str, tuple[str, ...]]:
+    """The languages in which a corpus has a validation split but no test of some tasks, with these tasks.
+
+    Of SemEval-2018 the distribution that is pinned has no gold for most Arabic and all Spanish tests. A file whose rows
+    may be of any task or language is taken to have a test.
+    """
+    splits: dict[tuple[str, str], set[str | None]] = {}
+    for file in meta.files:
+        if file.task and file.language:
+            splits.setdefault((file.language, file.task), set()).add(file.split)
+    found: dict[str, list[str]] = {}
+    for (language, task), own in splits.items():
+        if "validation" in own and not own & {"test", None}:
+            found.setdefault(language, []).append(task)
+    return {language: tuple(tasks) for language, tasks in found.items()}
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that are taken from a corpus.
+
+    Args:
+        selection: which.
+        split: the split that they are in here; None for their own.
+    """
+
+    selection: Selection
+    split: Split | None = None
 
 
 def get_data_set(name: str) -> DatasetSpec:
@@ -99,7 +158,7 @@ class Settings:
         profile: `release`, or `paper` for what was published.
         corpora: names of corpora; empty for those of the data set.
         tasks: names of tasks; empty for those of the data set, and all of other corpora.
-        languages: codes of languages, or `all`.
+        languages: codes of languages, or `all`; empty for those of the data set.
         quarantine: leave broken source rows out instead of stopping.
         mask: put placeholders in place of user names, addresses, numbers, links and secrets in texts.
         instructions: the language of the instructions, or `native` for that of each text; English where there are none.
@@ -109,10 +168,14 @@ class Settings:
     profile: Profile = "release"
     corpora: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[str, ...] = ()
     quarantine: bool = False
     mask: bool = False
     instructions: str = ENGLISH
+
+    def __post_init__(self) -> None:
+        if not self.languages:
+            object.__setattr__(self, "languages", self.data_set.languages)
 
     def as_json(self) -> dict[str, object]:
         """The settings as the manifest has them."""
@@ -121,12 +184,11 @@ class Settings:
             "corpora": [corpus.meta.name for corpus in self.sources()],
             "tasks": list(self.tasks),
             "languages": list(self.languages),
+            **({} if self.instructions == ENGLISH else {"instructions": self.instructions}),
             "splits": list(self.data_set.splits),
             "wordings": self.data_set.wordings,
             "quarantine": self.quarantine,
             "mask": self.mask,
-            # Manifests of data sets with English instructions stay as they were before there were others.
-            **({"instructions": self.instructions} if self.instructions != ENGLISH else {}),
         }
 
     def sources(self) -> list[type[Corpus]]:
@@ -151,8 +213,50 @@ class Settings:
         wanted = [get_task(name).name for name in self.tasks]
         own = self.data_set.tasks if set(self.data_set.tasks) & set(corpus.meta.tasks) else corpus.meta.tasks
         tasks = [task for task in corpus.meta.tasks if task in (wanted or own)]
-        languages = None if ALL_LANGUAGES in self.languages else self.languages
-        return Selection(tasks, self.data_set.splits, languages)
+        return Selection(tasks, self.data_set.splits, self._languages_of(corpus.meta))
+
+    def _languages_of(self, meta: CorpusMetadata) -> tuple[str, ...] | None:
+        """The languages that are taken from a corpus; None for all."""
+        elsewhere = self.data_set.elsewhere.get(meta.name, ())
+        if ALL_LANGUAGES in self.languages and not elsewhere:
+            return None
+        wanted = meta.languages if ALL_LANGUAGES in self.languages else self.languages
+        return tuple(language for language in wanted if language not in elsewhere)
+
+    def parts(self, corpus: type[Corpus]) -> list[Part]:
+        """What is taken from a corpus, and in which split it is here.
+
+        A benchmark in many languages tests on the validation split where the corpus has no test, and data that train
+        models leave that out.
+        """
+        meta, wanted = corpus.meta, self.selection(corpus)
+        borrowed = stand_ins(meta) if self._knows_stand_ins(meta) else {}
+        spoken = [code for code in borrowed if wanted.languages is None or code in wanted.languages]
+        if not spoken:
+            return [Part(wanted)]
+        others = [code for code in wanted.languages or meta.languages if code not in spoken]
+        found = [Part(replace(wanted, languages=others))] if others else []
+        for code in spoken:
+            found += self._parts_in(code, wanted, borrowed[code])
+        return found
+
+    def _knows_stand_ins(self, meta: CorpusMetadata) -> bool:
+        """Whether the validation split of a corpus stands in for a test here, or in a benchmark of this data set."""
+        if self.data_set.borrows_validation:
+            return True
+        tested = [DATA_SETS[name] for name in self.data_set.benchmarks if "train" in self.data_set.splits]
+        return any(one.borrows_validation and meta.name in one.corpora for one in tested)
+
+    def _parts_in(self, language: str, wanted: Selection, borrowed: Sequence[str]) -> Iterator[Part]:
+        tasks = [task for task in wanted.tasks if task not in borrowed]
+        if self.data_set.borrows_validation:
+            yield Part(Selection(tasks, wanted.splits, (language,)))
+            standing_in = [task for task in wanted.tasks if task in borrowed]
+            yield Part(Selection(standing_in, ("validation",), (language,)), "test")
+        else:
+            splits = [split for split in wanted.splits if split != "validation"]
+            yield Part(Selection(wanted.tasks, splits, (language,)))
+            yield Part(Selection(tasks, [split for split in wanted.splits if split == "validation"], (language,)))
 
     def check(self) -> None:
         """Check the settings before anything is read.
@@ -162,10 +266,10 @@ class Settings:
                 task cannot be used.
         """
         sources = self.sources()
-        if self.profile == "paper" and tuple(self.languages) != ("en",):
-            raise UsageError("the published data sets are English; --profile paper goes with --languages en")
         if self.profile == "paper" and not self.data_set.published:
             raise UsageError(f"{self.data_set.name} was never published; build it with --profile release")
+        if self.profile == "paper" and tuple(self.languages) != ("en",):
+            raise UsageError("the published data sets are English; --profile paper goes with --languages en")
         if self.profile == "paper" and self.mask:
             raise UsageError("the published data sets are not masked; --mask goes with --profile release")
         if self.profile == "paper" and self.instructions != ENGLISH:
@@ -187,19 +291,19 @@ class Settings:
                 having = " or ".join(one for one, corpus in corpora().items() if name in corpus.meta.tasks)
                 names = ", ".join(corpus.meta.name for corpus in sources)
                 raise UsageError(f"{names}: no task {name}; add {having or 'a corpus that has it'} to --corpora")
-        tasks = dict.fromkeys(task for corpus in sources for task in self.selection(corpus).tasks)
-        for task in tasks:
-            wordings(task)
-        self._check_instructions(list(tasks), spoken)
+        self._check_instructions([task for corpus in sources for task in self.selection(corpus).tasks], spoken)
 
     def _check_instructions(self, tasks: Sequence[str], spoken: Collection[str]) -> None:
-        """Make sure that there are wordings in the language that was asked for, and that they can be used."""
+        """Make sure that there are wordings in the language that is asked for, and that they can be used."""
+        known = {code for task in TASKS for code in instruction_languages(task)}
+        if self.instructions not in known | {NATIVE}:
+            raise unknown("language of instructions", self.instructions, known | {NATIVE})
         codes = spoken if self.instructions == NATIVE else {self.instructions}
-        found = {(task, instruction_language(task, code)) for task in tasks for code in sorted(codes)}
+        found = {(task, instruction_language(task, code, self.instructions)) for task in tasks for code in codes}
         for task, code in sorted(found):
             wordings(task, code)
         if self.instructions not in (ENGLISH, NATIVE) and {code for _, code in found} == {ENGLISH}:
-            asked = ", ".join(tasks)
+            asked = ", ".join(dict.fromkeys(tasks))
             raise UsageError(
                 f"no instruction wordings in {self.instructions!r} for {asked}; add "
                 f"instructions/{self.instructions}/{tasks[0]}.yaml, or leave --instructions out"

@@ -5,13 +5,16 @@ import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from emollms.dataset.schema import ROW_SCHEMA
 
 LEAST, MEAN_FURTHER, MOST = 1_000, 2_000, 8_000
 """Rows of a group: at least; how many follow these on average; at most."""
@@ -133,6 +136,80 @@ class TableWriter:
             use_dictionary=[name for name in REPEATING if name.split(".")[0] in self.schema.names],
             write_statistics=[field.name for field in self.schema if _has_limits(field)],
         )
+
+
+class LanguageTables:
+    """The rows of a task and split, written into `<stem>-<language>-00000.parquet`: a table for each language.
+
+    Args:
+        stem: path of the files without language, number and ending.
+        schema: the columns; one of them is `language`, where `write` is to tell the languages apart.
+
+    Attributes:
+        of_language: the tables by language.
+    """
+
+    def __init__(self, stem: Path, schema: pa.Schema) -> None:
+        self.stem, self.schema = stem, schema
+        self.of_language: dict[str, TableWriter] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> "LanguageTables":
+        """Begin; a table comes with the first rows of its language."""
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Close all tables."""
+        self._open.__exit__(*raised)
+        self.of_language = dict(sorted(self.of_language.items()))  # the order in which readers find the files
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append rows, each to the table of its language."""
+        for language in pc.unique(batch["language"]).to_pylist():
+            self.table(language).write(batch.filter(pc.equal(batch["language"], language)))
+
+    def table(self, language: str) -> TableWriter:
+        """The table of a language, to write its rows into."""
+        if language not in self.of_language:
+            table = TableWriter(self.stem.with_name(f"{self.stem.name}-{language}"), self.schema)
+            self.of_language[language] = self._open.enter_context(table)
+        return self.of_language[language]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files, in the order of the languages."""
+        return [path for table in self.of_language.values() for path in table.files]
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written."""
+        return sum(table.rows for table in self.of_language.values())
+
+    @property
+    def bytes(self) -> int:
+        """Their size in memory."""
+        return sum(table.bytes for table in self.of_language.values())
+
+    def content_hash(self) -> str:
+        """A hash of the rows of all languages, in hexadecimal."""
+        parts = "".join(f"{language}={table.content_hash()};" for language, table in self.of_language.items())
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def open_table(stem: Path, by_language: bool, schema: pa.Schema = ROW_SCHEMA) -> TableWriter | LanguageTables:
+    """The writer of a task and split, with a table for each language or one for all."""
+    return LanguageTables(stem, schema) if by_language else TableWriter(stem, schema)
+
+
+def language_of(path: Path) -> str | None:
+    """The language that a file has to itself, by its name; None where it has all."""
+    return path.stem.partition("-")[2].rpartition("-")[0] or None
+
+
+def record_set(path: Path) -> str:
+    """What a file holds, by its name: split, language where it has one of its own, and number beyond the first file."""
+    stem, _, number = path.stem.rpartition("-")
+    return f"{stem}-{int(number)}" if int(number) else stem
 
 
 def _has_limits(field: pa.Field) -> bool:

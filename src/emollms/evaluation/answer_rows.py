@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from emollms.dataset.reader import TEST, Dataset, Row, choose_language
+from emollms.dataset.reader import TEST, Dataset, Row, asked_rows, choose_language
 from emollms.errors import Place, SourceError, UsageError
 from emollms.inference.predictions import Prediction, probabilities_of
 from emollms.tasks import MultiLabelTask, get_task
@@ -42,7 +42,7 @@ class BenchmarkRows:
     Args:
         tasks: name of a task to its rows, in the order of the data set.
         asked_tasks: the names of the tasks that answers without ids are for.
-        language: code of the language that they are for; None for English, or the only one.
+        language: code of the language that they are for, or `all`; None for English, or the only one.
     """
 
     tasks: Mapping[str, Sequence[Row]]
@@ -56,14 +56,15 @@ class BenchmarkRows:
         Args:
             data: the data set.
             names: the tasks that answers without ids are for; empty for all.
-            language: code of the language that they are for; None for English, or the only one.
+            language: code of the language that they are for, or `all`; None for English, or the only one, or, of a
+                benchmark in many, all.
 
         Raises:
             UsageError: there is no such task.
         """
         columns = ["id", "source_id", "emotion", "language"]
         tasks = {task.name: data.table(task.name, TEST, columns).to_pylist() for task in data.tasks(TEST)}
-        return cls(tasks, [task.name for task in data.tasks(TEST, names)], language)
+        return cls(tasks, [task.name for task in data.tasks(TEST, names)], language or data.default_language)
 
     @classmethod
     def of_ids(cls, known: Mapping[str, str]) -> "BenchmarkRows":
@@ -81,8 +82,8 @@ class BenchmarkRows:
             UsageError: there is no row in the language, or there are several languages and English is none of them.
         """
         rows = [row for name in self.asked_tasks for row in self.tasks[name]]
-        spoken = choose_language(rows, self.language)
-        return [str(row["id"]) for row in rows if row["language"] == spoken]
+        spoken = choose_language(rows, self.language, several=True)
+        return [str(row["id"]) for row in asked_rows(rows, spoken, None)]
 
     @cached_property
     def task_of(self) -> dict[str, str]:

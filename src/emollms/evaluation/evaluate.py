@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import as_names
@@ -13,6 +13,7 @@ from emollms.evaluation.answer_sets import AnswerSet, is_answer_set, local_answe
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.model_predictor import ModelPredictor, check_pace, model_predictor
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, Predictor
+from emollms.evaluation.ray import RayPredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.evaluation.run_folder import RUN, RunSettings, check_place
 from emollms.evaluation.scales import Scale
@@ -51,6 +52,8 @@ def evaluate(
     language: str | None = None,
     workers: int = 8,
     per_minute: float | None = None,
+    ray: int | None = None,
+    gpus: float = 0,
     name: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
@@ -76,7 +79,8 @@ def evaluate(
         decode: how a model's answers are decoded.
         engine: what runs a model: `transformers` (None), `vllm`, `onnx` for classifiers, or `endpoint`, which is
             None where an endpoint is given.
-        limit: rows of a task, a sample that is the same each time; None for all.
+        limit: rows of a task, a sample that is the same each time, and of each language where there are several; None
+            for all.
         seed: of samples of rows, and of sampled answers.
         policy: what an invalid answer counts as; None for `official`.
         parse: the rule that answers are parsed by; the scores hold the values of both. None for `strict`.
@@ -87,9 +91,13 @@ def evaluate(
         map: a file that says which labels of a classifier answer what; see `emollms.inference.label_map`.
         template: how prompts are framed; `auto` is the model's chat template, where it has one.
         dtype: `auto`, `float32`, `bfloat16` or `float16`.
-        language: code of the language; None for English, or the only one.
+        language: code of the language, or `all`, each scored by itself; None for English, or the only one, or, of a
+            benchmark in many, all.
         workers: the most requests to a server at a time.
         per_minute: the most requests to a server a minute; None for no limit.
+        ray: how many workers of Ray, each with the model, here or on the cluster that `RAY_ADDRESS` names; None for
+            this process alone.
+        gpus: how many GPUs a worker of Ray has; a part of one where workers share it.
         name: what reports call it; None for a name from the model, file or baseline.
         delimiter: of a text file of answers, where its suffix does not say it.
         encoding: of a text file of answers.
@@ -124,6 +132,7 @@ def evaluate(
     check_file(Path(calibration) if calibration else None)
     check_map(map, [model] if model and not endpoint else [])
     check_pace(workers, per_minute)
+    check_ray(ray, gpus, model if not endpoint else None)
     check_place(out, RUN)
     if not (endpoint or predictions or baseline):
         check_model_name(model, engine, dtype, warn)
@@ -158,10 +167,11 @@ def evaluate(
             model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
     else:
-        predictor = model_predictor(
-            str(model), map=map, decode=Decode(decode), engine=engine, template=template, dtype=dtype, seed=seed,
-            display_name=name, warn=warn,
-        )  # fmt: skip
+        asked: dict[str, Any] = {
+            "model": str(model), "map": map, "decode": Decode(decode), "engine": engine, "template": template,
+            "dtype": dtype, "seed": seed, "display_name": name, "warn": warn,
+        }  # fmt: skip
+        predictor = model_predictor(**asked) if ray is None else RayPredictor(asked, ray, gpus)
     with show_progress(progress=progress) as on_progress:
         return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
 
@@ -210,6 +220,18 @@ def check_one(
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
         raise UsageError("--engine goes with --model")
+
+
+def check_ray(ray: int | None, gpus: float, model: str | None) -> None:
+    """Make sure that workers of Ray have a model to hold.
+
+    Raises:
+        UsageError: they have none.
+    """
+    if ray is not None and model is None:
+        raise UsageError("--ray goes with a --model on this machine, which each worker loads")
+    if gpus and ray is None:
+        raise UsageError("--gpus goes with --ray, whose workers have them")
 
 
 def check_map(map: str | Path | None, models: Sequence[str]) -> None:

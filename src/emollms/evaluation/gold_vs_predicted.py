@@ -15,15 +15,17 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 @dataclass(frozen=True)
 class Stratum:
-    """The rows about one emotion, or all rows of a task that asks for none; resamples keep their number.
+    """The rows in a language about an emotion, or all where neither is told apart; resamples keep their number.
 
     Args:
+        language: the language, or "" where languages are not told apart.
         emotion: the emotion, or "".
         gold: gold of its rows.
         predicted: predictions.
-        labels: names of the columns, where `gold` has labels.
+        labels: names of the columns, where `gold` has labels: those that some of the rows ask for.
     """
 
+    language: str
     emotion: str
     gold: Values
     predicted: Values
@@ -52,49 +54,56 @@ class GoldAndPredictions:
         gold: scores or classes, of shape (rows,), or booleans of shape (rows, labels).
         predicted: the same, invalid answers filled in; NaN is a class that is none.
         valid: whether the answer could be read.
-        emotions: the emotions asked for in the data, in the order of the task; none for most tasks.
-        emotion: index into them, for each row.
+        groups: language ("" where languages are not told apart) and emotion ("" where the task asks for none) of the
+            rows, in the order of languages and of the task.
+        group: index into them, for each row.
         labels: names of the columns, where there are labels.
+        asked: for each group the columns that some of its rows ask for, where there are labels.
     """
 
     task: Task
     gold: Values
     predicted: Values
     valid: Flags
-    emotions: tuple[str, ...]
-    emotion: Integers
+    groups: tuple[tuple[str, str], ...]
+    group: Integers
     labels: tuple[str, ...]
+    asked: tuple[tuple[int, ...], ...] = ()
 
     def take(self, rows: Flags) -> "GoldAndPredictions":
-        """These rows; emotions that have none of them stay."""
+        """These rows; groups that have none of them stay."""
         return replace(
-            self, gold=self.gold[rows], predicted=self.predicted[rows], valid=self.valid[rows],
-            emotion=self.emotion[rows],
-        )  # fmt: skip
+            self, gold=self.gold[rows], predicted=self.predicted[rows], valid=self.valid[rows], group=self.group[rows]
+        )
 
     def only(self, rows: Flags) -> "GoldAndPredictions":
-        """These rows, as if there were no others: emotions that have none of them go."""
+        """These rows, as if there were no others: groups that have none of them go."""
         taken = self.take(rows)
-        left, emotion = np.unique(taken.emotion, return_inverse=True)
-        present = tuple(self.emotions[index] for index in left) if self.emotions else ()
-        return replace(taken, emotions=present, emotion=emotion.astype(np.int64))
+        left, group = np.unique(taken.group, return_inverse=True)
+        present = tuple(self.groups[index] for index in left)
+        asked = tuple(self.asked[index] for index in left) if self.asked else ()
+        return replace(taken, groups=present, group=group.astype(np.int64), asked=asked)
 
     def same_rows(self, other: "GoldAndPredictions") -> bool:
-        """Whether gold and emotions are the same, row by row."""
+        """Whether gold, languages and emotions are the same, row by row."""
         return (
-            self.emotions == other.emotions
-            and np.array_equal(self.emotion, other.emotion)
+            self.groups == other.groups
+            and np.array_equal(self.group, other.group)
             and np.array_equal(self.gold, other.gold)
         )
 
     def strata(self) -> list[Stratum]:
-        """The rows by emotion; all together where the task asks for none."""
-        names = self.emotions or ("",)
-        rows = [self.emotion == index for index in range(len(names))]
-        return [
-            Stratum(name, self.gold[own], self.predicted[own], self.labels)
-            for name, own in zip(names, rows, strict=True)
-        ]
+        """The rows by language and emotion; all together where neither is told apart."""
+        found = []
+        for index, (language, emotion) in enumerate(self.groups or (("", ""),)):
+            own = self.group == index
+            gold, predicted, labels = self.gold[own], self.predicted[own], self.labels
+            if self.asked and len(self.asked[index]) < len(labels):
+                columns = list(self.asked[index])
+                gold, predicted = gold[:, columns], predicted[:, columns]
+                labels = tuple(labels[column] for column in columns)
+            found.append(Stratum(language, emotion, gold, predicted, labels))
+        return found
 
 
 def pair_up(
@@ -105,6 +114,7 @@ def pair_up(
     policy: Policy,
     unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
+    languages: Sequence[str] | None = None,
 ) -> GoldAndPredictions:
     """Gold and predictions as arrays; the arguments are those of `scoring.score`.
 
@@ -114,15 +124,18 @@ def pair_up(
     """
     if policy not in POLICIES:
         raise unknown("policy for invalid answers", policy, POLICIES)
-    if len(gold_labels) != len(parsed) or (emotions is not None and len(emotions) != len(gold_labels)):
-        asked = "no" if emotions is None else len(emotions)
+    if any(given is not None and len(given) != len(gold_labels) for given in (parsed, emotions, languages)):
+        about = "no" if emotions is None else len(emotions)
+        spoken = "" if languages is None else f", {len(languages)} languages"
         raise UsageError(
-            f"{task.name}: {len(gold_labels)} gold labels, {len(parsed)} answers, {asked} emotions; give one a row"
+            f"{task.name}: {len(gold_labels)} gold labels, {len(parsed)} answers, {about} emotions{spoken}; "
+            "give one a row"
         )
     if missing := [number for number, gold in enumerate(gold_labels) if gold is None]:
         raise UsageError(f"{task.name}: row {missing[0]} has no gold; leave out rows without")
     said = [answer.value for answer in parsed]
     names: tuple[str, ...] = ()
+    labels: list[tuple[str, ...]] = []
     if isinstance(task, MultiLabelTask):
         labels = [task.labels_asked({"unannotated": missing}) for missing in unannotated or [()] * len(gold_labels)]
         names = tuple(label for label in task.labels if any(label in some for some in set(labels)))
@@ -132,8 +145,9 @@ def pair_up(
     valid = np.array([value is not None for value in said], dtype=np.bool_)
     if policy == "worst":
         predicted[~valid] = worst[~valid]
-    present, emotion = _emotions(task, emotions or [None] * len(gold_labels))
-    return GoldAndPredictions(task, gold, predicted, valid, present, emotion, names)
+    groups, group = _groups(task, emotions or [None] * len(gold_labels), languages or [""] * len(gold_labels))
+    asked = _asked(labels, group, len(groups), names) if labels else ()
+    return GoldAndPredictions(task, gold, predicted, valid, groups, group, names, asked)
 
 
 def _label_columns(
@@ -164,14 +178,29 @@ def _number_columns(
     return gold, predicted, np.where(gold - low < high - gold, float(high), float(low))
 
 
-def _emotions(task: Task, emotions: Sequence[str | None]) -> tuple[tuple[str, ...], Integers]:
-    """The emotions that rows are about, in the order of the task, and an index into them for each row."""
-    if not task.emotions:
-        return (), np.zeros(len(emotions), dtype=np.int64)
-    for emotion in dict.fromkeys(emotions):
+def _groups(
+    task: Task, emotions: Sequence[str | None], languages: Sequence[str]
+) -> tuple[tuple[tuple[str, str], ...], Integers]:
+    """The languages and emotions that rows are about, in their order, and an index into them for each row."""
+    for emotion in dict.fromkeys(emotions) if task.emotions else ():
         task.check_emotion(emotion)
-    present = tuple(emotion for emotion in task.emotions if emotion in set(emotions))
-    return present, np.array([present.index(emotion or "") for emotion in emotions], dtype=np.int64)
+    own = [(language, emotion or "") for language, emotion in zip(languages, emotions, strict=True)]
+    if not task.emotions:
+        own = [(language, "") for language, _ in own]
+    order = {emotion: place for place, emotion in enumerate(task.emotions or ("",))}
+    present = sorted(set(own), key=lambda group: (group[0], order[group[1]]))
+    places = {group: place for place, group in enumerate(present)}
+    return tuple(present), np.array([places[group] for group in own], dtype=np.int64)
+
+
+def _asked(
+    labels: Sequence[tuple[str, ...]], group: Integers, groups: int, names: tuple[str, ...]
+) -> tuple[tuple[int, ...], ...]:
+    """For each group the columns that some of its rows ask for."""
+    found: list[set[str]] = [set() for _ in range(groups)]
+    for index, some in set(zip(group.tolist(), labels, strict=True)):
+        found[index].update(some)
+    return tuple(tuple(column for column, name in enumerate(names) if name in own) for own in found)
 
 
 def _flags(task: MultiLabelTask, rows: Sequence[Collection[str]], names: tuple[str, ...]) -> Flags:

@@ -132,12 +132,13 @@ class BaselinePredictor(Predictor):
 
     def predict(self, task: Task, rows: Sequence[Row], known: Collection[str]) -> Iterator[Prediction]:
         """See `Predictor.predict`."""
-        languages = {row["language"] for row in rows}
-        training = [row for row in self.training(task.name) if row["language"] in languages]
-        values = baseline(self.baseline, task, training).predict(rows)
-        for row, value in zip(rows, values, strict=True):
-            if row["id"] not in known:
-                yield Prediction(str(row["id"]), answer(task, value, row["emotion"]))
+        for language in dict.fromkeys(row["language"] for row in rows):  # the constants of each are its own
+            training = [row for row in self.training(task.name) if row["language"] == language]
+            own = [row for row in rows if row["language"] == language]
+            values = baseline(self.baseline, task, training).predict(own)
+            for row, value in zip(own, values, strict=True):
+                if row["id"] not in known:
+                    yield Prediction(str(row["id"]), answer(task, value, row["emotion"]))
 
 
 @dataclass

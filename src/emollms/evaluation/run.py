@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, Dataset, Row, choose_language, sample
+from emollms.dataset.reader import TEST, Dataset, Row, asked_rows, choose_language
+from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import Calibration
 from emollms.evaluation.parsing import parse_predictions
@@ -49,11 +50,11 @@ class EvaluationOptions:
     Args:
         tasks: names of tasks; empty for all that the predictor can answer.
         decode: how a model decodes, and whether probabilities are scored where there are some.
-        limit: the most rows of a task; None for all.
+        limit: the most rows of a task, of `all` languages in each; None for all.
         seed: of samples of rows, and of sampled answers.
         policy: what an invalid answer counts as.
         calibration: temperatures and thresholds to apply.
-        language: code of the language; None for English, or the only one.
+        language: code of the language, or `all`; None for English, or the only one, or, of a benchmark in many, all.
         parse: the rule that answers are parsed by; the values of the other one are in `scores.json`, too.
         scale: what regression answers are on: `unit`, 0..1; `native`, the task's own range; `auto` decides for each
             task by all its answers, and keeps 0..1 unless they clearly look native.
@@ -77,7 +78,7 @@ class EvaluationPlan:
     Args:
         rows: the rows that are asked, by name of the task.
         of: how many rows there are, by name of the task.
-        language: their language.
+        language: their language, or `all`.
     """
 
     rows: Mapping[str, Sequence[Row]]
@@ -100,10 +101,11 @@ def plan(predictor: Predictor, data: Dataset, options: EvaluationOptions) -> Eva
         raise UsageError(f"--limit {options.limit} leaves no row; give 1 or more")
     tasks = predictor.answerable(data.tasks(TEST, options.tasks), everything=not options.tasks)
     every = {task.name: data.rows(task.name, TEST) for task in tasks}
-    language = choose_language((row for rows in every.values() for row in rows), options.language)
-    spoken = {task: [row for row in rows if row["language"] == language] for task, rows in every.items()}
+    asked = options.language or data.default_language
+    language = choose_language((row for rows in every.values() for row in rows), asked, several=True)
+    spoken = {task: asked_rows(rows, language, None) for task, rows in every.items()}
     spoken = {task: rows for task, rows in spoken.items() if rows}
-    chosen = {task: sample(rows, options.limit, options.seed) for task, rows in spoken.items()}
+    chosen = {task: asked_rows(rows, language, options.limit, options.seed) for task, rows in spoken.items()}
     return EvaluationPlan(chosen, {task: len(rows) for task, rows in spoken.items()}, language)
 
 
@@ -246,4 +248,4 @@ def _task_scores(
     fitted = options.calibration.tasks.get(task.name) if options.calibration else None
     parsed = parse_predictions(task, rows, predictions, options.decode, fitted, options.parse, options.scale)
     drawn = SampledRows(rows=len(rows), of=planned.of[task.name], seed=options.seed)
-    return task_scores(task, rows, parsed, options.policy, drawn)
+    return task_scores(task, rows, parsed, options.policy, drawn, planned.language == ALL_LANGUAGES)

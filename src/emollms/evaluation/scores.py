@@ -1,5 +1,6 @@
 """What an evaluation found, and its file `scores.json`: every reader and writer of that file goes through `Scores`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,9 +10,10 @@ from emollms.evaluation.bootstrap import Interval
 from emollms.evaluation.reliability import ReliabilityBin
 from emollms.evaluation.run_folder import FORMAT, RunFacts, read_record
 from emollms.evaluation.scales import ScaleChoice
-from emollms.evaluation.task_metrics import Policy
+from emollms.evaluation.task_metrics import Policy, metrics_of
 from emollms.prompts.answers import Parse
 from emollms.storage import write_json
+from emollms.tasks import get_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +59,22 @@ class MetricScore(Figure, _Titled):  # in this order, since the file has the tit
 
     Args:
         title: its name for people.
-        value: over all rows; the mean of the parts where the task asks for one emotion at a time.
+        value: over all rows; the mean of the parts where the task asks for one emotion at a time, and of the languages
+            where each is scored by itself.
         low: lower end of its 95 % bootstrap interval; None where it is undefined in every part.
         high: upper end.
         n: the rows it was computed from.
         parts: its value for each emotion asked for, each label, or each class seen in gold.
+        languages: its value for each language, where each is scored by itself.
     """
 
     parts: dict[str, Figure] = {}
+    languages: dict[str, Figure] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_languages(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {name: value for name, value in found.items() if value or name != "languages"}
 
 
 class InvalidAnswers(_Part):
@@ -159,6 +169,11 @@ class TaskScores(_Part):
         return {name: value for name, value in found.items() if value is not None or name == "scale"}
 
     @property
+    def source_metric(self) -> MetricScore:
+        """The metric by which the source of the task ranks systems, see `TaskMetrics.source`."""
+        return self.metrics.get(metrics_of(get_task(self.task)).source_metric.name, self.main_metric)
+
+    @property
     def main_metric(self) -> MetricScore:
         """The metric that is published for the task."""
         return self.metrics[self.main]
@@ -212,21 +227,54 @@ class Scores(_Part):
             rows.append((name, main.title, score, interval, f"{task.invalid.rate:.1%}", task.n))
         return rows
 
+    @property
+    def languages(self) -> list[str]:
+        """Codes of the languages of its rows."""
+        found = {code for task in self.tasks.values() for code in task.main_metric.languages}
+        return sorted(found) or [self.run.settings.language]
+
+    def language_table(self) -> list[tuple[str, ...]]:
+        """The metric of the source of each task, by language, with a header; empty unless languages were told apart."""
+        columns = {name: task.source_metric for name, task in self.tasks.items() if task.source_metric.languages}
+        if not columns:
+            return []
+        codes = sorted({code for metric in columns.values() for code in metric.languages})
+        cells = [[_shown(metric.languages.get(code)) for metric in columns.values()] for code in codes]
+        means = [_shown(metric) for metric in columns.values()]
+        return [
+            ("language", *columns),
+            *((code, *own) for code, own in zip(codes, cells, strict=True)),
+            ("mean", *means),
+        ]
+
     def __repr__(self) -> str:
-        lines = [SCORES_HEADER, *([str(cell) for cell in row] for row in self.table())]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        shown = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines)
-        return "\n".join([f"Scores of {self.name} ({self.kind})", *(line.rstrip() for line in shown)])
+        lines = [list(SCORES_HEADER), *([str(cell) for cell in row] for row in self.table())]
+        shown = _aligned(lines)
+        if languages := self.language_table():
+            shown += ["", *_aligned(languages)]
+        return "\n".join([f"Scores of {self.name} ({self.kind})", *shown])
 
     __str__ = __repr__
 
-    def to_pandas(self, all_metrics: bool = False) -> "pd.DataFrame":
+    def to_pandas(self, all_metrics: bool = False, by_language: bool = False) -> "pd.DataFrame":
         """The scores as a table: task, metric, value, low, high (of the 95 % interval), invalid (0..1) and rows.
 
         Args:
             all_metrics: whether to give every metric, and not only the main one of each task.
+            by_language: whether to give a row, with a column `language`, for each language that was scored by itself;
+                it has no fraction of invalid answers.
         """
         import pandas as pd
+
+        if by_language:
+            found = [
+                (name, metric, code, figure.value, figure.low, figure.high, figure.n)
+                for name, task in self.tasks.items()
+                for metric, one in task.metrics.items()
+                for code, figure in one.languages.items()
+                if all_metrics or metric == task.main
+            ]
+            return pd.DataFrame(found, columns=["task", "metric", "language", "value", "low", "high", "rows"])
 
         rows = [
             (name, metric, one.value, one.low, one.high, task.invalid.rate, one.n)
@@ -252,6 +300,18 @@ class Scores(_Part):
         if not shown:
             return []
         return [f"answers look native: {', '.join(shown)}; --scale unit reads them on 0 to 1, --scale native says so"]
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table, each cell as wide as its column."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    shown = ("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return [line.rstrip() for line in shown]
+
+
+def _shown(figure: Figure | None) -> str:
+    """A value with three decimals; nothing where there is none, and a dash where it is undefined."""
+    return "" if figure is None else f"{figure.value:.3f}" if figure.interval else "–"
 
 
 def _parse_matters(name: str, task: TaskScores) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -123,10 +123,14 @@ def score(
     *,
     unannotated: Sequence[Collection[str]] | None = None,
     scale: tuple[float, float] = (0.0, 1.0),
+    languages: Sequence[str] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> ScoredTask:
     """Score answers to a task.
+
+    A metric is worked out for each emotion that is asked for, and is their mean; with `languages` so it is for each
+    language, and the metric is the mean of the languages, each weighing the same (SemEval-2025 Task 11).
 
     Args:
         task: the task.
@@ -136,6 +140,7 @@ def score(
         policy: what an invalid answer counts as.
         unannotated: for each row the labels that its corpus did not annotate, which do not count; None for none.
         scale: lowest and highest score, if it is not 0..1.
+        languages: the language of each row, where languages are scored one by one.
         resamples: how many bootstrap resamples the intervals come from, at least 1.
         seed: seed of the resamples; the same seed and number of rows give the same draws.
 
@@ -144,7 +149,7 @@ def score(
             of the task's.
     """
     parsed = [_finite(answer) for answer in parsed]
-    pairs = pair_up(task, gold_labels, parsed, emotions, policy, unannotated, scale)
+    pairs = pair_up(task, gold_labels, parsed, emotions, policy, unannotated, scale, languages)
     metrics = metrics_of(task)
     kept = pairs.valid if policy == "drop" else np.ones(len(pairs.valid), dtype=np.bool_)
     reasons = Counter((answer.reason or "").split(": ")[0] for answer in parsed if answer.value is None)
@@ -176,6 +181,11 @@ def gold_label(task: Task, row: Mapping[str, Any]) -> GoldLabel:
 def unannotated_of(rows: Sequence[Mapping[str, Any]]) -> list[Collection[str]]:
     """For each row of a data set the labels that its corpus did not annotate."""
     return [row.get("unannotated") or () for row in rows]
+
+
+def languages_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The language of each row of a data set."""
+    return [str(row["language"]) for row in rows]
 
 
 def compare(
@@ -249,21 +259,38 @@ def _paired(
 ) -> list[tuple[float, Floats]]:
     """The whole-task value and samples of one metric for each pairs, on the same draws."""
     generator = np.random.default_rng(seed)
-    values, samples = np.zeros(len(both)), np.zeros((len(both), resamples))
-    strata = [pairs.strata() for pairs in both]
-    for aligned in zip(*strata, strict=True):
+    found: list[dict[str, list[tuple[float, Floats]]]] = [{} for _ in both]
+    for aligned in zip(*(pairs.strata() for pairs in both), strict=True):
         sums = [metric.sums(*stratum.of(metric)) for stratum in aligned]
-        values += [own.value for own in sums]
-        samples += resample(sums, resamples, generator)
-    count = len(strata[0])
-    return [(float(value) / count, own / count) for value, own in zip(values, samples, strict=True)]
+        drawn = resample(sums, resamples, generator)
+        for own, stratum, one, samples in zip(found, aligned, sums, drawn, strict=True):
+            own.setdefault(stratum.language, []).append((one.value, samples))
+    return [_mean_over_languages(own.values()) for own in found]
+
+
+def _mean_over_languages(languages: Iterable[Sequence[tuple[float, Floats]]]) -> tuple[float, Floats]:
+    """The mean over languages of the mean over emotions, of values and of their samples."""
+    means = [
+        (float(np.mean([value for value, _ in own])), np.mean([samples for _, samples in own], axis=0))
+        for own in languages
+    ]
+    return float(np.mean([value for value, _ in means])), np.mean([samples for _, samples in means], axis=0)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A metric on the rows of a stratum: of all its labels, or of one of them."""
+
+    language: str
+    figure: Figure
+    samples: Floats
 
 
 def _scores(pairs: GoldAndPredictions, wanted: Sequence[Metric], resamples: int, seed: int) -> dict[str, MetricScore]:
     """Every metric, with its parts."""
     generator = np.random.default_rng(seed)
-    whole: dict[str, list[tuple[Figure, Floats]]] = {metric.name: [] for metric in wanted}
-    parts: dict[str, dict[str, Figure]] = {metric.name: {} for metric in wanted}
+    whole: dict[str, list[_Measured]] = {metric.name: [] for metric in wanted}
+    parts: dict[str, dict[str, list[_Measured]]] = {metric.name: {} for metric in wanted}
     for stratum in pairs.strata():
         cells = [(metric, "", *stratum.of(metric)) for metric in wanted]
         cells += [(metric, *part) for metric in wanted if metric.by_label for part in stratum.labels_of(metric)]
@@ -272,22 +299,36 @@ def _scores(pairs: GoldAndPredictions, wanted: Sequence[Metric], resamples: int,
         for (metric, part, gold, _), own, samples in drawn:
             found = interval(samples) if own.is_defined else None
             figure = Figure(n=int(metric.rows(gold).sum()), **_value(own.value, found))
-            if part:
-                parts[metric.name][part] = figure
-                continue
-            whole[metric.name].append((figure, samples))
-            if stratum.emotion:
-                parts[metric.name][stratum.emotion] = figure
-    return {metric.name: _over_strata(metric, whole[metric.name], parts[metric.name]) for metric in wanted}
+            measured = _Measured(stratum.language, figure, samples)
+            if not part:
+                whole[metric.name].append(measured)
+            if part or stratum.emotion:
+                parts[metric.name].setdefault(part or stratum.emotion, []).append(measured)
+    return {metric.name: _metric_score(metric, whole[metric.name], parts[metric.name]) for metric in wanted}
 
 
-def _over_strata(metric: Metric, strata: Sequence[tuple[Figure, Floats]], parts: Mapping[str, Figure]) -> MetricScore:
-    """The mean over the emotions asked for; the one value of a task without them."""
-    value = float(np.mean([figure.value for figure, _ in strata]))
-    samples = np.mean([samples for _, samples in strata], axis=0)
-    found = interval(samples) if any(figure.interval for figure, _ in strata) else None
-    rows = sum(figure.n for figure, _ in strata)
-    return MetricScore(title=metric.title, n=rows, parts=dict(parts), **_value(value, found))
+def _metric_score(metric: Metric, whole: Sequence[_Measured], parts: Mapping[str, list[_Measured]]) -> MetricScore:
+    languages: dict[str, list[_Measured]] = {}
+    for one in whole:
+        languages.setdefault(one.language, []).append(one)
+    return MetricScore(
+        title=metric.title,
+        parts={name: _mean(own) for name, own in parts.items()},
+        languages={code: _mean(own) for code, own in languages.items() if code},
+        **_mean(whole).model_dump(),
+    )
+
+
+def _mean(measured: Sequence[_Measured]) -> Figure:
+    """The mean over languages of the mean over what was measured in each; the one figure where there is one."""
+    if len(measured) == 1:
+        return measured[0].figure
+    languages: dict[str, list[tuple[float, Floats]]] = {}
+    for one in measured:
+        languages.setdefault(one.language, []).append((one.figure.value, one.samples))
+    value, samples = _mean_over_languages(languages.values())
+    found = interval(samples) if any(one.figure.interval for one in measured) else None
+    return Figure(n=sum(one.figure.n for one in measured), **_value(value, found))
 
 
 def _value(value: float, found: Interval | None) -> dict[str, Any]:
@@ -295,7 +336,12 @@ def _value(value: float, found: Interval | None) -> dict[str, Any]:
 
 
 def task_scores(
-    task: Task, rows: Sequence[Row], answers: ParsedPredictions, policy: Policy, sample: SampledRows | None = None
+    task: Task,
+    rows: Sequence[Row],
+    answers: ParsedPredictions,
+    policy: Policy,
+    sample: SampledRows | None = None,
+    by_language: bool = False,
 ) -> TaskScores:
     """The scores of a task, by both rules for parsing answers.
 
@@ -305,12 +351,17 @@ def task_scores(
         answers: what the answers to them say.
         policy: what an invalid answer counts as.
         sample: how the rows were drawn.
+        by_language: whether each language is scored by itself.
     """
+    languages = languages_of(rows) if by_language else None
 
     def by(parse: Parse, resamples: int) -> ScoredTask:
         gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
         parsed, unannotated = answers.by_parse[parse], unannotated_of(rows)
-        return score(task, gold_labels, parsed, emotions, policy, unannotated=unannotated, resamples=resamples)
+        return score(
+            task, gold_labels, parsed, emotions, policy, unannotated=unannotated, languages=languages,
+            resamples=resamples,
+        )  # fmt: skip
 
     scored = by(answers.parse, RESAMPLES)
     by_parse = {}

@@ -1,11 +1,12 @@
 """Which metrics a task has, which is the published one, and what becomes of invalid answers.
 
 Sources: SemEval-2018 Task 1 (Mohammad et al., 2018) for EI-*, V-reg, V-oc and E-c; Tables 5 and 6 of EmoLLMs (Liu et
-al., 2024) for the others; SemEval-2025 Task 11 (Muhammad et al., 2025) for BRIGHTER.
+al., 2024) for the others; SemEval-2025 Task 11 (Muhammad et al., 2025) for BRIGHTER: macro-F1 over the emotions of a
+language (track A), and Pearson's r averaged over them (track B).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -71,11 +72,18 @@ class TaskMetrics:
         main: the metric of the task in tables, the one published for it.
         others: further ones.
         invalid_class: the class that an invalid answer is by the official rule; None where it is wrong.
+        source: the metric by which the source of the task ranks systems, where it is another than `main`.
     """
 
     main: Metric
     others: tuple[Metric, ...] = ()
     invalid_class: int | None = None
+    source: Metric | None = None
+
+    @property
+    def source_metric(self) -> Metric:
+        """The metric by which the source of the task ranks systems; tables by language show it."""
+        return self.source or self.main
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -99,9 +107,9 @@ TASK_METRICS: Mapping[str, TaskMetrics] = {
     "EI-oc": _ORDINAL,
     "V-reg": _INTENSITY,
     "V-oc": _ORDINAL,
-    "E-c": _LABELS,
+    "E-c": replace(_LABELS, source=JACCARD),
     "EmoBank": _REGRESSION,
-    "GoEmotions": _LABELS,
+    "GoEmotions": replace(_LABELS, source=MACRO_F1),
     "SST": _REGRESSION,
     "SST5": _CLASSES,
     "TDT": _CLASSES,
@@ -109,13 +117,13 @@ TASK_METRICS: Mapping[str, TaskMetrics] = {
     "V-M": _REGRESSION,
     "V-NYT": _REGRESSION,
     "V-T": _REGRESSION,
-    "GoEmotions-28": _LABELS,
+    "GoEmotions-28": replace(_LABELS, source=MACRO_F1),
     "EmoBank-reader": _REGRESSION,
     "EmoBank-writer": _REGRESSION,
     "BRIGHTER-E-c": _OTHER_LABELS,
     "BRIGHTER-EI-oc": _ORDINAL,
 }
-"""How each task is scored; `main` is the published metric."""
+"""How each task is scored; `main` is the published metric, that of Table 5 of EmoLLMs for E-c and GoEmotions."""
 
 
 def metrics_of(task: Task) -> TaskMetrics:

@@ -54,7 +54,7 @@ class FolderTables:
     def _files(self) -> dict[Part, list[Path]]:
         found: dict[Part, list[Path]] = {}
         for path in sorted(self.folder.glob("data/*/*.parquet")):
-            found.setdefault((path.parent.name, path.stem.rpartition("-")[0]), []).append(path)
+            found.setdefault((path.parent.name, path.stem.partition("-")[0]), []).append(path)
         return found
 
     def parts(self) -> list[Part]:

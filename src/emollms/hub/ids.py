@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from emollms.dataset.card import card_values
+from emollms.dataset.card_metadata import Tables, sizes, tables_of
 from emollms.dataset.eval_yaml import NAME as EVAL_YAML
 from emollms.dataset.manifest import (
     NAME,
@@ -27,7 +28,8 @@ from emollms.dataset.manifest import (
     read_manifest,
 )
 from emollms.dataset.schema import features, row_hash
-from emollms.dataset.writer import TableWriter
+from emollms.dataset.specs import get_data_set
+from emollms.dataset.writer import LanguageTables, TableWriter, language_of, open_table
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import read_metadata
 from emollms.storage import Strict, commit, draft, recover, write_json
@@ -131,11 +133,14 @@ def write_ids(folder: Path, out: Path) -> IdsManifest:
 
 
 def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
-    tables = {}
+    tables: dict[tuple[str, str], TableWriter | LanguageTables] = {}
+    by_language = get_data_set(manifest.data_set).by_language
     for count in (count for count in manifest.counts if count.rows):
-        with TableWriter(out / "data" / count.task / count.split, IDS_SCHEMA) as table:
-            for batch in ids_of(folder, count):
-                table.write(batch)
+        with open_table(out / "data" / count.task / count.split, by_language, IDS_SCHEMA) as table:
+            for path in _files_of(folder, count):
+                own = table.table(language_of(path) or "") if isinstance(table, LanguageTables) else table
+                for batch in _ids_in(path, count.split):
+                    own.write(batch)
         tables[count.task, count.split] = table
     copyfile(folder / NAME, out / ORIGINAL)
     (out / README).write_text(_readme(folder, manifest, tables), encoding="utf-8")
@@ -157,29 +162,33 @@ def _write(folder: Path, manifest: Manifest, out: Path) -> IdsManifest:
 
 def ids_of(folder: Path, count: CountEntry) -> Iterator[pa.RecordBatch]:
     """Ids and hashes of the rows of a task and split of a data set, in their order."""
-    for path in sorted((folder / "data" / count.task).glob(f"{count.split}-*.parquet")):
-        with pq.ParquetFile(path) as table:
-            for batch in table.iter_batches():
-                columns = {"id": batch["id"], "task": batch["task"], "wording": batch["wording"]}
-                columns["split"] = pa.repeat(count.split, batch.num_rows)
-                columns["sha256"] = pa.array([row_hash(row) for row in batch.to_pylist()], pa.string())
-                yield pa.record_batch([columns[name] for name in IDS_SCHEMA.names], schema=IDS_SCHEMA)
+    for path in _files_of(folder, count):
+        yield from _ids_in(path, count.split)
 
 
-def _readme(folder: Path, manifest: Manifest, tables: dict[tuple[str, str], TableWriter]) -> str:
+def _files_of(folder: Path, count: CountEntry) -> list[Path]:
+    return sorted((folder / "data" / count.task).glob(f"{count.split}-*.parquet"))
+
+
+def _ids_in(path: Path, split: str) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as table:
+        for batch in table.iter_batches():
+            columns = {"id": batch["id"], "task": batch["task"], "wording": batch["wording"]}
+            columns["split"] = pa.repeat(split, batch.num_rows)
+            columns["sha256"] = pa.array([row_hash(row) for row in batch.to_pylist()], pa.string())
+            yield pa.record_batch([columns[name] for name in IDS_SCHEMA.names], schema=IDS_SCHEMA)
+
+
+def _readme(folder: Path, manifest: Manifest, tables: Tables) -> str:
     """The card of the form: the metadata of the data set, with the form's own columns and sizes."""
     metadata = read_metadata(folder / README)
     metadata["pretty_name"] = f"{metadata['pretty_name']}: ids"
     infos = metadata["dataset_info"]
     assert isinstance(infos, list)
     for info in infos:
-        chosen = {key: table for key, table in tables.items() if info["config_name"] in ("default", key[0])}
+        info |= sizes(tables_of(info["config_name"], tables))
         if "features" in info:
             info["features"] = features(IDS_SCHEMA)
-        for split in info["splits"]:
-            split["num_bytes"] = sum(table.bytes for key, table in chosen.items() if key[1] == split["name"])
-        info["download_size"] = sum(path.stat().st_size for table in chosen.values() for path in table.files)
-        info["dataset_size"] = sum(table.bytes for table in chosen.values())
     statistics = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     values = card_values(manifest, statistics) | {"hashes_in": ORIGINAL}
     first = next(iter(tables.values()))

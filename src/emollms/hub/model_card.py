@@ -135,7 +135,7 @@ def _metadata(
 
 def _languages(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """The languages that it was scored in; without scores, those of its corpora if they have one only, else English."""
-    scored = sorted({one.run.settings.language for one in scores})
+    scored = sorted({code.partition("-")[0] for one in scores for code in one.languages})  # the Hub knows no regions
     known = {code for one in run.sources if one.corpus in corpora() for code in corpora()[one.corpus].meta.languages}
     return scored or (sorted(known) if len(known) == 1 else ["en"])
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
+from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.evaluation.published import published_main, published_scores
 from emollms.evaluation.scores import Figure, MetricScore, Scores, TaskScores
 from emollms.evaluation.task_metrics import POLICIES
@@ -100,13 +101,14 @@ def _table(scores: Scores) -> ScoreTable:
     decode = DECODING.get(settings.decode or "", "answers as they were given")
     how = f"Decoding: {decode}. An invalid answer counts as: {POLICIES[settings.policy]}."
     tempered = " Probabilities are calibrated, see below." if settings.calibration else ""
-    title = f"{data['title']} {data['version']}, profile {data['profile']}, language {settings.language}"
+    spoken = "all languages" if settings.language == ALL_LANGUAGES else f"language {settings.language}"
+    title = f"{data['title']} {data['version']}, profile {data['profile']}, {spoken}"
     tasks = [(task, scores.tasks[task]) for task in TASKS if task in scores.tasks]
     return ScoreTable(
         title=title,
         how=how + _how_read(scores) + tempered,
         rows=[_row(task, entry) for task, entry in tasks],
-        emotions=[(task, found) for task, entry in tasks if (found := _emotions(task, entry))],
+        emotions=[(task, found) for task, entry in tasks if (found := _emotions(task, entry) or _languages(entry))],
         command=command_line(scores.run.command),
     )
 
@@ -133,6 +135,13 @@ def _emotions(task: str, entry: TaskScores) -> str:
     return ", ".join(
         f"{name} {part.value:.3f} ({_interval(part) or 'undefined, counted as 0'})" for name, part in parts.items()
     )
+
+
+def _languages(entry: TaskScores) -> str:
+    """The metric of the source of a task in each language, where each was scored by itself."""
+    found = entry.source_metric.languages
+    shown = (f"{code} {one.value:.3f}" if one.interval else f"{code} undefined" for code, one in found.items())
+    return f"{entry.source_metric.title}: {', '.join(shown)}" if found else ""
 
 
 def _interval(figure: Figure) -> str:

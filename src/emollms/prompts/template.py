@@ -72,7 +72,7 @@ def prompt(
         emotion: the emotion or dimension, where the task has them.
         labels: the labels to ask for; None for all of a multi-label task.
         target: what the question is about, where it is asked of something that the text mentions.
-        language: the language of the instruction.
+        language: the language of the wording; what surrounds it, and the answer, are in English.
     """
     parts = prompt_parts(task, wording, emotion, labels, language)
     return parts.before + shown(task, text, target) + parts.after

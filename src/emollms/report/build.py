@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 
 from emollms import __version__
 from emollms.dataset.reader import Dataset
+from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError
 from emollms.evaluation.published import explanations, source
-from emollms.evaluation.scores import CalibrationScore
+from emollms.evaluation.scores import CalibrationScore, TaskScores
 from emollms.report.inputs import ScoredData, ScoredFolder, benchmark_of, read_runs
 from emollms.report.model import (
     ReliabilityDiagram,
@@ -25,7 +26,7 @@ from emollms.report.model import (
 )
 from emollms.report.render import check_form, write_report
 from emollms.report.rows import AnswersToTask, answers_of, hexagons, invalid_summary, matrix, worst
-from emollms.report.tables import board, by_rule, differences, metrics, parts
+from emollms.report.tables import board, by_language, by_rule, differences, metrics, parts
 from emollms.tasks import TASKS, Task
 
 _SCREENED = (
@@ -92,6 +93,7 @@ def command(run: ScoredFolder) -> str:
     ]
     words += ["--data", data, *(["--decode", settings.decode] if settings.decode else []), "--seed", settings.seed]
     words += ["--limit", settings.limit] if settings.limit else []
+    words += ["--language", settings.language] if settings.language == ALL_LANGUAGES else []
     return shlex.join([*map(str, words), "--out", run.folder.resolve().name])
 
 
@@ -162,6 +164,7 @@ class ReportBuilder:
             source=source() if self.with_published else None,
             about_published=explanations() if self.with_published else (),
             differences=found,
+            languages=[one for name in names if (one := by_language(self._entries(name), name, len(self.runs)))],
             tasks=tasks,
             overlaps=overlaps(data),
             notes=self._notes(),
@@ -189,8 +192,12 @@ class ReportBuilder:
             for run, data in zip(self.runs, self.benchmarks, strict=True)
         ]
 
+    def _entries(self, task: str) -> dict[int, TaskScores]:
+        """The scores of a task, by number of the run."""
+        return {number: run.scores.tasks[task] for number, run in enumerate(self.runs) if task in run.scores.tasks}
+
     def _task(self, task: Task, answers: Sequence[AnswersToTask | None]) -> TaskReport:
-        entries = {n: run.scores.tasks[task.name] for n, run in enumerate(self.runs) if task.name in run.scores.tasks}
+        entries = self._entries(task.name)
         corpora = {row["corpus"] for own in answers if own for row in own.rows}
         of, values = parts(entries, task, len(self.runs), self.with_published, corpora)
         found = metrics(entries, task, len(self.runs), self.with_published, corpora)

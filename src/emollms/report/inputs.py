@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from emollms.dataset.reader import TEST, Dataset, Row, sample
+from emollms.dataset.reader import TEST, Dataset, Row, asked_rows
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.run_folder import PREDICTIONS, SCORES, RunSettings
 from emollms.evaluation.scores import Scores
@@ -63,8 +63,7 @@ class ScoredData:
     def rows(self, task: str, run: ScoredFolder) -> list[Row]:
         """The rows of a task that `run` was asked, in order."""
         settings = run.settings
-        rows = [row for row in self.data.rows(task, TEST) if row["language"] == settings.language]
-        return sample(rows, settings.limit, settings.seed)
+        return asked_rows(self.data.rows(task, TEST), settings.language, settings.limit, settings.seed)
 
 
 def read_runs(folders: Sequence[Path]) -> list[ScoredFolder]:

@@ -232,6 +232,23 @@ class TaskRun:
 
 
 @dataclass(frozen=True)
+class LanguageScores:
+    """The scores of a task by language.
+
+    Args:
+        task: its name.
+        metric: title of the metric, the one by which the source of the task ranks systems.
+        means: each run's mean over its languages; None where it has none.
+        languages: its value for each language, as `MetricRow` has it: `name` is the code, `title` the name.
+    """
+
+    task: str
+    metric: str
+    means: Sequence[ScoreCell | None]
+    languages: Sequence[MetricRow]
+
+
+@dataclass(frozen=True)
 class TaskReport:
     """A task.
 
@@ -281,6 +298,7 @@ class Report:
         source: where the published scores come from; None where there are none.
         about_published: what a reader must know of them.
         differences: the runs compared with the first one.
+        languages: the scores by language, of each task in which a run told languages apart.
         tasks: the tasks.
         overlaps: texts in more than one task.
         notes: what a reader must know.
@@ -294,6 +312,7 @@ class Report:
     source: str | None
     about_published: Sequence[str]
     differences: Sequence[ScoreDifference]
+    languages: Sequence[LanguageScores]
     tasks: Sequence[TaskReport]
     overlaps: TextOverlaps
     notes: Sequence[str]

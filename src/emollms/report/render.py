@@ -83,6 +83,8 @@ def render_page(report: Report) -> str:
             verdicts=verdicts(report),
             shared=shared,
             best=best(report),
+            language_charts=language_charts(report, names),
+            language_tables=language_tables(report),
             pictures={task.name: pictures(task, names) for task in report.tasks},
             groups=groups(report),
             ceiling_words=ceiling_words,
@@ -111,6 +113,41 @@ def ceiling_words(task: TaskReport) -> str:
     ]
     each = f" ({', '.join(parts)})" if parts else ""
     return f"Human ceiling of Pearson's r, by the noise of the raters' means: {charts.number(known)}{each}."
+
+
+def language_charts(report: Report, names: Sequence[str]) -> dict[str, Markup]:
+    """The scores by language of each task, over a line a language."""
+    return {
+        one.task: Markup(charts.scores(one.languages, names, f"{one.task}: {one.metric} by language"))
+        for one in report.languages
+    }
+
+
+@dataclass(frozen=True)
+class LanguageTable:
+    """A run's scores by language: those tasks and languages alone that it has.
+
+    Args:
+        columns: the tasks, with their metrics and means.
+        rows: code and name of each language, and its score in each task; None where it has none.
+    """
+
+    columns: Sequence[tuple[str, str, ScoreCell]]
+    rows: Sequence[tuple[str, str, Sequence[ScoreCell | None]]]
+
+
+def language_tables(report: Report) -> dict[int, LanguageTable]:
+    """The scores by language, by number of the run."""
+    found = {}
+    for run in range(len(report.runs)):
+        columns = [(one.task, one.metric, mean) for one in report.languages if (mean := one.means[run])]
+        by_task = [{row.name: row.cells[run] for row in one.languages} for one in report.languages if one.means[run]]
+        names = {row.name: row.title for one in report.languages for row in one.languages if row.cells[run]}
+        ordered = sorted(names, key=lambda code: names[code])
+        rows = [(code, names[code], [cells.get(code) for cells in by_task]) for code in ordered]
+        if columns:
+            found[run] = LanguageTable(columns, rows)
+    return found
 
 
 def verdicts(report: Report) -> list[tuple[int, Mapping[str, list[ScoreDifference]]]]:
@@ -179,6 +216,7 @@ def render_markdown(report: Report) -> str:
         names=[run.name for run in report.runs],
         verdicts=verdicts(report),
         shared=shared,
+        language_tables=language_tables(report),
         too_few=TOO_FEW,
         groups=groups(report),
         ceiling_words=ceiling_words,

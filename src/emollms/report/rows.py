@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from emollms.dataset.reader import Row
+from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.errors import EmollmsError, shorten
 from emollms.evaluation.metrics import Flags, Floats, to_classes
 from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
-from emollms.evaluation.scoring import ScoredTask, gold_label, score, unannotated_of
+from emollms.evaluation.scoring import ScoredTask, gold_label, languages_of, score, unannotated_of
 from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer
@@ -81,7 +82,10 @@ def answers_of(run: ScoredFolder, task: Task, rows: Sequence[Row]) -> AnswersToT
     parsed = read.parsed
     gold_labels, emotions = [gold_label(task, row) for row in rows], [row["emotion"] for row in rows]
     policy, unannotated = entry.invalid.policy, unannotated_of(rows)
-    scored = score(task, gold_labels, parsed, emotions, policy, unannotated=unannotated, resamples=1)
+    languages = languages_of(rows) if settings.language == ALL_LANGUAGES else None
+    scored = score(
+        task, gold_labels, parsed, emotions, policy, unannotated=unannotated, languages=languages, resamples=1
+    )
     if len(rows) != entry.n or not math.isclose(scored.value, entry.value, abs_tol=1e-9):
         raise EmollmsError(
             f"{run.folder}: scores.json has {entry.value:.6f} for {entry.n} rows of {task.name}, but predictions.jsonl "

