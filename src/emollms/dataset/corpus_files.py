@@ -205,7 +205,7 @@ def texts_to_move(corpus: type[Corpus], where: Path) -> dict[str, Split]:
     members: dict[int, list[str]] = {}
     for key, cluster in zip(names, clusters.tolist(), strict=True):
         members.setdefault(cluster, []).append(key)
-    moved = {}
+    moved: dict[str, Split] = {}
     for keys in members.values():
         goal = drawn.split_of(f"{corpus.meta.name}/{min(keys)}")
         moved |= {key: goal for key in keys if drawn.split_of(f"{corpus.meta.name}/{key}") != goal}

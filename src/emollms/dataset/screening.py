@@ -17,7 +17,7 @@ from emollms.dataset.examples import ExampleStore, Group, to_arrow
 from emollms.dataset.manifest import PairCount, ScreeningEntry, by_seriousness
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
-from emollms.dataset.specs import Settings, get_data_set, stand_ins
+from emollms.dataset.specs import VALIDATION, Settings, get_data_set, stand_ins
 from emollms.dedup.schema import KINDS, PAIR_SCHEMA, TEXT_SCHEMA, Policy, Screening
 from emollms.errors import EmollmsError
 
@@ -228,7 +228,7 @@ def _tests(meta: CorpusMetadata, settings: Settings) -> list[Selection]:
     """The test texts of a corpus, in every language; and what stands in for a test in a benchmark of the data set."""
     borrowers = [one for one in map(get_data_set, settings.data_set.benchmarks) if one.borrows_validation]
     borrowed = stand_ins(meta) if any(meta.name in one.corpora for one in borrowers) else {}
-    further = [Selection(tasks, ("validation",), (language,)) for language, tasks in borrowed.items()]
+    further = [Selection(tasks, VALIDATION, (language,)) for language, tasks in borrowed.items()]
     return [Selection(meta.tasks, TEST), *further]
 
 

@@ -13,6 +13,7 @@ from emollms.prompts.instructions import ENGLISH, NATIVE, instruction_language, 
 from emollms.tasks import TASKS, benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
+VALIDATION: tuple[Split, ...] = ("validation",)
 ALL_LANGUAGES = "all"
 
 MORE_TASKS = "EmoBank", "GoEmotions", "GoEmotions-28", "SST", "SST5", "TDT", "BRIGHTER-E-c", "BRIGHTER-EI-oc"
@@ -252,7 +253,7 @@ class Settings:
         if self.data_set.borrows_validation:
             yield Part(Selection(tasks, wanted.splits, (language,)))
             standing_in = [task for task in wanted.tasks if task in borrowed]
-            yield Part(Selection(standing_in, ("validation",), (language,)), "test")
+            yield Part(Selection(standing_in, VALIDATION, (language,)), "test")
         else:
             splits = [split for split in wanted.splits if split != "validation"]
             yield Part(Selection(wanted.tasks, splits, (language,)))

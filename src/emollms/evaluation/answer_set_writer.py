@@ -185,7 +185,7 @@ def _without_places(scores: Scores) -> Scores:
     if "model" in engine:
         engine["model"] = _name_only(engine["model"])
     hardware = {**run.hardware, **({"device": engine["device"]} if "device" in engine else {})}
-    kept = {"command": [], "data": data, "engine": engine or None, "hardware": hardware}
+    kept: dict[str, object] = {"command": [], "data": data, "engine": engine or None, "hardware": hardware}
     settings = run.settings.model_copy(update={"source": source})
     return scores.model_copy(update={"run": run.model_copy(update={"settings": settings, **kept})})
 

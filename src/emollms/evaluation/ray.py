@@ -9,7 +9,8 @@ from typing import Any
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError
-from emollms.evaluation.classifier_predictor import ClassifierPredictor, model_predictor
+from emollms.evaluation.classifier_predictor import ClassifierPredictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.evaluation.predictors import Predictor, PredictorKind
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Prediction

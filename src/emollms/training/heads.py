@@ -243,8 +243,8 @@ def best_thresholds(task: Task, rows: Sequence[Row], predicted: Mapping[str, Pre
     found = fit_thresholds_together(table, gold, known)
     return {
         label: round(float(limit), 4)
-        for label, limit, asked in zip(task.labels, found, known.any(axis=0), strict=True)
-        if asked
+        for place, (label, limit) in enumerate(zip(task.labels, found, strict=True))
+        if known[:, place].any()
     }
 
 
