@@ -36,7 +36,7 @@ _SEPARATED = re.compile(r"\s*[,;|/]\s*|\s*\+\s*")
 
 
 @dataclass(frozen=True)
-class Gold:
+class RatedColumns:
     """One thing that is rated: an emotion, or the text as a whole.
 
     Args:
@@ -69,7 +69,7 @@ class Roles:
     split: str | None
     language: str | None
     kind: Kind
-    golds: tuple[Gold, ...]
+    golds: tuple[RatedColumns, ...]
     decimal: str
     values: tuple[str, ...]
 
@@ -164,7 +164,7 @@ def _all_in(columns: Columns, name: str, known: Mapping[str, str] | set[str]) ->
     return bool(values) and all(value.lower() in known for value in values)
 
 
-def find_golds(columns: Columns, taken: Sequence[str | None]) -> tuple[Gold, ...]:
+def find_golds(columns: Columns, taken: Sequence[str | None]) -> tuple[RatedColumns, ...]:
     """The columns of gold labels that can be told by their cells; none where there are none, or too many to tell.
 
     Args:
@@ -174,16 +174,16 @@ def find_golds(columns: Columns, taken: Sequence[str | None]) -> tuple[Gold, ...
     left = [name for name in columns.names if name not in taken and columns.cells(name)]
     flags = [name for name in left if is_flag(columns, name)]
     if len(flags) > 1:
-        return tuple(Gold(name, (name,)) for name in flags)
+        return tuple(RatedColumns(name, (name,)) for name in flags)
     numeric = [name for name in left if columns.is_numeric(name) and not _ASIDE.fullmatch(name.lower())]
     if grouped := _grouped(numeric):
         return grouped
     labels = [name for name in left if name not in numeric and len(label_values(columns, name)) <= 60]
     named = [name for name in labels if _LABEL_NAMES.fullmatch(name.lower())] or labels
-    return (Gold(None, (named[0],)),) if len(named) == 1 else ()
+    return (RatedColumns(None, (named[0],)),) if len(named) == 1 else ()
 
 
-def _grouped(numeric: Sequence[str]) -> tuple[Gold, ...]:
+def _grouped(numeric: Sequence[str]) -> tuple[RatedColumns, ...]:
     """Columns of scores by what they rate: `Valence1` and `Valence2` are two raters of valence."""
     groups: dict[str, list[str]] = {}
     for name in numeric:
@@ -191,8 +191,8 @@ def _grouped(numeric: Sequence[str]) -> tuple[Gold, ...]:
         groups.setdefault(stem if sum(other.startswith(stem) for other in numeric) > 1 else name, []).append(name)
     if len(groups) == 1:
         (stem, names) = next(iter(groups.items()))
-        return (Gold(dimension(stem) if stem.lower() not in RATERS else None, tuple(names)),)
-    return tuple(Gold(dimension(stem), tuple(names)) for stem, names in groups.items())
+        return (RatedColumns(dimension(stem) if stem.lower() not in RATERS else None, tuple(names)),)
+    return tuple(RatedColumns(dimension(stem), tuple(names)) for stem, names in groups.items())
 
 
 def dimension(name: str) -> str:
@@ -222,7 +222,7 @@ def split_labels(cell: str) -> list[str]:
     return [part for part in (part.strip() for part in _SEPARATED.split(plain)) if part]
 
 
-def parse_golds(columns: Columns, given: Sequence[str]) -> tuple[Gold, ...]:
+def parse_golds(columns: Columns, given: Sequence[str]) -> tuple[RatedColumns, ...]:
     """What `--gold` says: `score`, `joy,fear`, `valence=V`, or `valence=rater1+rater2`.
 
     Raises:
@@ -233,11 +233,11 @@ def parse_golds(columns: Columns, given: Sequence[str]) -> tuple[Gold, ...]:
         name, sign, of = part.rpartition("=")
         chosen = tuple(columns.check("--gold", column.strip()) for column in of.split("+"))
         only = len(given) == 1 and not sign
-        golds.append(Gold(None if only else name.strip() or dimension(chosen[0]), chosen))
+        golds.append(RatedColumns(None if only else name.strip() or dimension(chosen[0]), chosen))
     return tuple(golds)
 
 
-def kind_of(columns: Columns, golds: Sequence[Gold]) -> Kind:
+def kind_of(columns: Columns, golds: Sequence[RatedColumns]) -> Kind:
     """What gold labels are, by their cells."""
     names = [column for gold in golds for column in gold.columns]
     if len(golds) > 1 and all(is_flag(columns, name) for name in names):
@@ -251,13 +251,13 @@ def kind_of(columns: Columns, golds: Sequence[Gold]) -> Kind:
     return "class" if whole and few else "score"
 
 
-def decimal_of(columns: Columns, golds: Sequence[Gold]) -> str:
+def decimal_of(columns: Columns, golds: Sequence[RatedColumns]) -> str:
     """The sign before the decimals of scores."""
     cells = [cell for gold in golds for name in gold.columns for cell in columns.cells(name)]
     return "," if any("," in cell for cell in cells) else "."
 
 
-def numbers_of(columns: Columns, golds: Sequence[Gold]) -> list[float]:
+def numbers_of(columns: Columns, golds: Sequence[RatedColumns]) -> list[float]:
     """All scores."""
     cells = (cell for gold in golds for name in gold.columns for cell in columns.cells(name))
     return [float(cell.strip().replace(",", ".")) for cell in cells]

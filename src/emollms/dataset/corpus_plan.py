@@ -11,8 +11,8 @@ from emollms.corpora.path_names import ALIASES, SPLITS
 from emollms.corpora.ratings import HAIR
 from emollms.corpora.roles import (
     Columns,
-    Gold,
     Kind,
+    RatedColumns,
     Roles,
     assumed_range,
     decimal_of,
@@ -265,7 +265,7 @@ def _id(planner: _Planner, text: str, golds: Sequence[str] = ()) -> str | None:
     return None if found in golds else found
 
 
-def _values(columns: Columns, golds: Sequence[Gold], kind: Kind) -> tuple[str, ...]:
+def _values(columns: Columns, golds: Sequence[RatedColumns], kind: Kind) -> tuple[str, ...]:
     if kind == "score":
         numbers = numbers_of(columns, golds)
         return f"{min(numbers):g}", f"{max(numbers):g}"
