@@ -113,7 +113,7 @@ def default_device() -> "torch.device":
     """The accelerator in use, or the CPU where there is none."""
     import torch
 
-    found = torch.accelerator.currentaccelerator() if torch.accelerator.is_available() else None
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")
 
 
@@ -173,7 +173,7 @@ def accelerator() -> tuple[str, int]:
     """Name of the first accelerator, and bytes of its memory; 0 where torch does not tell them."""
     import torch
 
-    device = torch.accelerator.currentaccelerator()
+    device = torch.accelerator.current_accelerator()
     kind = getattr(torch, device.type if device else "cuda")
     if not hasattr(kind, "get_device_properties"):
         return f"{platform.processor() or platform.machine()} {kind.__name__.removeprefix('torch.')}", 0
