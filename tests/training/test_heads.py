@@ -131,6 +131,20 @@ def test_a_text_is_one_row_whatever_is_asked_about_it() -> None:
     assert math.isnan(found["EI-reg/anger"])
 
 
+def test_raters_who_differ_make_soft_targets_and_light_scores() -> None:
+    row = {"text": "meh", "target": None, "emotion": None}
+    votes = {"votes": ["3", "2", "2", "0"], "score": 2.0}
+    assert targets_of(get_task("V-oc"), row | votes).tolist() == [1, 1, 1, 0.75, 0.75, 0.25]
+    labels = targets_of(get_task("E-c"), row | {"labels": ["joy"], "votes": ["joy", "joy, love", "neutral"]})
+    assert dict(zip(get_task("E-c").labels, labels.tolist(), strict=True))["joy"] == pytest.approx(2 / 3)
+    task = get_task("V-reg")
+    heads = Heads.of([task])
+    gold = Gold(heads)
+    gold.add(task, row | {"score": 0.5, "spread": 0.2, "raters": 4})
+    gold.add(task, row | {"text": "yes", "score": 0.5})
+    assert gold.weights().ravel().tolist() == [0.5, 1.0], "as noisy as a model is: .2 by the root of 4"
+
+
 def test_rows_of_a_data_set_leave_out_what_is_in_validation(data: Path) -> None:
     opened = Dataset(data)
     heads = Heads.of([get_task("V-reg"), get_task("E-c")])

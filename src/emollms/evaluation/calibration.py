@@ -127,7 +127,9 @@ def fit_thresholds_together(probabilities: Floats, gold: Flags, known: Flags | N
     own: Floats = np.full(len(used), shared)
     for _ in range(_ROUNDS):
         for label in range(len(used)):
-            tried: list[Floats] = [np.where(np.arange(len(used)) == label, limit, own) for limit in (own[label], *_GRID)]
+            tried: list[Floats] = [
+                np.where(np.arange(len(used)) == label, limit, own) for limit in (own[label], *_GRID)
+            ]
             own = max(tried, key=lambda one: _f1_and_jaccard(right, shares >= one) - _departure(one, shared))
     limits[used] = own
     return limits

@@ -25,7 +25,11 @@ from emollms.training.manifest import RowsRecord
 from emollms.training.soft_targets import SoftTargets, mixed, with_taught
 
 COLUMNS_OF_A_TEXT = ("text", "input_ids", "targets", "weights")
-COLUMNS = ("id", "text", "target", "score", "labels", "emotion", "language", "corpus")
+COLUMNS = (
+    "id", "text", "target", "score", "labels", "emotion", "language", "corpus", "spread", "raters", "votes"
+)  # fmt: skip
+_NOISE = 0.1
+"""About the error of a good model, on 0..1: the noise of a gold score counts against it."""
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
@@ -89,7 +93,7 @@ class HeadRows:
 
 @dataclass
 class Gold:
-    """What is known of texts: a text that has two gold labels for a question gets their mean.
+    """What is known of texts: a text that has two gold labels for a question gets their mean, as their weights do.
 
     Args:
         heads: the outputs.
@@ -99,6 +103,7 @@ class Gold:
     places: dict[Text, int] = field(default_factory=dict)
     sums: list[Floats] = field(default_factory=list)
     counts: list[Floats] = field(default_factory=list)
+    weight_sums: list[Floats] = field(default_factory=list)
 
     def add(self, task: Task, row: Mapping[str, Any]) -> None:
         """Take in a row; for its keys see `targets_of`."""
@@ -106,10 +111,12 @@ class Gold:
         if place == len(self.sums):
             self.sums.append(np.zeros(len(self.heads.outputs), np.float32))
             self.counts.append(np.zeros(len(self.heads.outputs), np.float32))
+            self.weight_sums.append(np.zeros(len(self.heads.outputs), np.float32))
         columns = self.heads.columns(task, row["emotion"])
         found = targets_of(task, row)
         self.sums[place][columns] += np.nan_to_num(found)
         self.counts[place][columns] += ~np.isnan(found)
+        self.weight_sums[place][columns] += weight_of(task, row) * ~np.isnan(found)
 
     @property
     def texts(self) -> list[Text]:
@@ -118,29 +125,58 @@ class Gold:
 
     def targets(self) -> Floats:
         """Of shape (texts, outputs), on 0..1; NaN where there is no gold."""
+        return self._means(self.sums)
+
+    def weights(self) -> Floats:
+        """Of each target in the loss, of the same shape; 1 where there is no gold."""
+        return np.asarray(np.nan_to_num(self._means(self.weight_sums), nan=1.0), dtype=np.float32)
+
+    def _means(self, sums: Sequence[Floats]) -> Floats:
         shape = len(self.texts), len(self.heads.outputs)
-        sums, counts = (np.reshape(np.array(one, dtype=np.float32), shape) for one in (self.sums, self.counts))
-        return np.asarray(sums / np.where(counts, counts, np.nan), dtype=np.float32)
+        every, counts = (np.reshape(np.array(one, dtype=np.float32), shape) for one in (sums, self.counts))
+        return np.asarray(every / np.where(counts, counts, np.nan), dtype=np.float32)
 
 
 def targets_of(task: Task, row: Mapping[str, Any]) -> Floats:
     """What the outputs of a question should be, on 0..1; NaN for labels that the corpus did not annotate.
 
+    Where raters differ, classes and labels are soft: the fraction of the votes. A score is the mean of its raters: the
+    expected squared error over them is that of their mean, and a constant; see `weight_of`.
+
     Args:
         task: the task.
-        row: with `score`, `labels`, and `unannotated` where there is one; or with `soft`, which are the targets.
+        row: with `score`, `labels`, and where there are any `unannotated` and `votes`; or with `soft`, the targets.
     """
     if "soft" in row:
         return np.asarray(row["soft"], dtype=np.float32)
     if isinstance(task, RegressionTask):
         return np.array([row["score"]], dtype=np.float32)
     if isinstance(task, OrdinalTask):
-        return np.array([row["score"] >= number for number in list(task.classes)[1:]], dtype=np.float32)
+        said = [float(vote) for vote in row.get("votes") or [row["score"]]]
+        return np.array([np.mean(np.array(said) >= number) for number in list(task.classes)[1:]], dtype=np.float32)
     assert isinstance(task, MultiLabelTask)
-    asked = task.labels_asked(row)
+    asked, chosen = task.labels_asked(row), [set(vote.split(", ")) for vote in row.get("votes") or ()]
+    votes = chosen or [set(row["labels"])]
     return np.array(
-        [float(label in row["labels"]) if label in asked else np.nan for label in task.labels], dtype=np.float32
+        [sum(label in vote for vote in votes) / len(votes) if label in asked else np.nan for label in task.labels],
+        dtype=np.float32,
     )
+
+
+def weight_of(task: Task, row: Mapping[str, Any]) -> float:
+    """How much a gold score counts: less, the less sure its raters make it.
+
+    By the inverse of its variance, where that of a model's error is `_NOISE` squared, and that of the mean of n raters
+    their own by n. Classes and labels count alike: their targets are soft.
+
+    Args:
+        task: the task.
+        row: with `spread`, the standard deviation of the raters on 0..1, and their number `raters`, where it has them.
+    """
+    spread = row.get("spread")
+    if not isinstance(task, RegressionTask) or spread is None:
+        return 1.0
+    return float(_NOISE**2 / (_NOISE**2 + spread**2 / (row.get("raters") or 1)))
 
 
 def head_rows(
@@ -168,14 +204,14 @@ def head_rows(
         UsageError: nothing is left of the data set, or an output has no target.
     """
     gold, counts, rates = _gold(data, heads, tuning, seed) if data else (Gold(heads), {}, {})
-    texts, targets, weights = gold.texts, gold.targets(), None
+    texts, targets, weights = gold.texts, gold.targets(), gold.weights()
     drawn = [rates[text] for text in texts]
     if soft is not None:
-        texts, targets, weights = mixed(heads, texts, targets, soft)
+        texts, targets, weights = mixed(heads, texts, targets, soft, weights)
         counts = with_taught(counts, soft)
         drawn += [1.0] * (len(texts) - len(drawn))
     ids = encode_all(tokenizer, texts, max_length)
-    return HeadRows(ids, targets, counts, np.array(drawn), seed, weights=weights)
+    return HeadRows(ids, targets, counts, np.array(drawn), seed, weights=None if (weights == 1).all() else weights)
 
 
 def _gold(

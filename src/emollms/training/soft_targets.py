@@ -78,7 +78,9 @@ def held_out_rows(
     return {name: sample(rows, tuning.selection_rows, seed) for name, rows in chosen.items() if rows}
 
 
-def mixed(heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets) -> tuple[list[Text], Floats, Floats]:
+def mixed(
+    heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets, weights: Floats | None = None
+) -> tuple[list[Text], Floats, Floats]:
     """Gold and soft targets together.
 
     Args:
@@ -86,6 +88,7 @@ def mixed(heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets) 
         texts: the texts with gold.
         gold: of shape (texts, outputs), on 0..1; NaN where there is none.
         soft: what the teacher says.
+        weights: of the gold, of its shape; None for 1.
 
     Returns:
         The texts, those with gold first; their targets; and the weight of each target, of the same shape.
@@ -99,11 +102,12 @@ def mixed(heads: Heads, texts: Sequence[Text], gold: Floats, soft: SoftTargets) 
     forms = normalize(pa.array([texts[place] for place in plain], pa.large_string()))
     found = pc.index_in(normalize(pa.array(soft.texts, pa.large_string())), forms)
     has_gold = np.asarray(found.is_valid())
-    targets, weights, weight = gold.copy(), np.ones_like(gold), soft.record.weight
+    targets, weight = gold.copy(), soft.record.weight
+    weights = np.ones_like(gold) if weights is None else weights.copy()
     places = np.array(plain, dtype=np.int64)[found.drop_null().to_numpy()]
     missing = np.isnan(targets[places])
     targets[places] = np.where(missing, taught[has_gold], targets[places])
-    weights[places] = np.where(missing, weight, 1.0)
+    weights[places] = np.where(missing, weight, weights[places])
     new = taught[~has_gold]
     targets = np.concatenate([targets, new])
     weights = np.concatenate([weights, np.full_like(new, weight)])
