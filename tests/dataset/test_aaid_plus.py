@@ -17,6 +17,7 @@ from emollms.dataset.manifest import read_manifest
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.dedup.standalone import overlap
 from emollms.errors import UsageError
+from emollms.prompts.instructions import wordings
 from emollms.tasks import training_tasks
 
 FIVE = [task.name for task in training_tasks()]
@@ -122,7 +123,10 @@ def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
 @pytest.mark.corpora
 def test_the_real_one_is_as_large_as_documented(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
     manifest = read_manifest(real / "aaid-plus")
-    assert (sum(count.rows for count in manifest.counts), manifest.redistribution) == (1_102_830, "ids")
+    kept = {(one.task, one.split): one.read - sum(one.dropped.values()) for one in manifest.counts}
+    assert (sum(kept.values()), manifest.redistribution) == (192_565, "ids")
+    for one in manifest.counts:
+        assert one.rows == kept[one.task, one.split] * len(wordings(one.task))
     weights = {name: round(weight, 3) for name, weight in manifest.mixing_weights().items()}
     assert weights == {"EmoBank": 0.424, "GoEmotions": 0.233, "GoEmotions-28": 0.233, "BRIGHTER-EI-oc": 0.727}
     build_repo(Settings(DATA_SETS["aaid-plus"]), tmp_path / "again", root=corpora_dir, validate=False)

@@ -1,6 +1,7 @@
 """Two workers of a local Ray score as one process does; a run is resumed by them."""
 
 import json
+import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ import pytest
 import emollms
 from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
-from emollms.evaluation.ray import CHUNK, _chunks
+from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.ray import CHUNK, Worker, _chunks
+from emollms.inference.decoding import Decode
 from emollms.tasks import get_task
 
 TASKS = ["V-reg", "E-c"]
@@ -31,6 +34,18 @@ def test_chunks_have_every_row_once() -> None:
             assert len(places) == 700
         else:
             assert all(len(job) == 1 and len(job[0][1]) <= CHUNK for job in jobs)
+
+
+def test_workers_answer_their_chunks_as_one_process_does(talkative: Path, sample_aeb: Path) -> None:
+    """What runs in a worker, without Ray: the model comes as options, which travel, and chunks go to either."""
+    options = pickle.loads(pickle.dumps({"model": str(talkative), "dtype": "float32", "decode": Decode.greedy}))
+    rows = [row for row in Dataset(sample_aeb).rows("V-reg", "test") if row["language"] == "en"]
+    whole = {one.id: one.answer for one in model_predictor(**options).predict(get_task("V-reg"), rows, ())}
+    workers = [Worker(options, None), Worker(options, None)]
+    known = frozenset(row["id"] for row in rows[:3])
+    jobs = [_chunks([(get_task("V-reg"), part)], by_text=False)[0] for part in (rows[::2], rows[1::2])]
+    found = [one for worker, job in zip(workers, jobs, strict=True) for one in worker.answer(job, known)]
+    assert {one.id: one.answer for one in found} == {name: said for name, said in whole.items() if name not in known}
 
 
 @pytest.mark.parametrize(
