@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from evaluation.reference_rows import BLOOM, CHAT_13B, SCALES, answers
 
 from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.estimands import Comparison, Outcome, fraction, mean
+from emollms.annotation.estimands import LabelledOutcome, ThreeWays, fraction, mean
 from emollms.tasks import MultiLabelTask
 
 MODELS = (CHAT_13B, BLOOM)
@@ -70,10 +70,10 @@ def measure(
 ) -> Measured:
     """Coverage and saving over random draws of labels."""
     random, truth, rows = np.random.default_rng(seed), gold.mean(), len(gold)
-    found: list[Comparison] = []
+    found: list[ThreeWays] = []
     for _ in range(draws):
         labelled = np.sort(random.choice(rows, labels, replace=False))
-        found.append((fraction if is_fraction else mean)(Outcome(predicted, gold[labelled], labelled)))
+        found.append((fraction if is_fraction else mean)(LabelledOutcome(predicted, gold[labelled], labelled)))
     ours, people, naive = ([getattr(one, way) for one in found] for way in ("rectified", "people", "naive"))
     holds = [float(np.mean([one.low <= truth <= one.high for one in some])) for some in (ours, people, naive)]
     widths = [np.array([one.width for one in some]) for some in (ours, people)]

@@ -156,7 +156,7 @@ def test_texts_of_validation_and_test_are_left_out(base: Path, aaid: Path, tmp_p
     lines: list[str] = []
     run = distill(
         base, write(tmp_path / "in.jsonl", given), tmp_path / "run", data=aaid, task="V-reg,V-oc",
-        set={"tasks": ["V-reg", "V-oc"]}, warn=lines.append,
+        set={"tasks": ["V-reg", "V-oc"], "validation_fraction": 1}, warn=lines.append,
     )  # fmt: skip
     texts = run.manifest.teacher.texts
     assert (texts.rows, texts.no_text, texts.repeated, texts.held_out) == (36, 1, 1, 3)

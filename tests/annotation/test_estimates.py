@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import emollms
-from emollms.annotation.estimands import Outcome, correlation, difference, fraction, mean, quantile
+from emollms.annotation.estimands import LabelledOutcome, correlation, difference, fraction, mean, quantile
 from emollms.annotation.rectify import rectify
 from emollms.annotation.regression import Regressors, fitted_to, rectified_coefficient, regression
 
@@ -48,7 +48,7 @@ def ppi_py(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_mean_is_that_of_ppi_python(shared, ppi_py) -> None:
     _, y, f, own = shared
-    outcome = Outcome(f, y[own], own, larger=True)
+    outcome = LabelledOutcome(f, y[own], own, larger=True)
     found, _ = rectify(outcome.design, y[own], f, (y[own].mean(), f[own].mean(), f.mean()))
     theirs = y[own], f[own], f[LABELS:]
     assert 0 < found.lam * ROWS / len(f) < 1  # where theirs is not clipped
@@ -60,7 +60,7 @@ def test_a_mean_is_that_of_ppi_python(shared, ppi_py) -> None:
 @pytest.mark.parametrize("at", [0, 1, 2])
 def test_linear_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> None:
     x, y, f, own = shared
-    fit = fitted_to(Outcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]))
+    fit = fitted_to(LabelledOutcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]))
     found = rectified_coefficient(fit, at)
     theirs = x[own], y[own], f[own], x[LABELS:], f[LABELS:]
     assert 0 < found.lam * ROWS / len(f) < 1
@@ -75,7 +75,7 @@ def test_logistic_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> N
     """With the power given: theirs has one for all coefficients."""
     x, y, f, own = shared
     y, f = (y > 0.4) * 1.0, 1 / (1 + np.exp(-5 * (f - 0.5)))
-    fit = fitted_to(Outcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]), logistic=True)
+    fit = fitted_to(LabelledOutcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]), logistic=True)
     found = rectified_coefficient(fit, at)
     low, high = ppi_py.ppi_logistic_ci(
         x[own], y[own], f[own], x[LABELS:], f[LABELS:], alpha=0.05, coord=at, lam=found.lam * ROWS / len(f)
@@ -87,7 +87,7 @@ def test_logistic_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> N
 def test_by_hand() -> None:
     """Four rows, two labels: the regression estimator of survey sampling."""
     predicted, gold = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.5, 2.5])
-    outcome = Outcome(predicted, gold, np.array([0, 2]))
+    outcome = LabelledOutcome(predicted, gold, np.array([0, 2]))
     found, alone = rectify(outcome.design, gold, predicted, (1.5, 1.0, 1.5))
     assert alone.value == 1.5
     # Covariance of labels and predictions 1, variance of all predictions 5/3.
@@ -100,14 +100,14 @@ def test_by_hand() -> None:
 def test_weights_undo_an_uneven_draw() -> None:
     """Hájek's estimator by hand: rows of weight 1 and 3."""
     predicted, gold = np.zeros(8), np.array([1.0, 0.0, 0.0])
-    found = mean(Outcome(predicted, gold, np.array([0, 1, 2]), np.array([1.0, 3.0, 4.0])))
+    found = mean(LabelledOutcome(predicted, gold, np.array([0, 1, 2]), np.array([1.0, 3.0, 4.0])))
     assert found.rectified.value == pytest.approx(1 / 8)
     assert found.people == found.rectified
 
 
 def test_all_labels_leave_no_doubt() -> None:
     gold = np.linspace(0, 1, 40)
-    found = mean(Outcome(gold**2, gold, np.arange(40)))
+    found = mean(LabelledOutcome(gold**2, gold, np.arange(40)))
     assert (found.rectified.low, found.rectified.high) == pytest.approx((0.5, 0.5))
 
 
@@ -135,7 +135,7 @@ def test_never_wider_than_by_people_alone(seed: int, labels: int, what: str) -> 
     predicted = random.choice([0, 0.2, 1.0, -1]) * gold + random.standard_t(2, 600) * random.choice([0.1, 1, 5])
     labelled = np.sort(random.choice(600, labels, replace=False))
     groups = (np.arange(600) % 3 == 0).astype(np.int64)
-    outcome = Outcome(predicted, gold[labelled], labelled, larger=bool(seed % 2))
+    outcome = LabelledOutcome(predicted, gold[labelled], labelled, larger=bool(seed % 2))
     found = mean(outcome) if what == "mean" else difference(outcome, groups)
     assert found.rectified.width <= 1.03 * found.people.width
 
@@ -181,13 +181,13 @@ def test_other_statistics_hold_the_truth(statistic: str, uneven: bool) -> None:
         random = np.random.default_rng(seed)
         labelled = np.flatnonzero(random.random(rows) < chances)
         weights = 1 / chances[labelled] if uneven else None
-        outcome = Outcome(predicted, gold[labelled], labelled, weights)
+        outcome = LabelledOutcome(predicted, gold[labelled], labelled, weights)
         if statistic == "difference":
             found = difference(outcome, groups)
         elif statistic == "fraction":
-            found = fraction(Outcome((predicted > 0.5) * 1.0, (gold[labelled] > 0.5) * 1.0, labelled, weights))
+            found = fraction(LabelledOutcome((predicted > 0.5) * 1.0, (gold[labelled] > 0.5) * 1.0, labelled, weights))
         elif statistic == "correlation":
-            found = correlation(outcome, Outcome(x[:, 2], x[labelled, 2], labelled, weights))
+            found = correlation(outcome, LabelledOutcome(x[:, 2], x[labelled, 2], labelled, weights))
         elif statistic == "slope":
             found = regression(outcome, Regressors(terms, x, x[labelled]))["group"]
         else:
@@ -201,7 +201,7 @@ def test_other_statistics_hold_the_truth(statistic: str, uneven: bool) -> None:
 
 def test_agreement_of_a_few_labels_is_no_certainty() -> None:
     gold = np.tile([0.0, 1.0], 20)
-    found = fraction(Outcome(np.tile([0.0, 1.0], 500), gold, np.arange(40)))
+    found = fraction(LabelledOutcome(np.tile([0.0, 1.0], 500), gold, np.arange(40)))
     assert 0.02 < found.rectified.width < found.people.width
 
 

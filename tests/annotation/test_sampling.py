@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import emollms
-from emollms.annotation.estimands import Outcome, mean
+from emollms.annotation.estimands import LabelledOutcome, mean
 from emollms.annotation.sampling import _chances, _draw
 
 ROWS = 1_500
@@ -50,7 +50,7 @@ def test_estimates_from_drawn_rows_hold_the_truth_and_are_narrower(annotated: pd
         for way, errors in (("even", np.ones(ROWS)), ("drawn", spread)):
             chances = _chances(errors, 100)
             own = _draw(chances, np.random.default_rng(seed))
-            found = mean(Outcome(said, gold[own], own, None if way == "even" else 1 / chances[own]))
+            found = mean(LabelledOutcome(said, gold[own], own, None if way == "even" else 1 / chances[own]))
             held[way].append(found.rectified.low <= gold.mean() <= found.rectified.high)
             widths[way].append(found.rectified.width)
     assert 0.92 <= np.mean(held["drawn"]) <= 0.975

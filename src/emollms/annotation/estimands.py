@@ -16,7 +16,7 @@ from emollms.annotation.rectify import LEVEL, Design, Rectified, less, quantile_
 
 
 @dataclass(frozen=True)
-class Interval:
+class EstimateInterval:
     """An estimate and the interval that holds the truth with the probability that was asked for."""
 
     value: float
@@ -30,7 +30,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ThreeWays:
     """An estimate beside what it would be otherwise.
 
     Args:
@@ -40,14 +40,14 @@ class Comparison:
         lam: the power of the predictions: 0 where they are ignored.
     """
 
-    rectified: Interval
-    people: Interval
-    naive: Interval
+    rectified: EstimateInterval
+    people: EstimateInterval
+    naive: EstimateInterval
     lam: float
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LabelledOutcome:
     """A number for each row: what a model says of all of them, and what people say of some.
 
     Args:
@@ -69,7 +69,7 @@ class Outcome:
         """Which rows are labelled."""
         return Design(len(self.predicted), self.labelled, self.weights, self.larger)
 
-    def of(self, rows: Integers) -> "Outcome":
+    def of(self, rows: Integers) -> "LabelledOutcome":
         """Some of the rows, by their places in ascending order."""
         place = np.full(len(self.predicted), -1)
         place[rows] = np.arange(len(rows))
@@ -83,12 +83,12 @@ class Outcome:
             weights=weights,
         )
 
-    def as_truth(self) -> "Outcome":
+    def as_truth(self) -> "LabelledOutcome":
         """The predictions as if they were people's labels of all rows, of a larger population: the naive way."""
-        return Outcome(self.predicted, self.predicted, np.arange(len(self.predicted)), None, True)
+        return LabelledOutcome(self.predicted, self.predicted, np.arange(len(self.predicted)), None, True)
 
 
-def mean(outcome: Outcome, level: float = LEVEL) -> Comparison:
+def mean(outcome: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
     """The mean of an outcome.
 
     Args:
@@ -98,7 +98,7 @@ def mean(outcome: Outcome, level: float = LEVEL) -> Comparison:
     return _shown(*_means(outcome), level)
 
 
-def difference(outcome: Outcome, groups: Integers, level: float = LEVEL) -> Comparison:
+def difference(outcome: LabelledOutcome, groups: Integers, level: float = LEVEL) -> ThreeWays:
     """The mean of group 1 less that of group 0, each with a power of its own.
 
     Args:
@@ -111,12 +111,12 @@ def difference(outcome: Outcome, groups: Integers, level: float = LEVEL) -> Comp
     return _shown(found if found.half_width() < alone.half_width() else alone, alone, naive, level)
 
 
-def _shown(found: Rectified, alone: Rectified, naive: Rectified, level: float) -> Comparison:
-    shown = [Interval(one.value, *one.interval(level)) for one in (found, alone, naive)]
-    return Comparison(shown[0], shown[1], shown[2], found.lam)
+def _shown(found: Rectified, alone: Rectified, naive: Rectified, level: float) -> ThreeWays:
+    shown = [EstimateInterval(one.value, *one.interval(level)) for one in (found, alone, naive)]
+    return ThreeWays(shown[0], shown[1], shown[2], found.lam)
 
 
-def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
+def fraction(outcome: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
     """The fraction of rows of an outcome of 0 and 1, or the mean of one between them.
 
     Its interval is Wilson's (1927), for as many labels by people alone as would be as good as these with predictions.
@@ -136,7 +136,7 @@ def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
     shrunk = (np.clip(alone.value, 0, 1) * n + 1) / (n + 2)
     # Uneven weights make labels worth less than their number.
     worth = shrunk * (1 - shrunk) / (alone.labelled + alone.rest + supposed) if design.weights is not None else n / free
-    return Comparison(
+    return ThreeWays(
         _wilson(found, worth / ratio if found.lam else worth, level) if free else _exactly(found),
         _wilson(alone, worth, level) if free else _exactly(alone),
         _wilson(naive, float(design.rows), level),
@@ -144,19 +144,19 @@ def fraction(outcome: Outcome, level: float = LEVEL) -> Comparison:
     )
 
 
-def _wilson(found: Rectified, labels: float, level: float) -> Interval:
+def _wilson(found: Rectified, labels: float, level: float) -> EstimateInterval:
     value = float(np.clip(found.value, 0, 1))
     t = quantile_of_t(level, found.df)
     centre = (value + t**2 / labels / 2) / (1 + t**2 / labels)
     half = t / (1 + t**2 / labels) * math.sqrt(value * (1 - value) / labels + t**2 / labels**2 / 4)
-    return Interval(value, max(0.0, centre - half), min(1.0, centre + half))
+    return EstimateInterval(value, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _exactly(found: Rectified) -> Interval:
-    return Interval(found.value, found.value, found.value)
+def _exactly(found: Rectified) -> EstimateInterval:
+    return EstimateInterval(found.value, found.value, found.value)
 
 
-def _means(outcome: Outcome) -> tuple[Rectified, Rectified, Rectified]:
+def _means(outcome: LabelledOutcome) -> tuple[Rectified, Rectified, Rectified]:
     """The mean: rectified, by people's labels alone, and naively."""
     design, model = outcome.design, outcome.predicted
     values = (design.mean(outcome.gold), design.mean(model[outcome.labelled]), float(model.mean()))
@@ -164,7 +164,7 @@ def _means(outcome: Outcome) -> tuple[Rectified, Rectified, Rectified]:
     return *rectify(design, outcome.gold, model, values), naive
 
 
-def correlation(outcome: Outcome, other: Outcome, level: float = LEVEL) -> Comparison:
+def correlation(outcome: LabelledOutcome, other: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
     """Pearson's correlation of two outcomes, of the same labelled rows.
 
     The power and the interval are those of Fisher's transform, by whose influence function (Devlin, Gnanadesikan and
@@ -183,7 +183,7 @@ def correlation(outcome: Outcome, other: Outcome, level: float = LEVEL) -> Compa
     found, alone = rectify(design, people, model, (by_people, by_model, of_all), lost=2)
     naive = with_variance(outcome.as_truth().design, of_all, model, model, 0.0, lost=2)
     shown = [_from_fisher(one, level) for one in (found, alone, naive)]
-    return Comparison(shown[0], shown[1], shown[2], found.lam)
+    return ThreeWays(shown[0], shown[1], shown[2], found.lam)
 
 
 def _fisher(values: Floats, others: Floats, counts: Floats) -> tuple[float, Floats]:
@@ -198,12 +198,12 @@ def _standardized(values: Floats, counts: Floats) -> Floats:
     return np.asarray(centred / max(1e-12, math.sqrt(np.average(centred**2, weights=counts))))
 
 
-def _from_fisher(found: Rectified, level: float) -> Interval:
+def _from_fisher(found: Rectified, level: float) -> EstimateInterval:
     low, high = found.interval(level)
-    return Interval(math.tanh(found.value), math.tanh(low), math.tanh(high))
+    return EstimateInterval(math.tanh(found.value), math.tanh(low), math.tanh(high))
 
 
-def quantile(outcome: Outcome, q: float, level: float = LEVEL) -> Comparison:
+def quantile(outcome: LabelledOutcome, q: float, level: float = LEVEL) -> ThreeWays:
     """The quantile `q`: the smallest value that at least the fraction `q` of rows does not exceed.
 
     The interval holds the values that a test of their rectified cumulative fraction against `q` does not reject, with
@@ -219,10 +219,10 @@ def quantile(outcome: Outcome, q: float, level: float = LEVEL) -> Comparison:
     alone, _ = _quantile(outcome, q, level, tuned=False)
     if found.width > alone.width:
         found, lam = alone, 0.0
-    return Comparison(found, alone, _quantile(truth, q, level, tuned=False)[0], lam)
+    return ThreeWays(found, alone, _quantile(truth, q, level, tuned=False)[0], lam)
 
 
-def _quantile(outcome: Outcome, q: float, level: float, tuned: bool) -> tuple[Interval, float]:
+def _quantile(outcome: LabelledOutcome, q: float, level: float, tuned: bool) -> tuple[EstimateInterval, float]:
     design = outcome.design
     low, high = outcome.gold.min(), outcome.gold.max()
     between = outcome.predicted[(low < outcome.predicted) & (outcome.predicted < high)] if tuned else []
@@ -238,7 +238,7 @@ def _quantile(outcome: Outcome, q: float, level: float, tuned: bool) -> tuple[In
     at = bisect_left(places, True, key=lambda place: tested(place)[0] >= q - 1e-9)
     first = bisect_left(places, True, key=lambda place: tested(place)[0] + tested(place)[1] >= q)
     last = bisect_left(places, True, key=lambda place: tested(place)[0] - tested(place)[1] > q)
-    return Interval(*(float(values[place]) for place in (at, min(first, at), max(last, at)))), tested(at)[2]
+    return EstimateInterval(*(float(values[place]) for place in (at, min(first, at), max(last, at)))), tested(at)[2]
 
 
 def _tested(

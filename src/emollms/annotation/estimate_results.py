@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from emollms.annotation.estimands import Interval
+from emollms.annotation.estimands import EstimateInterval
 from emollms.annotation.rectify import LEVEL
 
 Population = Literal["table", "larger"]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class OneEstimate:
     """One estimate, beside what it would be otherwise.
 
     Args:
@@ -33,9 +33,9 @@ class Estimate:
     question: str
     statistic: str
     group: str
-    rectified: Interval
-    people: Interval
-    naive: Interval
+    rectified: EstimateInterval
+    people: EstimateInterval
+    naive: EstimateInterval
     labels: int
     rows: int
     saved: float
@@ -95,7 +95,7 @@ class Estimate:
         return f"the model's answers alone give {naive:.3f}, which agrees"
 
 
-def _sign(one: Interval) -> int:
+def _sign(one: EstimateInterval) -> int:
     return (one.low > 0) - (one.high < 0)
 
 
@@ -115,7 +115,7 @@ class Estimates:
         models: who annotated, as the record beside the table says.
     """
 
-    estimates: tuple[Estimate, ...]
+    estimates: tuple[OneEstimate, ...]
     annotated: str
     gold: str
     labels: int
@@ -125,13 +125,13 @@ class Estimates:
     notes: tuple[str, ...] = ()
     models: tuple[str, ...] = field(default=(), repr=False)
 
-    def __getitem__(self, place: int) -> Estimate:
+    def __getitem__(self, place: int) -> OneEstimate:
         return self.estimates[place]
 
     def __len__(self) -> int:
         return len(self.estimates)
 
-    def __iter__(self) -> Iterator[Estimate]:
+    def __iter__(self) -> Iterator[OneEstimate]:
         return iter(self.estimates)
 
     def to_pandas(self) -> pd.DataFrame:
@@ -160,5 +160,5 @@ class Estimates:
         return "\n".join([*lines, "", *(one.words for one in self.estimates)])
 
 
-def _shown(one: Interval) -> str:
+def _shown(one: EstimateInterval) -> str:
     return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"

@@ -10,15 +10,15 @@ import pandas as pd
 
 from emollms.annotation.annotated_tables import Floats, TableLike, text_of
 from emollms.annotation.estimands import (
-    Comparison,
-    Outcome,
+    LabelledOutcome,
+    ThreeWays,
     correlation,
     difference,
     fraction,
     mean,
     quantile,
 )
-from emollms.annotation.estimate_results import Estimate, Estimates, Population
+from emollms.annotation.estimate_results import Estimates, OneEstimate, Population
 from emollms.annotation.gold_tables import GoldAndAnnotated, Integers, read_gold
 from emollms.annotation.outcomes import Statistic, outcomes
 from emollms.annotation.rectify import LEVEL
@@ -93,7 +93,7 @@ def estimate(
         UsageError: the call is wrong, ids do not meet, there are fewer than 30 labels, or only one group has any.
         SourceError: a row of a file is broken.
     """
-    asked = _Asked(
+    asked = _Wanted(
         as_names(of), by, as_names(fraction), _numbers(quantile), as_names(correlation), formula, logistic, level
     )
     _check(asked, population, out)
@@ -114,7 +114,7 @@ def estimate(
     )  # fmt: skip
     if formula or asked.correlation:
         read = _with_covariates(annotated, gold, read, id, rater, Dialect(delimiter, encoding, not no_quotes))
-    run = _Run(read, asked, population == "larger", told)
+    run = _Estimation(read, asked, population == "larger", told)
     estimates = tuple(run.regression() if formula else run.statistics())
     gold_name = str(gold) if isinstance(gold, str | Path) else "the gold table"
     found = Estimates(
@@ -135,7 +135,7 @@ def estimate(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Wanted:
     """What is to be estimated."""
 
     of: tuple[str, ...]
@@ -152,7 +152,7 @@ def _numbers(values: float | Sequence[float]) -> tuple[float, ...]:
     return (float(values),) if isinstance(values, int | float) else tuple(map(float, values))
 
 
-def _check(asked: _Asked, population: str, out: str | Path | None) -> None:
+def _check(asked: _Wanted, population: str, out: str | Path | None) -> None:
     if asked.formula and (asked.by or asked.quantile or asked.correlation or asked.of):
         raise UsageError("--formula names its outcome and groups; leave out --of, --by, --quantile and --correlation")
     if asked.logistic and not asked.formula:
@@ -192,15 +192,15 @@ def _with_covariates(
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Estimation:
     """The estimates of one call."""
 
     read: GoldAndAnnotated
-    asked: _Asked
+    asked: _Wanted
     larger: bool
     warn: Warn
 
-    def statistics(self) -> Iterator[Estimate]:
+    def statistics(self) -> Iterator[OneEstimate]:
         names = self.asked.of or list(self.read.questions)
         for name in names:
             for one in outcomes(
@@ -209,7 +209,7 @@ class _Run:
                 self._check_labels(one.name, one.outcome)
                 yield from self._of_statistic(one)
 
-    def _of_statistic(self, one: Statistic) -> Iterator[Estimate]:
+    def _of_statistic(self, one: Statistic) -> Iterator[OneEstimate]:
         everyone = np.arange(self.read.rows)
         if self.asked.by is None:
             yield from self._of_rows(one, everyone, "")
@@ -226,7 +226,7 @@ class _Run:
             found = difference(own, np.isin(rows, groups[name]).astype(np.int64), self.asked.level)
             yield self._estimate(one, one.statistic, f"{name} − {first}", found, own)
 
-    def _of_rows(self, one: Statistic, rows: Integers, group: str) -> Iterator[Estimate]:
+    def _of_rows(self, one: Statistic, rows: Integers, group: str) -> Iterator[OneEstimate]:
         own, level = one.outcome.of(rows), self.asked.level
         for q in self.asked.quantile:
             yield self._estimate(one, f"quantile {q:g}", group, quantile(own, q, level), own)
@@ -237,13 +237,15 @@ class _Run:
             found = fraction(own, level) if one.is_fraction else mean(own, level)
             yield self._estimate(one, one.statistic, group, found, own)
 
-    def _estimate(self, one: Statistic, statistic: str, group: str, found: Comparison, own: Outcome) -> Estimate:
-        return Estimate(
+    def _estimate(
+        self, one: Statistic, statistic: str, group: str, found: ThreeWays, own: LabelledOutcome
+    ) -> OneEstimate:
+        return OneEstimate(
             one.name, statistic, group, found.rectified, found.people, found.naive, len(own.gold), len(own.predicted),
             _saved(found, own), found.lam, self.asked.level,
         )  # fmt: skip
 
-    def _check_labels(self, name: str, outcome: Outcome) -> None:
+    def _check_labels(self, name: str, outcome: LabelledOutcome) -> None:
         if len(outcome.gold) < FEWEST:
             labelled = f"{len(outcome.gold)} rows of {self.read.annotated.name} have labels of {name} by people"
             raise UsageError(f"{labelled}, and an interval needs {FEWEST}; label more (emollms sample draws them)")
@@ -276,17 +278,17 @@ class _Run:
             self.warn(f"groups of {by} with fewer than {FEWEST_OF_GROUP} labels are left out: {', '.join(few[:10])}")
         return found
 
-    def _column(self, name: str) -> Outcome:
+    def _column(self, name: str) -> LabelledOutcome:
         """Another column as an outcome of the same labelled rows: what people say of it where they do, else itself."""
         read = self.read
         if name in read.questions and read.questions[name].asked.kind != "labels":
             gold = read.questions[name].gold
             if not np.isnan(gold).any():
-                return Outcome(_filled(read.questions[name].asked.predicted), gold, read.labelled)
+                return LabelledOutcome(_filled(read.questions[name].asked.predicted), gold, read.labelled)
         values = _known_number(read, name)
-        return Outcome(values, values[read.labelled], read.labelled)
+        return LabelledOutcome(values, values[read.labelled], read.labelled)
 
-    def regression(self) -> Iterator[Estimate]:
+    def regression(self) -> Iterator[OneEstimate]:
         """The coefficients of the formula."""
         formula, logistic = str(self.asked.formula), self.asked.logistic
         left, right = read_formula(formula)
@@ -305,7 +307,7 @@ class _Run:
             raise UsageError(f"--formula: {few}; label more rows, or leave terms out")
         for name, found in regression(outcome, terms, logistic, self.asked.level).items():
             shown = f"coefficient of {name}" + (" (log odds)" if logistic else "")
-            yield Estimate(
+            yield OneEstimate(
                 formula, shown, "", found.rectified, found.people, found.naive, len(outcome.gold), self.read.rows,
                 _saved(found, outcome), found.lam, self.asked.level,
             )  # fmt: skip
@@ -342,7 +344,7 @@ def _known_number(read: GoldAndAnnotated, name: str) -> Floats:
     return np.asarray(values)
 
 
-def _saved(found: Comparison, own: Outcome) -> float:
+def _saved(found: ThreeWays, own: LabelledOutcome) -> float:
     """The fraction of labels that people alone would need for as narrow an interval, and that are spared."""
     if not found.people.width:
         return 0.0

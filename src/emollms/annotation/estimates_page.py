@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from emollms import __version__
-from emollms.annotation.estimate_results import Estimate, Estimates
+from emollms.annotation.estimate_results import Estimates, OneEstimate
 from emollms.annotation.study_page import Study, StudySection, StudyTable
 from emollms.charts import draw, pointed_at
 
@@ -164,9 +164,9 @@ _EXTRA = {
 _WELCH = "Differences of groups have the degrees of freedom of Welch's test."
 
 
-def _panels(found: Estimates) -> list[tuple[str, list[Estimate]]]:
+def _panels(found: Estimates) -> list[tuple[str, list[OneEstimate]]]:
     """The estimates that share a scale, with a title."""
-    kinds: dict[str, list[Estimate]] = {}
+    kinds: dict[str, list[OneEstimate]] = {}
     for one in found:
         kind = one.statistic.split()[0]
         title = {
@@ -177,7 +177,7 @@ def _panels(found: Estimates) -> list[tuple[str, list[Estimate]]]:
     return list(kinds.items())
 
 
-def _chart(some: Sequence[Estimate], title: str) -> str:
+def _chart(some: Sequence[OneEstimate], title: str) -> str:
     """Each estimate with its interval, above what people's labels alone and the naive average say."""
     values = [
         {"row": one.name, "way": way, "value": interval.value, "low": interval.low, "high": interval.high}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emollms.annotation.annotated_tables import AnsweredQuestion, Floats
-from emollms.annotation.estimands import Outcome
+from emollms.annotation.estimands import LabelledOutcome
 from emollms.annotation.gold_tables import GoldAndAnnotated
 from emollms.errors import UsageError
 from emollms.tables.files import Warn
@@ -33,7 +33,7 @@ class Statistic:
 
     name: str
     statistic: str
-    outcome: Outcome
+    outcome: LabelledOutcome
     is_fraction: bool
 
 
@@ -126,5 +126,5 @@ def _statistic(
         predicted = np.where(missing, predicted[~missing].mean(), predicted)
     said = ~np.isnan(gold)
     weights = None if read.weights is None else read.weights[said]
-    outcome = Outcome(predicted, gold[said], read.labelled[said], weights, larger)
+    outcome = LabelledOutcome(predicted, gold[said], read.labelled[said], weights, larger)
     return Statistic(asked.name, statistic, outcome, statistic != "mean")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.estimands import Comparison, Interval, Outcome
+from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays
 from emollms.annotation.rectify import LEVEL, Rectified, tuned_power, with_variance
 from emollms.errors import UsageError
 from emollms.optional import require
@@ -82,7 +82,7 @@ def regressors(right: str, every: pd.DataFrame, labelled: pd.DataFrame) -> Regre
 class Fit:
     """An outcome and its regressors, and how coefficients follow from a power of the predictions."""
 
-    outcome: Outcome
+    outcome: LabelledOutcome
     terms: Regressors
     solve: Callable[["Fit", float], Floats]
     mean_of: Callable[[Floats], Floats]
@@ -164,15 +164,15 @@ def _sigmoid_slope(values: Floats) -> Floats:
     return np.asarray(mean * (1 - mean))
 
 
-def fitted_to(outcome: Outcome, terms: Regressors, logistic: bool = False) -> Fit:
+def fitted_to(outcome: LabelledOutcome, terms: Regressors, logistic: bool = False) -> Fit:
     """A linear or logistic regression of an outcome; see `regression`."""
     parts = (_logit, _sigmoid, _sigmoid_slope) if logistic else (_least_squares, np.asarray, np.ones_like)
     return Fit(outcome, terms, *parts)
 
 
 def regression(
-    outcome: Outcome, terms: Regressors, logistic: bool = False, level: float = LEVEL
-) -> dict[str, Comparison]:
+    outcome: LabelledOutcome, terms: Regressors, logistic: bool = False, level: float = LEVEL
+) -> dict[str, ThreeWays]:
     """The coefficients of a regression, by name.
 
     Args:
@@ -184,14 +184,14 @@ def regression(
     fit = fitted_to(outcome, terms, logistic)
     truth = fitted_to(outcome.as_truth(), Regressors(terms.names, terms.every, terms.every), logistic)
     alone, naive = fit.solve(fit, 0.0), truth.solve(truth, 0.0)
-    found: dict[str, Comparison] = {}
+    found: dict[str, ThreeWays] = {}
     for at, name in enumerate(terms.names):
         theirs = _coefficient(fit, alone, at, 0.0, alone=True)
         ours = rectified_coefficient(fit, at)
         ours = ours if ours.half_width(level) < theirs.half_width(level) else theirs
         usual = _coefficient(truth, naive, at, 0.0, alone=True)
-        shown = [Interval(one.value, *one.interval(level)) for one in (ours, theirs, usual)]
-        found[name] = Comparison(shown[0], shown[1], shown[2], ours.lam)
+        shown = [EstimateInterval(one.value, *one.interval(level)) for one in (ours, theirs, usual)]
+        found[name] = ThreeWays(shown[0], shown[1], shown[2], ours.lam)
     return found
 
 

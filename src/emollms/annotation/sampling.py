@@ -57,7 +57,7 @@ class ExpectedWidth:
 
 
 @dataclass(frozen=True)
-class Sample:
+class DrawnRows:
     """Rows to label.
 
     Args:
@@ -106,7 +106,7 @@ def sample(
     encoding: str = "utf-8",
     no_quotes: bool = False,
     warn: Warn = no_warning,
-) -> Sample:
+) -> DrawnRows:
     """Draw rows for people to label, the uncertain ones more often, each with a probability that `estimate` reads.
 
     The parameters are the options of `emollms sample`.
@@ -171,7 +171,7 @@ def sample(
             old[name] = next((kept[one].to_numpy() for one in names if one in kept), None)
         result = pd.concat([old, result], ignore_index=True)
     widths = _widths(asked[0], labels.get(asked[0].name), errors, free, budget) if len(asked) == 1 or labels else ()
-    found = Sample(result, " and ".join(one.name for one in asked), len(rows), len(table.frame), widths)
+    found = DrawnRows(result, " and ".join(one.name for one in asked), len(rows), len(table.frame), widths)
     if out is not None:
         _write(found, Path(out), asked, format)
     return found
@@ -334,7 +334,7 @@ def _widths(
     return tuple(found)
 
 
-def _write(found: Sample, out: Path, asked: Sequence[AnsweredQuestion], format: Format | None) -> None:
+def _write(found: DrawnRows, out: Path, asked: Sequence[AnsweredQuestion], format: Format | None) -> None:
     if format is None:
         table = pa.Table.from_pandas(found.table, preserve_index=False)
         write_whole(out, table_bytes(table, *format_of(out)))
