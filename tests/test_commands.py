@@ -26,7 +26,7 @@ from emollms.cli.base import NounGroup, RootGroup, TableCommand, leaves
 STAGES = ["Data", "Quality", "Tuning", "Scoring", "Annotation", "Hub", "This machine"]
 VERBS = {"publish", "export"}
 """Groups whose commands say what is done, and to what; all other groups are nouns."""
-PRINTERS = {"print_table", "print_fields"}
+PRINTERS = {"print_table", "print_fields", "print_result"}
 Emollms = Callable[..., tuple[int, str, str]]
 
 ROOT: Any = get_command(app)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from emollms.cli.output import examples, print_note
+from emollms.cli.base import TableCommand
+from emollms.cli.output import examples, print_note, print_result
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
 app = typer.Typer()
@@ -18,7 +19,7 @@ _EXAMPLES = examples(
 )
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, cls=TableCommand)
 def agree(
     annotated: Annotated[
         str, typer.Argument(metavar="ANNOTATED", help="What `emollms annotate` wrote, or a table with predictions.")
@@ -75,6 +76,6 @@ def agree(
         probability=probability, weight=weight, by=by, text_column=text_column, spread=spread, epsilon=epsilon,
         out=out, html=html, delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, warn=print_note,
     )  # fmt: skip
-    print(found)
+    print_result(found)
     for written in filter(None, (out, html)):
         print_note(f"wrote {written}")

@@ -159,7 +159,7 @@ def pin(
             print_note(f"{what}: {', '.join(paths)}")
 
 
-app.command(epilog=contribute.NEW)(contribute.new)
+app.command(epilog=contribute.NEW, cls=TableCommand)(contribute.new)
 app.command(epilog=contribute.CHECK)(contribute.check)
 
 

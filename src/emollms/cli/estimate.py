@@ -1,11 +1,13 @@
 """`emollms estimate` and `emollms sample`: conclusions from annotations, and which rows people should label."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from emollms.cli.output import examples, print_note
+from emollms.cli.base import TableCommand
+from emollms.cli.output import examples, print_note, print_result
 from emollms.cli.table_options import Delimiter, Encoding, NoQuotes
 
 app = typer.Typer()
@@ -28,7 +30,7 @@ _EXAMPLES = examples(
 )
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, cls=TableCommand)
 def estimate(
     annotated: Annotated_,
     gold: Annotated[
@@ -91,7 +93,7 @@ def estimate(
         rater=rater, probability=probability, weight=weight, population=population, level=level, out=out, html=html,
         delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, warn=print_note,
     )  # fmt: skip
-    print(found)
+    print_result(found)
 
 
 _SAMPLE_EXAMPLES = examples(
@@ -102,7 +104,7 @@ _SAMPLE_EXAMPLES = examples(
 )
 
 
-@app.command(epilog=_SAMPLE_EXAMPLES)
+@app.command(epilog=_SAMPLE_EXAMPLES, cls=TableCommand)
 def sample(
     annotated: Annotated_,
     budget: Annotated[int, typer.Option(metavar="N", help="Rows to draw.")],
@@ -140,6 +142,6 @@ def sample(
         text_column=text_column, format=format, seed=seed, delimiter=delimiter, encoding=encoding,
         no_quotes=no_quotes, warn=print_note,
     )  # fmt: skip
-    print(found)
+    print_result(found, [asdict(one) for one in found.widths])
     if out is not None:
         print_note(f"{out}: fill in {found.question}, then give it to emollms estimate --gold")

@@ -219,6 +219,20 @@ def print_fields(fields: Mapping[str, object], tables: Mapping[str, Table] | Non
         print_table(*table)
 
 
+def print_result(result: object, rows: Sequence[Mapping[str, object]] | None = None) -> None:
+    """Print the result of a public function as it shows itself; with `--json` its table, an object a row.
+
+    Args:
+        result: it has `to_pandas()`.
+        rows: what `--json` prints instead.
+    """
+    if not _json:
+        print(result)
+        return
+    found = result.to_pandas().to_dict("records") if rows is None else rows  # type: ignore[attr-defined]
+    _print_json([_plain(row) for row in found])
+
+
 def _print_json(value: object) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2))
 
