@@ -173,9 +173,9 @@ def check_unrun(block: Block) -> None:
         return
     for command in command_lines(block):
         for part in re.split(r"\s*(?:\|\||&&|\||;)\s*", command.partition(" #")[0]):
-            words = shlex.split(re.sub(r"^(\w+=\S*\s+)*", "", part))
-            if words and words[0] == "emollms":
-                check_options(words[1:])
+            call = re.sub(r"^(\w+=\S*\s+)*", "", part)
+            if call.startswith("emollms "):
+                check_options(shlex.split(call)[1:])
 
 
 def check_options(words: list[str]) -> None:
@@ -187,7 +187,9 @@ def check_options(words: list[str]) -> None:
 
     one: Any = get_command(app)
     context = typer.Context(one, info_name="emollms")
-    while words and words[0] in getattr(one, "commands", {}):
+    while "list" in getattr(one, "commands", {}) or (words and words[0] in getattr(one, "commands", {})):
+        if not words or words[0].startswith("-"):  # a noun alone means its list
+            words = ["list", *words]
         one = one.commands[words[0]]
         context, words = typer.Context(one, info_name=words[0], parent=context), words[1:]
     one.make_parser(context).parse_args(args=[word for word in words if word != "…"])

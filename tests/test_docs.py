@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     path.name: path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 }
-FROM_SCRATCH = {"README.md", "python.md", "distill.md"}
+FROM_SCRATCH = {"README.md", "agree.md", "python.md", "distill.md"}
 """Pages that begin in an empty folder, and make what they need."""
-CHEAP = {"README.md", "command-line.md", "files.md", "near-duplicates.md", "python.md", "scale.md"}
+CHEAP = {"README.md", "agree.md", "command-line.md", "files.md", "near-duplicates.md", "python.md", "scale.md"}
 """Pages that `make test` runs; the others take minutes together."""
 WITH_EMOSMOL = {"README.md", "annotate.md", "distill.md"}
 TINY = {
