@@ -10,7 +10,7 @@ import pytest
 
 from emollms.corpora.registry import corpora, get_corpus
 from emollms.dataset.schema import ROW_SCHEMA
-from emollms.dataset.specs import DATA_SETS, Part, Settings
+from emollms.dataset.specs import DATA_SETS, CorpusPart, Settings
 from emollms.dataset.validation import CorpusTables, check_tables, statistics_json, statistics_of
 from emollms.errors import EmollmsError
 from emollms.expectations import suites as gate_suites
@@ -90,7 +90,7 @@ def figures_of(suite: str, case: Case) -> list[dict[str, object]]:
     ]
 
 
-def taken(part: Part, case: Case, task: str, split: str, language: str) -> bool:
+def taken(part: CorpusPart, case: Case, task: str, split: str, language: str) -> bool:
     """Whether figures are of a case, and a data set takes their rows."""
     selection = part.selection
     is_case = (task, part.split or split) == (case.task, case.split)

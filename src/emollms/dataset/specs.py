@@ -126,7 +126,7 @@ def stand_ins(meta: CorpusMetadata) -> Mapping[str, tuple[str, ...]]:
 
 
 @dataclass(frozen=True)
-class Part:
+class CorpusPart:
     """Rows that are taken from a corpus.
 
     Args:
@@ -223,7 +223,7 @@ class Settings:
         wanted = meta.languages if ALL_LANGUAGES in self.languages else self.languages
         return tuple(language for language in wanted if language not in elsewhere)
 
-    def parts(self, corpus: type[Corpus]) -> list[Part]:
+    def parts(self, corpus: type[Corpus]) -> list[CorpusPart]:
         """What is taken from a corpus, and in which split it is here.
 
         A benchmark in many languages tests on the validation split where the corpus has no test, and data that train
@@ -233,9 +233,9 @@ class Settings:
         borrowed = stand_ins(meta) if self._knows_stand_ins(meta) else {}
         spoken = [code for code in borrowed if wanted.languages is None or code in wanted.languages]
         if not spoken:
-            return [Part(wanted)]
+            return [CorpusPart(wanted)]
         others = [code for code in wanted.languages or meta.languages if code not in spoken]
-        found = [Part(replace(wanted, languages=others))] if others else []
+        found = [CorpusPart(replace(wanted, languages=others))] if others else []
         for code in spoken:
             found += self._parts_in(code, wanted, borrowed[code])
         return found
@@ -247,16 +247,16 @@ class Settings:
         tested = [DATA_SETS[name] for name in self.data_set.benchmarks if "train" in self.data_set.splits]
         return any(one.borrows_validation and meta.name in one.corpora for one in tested)
 
-    def _parts_in(self, language: str, wanted: Selection, borrowed: Sequence[str]) -> Iterator[Part]:
+    def _parts_in(self, language: str, wanted: Selection, borrowed: Sequence[str]) -> Iterator[CorpusPart]:
         tasks = [task for task in wanted.tasks if task not in borrowed]
         if self.data_set.borrows_validation:
-            yield Part(Selection(tasks, wanted.splits, (language,)))
+            yield CorpusPart(Selection(tasks, wanted.splits, (language,)))
             standing_in = [task for task in wanted.tasks if task in borrowed]
-            yield Part(Selection(standing_in, ("validation",), (language,)), "test")
+            yield CorpusPart(Selection(standing_in, ("validation",), (language,)), "test")
         else:
             splits = [split for split in wanted.splits if split != "validation"]
-            yield Part(Selection(wanted.tasks, splits, (language,)))
-            yield Part(Selection(tasks, [split for split in wanted.splits if split == "validation"], (language,)))
+            yield CorpusPart(Selection(wanted.tasks, splits, (language,)))
+            yield CorpusPart(Selection(tasks, [split for split in wanted.splits if split == "validation"], (language,)))
 
     def check(self) -> None:
         """Check the settings before anything is read.
