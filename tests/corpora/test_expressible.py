@@ -110,7 +110,7 @@ def test_a_package_with_raters_wordings_and_a_suite_of_its_own(newcomer: Newcome
     assert "| score outside the range of its corpus by a hair, clipped | 1 |" in card
     assert "--instructions native" in card
     told = newcomer.run("build", "aaid", *WORDED, "--instructions", "de", "--out", newcomer.root / "de").stderr
-    assert told.startswith("error: no instruction wordings in 'de' for V-reg; add instructions/de/V-reg.yaml")
+    assert told.startswith("error: unknown language of instructions 'de'")
     (info / "entry_points.txt").write_text(
         "[emollms.builders]\nmine = newcomer:Mine\n[emollms.tasks]\nMood = mood:MOOD\n"
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Literal
 
 from emollms.corpora.base import Corpus, Profile, Selection
@@ -108,7 +107,6 @@ DATA_SETS = {
 }
 
 
-@cache
 def stand_ins(meta: CorpusMetadata) -> Mapping[str, tuple[str, ...]]:
     """The languages in which a corpus has a validation split but no test of some tasks, with these tasks.
 
