@@ -352,8 +352,8 @@ main()
 WHERE = {
     "before the upload": """
 create = Remote.create
-def created(self):
-    create(self)
+def created(self, *options):
+    create(self, *options)
     changed()
 Remote.create = created""",
     "after the upload": """
