@@ -240,7 +240,8 @@ def examples_of(
     """
     rows = data.table(name, TRAIN, columns)
     if tuning.validation_fraction < 1 and name in {task.name for task in data.tasks(VALIDATION)}:
-        rows = pa.concat_tables([rows, data.table(name, VALIDATION, columns)])  # those that stay are among the known
+        more = data.table(name, VALIDATION, columns)
+        rows = pa.concat_tables([rows, more.filter(pa.array(~_is_held_out(more["text"], tuning)))])
     if tuning.languages:
         rows = rows.filter(pc.is_in(rows["language"], pa.array(tuning.languages)))
     stems = np.array([_WORDING.sub("", row_id) for row_id in rows["id"].to_pylist()], dtype=object)
