@@ -18,7 +18,9 @@ from emollms.corpora.roles import (
     split_labels,
 )
 from emollms.corpora.sniff import FileForm, sniff
-from emollms.dataset.corpus_plan import Answers, Facts, parse_range, plan_corpus
+from emollms.dataset.corpus_answers import Answers, Facts
+from emollms.dataset.corpus_plan import plan_corpus
+from emollms.dataset.corpus_range import parse_range
 from emollms.errors import UsageError
 
 FORMS = {
