@@ -1,7 +1,7 @@
 """What a new corpus is: what is seen in its files, what was said, and what a person is asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from emollms.corpora.file_table import Split
@@ -118,6 +118,8 @@ def plan_corpus(
     if is_new and isinstance(task, RegressionTask) and ends:
         task, ends = with_range(task, ends), ends if count_outside(planner, roles, ends) else None
     meta = _metadata(planner, facts, languages, task, [gold.emotion or "" for gold in roles.golds])
+    if isinstance(task, RegressionTask | OrdinalTask) and not task.emotions:  # a column `valence` answers V-reg
+        roles = replace(roles, golds=tuple(replace(gold, emotion=None) for gold in roles.golds))
     return CorpusPlan(
         name=name, meta=meta, files=files, roles=roles, facts=facts, languages=languages, language_of=language_of,
         splits=splits, split_of=split_of, split_names=split_names, task=task, is_new_task=is_new, ends=ends,
