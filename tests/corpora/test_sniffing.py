@@ -18,7 +18,9 @@ from emollms.corpora.roles import (
     split_labels,
 )
 from emollms.corpora.sniff import FileForm, sniff
-from emollms.dataset.corpus_plan import Answers, Facts, parse_range, plan_corpus
+from emollms.dataset.corpus_answers import Answers, Facts
+from emollms.dataset.corpus_plan import plan_corpus
+from emollms.dataset.corpus_range import parse_range
 from emollms.errors import UsageError
 
 FORMS = {
@@ -166,3 +168,10 @@ def test_a_person_is_asked() -> None:
     plan = plan_corpus("mine", found.files, NO_FACTS, answers, ask)
     assert (plan.languages, plan.ends, plan.split_of) == (("it",), (1.0, 5.0), "drawn")
     assert len(asked) == 2
+
+
+def test_a_column_called_after_an_emotion_answers_a_question_of_one_score() -> None:
+    found = table("id|text|valence", f"1|{LONG}|2", f"2|{LONG}s|3.5")
+    answers = Answers(language="en", task="V-reg", range="1..5", license="mit", homepage="https://example.org")
+    plan = plan_corpus("mine", found.files, NO_FACTS, answers)
+    assert [(gold.emotion, gold.columns) for gold in plan.roles.golds] == [(None, ("valence",))]

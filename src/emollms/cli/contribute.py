@@ -89,7 +89,7 @@ def new(
     asked for the rest; elsewhere it must be given by options. The module, the pinned files, the suite, the statistics,
     a test, and wordings for a new question are written; nothing that is there is changed.
     """
-    from emollms.dataset.corpus_plan import Answers
+    from emollms.dataset.corpus_answers import Answers
     from emollms.dataset.new_corpus import new_corpus
     from emollms.dataset.specs import as_names
     from emollms.errors import UsageError

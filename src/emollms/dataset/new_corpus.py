@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from emollms.corpora.path_names import ALIASES, SPLITS, languages_of, split_of
 from emollms.corpora.registry import BUILDERS, corpora, get_corpus
 from emollms.corpora.roles import Columns, find_text
 from emollms.corpora.sniff import SUFFIXES, FileForm, sniff
+from emollms.dataset.corpus_answers import Answers, Ask, Facts
 from emollms.dataset.corpus_files import CorpusHome, derive
-from emollms.dataset.corpus_plan import Answers, CorpusPlan, Facts, plan_corpus
+from emollms.dataset.corpus_plan import CorpusPlan, plan_corpus
 from emollms.dataset.new_module import module_text
 from emollms.dataset.wordings_draft import wordings_text
 from emollms.errors import EmollmsError, UsageError
@@ -22,8 +23,6 @@ from emollms.expectations.report import GateReport
 from emollms.storage import write_whole
 from emollms.tasks import TASKS
 
-Ask = Callable[[str, str], str]
-"""Asks a person a question, with what is assumed where the answer is empty."""
 _ABOUT = re.compile(r"(?i)(read|licen[cs]e|copying|citation|about|change|history|notes?|terms)")
 _LICENSES = (
     (r"CC[ -]?BY[ -]?NC[ -]?SA[ -]?4", "cc-by-nc-sa-4.0"), (r"CC[ -]?BY[ -]?NC[ -]?4", "cc-by-nc-4.0"),
