@@ -280,11 +280,14 @@ def _next_steps(plan: CorpusPlan, folder: Path, home: CorpusHome, in_package: bo
             f'{name} = "{home.builders.name}.{name}:{plan.class_name}", and take *.csv, *.yaml and *.json into its '
             "package data; then pip install -e ."
         )
-    if folder.resolve().name == name:
-        root = folder.resolve().parent
-        yield f"emollms corpora check {name} --from {root}{' --update' if in_package else ''}"
-        languages = "" if plan.languages == ("en",) else " --languages all"
-        yield f"emollms build aaid-plus --corpora {name} --from {root}{languages} --out out/{name}"
+    is_named, parent = folder.resolve().name == name, folder.resolve().parent
+    if in_package:
+        table = home.builders / "files" / f"{name}.csv"
+        there = parent if is_named else f"the folder that has them in {name}/"
+        yield f"emollms corpora pin {name} --from {there} --out {table} --count-rows"
+    yield f"emollms corpora check {name} --from {parent if is_named else folder}{' --update' if in_package else ''}"
+    languages = "" if plan.languages == ("en",) else " --languages all"
+    if is_named:
+        yield f"emollms build aaid-plus --corpora {name} --from {parent}{languages} --out out/{name}"
     else:
-        yield f"emollms corpora check {name} --from {folder}{' --update' if in_package else ''}"
         yield f"put the raw files into a folder named {name}, where `emollms build --from` finds them"
