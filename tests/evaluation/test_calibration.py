@@ -152,7 +152,7 @@ def test_a_label_that_nobody_has() -> None:
 def test_thresholds_together_beat_one_for_all_and_those_of_each() -> None:
     generator = np.random.default_rng(0)
     rates = np.array([0.5, 0.3, 0.1, 0.03])
-    gold = generator.random((600, 4)) < rates
+    gold = generator.random((6000, 4)) < rates
     table = np.clip(gold * generator.normal(0.3, 0.15, gold.shape) + rates * generator.random(gold.shape), 0, 1)
 
     def both(limits: Floats) -> float:
@@ -162,6 +162,8 @@ def test_thresholds_together_beat_one_for_all_and_those_of_each() -> None:
     found = calibration.fit_thresholds_together(table, gold)
     assert both(found) > both(calibration.fit_thresholds(table, gold))
     assert both(found) > max(both(np.full(4, limit)) for limit in np.linspace(0, 1, 101))
+    few = calibration.fit_thresholds_together(table[:100], gold[:100])
+    assert np.ptp(few) < np.ptp(found) / 2, "a hundred rows say little of each label"
 
 
 def test_thresholds_together_pass_over_what_was_not_annotated() -> None:
