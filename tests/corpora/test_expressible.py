@@ -105,7 +105,7 @@ def test_a_package_with_raters_wordings_and_a_suite_of_its_own(newcomer: Newcome
         (0.9375, 0.0625, 2, ["9", "8"]), (0.0625, 0.0625, 2, ["1", "2"]), (1.0, 0.0125, 2, ["9.2", "9"]),
     ]  # fmt: skip
     assert rows[0]["prompt"].startswith("Task: Da 0 (molto negativo) a 1 (very positive), quanto è positivo? Tweet:")
-    assert [row["id"] for row in rows] == [f"mine/V-reg/{number}/-/it-0" for number in (1, 2, 3)]
+    assert [row["id"] for row in rows] == [f"mine/V-reg/{number}/-/0" for number in (1, 2, 3)]
     card = (newcomer.root / "out/README.md").read_text(encoding="utf-8")
     assert "| score outside the range of its corpus by a hair, clipped | 1 |" in card
     assert "--instructions native" in card

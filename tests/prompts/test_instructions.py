@@ -11,7 +11,6 @@ import pytest
 from emollms.dataset.specs import DATA_SETS
 from emollms.errors import UsageError
 from emollms.prompts.instructions import (
-    _file,
     instruction,
     instruction_language,
     instruction_languages,
@@ -191,7 +190,7 @@ def test_a_file_of_wordings_that_is_broken(
     path.write_text(text)
     monkeypatch.setattr("emollms.prompts.instructions.files", lambda package: tmp_path)
     with pytest.raises(UsageError) as caught:
-        _file.__wrapped__("SST", "en")
+        wordings.__wrapped__("SST", "en")
     assert str(caught.value).startswith(str(path))
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

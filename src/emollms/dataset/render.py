@@ -40,7 +40,7 @@ def render_rows(
         unannotated: corpus and language to the labels that were not annotated there, and are not asked for.
         name_targets: whether a prompt names the target of its text; the published ones name none.
         instructions: the language of the instructions, or `native`: see `prompts.instructions.instruction_language`.
-            Where it is not English, the number in a row's id has its code, `…/it-0`.
+            An id names the text and the number of the wording, not its language, so that answers can be compared.
 
     Returns:
         Rows, with `ROW_SCHEMA`.
@@ -58,10 +58,9 @@ def render_rows(
     shown = _shown(task, examples, name_targets)
     table = examples.append_column("stem", names).append_column("shown", shown)
     table = table.append_column("asked_in", pa.array(asked_in, pa.string())).take(rows)
-    number_of = pc.if_else(pc.equal(table["asked_in"], ENGLISH), "", _join("", table["asked_in"], "-"))
     columns = {name: table[name] for name in ROW_SCHEMA.names if name in table.schema.names}
     columns |= {
-        "id": _join("", table["stem"], "/", number_of, pa.array(numbers).cast(pa.string())),
+        "id": _join("/", table["stem"], pa.array(numbers).cast(pa.string())),
         "prompt": _prompts(task, table, numbers, unannotated),
         "task": pa.repeat(task.name, len(rows)),
         "perspective": pa.repeat(pa.scalar(task.perspective, pa.string()), len(rows)),

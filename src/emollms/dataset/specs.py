@@ -247,15 +247,15 @@ class Settings:
         return any(one.borrows_validation and meta.name in one.corpora for one in tested)
 
     def _parts_in(self, language: str, wanted: Selection, borrowed: Sequence[str]) -> Iterator[CorpusPart]:
-        tasks = [task for task in wanted.tasks if task not in borrowed]
         if self.data_set.borrows_validation:
+            tasks = [task for task in wanted.tasks if task not in borrowed]
             yield CorpusPart(Selection(tasks, wanted.splits, (language,)))
             standing_in = [task for task in wanted.tasks if task in borrowed]
             yield CorpusPart(Selection(standing_in, VALIDATION, (language,)), "test")
         else:
+            # Other tasks ask about the same texts: none of the split would be left.
             splits = [split for split in wanted.splits if split != "validation"]
             yield CorpusPart(Selection(wanted.tasks, splits, (language,)))
-            yield CorpusPart(Selection(tasks, [split for split in wanted.splits if split == "validation"], (language,)))
 
     def check(self) -> None:
         """Check the settings before anything is read.
