@@ -17,7 +17,7 @@ from emollms.dataset.reader import Dataset
 from emollms.evaluation.export import export
 from emollms.evaluation.export_hooks import ASKS, framed, metric, read, rows_in, samples_of
 from emollms.evaluation.export_plan import ExportTemplate, plan_export
-from emollms.evaluation.predictors import ModelPredictor
+from emollms.evaluation.model_predictor import ModelPredictor
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
 from emollms.inference.decoding import Decode
 from emollms.prompts.framing import model_input

@@ -12,7 +12,7 @@ import pytest
 import emollms
 from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
-from emollms.evaluation.classifier_predictor import model_predictor
+from emollms.evaluation.model_predictor import model_predictor
 from emollms.evaluation.ray import CHUNK, Worker, _chunks
 from emollms.inference.decoding import Decode
 from emollms.tasks import get_task
