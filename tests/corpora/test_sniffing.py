@@ -11,7 +11,7 @@ from emollms.corpora.roles import (
     Columns,
     assumed_range,
     dimension,
-    find_golds,
+    find_gold_columns,
     find_id,
     find_text,
     kind_of,
@@ -97,14 +97,14 @@ TABLES = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_what_columns_are(name: str) -> None:
-    columns, first, second, ((text, source_id),), golds, kind = (
+    columns, first, second, ((text, source_id),), gold_columns, kind = (
         *TABLES[name][:3], tuple(TABLES[name][3].items()), *TABLES[name][4:],
     )  # fmt: skip
     found = table(columns, first, second)
     assert find_text(found) == text
     assert find_id(found, text) == source_id
-    gold = find_golds(found, [text, source_id])
-    assert ["+".join(one.columns) for one in gold] == golds
+    gold = find_gold_columns(found, [text, source_id])
+    assert ["+".join(one.columns) for one in gold] == gold_columns
     assert kind_of(found, gold) == kind
 
 
@@ -174,4 +174,4 @@ def test_a_column_called_after_an_emotion_answers_a_question_of_one_score() -> N
     found = table("id|text|valence", f"1|{LONG}|2", f"2|{LONG}s|3.5")
     answers = Answers(language="en", task="V-reg", range="1..5", license="mit", homepage="https://example.org")
     plan = plan_corpus("mine", found.files, NO_FACTS, answers)
-    assert [(gold.emotion, gold.columns) for gold in plan.roles.golds] == [(None, ("valence",))]
+    assert [(gold.emotion, gold.columns) for gold in plan.roles.gold_columns] == [(None, ("valence",))]

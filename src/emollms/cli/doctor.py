@@ -1,4 +1,4 @@
-"""`emollms doctor`: what this machine offers, and what stands in the way."""
+"""`emollms doctor`: what this machine offers, and what is missing."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING

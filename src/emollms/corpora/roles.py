@@ -58,7 +58,7 @@ class Roles:
         split: the column of splits; None where there is none.
         language: the column of languages; None where there is none.
         kind: scores, classes, columns of flags, or one column of labels.
-        golds: what is rated.
+        gold_columns: what is rated.
         decimal: the sign before decimals.
         values: the labels, classes or flags as the cells write them, most frequent first; of scores their least and
             greatest.
@@ -69,14 +69,14 @@ class Roles:
     split: str | None
     language: str | None
     kind: Kind
-    golds: tuple[RatedColumns, ...]
+    gold_columns: tuple[RatedColumns, ...]
     decimal: str
     values: tuple[str, ...]
 
     @property
     def votes(self) -> bool:
         """Whether several raters have a column each."""
-        return any(len(gold.columns) > 1 for gold in self.golds)
+        return any(len(gold.columns) > 1 for gold in self.gold_columns)
 
 
 class Columns:
@@ -164,7 +164,7 @@ def _all_in(columns: Columns, name: str, known: Mapping[str, str] | set[str]) ->
     return bool(values) and all(value.lower() in known for value in values)
 
 
-def find_golds(columns: Columns, taken: Sequence[str | None]) -> tuple[RatedColumns, ...]:
+def find_gold_columns(columns: Columns, taken: Sequence[str | None]) -> tuple[RatedColumns, ...]:
     """The columns of gold labels that can be told by their cells; none where there are none, or too many to tell.
 
     Args:
@@ -222,44 +222,44 @@ def split_labels(cell: str) -> list[str]:
     return [part for part in (part.strip() for part in _SEPARATED.split(plain)) if part]
 
 
-def parse_golds(columns: Columns, given: Sequence[str]) -> tuple[RatedColumns, ...]:
+def parse_gold_columns(columns: Columns, given: Sequence[str]) -> tuple[RatedColumns, ...]:
     """What `--gold` says: `score`, `joy,fear`, `valence=V`, or `valence=rater1+rater2`.
 
     Raises:
         UsageError: a column is none.
     """
-    golds = []
+    gold_columns = []
     for part in given:
         name, sign, of = part.rpartition("=")
         chosen = tuple(columns.check("--gold", column.strip()) for column in of.split("+"))
         only = len(given) == 1 and not sign
-        golds.append(RatedColumns(None if only else name.strip() or dimension(chosen[0]), chosen))
-    return tuple(golds)
+        gold_columns.append(RatedColumns(None if only else name.strip() or dimension(chosen[0]), chosen))
+    return tuple(gold_columns)
 
 
-def kind_of(columns: Columns, golds: Sequence[RatedColumns]) -> Kind:
+def kind_of(columns: Columns, gold_columns: Sequence[RatedColumns]) -> Kind:
     """What gold labels are, by their cells."""
-    names = [column for gold in golds for column in gold.columns]
-    if len(golds) > 1 and all(is_flag(columns, name) for name in names):
+    names = [column for gold in gold_columns for column in gold.columns]
+    if len(gold_columns) > 1 and all(is_flag(columns, name) for name in names):
         return "flags"
     if not all(columns.is_numeric(name) for name in names):
         return "labels"
-    if any(len(gold.columns) > 1 for gold in golds):
+    if any(len(gold.columns) > 1 for gold in gold_columns):
         return "score"
     whole = all(re.fullmatch(r"[+-]?\d+", cell.strip()) for name in names for cell in columns.cells(name))
     few = all(len(columns.distinct(name)) <= 11 for name in names)
     return "class" if whole and few else "score"
 
 
-def decimal_of(columns: Columns, golds: Sequence[RatedColumns]) -> str:
+def decimal_of(columns: Columns, gold_columns: Sequence[RatedColumns]) -> str:
     """The sign before the decimals of scores."""
-    cells = [cell for gold in golds for name in gold.columns for cell in columns.cells(name)]
+    cells = [cell for gold in gold_columns for name in gold.columns for cell in columns.cells(name)]
     return "," if any("," in cell for cell in cells) else "."
 
 
-def numbers_of(columns: Columns, golds: Sequence[RatedColumns]) -> list[float]:
+def numbers_of(columns: Columns, gold_columns: Sequence[RatedColumns]) -> list[float]:
     """All scores."""
-    cells = (cell for gold in golds for name in gold.columns for cell in columns.cells(name))
+    cells = (cell for gold in gold_columns for name in gold.columns for cell in columns.cells(name))
     return [float(cell.strip().replace(",", ".")) for cell in cells]
 
 

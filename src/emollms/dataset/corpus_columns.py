@@ -12,7 +12,7 @@ from emollms.corpora.roles import (
     RatedColumns,
     Roles,
     decimal_of,
-    find_golds,
+    find_gold_columns,
     find_id,
     find_language,
     find_split,
@@ -20,7 +20,7 @@ from emollms.corpora.roles import (
     kind_of,
     label_values,
     numbers_of,
-    parse_golds,
+    parse_gold_columns,
 )
 from emollms.corpora.sniff import FileForm
 from emollms.dataset.corpus_answers import Facts, Planner
@@ -39,16 +39,20 @@ def plan_roles(planner: Planner, facts: Facts) -> tuple[Roles, str, str]:
     language = answers.language if answers.language in columns.names else find_language(columns)
     language = None if facts.languages else language
     taken = [text, split, language]
-    golds = parse_golds(columns, answers.gold) if answers.gold else find_golds(columns, [*taken, _id(planner, text)])
-    if not golds:
+    gold_columns = (
+        parse_gold_columns(columns, answers.gold)
+        if answers.gold
+        else find_gold_columns(columns, [*taken, _id(planner, text)])
+    )
+    if not gold_columns:
         left = ", ".join(name for name in columns.names if name not in taken)
         told = planner.need("--gold", "which columns have the gold labels", f"the others are {left}")
-        golds = parse_golds(columns, told.split(","))
-    source_id = _id(planner, text, [column for gold in golds for column in gold.columns])
-    kind = kind_of(columns, golds)
-    values = _values(columns, golds, kind)
-    roles = Roles(text, source_id, split, language, kind, golds, decimal_of(columns, golds), values)
-    rated = ", ".join("+".join(gold.columns) + (f" ({gold.emotion})" if gold.emotion else "") for gold in golds)
+        gold_columns = parse_gold_columns(columns, told.split(","))
+    source_id = _id(planner, text, [column for gold in gold_columns for column in gold.columns])
+    kind = kind_of(columns, gold_columns)
+    values = _values(columns, gold_columns, kind)
+    roles = Roles(text, source_id, split, language, kind, gold_columns, decimal_of(columns, gold_columns), values)
+    rated = ", ".join("+".join(gold.columns) + (f" ({gold.emotion})" if gold.emotion else "") for gold in gold_columns)
     planner.seen.append(f"text: {text}; id: {source_id or 'none, lines are numbered'}; gold: {rated}")
     split_of = "file" if facts.splits else "column" if split else "drawn"
     if split_of == "drawn":
@@ -56,20 +60,20 @@ def plan_roles(planner: Planner, facts: Facts) -> tuple[Roles, str, str]:
     return roles, split_of, "file" if facts.languages else "column" if language else "one"
 
 
-def _id(planner: Planner, text: str, golds: Sequence[str] = ()) -> str | None:
+def _id(planner: Planner, text: str, gold_columns: Sequence[str] = ()) -> str | None:
     if planner.answers.source_id:
         return planner.columns.check("--id", planner.answers.source_id)
     found = find_id(planner.columns, text)
-    return None if found in golds else found
+    return None if found in gold_columns else found
 
 
-def _values(columns: Columns, golds: Sequence[RatedColumns], kind: Kind) -> tuple[str, ...]:
+def _values(columns: Columns, gold_columns: Sequence[RatedColumns], kind: Kind) -> tuple[str, ...]:
     if kind == "score":
-        numbers = numbers_of(columns, golds)
+        numbers = numbers_of(columns, gold_columns)
         return f"{min(numbers):g}", f"{max(numbers):g}"
     if kind == "flags":
-        return tuple(sorted({value for gold in golds for value in columns.distinct(gold.columns[0])}))
-    found = [value for gold in golds for value in label_values(columns, gold.columns[0])]
+        return tuple(sorted({value for gold in gold_columns for value in columns.distinct(gold.columns[0])}))
+    found = [value for gold in gold_columns for value in label_values(columns, gold.columns[0])]
     return tuple(dict.fromkeys(found))
 
 
@@ -101,16 +105,16 @@ def labels_lacking(
     if roles.kind == "labels":
         had = {labels.get(value, value) or value for value in roles.values}
     else:
-        had = {labels.get(gold.emotion or "", gold.emotion or "") for gold in roles.golds}
+        had = {labels.get(gold.emotion or "", gold.emotion or "") for gold in roles.gold_columns}
     if isinstance(task, MultiLabelTask) and roles.kind == "labels":
         had |= {label.lower() for label in had}
     missing = tuple(label for label in known if label not in had) if known else ()
     found: list[tuple[tuple[str, ...], str | None]] = [(missing, None)] if missing else []
-    if roles.kind != "labels" and len(roles.golds) > 1:
+    if roles.kind != "labels" and len(roles.gold_columns) > 1:
         for file in files:
             lacking = tuple(
                 labels.get(gold.emotion or "", gold.emotion or "")
-                for gold in roles.golds
+                for gold in roles.gold_columns
                 if gold.columns[0] not in file.columns
             )
             entry = (lacking, facts.languages.get(file.path))
@@ -122,11 +126,11 @@ def labels_lacking(
 def has_gaps(files: Sequence[FileForm], roles: Roles) -> bool:
     """Whether some row has no text, or no gold at all."""
     for file in files:
-        names = [column for gold in roles.golds for column in gold.columns if column in file.columns]
-        golds = zip(*(file.cells(name) for name in names), strict=True)
+        names = [column for gold in roles.gold_columns for column in gold.columns if column in file.columns]
+        gold_columns = zip(*(file.cells(name) for name in names), strict=True)
         if any(not cell.strip() for cell in file.cells(roles.text)):
             return True
-        if any(not all(cell.strip() for cell in row) if not roles.votes else not any(row) for row in golds):
+        if any(not all(cell.strip() for cell in row) if not roles.votes else not any(row) for row in gold_columns):
             return True
     return False
 

@@ -117,9 +117,9 @@ def plan_corpus(
     ends = plan_ends(planner, roles, task) if isinstance(task, RegressionTask) else None
     if is_new and isinstance(task, RegressionTask) and ends:
         task, ends = with_range(task, ends), ends if count_outside(planner, roles, ends) else None
-    meta = _metadata(planner, facts, languages, task, [gold.emotion or "" for gold in roles.golds])
+    meta = _metadata(planner, facts, languages, task, [gold.emotion or "" for gold in roles.gold_columns])
     if isinstance(task, RegressionTask | OrdinalTask) and not task.emotions:  # a column `valence` answers V-reg
-        roles = replace(roles, golds=tuple(replace(gold, emotion=None) for gold in roles.golds))
+        roles = replace(roles, gold_columns=tuple(replace(gold, emotion=None) for gold in roles.gold_columns))
     return CorpusPlan(
         name=name, meta=meta, files=files, roles=roles, facts=facts, languages=languages, language_of=language_of,
         splits=splits, split_of=split_of, split_names=split_names, task=task, is_new_task=is_new, ends=ends,

@@ -56,7 +56,7 @@ def _fit_labels(planner: Planner, roles: Roles, task: Task, labels: dict[str, st
             raise UsageError(f"task {task.name} has no class {wrong[0]!r}; {hint}")
         return {value: number for value, number in numbers.items() if value != number}
     assert isinstance(task, MultiLabelTask)
-    names = [gold.emotion or "" for gold in roles.golds] if roles.kind == "flags" else list(roles.values)
+    names = [gold.emotion or "" for gold in roles.gold_columns] if roles.kind == "flags" else list(roles.values)
     known = {label.lower(): label for label in task.labels}
     found = {}
     for name in names:
@@ -75,13 +75,13 @@ def _no_label(task: MultiLabelTask) -> set[str]:
 
 
 def _check_emotions(task: Task, roles: Roles) -> None:
-    asked = [gold.emotion for gold in roles.golds]
+    asked = [gold.emotion for gold in roles.gold_columns]
     for emotion in asked:
         if task.emotions and emotion is None:
             raise UsageError(f"task {task.name} asks for one of {', '.join(task.emotions)}; give --gold EMOTION=COLUMN")
         if task.emotions and emotion not in task.emotions:
             raise UsageError(f"--gold: {unknown(f'emotion of {task.name}', str(emotion), task.emotions)}")
-    if not task.emotions and len(roles.golds) > 1:
+    if not task.emotions and len(roles.gold_columns) > 1:
         raise UsageError(
             f"task {task.name} asks one thing, and these are {', '.join(map(str, asked))}; give one by --gold"
         )
@@ -89,7 +89,7 @@ def _check_emotions(task: Task, roles: Roles) -> None:
 
 def _new_task(planner: Planner, roles: Roles, name: str, labels: dict[str, str]) -> tuple[Task, bool, dict[str, str]]:
     """A task for what the files have; `add_task` of its module makes it known."""
-    emotions = tuple(gold.emotion for gold in roles.golds if gold.emotion)
+    emotions = tuple(gold.emotion for gold in roles.gold_columns if gold.emotion)
     if roles.kind == "class" and labels:
         if wrong := [value for value in roles.values if value not in labels]:
             raise UsageError(f"--labels says nothing of {wrong[0]!r}; it takes NUMBER=WORDS for each class")
@@ -121,7 +121,7 @@ def _some_without(planner: Planner, roles: Roles, called: Mapping[str, str], neu
     """Whether some text has no label."""
     if roles.kind == "flags":
         yes = {"1", "1.0", "true", "yes"}
-        names = [gold.columns[0] for gold in roles.golds]
+        names = [gold.columns[0] for gold in roles.gold_columns]
         rows = zip(*(planner.columns.cells(name) for name in names), strict=False)
         return any(not any(cell.strip().lower() in yes for cell in row) for row in rows)
     return any(label in neutral for label in called.values())

@@ -64,7 +64,7 @@ def count_outside(planner: Planner, roles: Roles, ends: tuple[float, float]) -> 
     """
     least, most = min(ends), max(ends)
     hair = HAIR * (most - least)
-    numbers = numbers_of(planner.columns, roles.golds)
+    numbers = numbers_of(planner.columns, roles.gold_columns)
     if far := [number for number in numbers if not least - hair <= number <= most + hair]:
         raise UsageError(
             f"{len(far)} values are outside {least:g} to {most:g}, such as {far[0]:g}; see --range and --gold"

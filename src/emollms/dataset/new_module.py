@@ -115,9 +115,9 @@ def _names(plan: CorpusPlan) -> dict[str, Any]:
         "task_fields": _task_fields(plan),
         "task_name": "TASK.name" if plan.is_new_task else literal(task.name),
         "flag_columns": {
-            gold.columns[0]: plan.labels.get(gold.emotion or "", gold.emotion or "") for gold in roles.golds
+            gold.columns[0]: plan.labels.get(gold.emotion or "", gold.emotion or "") for gold in roles.gold_columns
         },
-        "gold_columns": {gold.emotion: gold.columns if roles.votes else gold.columns[0] for gold in roles.golds},
+        "gold_columns": {gold.emotion: gold.columns if roles.votes else gold.columns[0] for gold in roles.gold_columns},
         "cell_labels": {value: _label_of(plan, value) for value in _in_order(roles.values)} if has_labels else {},
         "several_labels": any(len(split_labels(cell)) > 1 for cell in _gold_cells(plan)),
         "language_names": _language_names(plan),
@@ -136,7 +136,7 @@ def _label_of(plan: CorpusPlan, value: str) -> str:
 
 
 def _gold_cells(plan: CorpusPlan) -> list[str]:
-    return [cell for file in plan.files for gold in plan.roles.golds for cell in file.cells(gold.columns[0])]
+    return [cell for file in plan.files for gold in plan.roles.gold_columns for cell in file.cells(gold.columns[0])]
 
 
 def _language_names(plan: CorpusPlan) -> dict[str, str]:
@@ -217,7 +217,9 @@ def _flag_expression(plan: CorpusPlan) -> str:
     values = set(plan.roles.values)
     yes, no = sorted(values & YES) or ["1"], sorted(values - YES) or ["0"]
     options = "" if (yes, no) == (["1"], ["0"]) else f", yes={literal(tuple(yes))}, no={literal(tuple(no))}"
-    partial = len({tuple(gold.columns[0] in file.columns for gold in plan.roles.golds) for file in plan.files}) > 1
+    partial = (
+        len({tuple(gold.columns[0] in file.columns for gold in plan.roles.gold_columns) for file in plan.files}) > 1
+    )
     columns = "[column for column in FLAGS if column in record.cells]" if partial else "tuple(FLAGS)"
     return f"FLAGS[column] for column in record.flags({columns}{options})"
 
@@ -235,13 +237,13 @@ def _split_cell(plan: CorpusPlan) -> str:
 
 
 def _has_gold(plan: CorpusPlan) -> str:
-    golds = plan.roles.golds
-    if plan.roles.votes and golds[0].emotion is None:
-        return f"any(record[column].strip() for column in {literal(golds[0].columns)})"
+    gold_columns = plan.roles.gold_columns
+    if plan.roles.votes and gold_columns[0].emotion is None:
+        return f"any(record[column].strip() for column in {literal(gold_columns[0].columns)})"
     if plan.roles.votes:
         return "all(any(record[column].strip() for column in columns) for columns in GOLD.values())"
     if plan.roles.kind == "flags":
         return 'any(record.cells.get(column, "").strip() for column in FLAGS)'
-    if golds[0].emotion is None:
-        return f"record[{literal(golds[0].columns[0])}].strip()"
+    if gold_columns[0].emotion is None:
+        return f"record[{literal(gold_columns[0].columns[0])}].strip()"
     return "all(record[column].strip() for column in GOLD.values())"
