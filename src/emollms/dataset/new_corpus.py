@@ -105,7 +105,7 @@ def new_corpus(
         seen=(*seen, *plan.seen),
         assumed=plan.assumed,
         report=report,
-        next=tuple(_next_steps(plan, folder, home, package is not None)),
+        next=tuple(_next_steps(plan, folder, home, is_installed=corpus is not None)),
     )
 
 
@@ -272,20 +272,21 @@ def _count_rows(corpus: type[Corpus], plan: CorpusPlan, folder: Path, home: Corp
     write_whole(home.builders / "files" / f"{plan.name}.csv", _table(plan, folder, dict(counts)))
 
 
-def _next_steps(plan: CorpusPlan, folder: Path, home: CorpusHome, in_package: bool) -> Iterator[str]:
+def _next_steps(plan: CorpusPlan, folder: Path, home: CorpusHome, is_installed: bool) -> Iterator[str]:
     name = plan.name
-    if in_package:
+    if not is_installed:
         yield (
             f'name it in the package\'s pyproject.toml, [project.entry-points."{BUILDERS}"]: '
             f'{name} = "{home.builders.name}.{name}:{plan.class_name}", and take *.csv, *.yaml and *.json into its '
             "package data; then pip install -e ."
         )
-    is_named, parent = folder.resolve().name == name, folder.resolve().parent
-    if in_package:
+    is_named = folder.resolve().name == name
+    parent = folder.parent if folder.name == name else folder.resolve().parent
+    if not is_installed:
         table = home.builders / "files" / f"{name}.csv"
         there = parent if is_named else f"the folder that has them in {name}/"
         yield f"emollms corpora pin {name} --from {there} --out {table} --count-rows"
-    yield f"emollms corpora check {name} --from {parent if is_named else folder}{' --update' if in_package else ''}"
+    yield f"emollms corpora check {name} --from {parent if is_named else folder}{'' if is_installed else ' --update'}"
     languages = "" if plan.languages == ("en",) else " --languages all"
     if is_named:
         yield f"emollms build aaid-plus --corpora {name} --from {parent}{languages} --out out/{name}"
