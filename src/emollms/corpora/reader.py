@@ -9,7 +9,7 @@ from emollms.corpora.lines import Line, read_lines
 from emollms.corpora.metadata import SourceFile
 from emollms.corpora.quoting import QuotedRows
 from emollms.corpora.record import CellError, Record
-from emollms.corpora.sniff import json_cell
+from emollms.corpora.sniff import json_cells
 from emollms.corpora.source_folder import LeftOut, SourceFolder
 
 __all__ = ["CellError", "LeftOut", "RawSource", "Record"]  # all that a builder needs, in one place
@@ -156,6 +156,8 @@ class RawSource(SourceFolder):
     ) -> Iterator[Record]:
         """The rows of JSON Lines, an object a line: numbers as written, lists joined by commas, null as nothing.
 
+        What an object inside has is named by both: `{"scores": {"joy": 3}}` is the column `scores.joy`.
+
         Args:
             file: the file.
             encoding: as for `lines`.
@@ -173,7 +175,7 @@ class RawSource(SourceFolder):
             if not isinstance(found, dict):
                 self.refuse(self.place(file, number), "a line is no JSON object", line)
                 continue
-            record = Record(file, number, {key: json_cell(value) for key, value in found.items()})
+            record = Record(file, number, json_cells(found))
             if reason := no_data(record):
                 self.leave_out(LeftOut(self.place(file, number), reason, line))
                 continue
