@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -38,13 +39,24 @@ class Forks:
         self._process.wait()
         self._process.stdout.close()
 
-    def run(self, script: str, *arguments: object, folder: Path) -> "subprocess.CompletedProcess[str]":
-        """What a script does, with this process's environment; `out` and `err` of the folder get what it prints."""
+    def run(
+        self, script: str, *arguments: object, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """What a script does.
+
+        Args:
+            script: Python code.
+            arguments: what `sys.argv[1:]` has.
+            folder: where it runs, and what it prints is put into `out` and `err`.
+            environment: its environment; None for that of this process.
+        """
         folder.mkdir(exist_ok=True)
         job = {
-            "script": script, "arguments": list(map(str, arguments)), "environment": dict(os.environ),
+            "script": script,
+            "arguments": list(map(str, arguments)),
+            "environment": dict(os.environ if environment is None else environment),
             "folder": str(folder),
-        }  # fmt: skip
+        }
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
@@ -53,6 +65,12 @@ class Forks:
         assert code, "the process that forks has ended"
         out, err = ((folder / name).read_text(encoding="utf-8") for name in ("out", "err"))
         return subprocess.CompletedProcess(script, int(code), out, err)
+
+    def emollms(
+        self, *arguments: object, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """What a command of the package does; folder and environment as for `run`."""
+        return self.run("from emollms.cli import main; main()", *arguments, folder=folder, environment=environment)
 
 
 def serve(names: dict[str, Any]) -> None:
@@ -67,6 +85,7 @@ def serve(names: dict[str, Any]) -> None:
 
 def _run(job: dict[str, Any], names: dict[str, Any]) -> NoReturn:
     """Run a script and leave; nothing of the process's own end is run, as after a kill."""
+    os.environ.clear()
     os.environ.update(job["environment"])
     os.chdir(job["folder"])
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
