@@ -185,7 +185,7 @@ def test_the_real_data_sets_fail_as_known_and_no_more(name: str, profile: str, r
     [
         ("aaid", {"mask": True}),
         ("aaid", {"tasks": ("E-c",), "languages": ("all",)}),
-        ("aaid-plus", {"tasks": ("BRIGHTER-EI-oc",), "languages": ("all",)}),
+        pytest.param("aaid-plus", {"tasks": ("BRIGHTER-EI-oc",), "languages": ("all",)}, marks=pytest.mark.slow),
         ("aeb", {"corpora": ("brighter",)}),
         ("aeb", {"tasks": ("GoEmotions-28", "EmoBank-reader")}),
         ("aeb", {"tasks": ("GoEmotions",), "profile": "paper"}),
