@@ -201,7 +201,11 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     with torch.no_grad():
         expected = model(**given).logits
     frozen = FrozenLayers(model, len(layers_of(model)) - 1)
+    above: list[object] = []
+    hook = layers_of(model)[-1].register_forward_hook(lambda *_: above.append(1))
     features = frozen.compute(tokenizer, ids, range(len(ids)), torch.no_grad)
+    hook.remove()
+    assert not above, "a pass ends with the last frozen layer"
     with torch.no_grad():
         assert torch.equal(model(**given).logits, expected), "without features they compute as before"
     calls: list[object] = []
