@@ -9,18 +9,12 @@ import numpy as np
 import pandas as pd
 
 from emollms.annotation.annotated_tables import Floats, TableLike, text_of
-from emollms.annotation.estimands import (
-    LabelledOutcome,
-    ThreeWays,
-    correlation,
-    difference,
-    fraction,
-    mean,
-    quantile,
-)
+from emollms.annotation.correlations import correlation
+from emollms.annotation.estimands import LabelledOutcome, ThreeWays, difference, fraction, mean
 from emollms.annotation.estimate_results import Estimates, OneEstimate, Population
 from emollms.annotation.gold_tables import GoldAndAnnotated, Integers, read_gold
 from emollms.annotation.outcomes import Statistic, outcomes
+from emollms.annotation.quantiles import quantile
 from emollms.annotation.rectify import LEVEL
 from emollms.annotation.regression import read_formula, regression, regressors
 from emollms.annotation.study_page import check_page, write_study
