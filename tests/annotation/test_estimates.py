@@ -13,7 +13,7 @@ from emollms.annotation.correlations import _fisher, correlation
 from emollms.annotation.estimands import LabelledOutcome, ThreeWays, difference, fraction, mean
 from emollms.annotation.quantiles import quantile
 from emollms.annotation.rectify import rectify
-from emollms.annotation.regression import Regressors, regression
+from emollms.annotation.regression import Regressors, fitted_to, rectified_coefficient, regression
 
 CALL = Callable[..., tuple[int, str, str]]
 
@@ -72,15 +72,21 @@ def test_a_constant_has_no_correlation() -> None:
         assert np.isfinite([found.rectified.width, found.people.width]).all()
 
 
-def test_a_logistic_regression_whose_rectified_loss_has_no_minimum_is_by_the_labels_alone() -> None:
-    """The other answers of the labelled rows outweigh what these say."""
-    random = np.random.default_rng(0)
-    x = np.column_stack([np.ones(600), random.normal(size=600)])
-    gold = (x[:, 1] + random.logistic(size=600) > 0) * 1.0
-    predicted = (3 * x[:, 1] > 0) * 1.0
-    own = np.arange(40)
-    found = regression(LabelledOutcome(predicted, gold[own], own), Regressors(("one", "x"), x, x[own]), logistic=True)
-    assert np.isfinite(found["x"].rectified.width)
+@pytest.mark.parametrize(("seed", "is_rectified"), [(5, True), (58, False)])
+def test_a_rectified_logistic_loss_may_have_no_minimum(seed: int, is_rectified: bool) -> None:
+    """With the power 1, where the search for the best power begins, or with the best one: people's labels alone."""
+    random, rows, own = np.random.default_rng(seed), 600, np.arange(40)
+    mood = random.normal(0, 0.2, rows)
+    x = np.column_stack([np.ones(rows), mood + random.normal(0, 0.07, rows)])
+    gold = (mood + random.normal(0, 0.05, rows) > 0) * 1.0
+    outcome = LabelledOutcome((mood + random.normal(0, 0.07, rows) > 0) * 1.0, gold[own], own)
+    terms = Regressors(("one", "x"), x, x[own])
+    fit = fitted_to(outcome, terms, logistic=True)
+    assert (fit.solve(fit, 1.0) is None) == is_rectified
+    assert (rectified_coefficient(fit, 1) is not None) == is_rectified
+    found = regression(outcome, terms, logistic=True)["x"]
+    assert np.isfinite(found.rectified.width)
+    assert found.rectified == found.people or is_rectified
 
 
 def made_up(rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
