@@ -21,12 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from evaluation.reference_rows import BLOOM, CHAT_13B, SCALES, answers
 
-from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.correlations import correlation
 from emollms.annotation.estimands import LabelledOutcome, ThreeWays, difference, fraction, mean
-from emollms.annotation.gold_tables import Integers
 from emollms.annotation.quantiles import quantile
 from emollms.annotation.regression import Regressors, regression
+from emollms.evaluation.metrics import Floats, Integers
 from emollms.tasks import MultiLabelTask
 
 MODELS = (CHAT_13B, BLOOM)

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays, three_ways
 from emollms.annotation.rectify import LEVEL, Rectified, rectify, with_variance
+from emollms.evaluation.metrics import Floats
 
 
 def correlation(outcome: LabelledOutcome, other: LabelledOutcome, level: float = LEVEL) -> ThreeWays:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.gold_tables import Integers
 from emollms.annotation.rectify import LEVEL, Design, Rectified, less, narrower, quantile_of_t, rectify, with_variance
+from emollms.evaluation.metrics import Floats, Integers
 
 WIDEST = 1.03
 """How wide the interval of a rectified estimate may be against that by people's labels alone."""

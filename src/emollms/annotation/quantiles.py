@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays, three_ways
 from emollms.annotation.rectify import LEVEL, Design, rectify, with_variance
+from emollms.evaluation.metrics import Floats
 
 
 def quantile(outcome: LabelledOutcome, q: float, level: float = LEVEL) -> ThreeWays:

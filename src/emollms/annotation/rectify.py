@@ -14,8 +14,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.gold_tables import Integers
+from emollms.evaluation.metrics import Floats, Integers
 from emollms.optional import require
 
 LEVEL = 0.95

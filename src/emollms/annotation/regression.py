@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emollms.annotation.annotated_tables import Floats
 from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays, three_ways
 from emollms.annotation.rectify import LEVEL, Rectified, narrower, tuned_power, with_variance
 from emollms.errors import UsageError
+from emollms.evaluation.metrics import Floats
 from emollms.optional import require
 
 STEPS = 60
