@@ -1,11 +1,11 @@
-"""Estimates are those of another implementation, ppi-python, where both compute the same."""
+"""Estimates are those of other implementations, ppi-python and statsmodels, where both compute the same."""
 
 import numpy as np
 import pytest
 
 from emollms.annotation.estimands import LabelledOutcome
-from emollms.annotation.rectify import Rectified, rectify, with_variance
-from emollms.annotation.regression import Fit, Regressors, fitted_to, rectified_coefficient
+from emollms.annotation.rectify import Rectified, quantile_of_t, rectify, with_variance
+from emollms.annotation.regression import Fit, Regressors, fitted_to, rectified_coefficient, regression
 
 LABELS, ROWS = 120, 1_500
 
@@ -46,9 +46,14 @@ def test_a_mean_is_that_of_ppi_python(shared, ppi_py) -> None:
     assert (low, high) == pytest.approx([end.item() for end in ppi_py.ppi_mean_ci(*theirs, alpha=0.05)], abs=1e-6)
 
 
-def large_sample_interval(found: Rectified) -> tuple[float, float]:
+def large_sample_interval(fit: Fit, at: int, found: Rectified) -> tuple[float, float]:
     """The interval of a coefficient, without what is corrected for small samples."""
-    return z_interval(found.value, found.labelled, found.rest * ROWS / (ROWS - 1))
+    theta = fit.solve(fit, found.lam * fit.others[1])
+    assert theta is not None
+    people, model = fit.influences(theta)
+    one = with_variance(fit.outcome.design, found.value, people[:, at], model[:, at], found.lam)
+    assert 1 < found.labelled / one.labelled < 1.2
+    return z_interval(one.value, one.labelled, one.rest * ROWS / (ROWS - 1))
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -62,7 +67,7 @@ def test_linear_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> Non
     assert 0 < found.lam * ROWS / len(f) < 1
     low, high = ppi_py.ppi_ols_ci(*theirs, alpha=0.05, coord=at)
     assert found.value == pytest.approx((low[at] + high[at]) / 2, abs=1e-6)
-    assert large_sample_interval(found) == pytest.approx((low[at], high[at]), abs=1e-6)
+    assert large_sample_interval(fit, at, found) == pytest.approx((low[at], high[at]), abs=1e-6)
 
 
 def one_power(fit: Fit) -> float:
@@ -94,7 +99,7 @@ def test_logistic_regression_is_that_of_ppi_python(shared, ppi_py, columns: list
         assert found is not None
         assert found.lam == pytest.approx(power, abs=1e-9)
         assert found.value == pytest.approx(sum(ends) / 2, abs=1e-6)
-        assert large_sample_interval(found) == pytest.approx(ends, abs=1e-6)
+        assert large_sample_interval(fit, at, found) == pytest.approx(ends, abs=1e-6)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -109,7 +114,7 @@ def test_a_logistic_coefficient_with_its_own_power_is_that_of_ppi_python(shared,
     point = ppi_py.ppi_logistic_pointestimate(*theirs, lam=power)
     assert found.value == pytest.approx(point[at], abs=1e-6)
     low, high = ppi_py.ppi_logistic_ci(*theirs, alpha=0.05, lam=power)
-    assert large_sample_interval(found) == pytest.approx((low[at], high[at]), abs=1e-6)
+    assert large_sample_interval(fit, at, found) == pytest.approx((low[at], high[at]), abs=1e-6)
 
 
 @pytest.mark.parametrize("q", [0.5, 0.8])
@@ -131,3 +136,18 @@ def test_the_distribution_function_that_quantiles_invert_is_that_of_ppi_python(s
             kept.append(value)
     theirs = ppi_py.ppi_quantile_ci(y[own], f[own], f[LABELS:], q, alpha=0.05, exact_grid=True)
     assert (kept[0], kept[-1]) == pytest.approx(tuple(theirs), abs=1e-6)
+
+
+def test_standard_errors_of_people_alone_are_those_of_statsmodels(shared) -> None:
+    """HC3, but for a correction for the degrees of freedom that coefficients take."""
+    models = pytest.importorskip("statsmodels.api")
+    x, y, f, own = shared
+    outcome = LabelledOutcome(f, y[own], own, larger=True)
+    theirs = models.OLS(y[own], x[own]).fit(cov_type="HC3")
+    corrected = theirs.bse * np.sqrt((LABELS - 1) / theirs.df_resid)
+    t = quantile_of_t(0.95, theirs.df_resid)
+    for found, value, error in zip(
+        regression(outcome, Regressors(("a", "b", "c"), x, x[own])).values(), theirs.params, corrected, strict=True
+    ):
+        assert found.people.value == pytest.approx(value)
+        assert found.people.width / 2 == pytest.approx(t * error, rel=0.01)

@@ -1,7 +1,7 @@
 """Linear and logistic regression of an outcome that people labelled for some rows only (PPI++, sections 3 and 4).
 
 Each coefficient has a power of its own, the one of its least variance. Variances are robust (the sandwich of Huber and
-White).
+White, in the form HC3 of MacKinnon and White 1985).
 """
 
 from collections.abc import Callable
@@ -109,6 +109,13 @@ class Fit:
         people = (self.outcome.gold - self.mean_of(terms.labelled @ theta))[:, None] * terms.labelled
         model = (self.outcome.predicted - self.mean_of(terms.every @ theta))[:, None] * terms.every
         return people @ inverse, model @ inverse
+
+    def leverages(self, theta: Floats) -> Floats:
+        """How much each labelled row draws the coefficients to itself, from 0 to 1."""
+        terms = self.terms.labelled
+        weights = self.slope_of(terms @ theta) * self.outcome.design.counts
+        inverse = np.linalg.pinv(terms.T @ (weights[:, None] * terms))
+        return np.asarray(weights * np.sum(terms @ inverse * terms, axis=1))
 
 
 def _least_squares(fit: Fit, power: float) -> Floats | None:
@@ -227,6 +234,10 @@ def rectified_coefficient(fit: Fit, at: int, power: float | None = None) -> Rect
 
 
 def _coefficient(fit: Fit, theta: Floats, at: int, lam: float, alone: bool = False) -> Rectified:
-    people, model = fit.influences(theta, alone)
+    people, model = (every[:, at].copy() for every in fit.influences(theta, alone))
+    # Leaving a row out changes more than its influence tells, since the fit is near to the rows that it is of.
+    more = 1 / (1 - np.minimum(fit.leverages(theta), 0.99))
+    people *= more
+    model[fit.outcome.labelled] *= more
     lost = len(theta) - 1 + (not alone)
-    return with_variance(fit.outcome.design, float(theta[at]), people[:, at], model[:, at], lam, lost)
+    return with_variance(fit.outcome.design, float(theta[at]), people, model, lam, lost)
