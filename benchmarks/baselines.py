@@ -18,8 +18,8 @@ from emollms.dataset.reader import Dataset, asked_rows
 from emollms.dataset.specs import ALL_LANGUAGES, DATA_SETS, Settings
 from emollms.evaluation.evaluate import evaluate
 from emollms.evaluation.model_predictor import model_predictor
-from emollms.evaluation.scores import Figure
 from emollms.evaluation.task_metrics import TASK_METRICS
+from emollms.evaluation.task_scores import Figure
 from emollms.inference.decoding import likely_labels
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
