@@ -13,7 +13,8 @@ from emollms.corpora.registry import get_corpus
 from emollms.dataset.baselines import baselines, language_baselines, metric_title
 from emollms.dataset.card_examples import card_rows, chosen_pairs, rejected_examples
 from emollms.dataset.card_metadata import Tables, card_metadata, languages
-from emollms.dataset.manifest import Manifest, SourceEntry, by_seriousness
+from emollms.dataset.manifest import Manifest
+from emollms.dataset.manifest_entries import SourceEntry, by_seriousness
 from emollms.dataset.schema import COLUMNS, row_schema
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.statistics import Figures, statistics_tables
