@@ -13,8 +13,10 @@ from tiny_corpus import Install, write_corpus
 
 from emollms.cli import main
 from emollms.corpora import registry
+from emollms.corpora.base import Profile
 from emollms.dataset.build import build_repo
 from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.storage import locked
 
 settings.register_profile("compiled", deadline=None)  # the first call of a kernel compiles it
 settings.load_profile("compiled")
@@ -45,11 +47,29 @@ def reference_dir(corpora_dir: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def paper_aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def real_repo(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function that gives a data set of the real corpora, built without the gate: once for all test processes.
+
+    Nobody may change what is in its folder.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # each process of xdist has a base of its own
+
+    def build(name: str, profile: Profile = "release") -> Path:
+        folder = shared / "real" / profile
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                build_repo(Settings(DATA_SETS[name], profile), folder / name, root=corpora_dir, validate=False)
+        return folder / name
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def paper_aeb(real_repo: Callable[..., Path]) -> Path:
     """The AEB with the published rows."""
-    out = tmp_path_factory.mktemp("evaluation") / "aeb"
-    build_repo(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
-    return out
+    return real_repo("aeb", "paper")
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emollms import doctor
-from emollms.doctor import DeviceState, PackageState
+from emollms.doctor.machine import DeviceState
+from emollms.doctor.packages import PackageState, installed, package_problems
+from emollms.doctor.recipes import fit
 from emollms.training.estimate import estimate
 from emollms.training.recipe import find_recipes, load_recipe
 
@@ -132,14 +133,14 @@ def test_the_token_of_a_file_is_found(folder: Path) -> None:
     ],
 )
 def test_why_a_recipe_does_not_fit(name: str, device: DeviceState, reason: str) -> None:
-    found = doctor.fit(load_recipe(name), device)
+    found = fit(load_recipe(name), device)
     assert (found.fits, found.reason) == (not reason, reason)
 
 
 @given(name=st.sampled_from(sorted(find_recipes())), memory=st.integers(10**9, 10**12))
 def test_a_recipe_fits_where_its_estimate_does(name: str, memory: int) -> None:
     recipe = load_recipe(name)
-    found = doctor.fit(recipe, replace(GPUS, accelerator_memory=memory))
+    found = fit(recipe, replace(GPUS, accelerator_memory=memory))
     assert found.fits <= (estimate(recipe).memory <= memory)
     assert ("the device has" in found.reason) == (estimate(recipe).memory > memory)
 
@@ -168,7 +169,7 @@ def half_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "half_installed-1.dist-info").mkdir()
     (tmp_path / "half_installed-1.dist-info" / "METADATA").write_text(METADATA)
     monkeypatch.syspath_prepend(str(tmp_path))
-    return doctor.installed("half-installed")
+    return installed("half-installed")
 
 
 def test_packages_that_are_missing_or_too_old(half_installed: Any) -> None:
@@ -183,9 +184,9 @@ def test_packages_that_are_missing_or_too_old(half_installed: Any) -> None:
 
 
 def test_what_all_work_needs_is_a_problem(half_installed: Any) -> None:
-    problems = list(doctor._problems(half_installed[0]))
+    problems = list(package_problems(half_installed[0]))
     assert problems[0].startswith("pytest<1 is needed, and ")
     assert problems[1] == "not-there>=3 is needed, and is not installed; run: pip install 'not-there>=3'"
-    assert list(doctor._problems(())) == [
+    assert list(package_problems(())) == [
         "emollms is not installed, so that versions cannot be checked; run: pip install -e ."
     ]

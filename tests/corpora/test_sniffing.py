@@ -6,21 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emollms.corpora.column_names import dimension
+from emollms.corpora.gold_columns import assumed_range, find_gold_columns, kind_of, split_labels
 from emollms.corpora.path_names import languages_of, split_of
-from emollms.corpora.roles import (
-    Columns,
-    assumed_range,
-    dimension,
-    find_gold_columns,
-    find_id,
-    find_text,
-    kind_of,
-    split_labels,
-)
+from emollms.corpora.roles import Columns, find_id, find_text
 from emollms.corpora.sniff import FileForm, sniff
 from emollms.dataset.corpus_answers import Answers, Facts
 from emollms.dataset.corpus_plan import plan_corpus
 from emollms.dataset.corpus_range import parse_range
+from emollms.dataset.corpus_tables import find_tables
 from emollms.errors import UsageError
 
 FORMS = {
@@ -30,6 +24,14 @@ FORMS = {
     "no header": (b"what a day it was\t1, 5\nnothing here at all\t3\n", "\t", False, False, "utf-8"),
     "cp1252": ("id;text;score\n1;l\u2019amica \u00e8 qui;0,5\n2;sì;0,2\n".encode("cp1252"), ";", True, True, "cp1252"),
     "utf-16": ("id\ttext\n1\tдобрый день\n2\tпока всем\n".encode("utf-16"), "\t", False, True, "utf-16"),
+    "utf-16 without a mark": (
+        "id\ttext\n1\tgood day to you\n2\tпока всем\n".encode("utf-16-le"),
+        "\t",
+        False,
+        True,
+        "utf-16-le",
+    ),
+    "row numbers of pandas": (b",text,score\n0,one here,2\n1,two here,3\n", ",", True, True, "utf-8"),
     "mark": ("\ufeffid,text,v\r\n1,one here,2\r\n2,two here,3\r\n".encode(), ",", True, True, "utf-8"),
     "plain quotes": (b'id\ttext\n1\t"so he said\n2\t"and left\n', "\t", False, True, "utf-8"),
 }
@@ -42,7 +44,7 @@ def test_how_a_file_is_written(name: str, tmp_path: Path) -> None:
     form = sniff(tmp_path, "a.txt")
     assert (form.delimiter, form.quotes, form.header, form.encoding) == (delimiter, quotes, header, encoding)
     assert len(form.rows) == 2
-    assert form.columns[0] in ("id", "column_1")
+    assert form.columns[0] in ("id", "column_1", "")
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -50,6 +52,72 @@ def test_json_lines(tmp_path: Path) -> None:
     form = sniff(tmp_path, "a.jsonl")
     assert form.columns == ("t", "e", "v")
     assert form.rows == [("so be it", "joy, fear", "1.50"), ("no", "", "")]
+
+
+def test_json_lines_with_objects_inside(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"t": "so be it", "s": {"joy": 3, "fear": 1.0}}\n{"t": "no", "s": {"joy": 2}}\n')
+    form = sniff(tmp_path, "a.jsonl")
+    assert form.columns == ("t", "s.joy", "s.fear")
+    assert form.rows == [("so be it", "3", "1.0"), ("no", "2", "")]
+    gold = find_gold_columns(Columns([form]), ["t"])
+    assert [(one.emotion, one.columns) for one in gold] == [("joy", ("s.joy",)), ("fear", ("s.fear",))]
+
+
+NO_TABLES = {
+    "no text": (b"id,text\n1,\x00\x00bad\n", "a.csv has NUL characters, so it is no text"),
+    "a name twice": (
+        b"text,score,score\nhello there,1,2\nbye there,2,3\n",
+        "two columns are named 'score'; rename one",
+    ),
+}
+
+
+FOLDERS = {
+    "an archive": ({"data.zip": b"PK"}, "(it has data.zip); unpack data.zip first"),
+    "a spreadsheet": ({"data.xlsx": b"PK"}, "save the sheet of data.xlsx as CSV"),
+    "a JSON array": ({"data.json": b"[]"}, "convert data.json to CSV or JSON Lines"),
+    "an empty file": ({"train.csv": b""}, "train.csv is empty"),
+    "no rows": ({"train.csv": b"id,text,score\n"}, "train.csv has a header, id, text, score, and no row below it"),
+    "a cell that is not quoted": (
+        {"train.csv": b"id;text;score\n" + b"1;so it goes;2\n" * 8 + b"9;no; never;3\n"},
+        "row 10 of train.csv has 4 cells where most have 3, cut at each semicolon: enclose cells that hold one",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_folders_without_a_table(name: str, tmp_path: Path) -> None:
+    files, told = FOLDERS[name]
+    for path, data in files.items():
+        (tmp_path / path).write_bytes(data)
+    with pytest.raises(UsageError) as error:
+        find_tables(tmp_path, Answers())
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_word_among_numbers() -> None:
+    found = table("id|text|score", *(f"{number}|{LONG}|{number}" for number in range(9)), f"9|{LONG}|NA")
+    with pytest.raises(UsageError, match="column 'score' has numbers and 1 cells that are none, such as 'NA'; leave"):
+        plan_corpus("mine", found.files, NO_FACTS, SAID)
+
+
+def test_ids_that_are_missing_are_no_gold_labels() -> None:
+    found = table("id|text|score", f"1|{LONG}|1", f"|{LONG}s|5", f"1|{LONG}!|2")
+    plan = plan_corpus("mine", found.files, NO_FACTS, SAID)
+    assert (plan.roles.source_id, plan.id_of) == (None, "line")
+    assert "lines are numbered, since ids in the column id are missing or come twice" in plan.assumed
+    assert [gold.columns for gold in plan.roles.gold_columns] == [("score",)]
+
+
+@pytest.mark.parametrize("name", NO_TABLES)
+def test_what_is_no_table(name: str, tmp_path: Path) -> None:
+    data, told = NO_TABLES[name]
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(UsageError) as error:
+        sniff(tmp_path, "a.csv")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_names_of_files() -> None:
@@ -109,9 +177,10 @@ def test_what_columns_are(name: str) -> None:
 
 
 def test_small_things() -> None:
-    assert [dimension(name) for name in ("V", "valenza", "Arousal_mean", "dom", "Joy")] == [
-        "valence", "valence", "arousal", "dominance", "joy",
-    ]  # fmt: skip
+    assert [
+        dimension(name)
+        for name in ("V", "valenza", "Arousal_mean", "dom", "Joy", "Joy / 1-7", " Fear [1–7] ", "V (1..9)", "Joy?", "?")
+    ] == ["valence", "valence", "arousal", "dominance", "joy", "joy", "fear", "valence", "joy", "?"]
     assert split_labels("['joy', 'fear']") == split_labels("joy|fear") == split_labels("joy; fear") == ["joy", "fear"]
     assert assumed_range(1, 9) == (1, 9)
     assert assumed_range(1, 5.08) == (1, 5)

@@ -1,6 +1,7 @@
 """AAID+: the tasks of AAID as they are, five corpora more, and no text of any test."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -76,11 +77,9 @@ def test_weights_are_those_of_tasks_above_the_limit(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def real(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real AAID, AAID+, AEB and AEB-multilingual."""
-    folder = tmp_path_factory.mktemp("real")
-    for name in DATA_SETS:
-        build_repo(Settings(DATA_SETS[name]), folder / name, root=corpora_dir, validate=False)
+def real(real_repo: Callable[..., Path]) -> Path:
+    """The folder of the real AAID, AAID+, AEB and AEB-multilingual."""
+    (folder,) = {real_repo(name).parent for name in DATA_SETS}
     return folder
 
 

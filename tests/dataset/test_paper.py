@@ -3,13 +3,13 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from emollms.dataset.build import build_repo
-from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.dataset.specs import DATA_SETS
 from emollms.tasks import RegressionTask, get_task
 
 pytestmark = pytest.mark.corpora
@@ -20,13 +20,6 @@ SHOWN = re.compile(
     r"\n\nAssistant:\n",
     re.DOTALL,
 )
-
-
-@pytest.fixture(scope="module")
-def aeb(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("paper") / "aeb"
-    build_repo(Settings(DATA_SETS["aeb"], "paper"), out, root=corpora_dir)
-    return out
 
 
 def published(reference: Path, task: str) -> list[dict[str, str]]:
@@ -40,8 +33,8 @@ def published(reference: Path, task: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("task", DATA_SETS["aeb"].tasks)
-def test_every_row_of_the_benchmark(task: str, aeb: Path, reference_dir: Path) -> None:
-    rows = pq.read_table(aeb / "data" / task).to_pylist()
+def test_every_row_of_the_benchmark(task: str, paper_aeb: Path, reference_dir: Path) -> None:
+    rows = pq.read_table(paper_aeb / "data" / task).to_pylist()
     expected = published(reference_dir, task)
     assert [row["text"] for row in rows] == [row["text"] for row in expected]
     assert [row["gold"] for row in rows] == [row["gold"] for row in expected]
@@ -49,24 +42,23 @@ def test_every_row_of_the_benchmark(task: str, aeb: Path, reference_dir: Path) -
         assert [row["emotion"] for row in rows] == [row["emotion"] for row in expected]
 
 
-def test_counts_of_the_benchmark(aeb: Path) -> None:
-    assert sum(pq.read_metadata(path).num_rows for path in aeb.glob("data/*/*.parquet")) == 30_808
-    rows = pq.read_table(aeb / "data" / "V-A").to_pylist()
+def test_counts_of_the_benchmark(paper_aeb: Path) -> None:
+    assert sum(pq.read_metadata(path).num_rows for path in paper_aeb.glob("data/*/*.parquet")) == 30_808
+    rows = pq.read_table(paper_aeb / "data" / "V-A").to_pylist()
     assert max(len(row["text"]) for row in rows) == 3_140
 
 
-def test_scores_are_the_golds_on_one_scale(aeb: Path) -> None:
+def test_scores_are_the_golds_on_one_scale(paper_aeb: Path) -> None:
     for task in (get_task(name) for name in DATA_SETS["aeb"].tasks):
         if isinstance(task, RegressionTask):
-            for row in pq.read_table(aeb / "data" / task.name).to_pylist():
+            for row in pq.read_table(paper_aeb / "data" / task.name).to_pylist():
                 assert task.from_unit(row["score"]) == pytest.approx(float(row["gold"]), abs=1e-9)
                 assert row["completion"] == f"{row['score']:.3f}"
 
 
-def test_counts_of_the_training_data(corpora_dir: Path, tmp_path: Path) -> None:
-    build_repo(Settings(DATA_SETS["aaid"], "paper"), tmp_path / "aaid", root=corpora_dir)
-    counts = Counter()
-    for path in (tmp_path / "aaid").glob("data/*/*.parquet"):
+def test_counts_of_the_training_data(real_repo: Callable[..., Path]) -> None:
+    aaid, counts = real_repo("aaid", "paper"), Counter()
+    for path in aaid.glob("data/*/*.parquet"):
         counts[path.parent.name, path.stem[:-6]] += pq.read_metadata(path).num_rows
     assert counts == {
         ("EI-reg", "train"): 71_020,
@@ -81,6 +73,6 @@ def test_counts_of_the_training_data(corpora_dir: Path, tmp_path: Path) -> None:
         ("E-c", "validation"): 8_860,
     }
     assert sum(counts.values()) == 234_040 + 47_120
-    table = pq.read_table(tmp_path / "aaid" / "data" / "E-c", columns=["source_id", "wording"])
+    table = pq.read_table(aaid / "data" / "E-c", columns=["source_id", "wording"])
     assert set(Counter(table["source_id"].to_pylist()).values()) == {10}
     assert set(table["wording"].to_pylist()) == set(range(10))

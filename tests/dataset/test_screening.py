@@ -1,6 +1,7 @@
 """Near-duplicates in a build and in any data set: what is flagged, what is dropped, and what is said of it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from tiny_corpus import Install, settings
 
 from emollms.dataset.build import build_repo
-from emollms.dataset.specs import DATA_SETS, Settings
+from emollms.dataset.manifest import read_manifest
 from emollms.dedup.schema import TEXT_SCHEMA
 from emollms.dedup.screen import screen
 from emollms.dedup.search import Search
@@ -190,10 +191,11 @@ class TestAnyDataSet:
 
 
 @pytest.mark.corpora
-def test_real_training_data_against_the_real_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
+def test_real_training_data_against_the_real_benchmark(real_repo: Callable[..., Path]) -> None:
     """AAID training and validation hit 5 SemEval test texts equally, 14 at 0.7."""
-    manifest = build_repo(Settings(DATA_SETS["aaid"]), tmp_path / "aaid", root=corpora_dir).manifest
-    pairs = pq.read_table(tmp_path / "aaid" / "duplicates.parquet").to_pylist()
+    aaid = real_repo("aaid")
+    manifest = read_manifest(aaid)
+    pairs = pq.read_table(aaid / "duplicates.parquet").to_pylist()
     semeval = [p for p in pairs if p["kind"] == "benchmark" and p["id_b"].startswith("semeval2018_task1/")]
     assert sum(count.rows for count in manifest.counts) == 280_010
     english = [pair for pair in semeval if "-En-" in pair["id_b"]]

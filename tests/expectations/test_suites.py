@@ -1,7 +1,7 @@
 """The suites as data: each loads, knows its expectations, and agrees with the committed statistics and the corpora."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -170,15 +170,10 @@ def test_a_corpus_is_as_committed(name: str, corpora_dir: Path) -> None:
         if one.published or profile == "release"
     ],
 )
-def test_the_real_data_sets_fail_as_known_and_no_more(
-    name: str, profile: str, corpora_dir: Path, tmp_path: Path
-) -> None:
-    from emollms.dataset.build import build_repo
-    from emollms.dataset.specs import Settings
+def test_the_real_data_sets_fail_as_known_and_no_more(name: str, profile: str, real_repo: Callable[..., Path]) -> None:
     from emollms.dataset.validation import check
 
-    build_repo(Settings(DATA_SETS[name], profile), tmp_path / name, root=corpora_dir)
-    report = check(tmp_path / name)
+    report = check(real_repo(name, profile))
     assert not report.failures
     failing = {one.name: one.failed for one in report.checks if one.status == "known"}
     assert failing == {one.expectation: one.count for one in load_suite(name).known_issues if one.profile == profile}

@@ -12,7 +12,8 @@ from emollms.cli.recipes import time_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from emollms.doctor import Diagnosis, PackageState
+    from emollms.doctor import Diagnosis
+    from emollms.doctor.packages import PackageState
     from emollms.hardware import Precision
 
 app = typer.Typer()

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from statistics import pstdev
 from typing import TYPE_CHECKING
 
-from emollms.corpora.reader import CellError
+from emollms.corpora.record import CellError
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, RegressionTask
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,10 +15,13 @@ from emollms.corpora.lines import UTF_8, check_encoding
 from emollms.errors import UsageError
 
 DELIMITERS = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "pipe"}
-SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson")
+JSON_LINES = (".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt", *JSON_LINES)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*")
 _SAME = 0.98
 """The fraction of lines that must have as many cells as most have, for a sign to be the delimiter."""
+_MOST = 0.8
+"""The fraction of them from which on the other lines are taken for mistakes."""
 KNOWN_NAMES = frozenset(
     (
         "text", "texts", "tweet", "sentence", "content", "post", "message", "comment", "body", "review",
@@ -96,8 +99,10 @@ def sniff(
         text = data.decode("utf-8-sig" if name == UTF_8 else name)
     except UnicodeDecodeError as error:
         raise UsageError(f"{root / path}: byte {error.start + 1} is not {name}; give another --encoding") from None
+    if "\0" in text:
+        raise UsageError(f"{root / path} has NUL characters, so it is no text; remove it, or give another --encoding")
     text = text.replace("\r\n", "\n")
-    if path.endswith((".jsonl", ".ndjson")):
+    if path.endswith(JSON_LINES):
         return _json_lines(path, name, text)
     sign, quotes = _delimiter_of(text, delimiter)
     rows = [row for row in _parse(text, sign, quotes) if row]
@@ -105,12 +110,16 @@ def sniff(
     rows = [row for row in rows if len(row) == width]
     headed = header if header is not None else _has_header(rows)
     columns = rows[0] if headed and rows else tuple(f"column_{number}" for number in range(1, width + 1))
+    if twice := [name for name, times in Counter(columns).items() if times > 1]:
+        raise UsageError(f"{root / path}: two columns are named {twice[0]!r}; rename one, or give --no-header")
     return FileForm(path, "table", name, sign, quotes, headed, columns, rows[1:] if headed else rows)
 
 
 def _encoding_of(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if b"\0" in data:  # without a mark, one of the two bytes of most characters still is 0
+        return "utf-16-le" if data[1::2].count(0) > data[::2].count(0) else "utf-16-be"
     for name in (UTF_8, "cp1252"):
         try:
             data.decode(name)
@@ -127,9 +136,21 @@ def _json_lines(path: str, encoding: str, text: str) -> FileForm:
         raise UsageError(f"{path} is no JSON Lines ({error.msg}); convert it to CSV") from None
     if not all(isinstance(one, dict) for one in objects):
         raise UsageError(f"{path}: a line is no JSON object; convert it to CSV")
-    columns = tuple(dict.fromkeys(key for one in objects for key in one))
-    rows = [tuple(json_cell(one.get(key)) for key in columns) for one in objects]
+    cells = [json_cells(one) for one in objects]
+    columns = tuple(dict.fromkeys(key for one in cells for key in one))
+    rows = [tuple(one.get(key, "") for key in columns) for one in cells]
     return FileForm(path, "jsonl", encoding, "", False, True, columns, rows)
+
+
+def json_cells(found: Mapping[str, object]) -> dict[str, str]:
+    """An object of JSON as the cells of a row; what an object inside has is named by both, `scores.joy`."""
+    cells: dict[str, str] = {}
+    for key, value in found.items():
+        if isinstance(value, dict):
+            cells |= {f"{key}.{name}": cell for name, cell in json_cells(value).items()}
+        else:
+            cells[key] = json_cell(value)
+    return cells
 
 
 def json_cell(value: object) -> str:
@@ -151,6 +172,19 @@ def _delimiter_of(text: str, given: str | None) -> tuple[str, bool]:
             found.append((width > 1 and share >= _SAME, width if share >= _SAME else 0, share, sign, quotes))
     _, _, _, sign, quotes = max(found, default=(False, 0, 0.0, given or "\t", False))
     return sign, quotes
+
+
+def uneven_line(root: Path, path: str) -> str | None:
+    """The row with other cells than most rows have that keeps a file from being a table; None where there is none."""
+    data = (root / path).read_bytes()
+    text = data.decode(_encoding_of(data), errors="replace").replace("\r\n", "\n")
+    for sign, name in DELIMITERS.items():
+        widths = [len(row) for row in _parse(text, sign, _is_quoted(text, sign)) if row]
+        width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if width > 1 and _MOST * len(widths) <= count < len(widths):
+            row = next(number for number, one in enumerate(widths, 1) if one != width)
+            return f"row {row} of {path} has {widths[row - 1]} cells where most have {width}, cut at each {name}"
+    return None
 
 
 def _is_quoted(text: str, sign: str) -> bool:
@@ -179,14 +213,18 @@ def is_number(cell: str) -> bool:
 
 def _has_header(rows: Rows) -> bool:
     """Whether the first row names columns: no number is in it, and it is unlike the rows below, or has usual names."""
-    if len(rows) < 2:
+    if not rows:
         return False
     first, rest = rows[0], rows[1:200]
-    if any(not _is_name(cell) for cell in first) or len(set(first)) < len(first):
+    # pandas leaves the name of the column of row numbers empty
+    if any(not _is_name(cell) for place, cell in enumerate(first) if place or cell):
         return False
-    if {re.sub(r"[\W_\d]+", "", cell.lower()) for cell in first} & KNOWN_NAMES:
+    known = {re.sub(r"[\W_\d]+", "", cell.lower()) for cell in first} & KNOWN_NAMES
+    if len(known) > (0 if rest else 1):  # a lone line is a header by two names
         return True
-    return any(_mostly_numbers([row[place] for row in rest]) for place in range(len(first)))
+    return len(set(first)) == len(first) and any(
+        _mostly_numbers([row[place] for row in rest]) for place in range(len(first))
+    )
 
 
 def _is_name(cell: str) -> bool:

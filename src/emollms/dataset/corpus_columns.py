@@ -5,22 +5,25 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from emollms.corpora.file_table import Split, askable
+from emollms.corpora.gold_columns import (
+    decimal_of,
+    find_gold_columns,
+    kind_of,
+    label_values,
+    numbers_of,
+    parse_gold_columns,
+)
 from emollms.corpora.path_names import ALIASES, SPLITS
 from emollms.corpora.roles import (
     Columns,
     Kind,
     RatedColumns,
     Roles,
-    decimal_of,
-    find_gold_columns,
     find_id,
     find_language,
     find_split,
     find_text,
-    kind_of,
-    label_values,
-    numbers_of,
-    parse_gold_columns,
+    is_id_name,
 )
 from emollms.corpora.sniff import FileForm
 from emollms.dataset.corpus_answers import Facts, Planner
@@ -53,7 +56,10 @@ def plan_roles(planner: Planner, facts: Facts) -> tuple[Roles, str, str]:
     values = _values(columns, gold_columns, kind)
     roles = Roles(text, source_id, split, language, kind, gold_columns, decimal_of(columns, gold_columns), values)
     rated = ", ".join("+".join(gold.columns) + (f" ({gold.emotion})" if gold.emotion else "") for gold in gold_columns)
-    planner.seen.append(f"text: {text}; id: {source_id or 'none, lines are numbered'}; gold: {rated}")
+    ids = "none, lines are numbered" if source_id is None else source_id or "the column without a name"
+    planner.seen.append(f"text: {text}; id: {ids}; gold: {rated}")
+    if source_id is None and (named := next(filter(is_id_name, columns.names), None)):
+        planner.assumed.append(f"lines are numbered, since ids in the column {named} are missing or come twice")
     split_of = "file" if facts.splits else "column" if split else "drawn"
     if split_of == "drawn":
         planner.assumed.append("no splits: 80 % train, 10 % validation and 10 % test are drawn by hash")

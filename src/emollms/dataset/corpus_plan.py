@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from emollms.corpora.file_table import Split
+from emollms.corpora.languages import language_name
 from emollms.corpora.metadata import Redistribution
 from emollms.corpora.path_names import SPLITS
 from emollms.corpora.roles import Columns, Roles
@@ -143,7 +144,7 @@ def _metadata(
         planner.assumed.append(f"redistribution: {redistribution}, from the licence {license}")
     title = answers.title or name.replace("_", " ").capitalize()
     homepage = answers.homepage or planner.need("--homepage", "where is it published", "an address, https://…")
-    spoken = languages[0] if len(languages) == 1 else f"{len(languages)} languages"
+    spoken = language_name(languages[0]) if len(languages) == 1 else f"{len(languages)} languages"
     meta = {
         "version": answers.version or "1",
         "title": title,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from emollms.corpora.column_names import plain_name
 from emollms.corpora.roles import Kind, Roles
 from emollms.dataset.corpus_answers import Planner
 from emollms.errors import UsageError, unknown
@@ -60,13 +61,18 @@ def _fit_labels(planner: Planner, roles: Roles, task: Task, labels: dict[str, st
     known = {label.lower(): label for label in task.labels}
     found = {}
     for name in names:
-        label = labels.get(name, known.get(name.lower(), name))
+        label = labels.get(name, known.get(_label_name(roles, name), name))
         if label not in task.labels and label.lower() not in _no_label(task):
             hint = f"give --labels {name}=LABEL, or a new name for the question with --task"
             raise UsageError(f"task {task.name} has no label {name!r}; its labels are {', '.join(task.labels)}; {hint}")
         if label != name or label not in task.labels:
             found[name] = label if label in task.labels else ""
     return found
+
+
+def _label_name(roles: Roles, name: str) -> str:
+    """The label that a column of flags, or a cell, is called by."""
+    return plain_name(name) if roles.kind == "flags" else name.lower()
 
 
 def _no_label(task: MultiLabelTask) -> set[str]:
@@ -108,7 +114,7 @@ def _new_task(planner: Planner, roles: Roles, name: str, labels: dict[str, str])
         labels = dict(part.split("=", 1) for part in told.split(",") if "=" in part)
     if wrong := [name for name in names if labels and name not in labels and name.isdigit()]:
         raise UsageError(f"--labels says nothing of {wrong[0]!r}; it takes CELL=LABEL for each")
-    called = {name: labels.get(name, name.lower()) for name in names}
+    called = {name: labels.get(name, _label_name(roles, name)) for name in names}
     neutral = {"none", "no emotion", NO_EMOTION}
     known = tuple(sorted({label for label in called.values() if label not in neutral}))
     nothing = NO_EMOTION if _some_without(planner, roles, called, neutral) else None

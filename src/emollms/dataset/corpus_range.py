@@ -3,8 +3,9 @@
 import re
 from dataclasses import replace
 
+from emollms.corpora.gold_columns import assumed_range, numbers_of
 from emollms.corpora.ratings import HAIR
-from emollms.corpora.roles import Roles, assumed_range, numbers_of
+from emollms.corpora.roles import Roles
 from emollms.dataset.corpus_answers import Planner
 from emollms.errors import UsageError
 from emollms.tasks import TASKS, RegressionTask
@@ -40,7 +41,7 @@ def plan_ends(planner: Planner, roles: Roles, task: RegressionTask) -> tuple[flo
 
 
 def _class_ends(roles: Roles) -> tuple[float, float]:
-    numbers = [float(value.replace(",", ".")) for value in roles.values]
+    numbers = [float(value.replace(", ", ".")) for value in roles.values]
     return min(numbers), max(numbers)
 
 

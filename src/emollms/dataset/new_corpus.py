@@ -11,11 +11,11 @@ from emollms.corpora.fetch import sha256_of
 from emollms.corpora.file_table import COLUMNS, as_csv
 from emollms.corpora.path_names import ALIASES, SPLITS, languages_of, split_of
 from emollms.corpora.registry import BUILDERS, corpora, get_corpus
-from emollms.corpora.roles import Columns, find_text
-from emollms.corpora.sniff import SUFFIXES, FileForm, sniff
+from emollms.corpora.sniff import FileForm
 from emollms.dataset.corpus_answers import Answers, Ask, Facts
 from emollms.dataset.corpus_files import CorpusHome, derive
 from emollms.dataset.corpus_plan import CorpusPlan, plan_corpus
+from emollms.dataset.corpus_tables import find_tables
 from emollms.dataset.new_module import module_text
 from emollms.dataset.wordings_draft import wordings_text
 from emollms.errors import EmollmsError, UsageError
@@ -23,7 +23,6 @@ from emollms.expectations.report import GateReport
 from emollms.storage import write_whole
 from emollms.tasks import TASKS
 
-_ABOUT = re.compile(r"(?i)(read|licen[cs]e|copying|citation|about|change|history|notes?|terms)")
 _LICENSES = (
     (r"CC[ -]?BY[ -]?NC[ -]?SA[ -]?4", "cc-by-nc-sa-4.0"), (r"CC[ -]?BY[ -]?NC[ -]?4", "cc-by-nc-4.0"),
     (r"CC[ -]?BY[ -]?SA[ -]?4", "cc-by-sa-4.0"), (r"CC[ -]?BY[ -]?4|Attribution 4\.0 International", "cc-by-4.0"),
@@ -80,7 +79,7 @@ def new_corpus(
     module = home.builders / f"{name}.py"
     if module.exists():
         raise UsageError(f"{home.show(module)} is there already; remove it, or choose another name")
-    files, aside = _tables(folder, answers)
+    files, aside = find_tables(folder, answers)
     plan = plan_corpus(name, files, _facts(folder, files, answers), answers, ask)
     written = _write(plan, folder, home)
     seen = [*map(str, files[:3]), *([f"and {len(files) - 3} more files like these"] if len(files) > 3 else [])]
@@ -105,7 +104,7 @@ def new_corpus(
         seen=(*seen, *plan.seen),
         assumed=plan.assumed,
         report=report,
-        next=tuple(_next_steps(plan, folder, home, package is not None)),
+        next=tuple(_next_steps(plan, folder, home, is_installed=corpus is not None)),
     )
 
 
@@ -120,46 +119,6 @@ def _folder(name: str, given: Path) -> Path:
     if not given.is_dir():
         raise UsageError(f"{given} is no folder; --from takes the folder of the raw files")
     return given / name if (given / name).is_dir() else given
-
-
-def _tables(folder: Path, answers: Answers) -> tuple[list[FileForm], list[str]]:
-    """The files that are tables, read alike, and the names of the others.
-
-    Raises:
-        UsageError: there are none.
-    """
-    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    paths = [path for path in paths if not any(part.startswith(".") for part in path.split("/"))]
-    wanted = [path for path in paths if path.lower().endswith(SUFFIXES) and not _ABOUT.match(path.rpartition("/")[2])]
-    options = (answers.encoding, answers.delimiter, answers.header)
-    found = (sniff(folder, path, *options) for path in wanted)
-    forms = [form for form in found if form.rows and len(form.columns) > 1]
-    if not forms:
-        has = ", ".join(paths[:8]) or "nothing"
-        raise UsageError(
-            f"{folder} has no table of two columns or more in CSV, TSV or JSON Lines (it has {has}); convert the "
-            "files, or write the builder by hand (docs/corpora.md)"
-        )
-    forms = _with_one_header(folder, forms, options)
-    layouts: dict[tuple[object, ...], list[FileForm]] = {}
-    for form in forms:
-        layouts.setdefault(form.layout, []).append(form)
-    chosen = max(layouts.values(), key=lambda files: sum(len(file.rows) for file in files))
-    text = find_text(Columns(chosen))
-    chosen = [file for file in chosen if text in file.columns]
-    return chosen, [path for path in paths if path not in {file.path for file in chosen}]
-
-
-def _with_one_header(folder: Path, forms: list[FileForm], options: tuple[object, ...]) -> list[FileForm]:
-    """Files of one width agree on whether there is a header: a short one may have rows that look like one."""
-    headed = sum(form.header for form in forms)
-    if options[2] is not None or headed in (0, len(forms)):
-        return forms
-    majority = headed * 2 > len(forms)
-    encoding, delimiter = options[:2]
-    assert encoding is None or isinstance(encoding, str)
-    assert delimiter is None or isinstance(delimiter, str)
-    return [sniff(folder, form.path, encoding, delimiter, majority) for form in forms]
 
 
 def _facts(folder: Path, files: Sequence[FileForm], answers: Answers) -> Facts:
@@ -272,20 +231,21 @@ def _count_rows(corpus: type[Corpus], plan: CorpusPlan, folder: Path, home: Corp
     write_whole(home.builders / "files" / f"{plan.name}.csv", _table(plan, folder, dict(counts)))
 
 
-def _next_steps(plan: CorpusPlan, folder: Path, home: CorpusHome, in_package: bool) -> Iterator[str]:
+def _next_steps(plan: CorpusPlan, folder: Path, home: CorpusHome, is_installed: bool) -> Iterator[str]:
     name = plan.name
-    if in_package:
+    if not is_installed:
         yield (
             f'name it in the package\'s pyproject.toml, [project.entry-points."{BUILDERS}"]: '
             f'{name} = "{home.builders.name}.{name}:{plan.class_name}", and take *.csv, *.yaml and *.json into its '
             "package data; then pip install -e ."
         )
-    is_named, parent = folder.resolve().name == name, folder.resolve().parent
-    if in_package:
+    is_named = folder.resolve().name == name
+    parent = folder.parent if folder.name == name else folder.resolve().parent
+    if not is_installed:
         table = home.builders / "files" / f"{name}.csv"
         there = parent if is_named else f"the folder that has them in {name}/"
         yield f"emollms corpora pin {name} --from {there} --out {table} --count-rows"
-    yield f"emollms corpora check {name} --from {parent if is_named else folder}{' --update' if in_package else ''}"
+    yield f"emollms corpora check {name} --from {parent if is_named else folder}{'' if is_installed else ' --update'}"
     languages = "" if plan.languages == ("en",) else " --languages all"
     if is_named:
         yield f"emollms build aaid-plus --corpora {name} --from {parent}{languages} --out out/{name}"

@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from emollms.corpora.gold_columns import split_labels
 from emollms.corpora.path_names import ALIASES
-from emollms.corpora.roles import split_labels
 from emollms.dataset.corpus_plan import CorpusPlan
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask
 from emollms.templates import render
@@ -188,6 +188,7 @@ def _expressions(plan: CorpusPlan) -> dict[str, Any]:
         "flag_expression": _flag_expression(plan),
         "split_cell": _split_cell(plan),
         "has_gold": _has_gold(plan),
+        "text_cell": _cell(plan, literal(roles.text)),
     }
 
 
@@ -238,12 +239,18 @@ def _split_cell(plan: CorpusPlan) -> str:
 
 def _has_gold(plan: CorpusPlan) -> str:
     gold_columns = plan.roles.gold_columns
+    given = _cell(plan, "column") + ".strip()"
     if plan.roles.votes and gold_columns[0].emotion is None:
-        return f"any(record[column].strip() for column in {literal(gold_columns[0].columns)})"
+        return f"any({given} for column in {literal(gold_columns[0].columns)})"
     if plan.roles.votes:
-        return "all(any(record[column].strip() for column in columns) for columns in GOLD.values())"
+        return f"all(any({given} for column in columns) for columns in GOLD.values())"
     if plan.roles.kind == "flags":
         return 'any(record.cells.get(column, "").strip() for column in FLAGS)'
     if gold_columns[0].emotion is None:
-        return f"record[{literal(gold_columns[0].columns[0])}].strip()"
-    return "all(record[column].strip() for column in GOLD.values())"
+        return f"{_cell(plan, literal(gold_columns[0].columns[0]))}.strip()"
+    return f"all({given} for column in GOLD.values())"
+
+
+def _cell(plan: CorpusPlan, column: str) -> str:
+    """The code of a cell that may not be there: an object of JSON leaves keys out."""
+    return f'record.cells.get({column}, "")' if plan.form.form == "jsonl" else f"record[{column}]"
