@@ -53,6 +53,12 @@ def three_ways(rectified: EstimateInterval, people: EstimateInterval, naive: Est
     estimate lies (of a fraction, a correlation, a quantile) may rise nevertheless, where it happens to move to a wide
     place. Such an interval is shortened. To take people's labels alone there would choose between two estimates by
     what was drawn, and their interval would hold the truth less often.
+
+    Args:
+        rectified: by the predictions of all rows, and people's labels of some.
+        people: by people's labels alone.
+        naive: by the predictions, as if they were the truth.
+        lam: the power of the predictions.
     """
     widest = WIDEST * people.width
     if rectified.width <= widest:

@@ -142,7 +142,12 @@ def rectify(
 
 
 def narrower(found: Rectified, alone: Rectified) -> Rectified:
-    """A rectified estimate where predictions make it more certain, else the one by people's labels alone."""
+    """A rectified estimate where predictions make it more certain, else the one by people's labels alone.
+
+    Args:
+        found: the rectified one.
+        alone: the one by people's labels.
+    """
     return found if found.half_width() < alone.half_width() else alone
 
 

@@ -236,8 +236,12 @@ def rectified_coefficient(fit: Fit, at: int, power: float | None = None) -> Rect
 def _coefficient(fit: Fit, theta: Floats, at: int, lam: float, alone: bool = False) -> Rectified:
     people, model = (every[:, at].copy() for every in fit.influences(theta, alone))
     # Leaving a row out changes more than its influence tells, since the fit is near to the rows that it is of.
+    own, design = fit.outcome.labelled, fit.outcome.design
     more = 1 / (1 - np.minimum(fit.leverages(theta), 0.99))
+    if lam:  # and the power is fitted to them, too
+        squares = design.deviations(model[own]) ** 2
+        more /= 1 - np.minimum(squares / squares.sum(), 0.99)
     people *= more
-    model[fit.outcome.labelled] *= more
+    model[own] *= more
     lost = len(theta) - 1 + (not alone)
-    return with_variance(fit.outcome.design, float(theta[at]), people, model, lam, lost)
+    return with_variance(design, float(theta[at]), people, model, lam, lost)
