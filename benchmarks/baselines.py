@@ -2,7 +2,7 @@
 
 EMOLLMS_CORPORA=~/corpora python benchmarks/baselines.py --out out/baselines
 
-Of AEB-multilingual it also asks emosmol, the model of the package, about 200 rows of each task and language. The data
+Of AEB-multilingual it also asks emosmol, the model of the package, about some rows of each task and language. The data
 sets and the runs stay in `--out`: what is there already is used, and a run that was killed is resumed.
 """
 
@@ -28,7 +28,8 @@ from emollms.tasks import MultiLabelTask, get_task
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
 """The baselines, and the columns that they are in: the first two answer different tasks."""
 MODEL = "emosmol"
-ROWS_OF_A_LANGUAGE = 200
+ROWS, BRIGHTER_ROWS = 200, 50
+"""Rows of each task and language that the model is asked about, and of BRIGHTER-E-c, which has 32 languages."""
 OUT = Path(__file__).parents[1] / "cards" / "baselines.json"
 ABOUT = (
     "By `emollms evaluate --baseline mean|majority|vader|textblob` on these test rows, with 95 % intervals. The "
@@ -41,9 +42,10 @@ LANGUAGES_ABOUT = (
     "the task ranks systems. The constant is the most common set of labels of a language; tasks of scores and "
     "classes, whose metric is a correlation, have none. VADER and TextBlob are lexicons of English: in other "
     "languages they know little but emoji and loan words. emosmol, the small model of the package, was tuned on "
-    "English tweets alone. It was asked about 200 rows of each task and language (or all, where there are fewer), and "
-    "answers BRIGHTER-E-c as it does E-c, with those of its labels that BRIGHTER has. By `emollms evaluate` with "
-    "`--baseline majority|vader|textblob`, and with `--model emosmol --limit 200`."
+    f"English tweets alone. It was asked about {ROWS} rows of each task and language (all, where there are fewer), "
+    f"and {BRIGHTER_ROWS} of BRIGHTER-E-c, which it answers as it does E-c, with those of its labels that BRIGHTER "
+    "has. By `emollms evaluate` with `--baseline majority|vader|textblob`, and with `--model emosmol --limit "
+    f"{ROWS}`."
 )
 
 
@@ -83,11 +85,10 @@ def by_language(data: Dataset, folder: Path) -> dict[str, Any]:
     for name in ("vader", "textblob"):
         done.append((BASELINES[name], evaluate(data.folder, folder / name, baseline=name)))
     tasks = [task.name for task in data.tasks("test") if not task.name.startswith("BRIGHTER")]
-    drawn: dict[str, Any] = {"limit": ROWS_OF_A_LANGUAGE, "progress": True}
-    done.append((MODEL, evaluate(data.folder, folder / MODEL, MODEL, task=tasks, **drawn)))
+    done.append((MODEL, evaluate(data.folder, folder / MODEL, MODEL, task=tasks, limit=ROWS, progress=True)))
     answers = answers_to_brighter(data, folder / "brighter.jsonl")
-    brighter = {"predictions": answers, "task": "BRIGHTER-E-c", "name": MODEL, **drawn}
-    done.append((MODEL, evaluate(data.folder, folder / f"{MODEL}-brighter", **brighter)))
+    brighter = {"task": "BRIGHTER-E-c", "limit": BRIGHTER_ROWS, "name": MODEL}
+    done.append((MODEL, evaluate(data.folder, folder / f"{MODEL}-brighter", predictions=answers, **brighter)))
     scores: dict[str, dict[str, dict[str, str]]] = {}
     for column, one in done:
         for task, entry in one.tasks.items():
@@ -106,7 +107,7 @@ def answers_to_brighter(data: Dataset, path: Path) -> Path:
     """Answers of the model to BRIGHTER-E-c, for which it has no outputs: those to E-c, with the labels of BRIGHTER."""
     asked, own = get_task("BRIGHTER-E-c"), get_task("E-c")
     assert isinstance(asked, MultiLabelTask)
-    rows = asked_rows(data.rows(asked.name, "test"), ALL_LANGUAGES, ROWS_OF_A_LANGUAGE)
+    rows = asked_rows(data.rows(asked.name, "test"), ALL_LANGUAGES, BRIGHTER_ROWS)
     predictor = model_predictor(MODEL)
     with closing(predictor), PredictionFile(path) as file:
         missing = [row for row in rows if row["id"] not in file.known]
@@ -120,7 +121,7 @@ def answers_to_brighter(data: Dataset, path: Path) -> Path:
 def shown(figure: Figure) -> str:
     """A value with its interval, three decimals each."""
     found = figure.interval
-    return f"{figure.value:.3f} ({found.low:.3f}–{found.high:.3f})" if found else "undefined"
+    return f"{figure.value:.3f} ({found.low:.3f} to {found.high:.3f})" if found else "undefined"
 
 
 def hashes(data: Dataset) -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
 def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
     build_repo(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
-    assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
+    assert "| TDT | accuracy | 0.500 (0.462 to 0.538) | 0.509 (0.473 to 0.546) | 0.434 (0.397 to 0.468) |" in card
     data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
         done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())
