@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from forks import BUILDS, Forks
 from hypothesis import settings
 from tiny_corpus import Install, write_corpus
 
@@ -64,6 +65,13 @@ def real_repo(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
         return folder / name
 
     return build
+
+
+@pytest.fixture(scope="session")
+def build_forks() -> Iterator[Forks]:
+    """Runs commands that build, without importing what builds need each time."""
+    with Forks(*BUILDS) as forks:
+        yield forks
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,23 @@
 
 import re
 import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from forks import Forks
 
-
-def emollms(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "emollms", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+Emollms = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="module")
-def aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def emollms(build_forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Emollms:
+    return partial(build_forks.emollms, folder=tmp_path_factory.mktemp("printed"))
+
+
+@pytest.fixture(scope="module")
+def aeb(emollms: Emollms, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cli") / "aeb"
     done = emollms("build", "aeb", "--corpora", "sample", "--out", out)
     assert done.returncode == 0, done.stderr
@@ -23,13 +27,13 @@ def aeb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_building_it_again_changes_nothing(aeb: Path) -> None:
+def test_building_it_again_changes_nothing(aeb: Path, emollms: Emollms) -> None:
     done = emollms("build", "aeb", "--corpora", "sample", "--out", aeb)
     assert done.returncode == 0
     assert "was there already, unchanged: aeb 1.0.0" in done.stderr
 
 
-def test_other_content_under_the_same_version_fails(aeb: Path) -> None:
+def test_other_content_under_the_same_version_fails(aeb: Path, emollms: Emollms) -> None:
     done = emollms("build", "aeb", "--corpora", "sample", "--languages", "en,es", "--out", aeb)
     assert done.returncode == 1
     (line,) = [
@@ -39,7 +43,7 @@ def test_other_content_under_the_same_version_fails(aeb: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
+def test_diff_of_two_versions(aeb: Path, tmp_path: Path, emollms: Emollms) -> None:
     other = tmp_path / "all"
     arguments = ("--corpora", "sample", "--languages", "all", "--version", "1.1.0", "--out", other)
     assert emollms("build", "aeb", *arguments).returncode == 0
@@ -66,23 +70,23 @@ def test_diff_of_two_versions(aeb: Path, tmp_path: Path) -> None:
         (("overlap", "x.parquet", "y.parquet"), "there is no file x.parquet"),
     ],
 )
-def test_wrong_calls_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+def test_wrong_calls_get_one_line(arguments: tuple[str, ...], message: str, tmp_path: Path, emollms: Emollms) -> None:
     environment = {"PATH": "", "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
-    done = emollms(*arguments, cwd=tmp_path, env=environment)
+    done = emollms(*arguments, folder=tmp_path, environment=environment)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "x").exists()
 
 
-def test_a_folder_below_a_file_is_no_place(tmp_path: Path) -> None:
+def test_a_folder_below_a_file_is_no_place(tmp_path: Path, emollms: Emollms) -> None:
     (tmp_path / "file").touch()
     done = emollms("build", "aaid", "--corpora", "sample", "--out", tmp_path / "file" / "x")
     assert done.returncode == 1
     assert re.fullmatch(r"error: Not a directory \(\S+file/\S+\); choose another place\n", done.stderr)
 
 
-def test_dedup_and_overlap(aeb: Path, tmp_path: Path) -> None:
+def test_dedup_and_overlap(aeb: Path, tmp_path: Path, emollms: Emollms) -> None:
     done = emollms("dedup", aeb, "--out", tmp_path / "clean")
     assert done.returncode == 0, done.stderr
     assert "test\t266\t266" in done.stdout

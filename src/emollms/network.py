@@ -30,6 +30,18 @@ def hub_problem() -> str | None:
     return f"the Hub ({endpoint}) cannot be reached: {reason}; check the network, and the proxies that are set"
 
 
+def refuse_offline() -> None:
+    """Make sure that the Hub may be asked, and do not ask it: for commands that would first read for a while.
+
+    Raises:
+        EmollmsError: `HF_HUB_OFFLINE` is set.
+    """
+    from huggingface_hub import constants
+
+    if constants.is_offline_mode():
+        require_hub()
+
+
 def require_hub() -> None:
     """Make sure that the Hub answers, for commands that change what is there, or take nothing from the cache.
 

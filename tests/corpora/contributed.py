@@ -5,10 +5,11 @@ import hashlib
 import io
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from forks import Forks
 
 MODULE = """
 from emollms.corpora.base import Corpus, Example
@@ -54,12 +55,14 @@ class Newcomer:
 
     Args:
         root: a folder for all of it.
+        forks: runs its commands; None where no command is run.
         module: the text of the builder.
         files: the raw files by path.
         about: what the table of files says of each, besides its hash and size.
     """
 
     root: Path
+    forks: Forks | None = None
     module: str = MODULE
     files: dict[str, bytes] = field(default_factory=lambda: {"train.tsv": TABLE})
     about: dict[str, Mapping[str, str]] = field(
@@ -103,16 +106,14 @@ class Newcomer:
     def run(self, *args: object) -> "subprocess.CompletedProcess[str]":
         """A command, with the package installed."""
         code = f"import sys; sys.path.insert(0, {str(self.root / 'site')!r}); from emollms.cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=False
-        )
+        done = self.forks.run(code, *args, folder=self.root / "printed")
         done.stderr = "".join(line for line in done.stderr.splitlines(keepends=True) if not PROGRESS.match(line))
         return done
 
     def python(self, code: str) -> "subprocess.CompletedProcess[str]":
         """Python, with the package installed."""
         whole = f"import sys; sys.path.insert(0, {str(self.root / 'site')!r}); {code}"
-        return subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=False)
+        return self.forks.run(whole, folder=self.root / "printed")
 
     def build(self, *args: object) -> "subprocess.CompletedProcess[str]":
         """A build from the corpus."""

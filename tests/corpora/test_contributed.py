@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from contributed import Newcomer
+from forks import Forks
 
 COLUMNS = '("id", "text", "score")'
 PLAIN_TABLE = f"yield from source.table(file, {COLUMNS})"
@@ -15,8 +16,8 @@ OUTSIDE = "the bus never came\nline one\u2028line two of this rant\nwho took my 
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Newcomer:
-    return Newcomer(tmp_path, about={"train.csv": SHARED})
+def newcomer(tmp_path: Path, build_forks: Forks) -> Newcomer:
+    return Newcomer(tmp_path, build_forks, about={"train.csv": SHARED})
 
 
 def with_flags(newcomer: Newcomer, body: bytes) -> Newcomer:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -17,6 +16,7 @@ import toys
 from damage import Case
 from damaged_files import zipped
 from damaged_rows import TRAINED, cells
+from forks import Forks
 
 from emollms.builders.sample import Sample
 from emollms.corpora import registry
@@ -205,9 +205,11 @@ PROCESSES = [
 
 
 @pytest.mark.parametrize("beginning", PROCESSES)
-def test_a_process_prints_one_line(beginning: str, root: Path, tmp_path: Path) -> None:
+def test_a_process_prints_one_line(beginning: str, root: Path, tmp_path: Path, build_forks: Forks) -> None:
     case = next(case for case in CASES.values() if case.name.startswith(beginning))
-    done = emollms(*arguments(case), "--from", case.write(root), "--out", tmp_path / "out")
+    done = build_forks.emollms(
+        *arguments(case), "--from", case.write(root), "--out", tmp_path / "out", folder=tmp_path / "printed"
+    )
     assert done.returncode in (1, 2)
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert done.stderr.startswith("error: ")
@@ -215,9 +217,10 @@ def test_a_process_prints_one_line(beginning: str, root: Path, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_a_process_counts_what_it_left_out(root: Path, tmp_path: Path) -> None:
+def test_a_process_counts_what_it_left_out(root: Path, tmp_path: Path, build_forks: Forks) -> None:
     case = next(case for case in CASES.values() if case.name.startswith("NUL byte in test"))
-    done = emollms(*arguments(case), "--from", case.write(root), "--out", tmp_path / "out", "--quarantine")
+    options = ("--from", case.write(root), "--out", tmp_path / "out", "--quarantine")
+    done = build_forks.emollms(*arguments(case), *options, folder=tmp_path / "printed")
     assert done.returncode == 0, done.stderr
     assert "  1 raw rows of sample: " in done.stderr
     assert "Traceback" not in done.stderr
@@ -225,11 +228,6 @@ def test_a_process_counts_what_it_left_out(root: Path, tmp_path: Path) -> None:
 
 def arguments(case: Case) -> tuple[str, ...]:
     return ("build", settings(case, False).data_set.name, "--corpora", "sample")
-
-
-def emollms(*args: object) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "emollms", *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from contributed import Newcomer
+from forks import Forks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,9 +75,9 @@ def test_a_draw_never_changes() -> None:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Newcomer:
+def newcomer(tmp_path: Path, build_forks: Forks) -> Newcomer:
     """One to nine, two raters, a value a hair outside."""
-    one = Newcomer(tmp_path, about={"train.tsv": {"split": "train", "language": "it"}})
+    one = Newcomer(tmp_path, build_forks, about={"train.tsv": {"split": "train", "language": "it"}})
     rows = ["id\ttext\ta\tb", "1\tche bella serata\t9\t8", "2\tho perso il treno\t1\t2", "3\tva bene\t9.2\t9"]
     one.files = {"train.tsv": "\n".join(rows).encode()}
     one.change('("id", "text", "score")', '("id", "text", "a", "b")')

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from corpora.contributed import Newcomer
+from forks import Forks
 from tiny_corpus import Install, Tiny, settings
 
 from emollms.dataset.build import build_repo
@@ -15,9 +16,9 @@ TESTS = {"test": [("a", "il tram era in ritardo", "0.5")]}
 
 
 @pytest.fixture
-def italian(tmp_path: Path) -> Newcomer:
+def italian(tmp_path: Path, build_forks: Forks) -> Newcomer:
     """A package with a corpus of Italian test texts."""
-    one = Newcomer(tmp_path, files={"test.tsv": b"id\ttext\tscore\n1\til tram era in ritardo\t0.5\n"})
+    one = Newcomer(tmp_path, build_forks, files={"test.tsv": b"id\ttext\tscore\n1\til tram era in ritardo\t0.5\n"})
     one.about = {"test.tsv": {"split": "test", "language": "it", "task": "V-reg"}}
     one.change('("en",)', '("it",)').change('splits=("train",)', 'splits=("test",)')
     one.change("yield Example(", 'yield Example(language="it", task=')

@@ -184,8 +184,7 @@ def test_the_real_data_sets_fail_as_known_and_no_more(name: str, profile: str, r
     ("name", "chosen"),
     [
         ("aaid", {"mask": True}),
-        ("aaid", {"languages": ("all",)}),
-        ("aaid", {"tasks": ("E-c",)}),
+        ("aaid", {"tasks": ("E-c",), "languages": ("all",)}),
         ("aaid-plus", {"tasks": ("BRIGHTER-EI-oc",), "languages": ("all",)}),
         ("aeb", {"corpora": ("brighter",)}),
         ("aeb", {"tasks": ("GoEmotions-28", "EmoBank-reader")}),

@@ -5,14 +5,12 @@ process; importing anew for each would take longer than the tests. Each script f
 the client and the package would have slept: nothing sleeps here.
 """
 
-import json
 import os
 import sys
 import time
-import traceback
 from contextlib import suppress
-from pathlib import Path
-from typing import NoReturn
+
+from forks import serve
 
 
 class Clock:
@@ -51,13 +49,7 @@ def main() -> None:
     for module in (file_download, _http, emollms.retry):
         module.time = clock
     print("ready", flush=True)
-    for line in sys.stdin:
-        job = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            run(job, clock)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    serve({"waits": clock.waits})
 
 
 def _import_models() -> None:
@@ -70,29 +62,6 @@ def _import_models() -> None:
 
     torch.set_num_threads(1)
     logging.disable_progress_bar()
-
-
-def run(job: dict[str, object], clock: Clock) -> NoReturn:
-    """Run a script and leave; nothing of the process's own end is run, as after a kill."""
-    os.environ.update(job["environment"])
-    os.chdir(job["folder"])
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for number, name in ((1, "out"), (2, "err")):
-        os.dup2(os.open(Path(job["folder"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    sys.argv = ["script", *job["arguments"]]
-    code = 1
-    try:
-        exec(compile(job["script"], "script", "exec"), {"__name__": "__main__", "waits": clock.waits})
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,21 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasketch import LeanMinHash, MinHashLSH
 
 from emollms.dedup.lsh import Banding
 from emollms.dedup.minhash import SEED, Signatures
 from emollms.errors import EmollmsError, UsageError
 from emollms.optional import require
 from emollms.storage import LOCK, locked, write_whole
+
+if TYPE_CHECKING:
+    from datasketch import MinHashLSH
 
 Key = bytes
 """Names an entry in the LSH: eight bytes of its corpus, four of its row."""
@@ -80,7 +82,7 @@ def open_store(url: str, banding: Banding, seed: int) -> Store:
 
 def to_lsh(
     keys: Sequence[Key], signed: Signatures, banding: Banding, storage: dict[str, Any] | None = None, seed: int = SEED
-) -> MinHashLSH:
+) -> "MinHashLSH":
     """A `datasketch.MinHashLSH` with these entries, in memory or added to what a storage of datasketch holds.
 
     Args:
@@ -90,6 +92,8 @@ def to_lsh(
         storage: datasketch's `storage_config`, such as {"type": "redis", "basename": b"...", "redis": {...}}.
         seed: of the signatures.
     """
+    from datasketch import LeanMinHash, MinHashLSH  # takes scipy along, half a second, and most runs have no index
+
     # Keys are bytes and never pickled: unpickling what anyone can write to a Redis would run it.
     index = MinHashLSH(
         num_perm=banding.permutations, params=(banding.bands, banding.rows), storage_config=storage, prepickle=False

@@ -297,8 +297,8 @@ def overlap(
         UsageError: a data set cannot be read.
         SourceError: a row of a file is broken; the message tells file and line.
     """
-    left = _normal_texts(read_data_set(name, dialect, warn), column, warn)
-    right = _normal_texts(read_data_set(other, dialect, warn), column, warn)
+    one, two = (read_data_set(each, dialect, warn) for each in (name, other))  # both, before any work on the first
+    left, right = _normal_texts(one, column, warn), _normal_texts(two, column, warn)
     search = replace(search or Search(), sha1=False)
     found = []
     for other_split, theirs in right.items():

@@ -15,7 +15,7 @@ from emollms.hub.push import push
 from emollms.hub.release import Release
 from emollms.hub.repo import Gated, Remote
 from emollms.locations import check_file, check_folder
-from emollms.network import require_hub
+from emollms.network import refuse_offline, require_hub
 from emollms.progress import OnProgress, show_progress
 
 PublishedKind = Literal["dataset", "model", "space", "answers"]
@@ -112,6 +112,7 @@ def publish(
         check_folder(each)
     for file in (calibration, converter):
         check_file(Path(file) if file else None)
+    refuse_offline()
     with (
         tempfile.TemporaryDirectory(prefix="emollms-") as name,
         show_progress("steps", "reading the files and the repo", progress) as on_progress,
