@@ -120,7 +120,7 @@ def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
 
 
 @pytest.mark.corpora
-def test_the_real_one_is_as_large_as_documented(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
+def test_the_real_one_is_as_large_as_documented(real: Path) -> None:
     manifest = read_manifest(real / "aaid-plus")
     kept = {(one.task, one.split): one.read - sum(one.dropped.values()) for one in manifest.counts}
     assert (sum(kept.values()), manifest.redistribution) == (192_565, "ids")
@@ -128,5 +128,10 @@ def test_the_real_one_is_as_large_as_documented(real: Path, corpora_dir: Path, t
         assert one.rows == kept[one.task, one.split] * len(wordings(one.task))
     weights = {name: round(weight, 3) for name, weight in manifest.mixing_weights().items()}
     assert weights == {"EmoBank": 0.424, "GoEmotions": 0.233, "GoEmotions-28": 0.233, "BRIGHTER-EI-oc": 0.727}
+
+
+@pytest.mark.slow  # tests/dataset/test_build.py does the same with the sample
+@pytest.mark.corpora
+def test_the_real_one_is_built_again_byte_for_byte(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
     build_repo(Settings(DATA_SETS["aaid-plus"]), tmp_path / "again", root=corpora_dir, validate=False)
     assert tree(tmp_path / "again") == tree(real / "aaid-plus")
