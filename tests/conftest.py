@@ -1,7 +1,9 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,6 +102,24 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setattr(registry, "_from_other_packages", registry._from_other_packages)
     yield lambda rows: write_corpus(tmp_path / "corpora", rows)
     registry.corpora.cache_clear()
+
+
+@pytest.fixture
+def local_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Ray of two workers on this machine; the test is skipped where Ray is not installed."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    settings = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}  # no token in HOME
+    settings["RAY_raylet_start_wait_time_s"] = "600"  # on a busy machine its processes take minutes to start
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    folder = tempfile.mkdtemp(prefix="ray")  # that of the test is too long for the names of sockets
+    # By default Ray takes nearly a third of the memory for its objects.
+    store = 256 * 1024 * 1024
+    ray.init(num_cpus=2, object_store_memory=store, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+    yield
+    ray.shutdown()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

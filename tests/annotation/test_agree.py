@@ -106,6 +106,17 @@ def test_wordings_are_compared_and_are_no_questions(annotated: pd.DataFrame, fou
     assert "3 wordings: Pearson's r" in repr(found)
 
 
+def test_a_wording_that_always_gets_the_same_answer_has_no_correlation(
+    annotated: pd.DataFrame, votes: pd.DataFrame
+) -> None:
+    table = annotated.drop(columns="truth").assign(valence_w1=0.5)
+    found = emollms.agree(table, votes, of="valence")
+    first, constant, last = (one.value.value for one in found["valence"].wordings)
+    assert np.isnan(constant)
+    spread = f"{last:.3f} to {first:.3f} (sd {np.std([first, last], ddof=1):.3f}, 1 undefined)".replace("0.", ".")
+    assert f"3 wordings: Pearson's r {spread}; mean answer" in repr(found)
+
+
 def test_every_figure_is_in_the_table(found: Agreement) -> None:
     table = found.to_pandas().set_index(["question", "measure", "part", "texts"])["value"]
     assert table["valence", "pearson", "", ""] == found["valence"].main.value

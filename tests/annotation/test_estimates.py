@@ -1,4 +1,4 @@
-"""Estimates from annotations: against another implementation, on real answers, by hand, and wrong calls."""
+"""Estimates from annotations: by hand, on made-up rows, from files, and wrong calls."""
 
 import json
 from collections.abc import Callable
@@ -7,81 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from annotation.estimate_coverage import MODELS, load, measure
-from evaluation.reference_rows import CHAT_13B
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import emollms
-from emollms.annotation.estimands import LabelledOutcome, correlation, difference, fraction, mean, quantile
+from emollms.annotation.correlations import _fisher, correlation
+from emollms.annotation.estimands import LabelledOutcome, ThreeWays, difference, fraction, mean
+from emollms.annotation.quantiles import quantile
 from emollms.annotation.rectify import rectify
 from emollms.annotation.regression import Regressors, fitted_to, rectified_coefficient, regression
 
-LABELS, ROWS = 120, 1_500
 CALL = Callable[..., tuple[int, str, str]]
-
-
-def z_interval(value: float, labelled: float, rest: float) -> tuple[float, float]:
-    """The interval of large samples, without what is corrected for small ones."""
-    half = 1.959963984540054 * np.sqrt(labelled + rest)
-    return value - half, value + half
-
-
-@pytest.fixture(scope="module")
-def shared() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Regressors, labels, predictions of all rows, and the places of the labelled ones, which come first."""
-    random = np.random.default_rng(3)
-    rows = LABELS + ROWS
-    x = np.column_stack([np.ones(rows), random.integers(0, 2, rows), random.normal(size=rows)])
-    y = x @ [0.4, 0.2, -0.1] + random.normal(0, 0.3, rows)
-    return x, y, y + 0.05 + 0.1 * x[:, 1] + random.normal(0, 0.25, rows), np.arange(LABELS)
-
-
-@pytest.fixture
-def ppi_py(monkeypatch: pytest.MonkeyPatch):
-    """ppi-python; its loops over rows as they are written, since compiling them takes longer than they do."""
-    found = pytest.importorskip("ppi_py")
-    for name in ("_ols_get_stats", "_logistic_get_stats"):
-        monkeypatch.setattr(found.ppi, name, getattr(found.ppi, name).py_func)
-    return found
-
-
-def test_a_mean_is_that_of_ppi_python(shared, ppi_py) -> None:
-    _, y, f, own = shared
-    outcome = LabelledOutcome(f, y[own], own, larger=True)
-    found, _ = rectify(outcome.design, y[own], f, (y[own].mean(), f[own].mean(), f.mean()))
-    theirs = y[own], f[own], f[LABELS:]
-    assert 0 < found.lam * ROWS / len(f) < 1  # where theirs is not clipped
-    assert found.value == pytest.approx(ppi_py.ppi_mean_pointestimate(*theirs).item(), abs=1e-6)
-    low, high = z_interval(found.value, found.labelled * (LABELS - 1) / LABELS, found.rest)
-    assert (low, high) == pytest.approx([end.item() for end in ppi_py.ppi_mean_ci(*theirs, alpha=0.05)], abs=1e-6)
-
-
-@pytest.mark.parametrize("at", [0, 1, 2])
-def test_linear_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> None:
-    x, y, f, own = shared
-    fit = fitted_to(LabelledOutcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]))
-    found = rectified_coefficient(fit, at)
-    theirs = x[own], y[own], f[own], x[LABELS:], f[LABELS:]
-    assert 0 < found.lam * ROWS / len(f) < 1
-    low, high = ppi_py.ppi_ols_ci(*theirs, alpha=0.05, coord=at)
-    assert found.value == pytest.approx((low[at] + high[at]) / 2, abs=1e-6)
-    own_interval = z_interval(found.value, found.labelled, found.rest * ROWS / (ROWS - 1))
-    assert own_interval == pytest.approx((low[at], high[at]), abs=1e-6)
-
-
-@pytest.mark.parametrize("at", [0, 1, 2])
-def test_logistic_regression_is_that_of_ppi_python(shared, ppi_py, at: int) -> None:
-    """With the power given: theirs has one for all coefficients."""
-    x, y, f, own = shared
-    y, f = (y > 0.4) * 1.0, 1 / (1 + np.exp(-5 * (f - 0.5)))
-    fit = fitted_to(LabelledOutcome(f, y[own], own, larger=True), Regressors(("a", "b", "c"), x, x[own]), logistic=True)
-    found = rectified_coefficient(fit, at)
-    low, high = ppi_py.ppi_logistic_ci(
-        x[own], y[own], f[own], x[LABELS:], f[LABELS:], alpha=0.05, coord=at, lam=found.lam * ROWS / len(f)
-    )
-    own_interval = z_interval(found.value, found.labelled, found.rest * ROWS / (ROWS - 1))
-    assert own_interval == pytest.approx((low[at], high[at]), abs=1e-6)
 
 
 def test_by_hand() -> None:
@@ -105,39 +39,54 @@ def test_weights_undo_an_uneven_draw() -> None:
     assert found.people == found.rectified
 
 
-def test_all_labels_leave_no_doubt() -> None:
-    gold = np.linspace(0, 1, 40)
-    found = mean(LabelledOutcome(gold**2, gold, np.arange(40)))
+@pytest.mark.parametrize("statistic", [mean, fraction])
+def test_all_labels_leave_no_doubt(statistic: Callable[[LabelledOutcome], ThreeWays]) -> None:
+    gold = np.repeat([0.0, 1.0], 20)
+    found = statistic(LabelledOutcome(np.linspace(0, 1, 40), gold, np.arange(40)))
     assert (found.rectified.low, found.rectified.high) == pytest.approx((0.5, 0.5))
+    assert found.people == found.rectified
 
 
-@pytest.mark.parametrize("labels", [30, 100, 400])
-@pytest.mark.parametrize("name", ["V-reg", "EI-reg", "SST", "EmoBank"])
-@pytest.mark.parametrize("model", MODELS)
-def test_intervals_hold_the_truth_on_real_answers(reference_dir: Path, model: str, name: str, labels: int) -> None:
-    ((_, gold, predicted),) = load(reference_dir, model, name)
-    found = measure(gold, predicted, labels, 2_000)
-    assert 0.93 <= found.coverage <= 0.97
-    assert found.widest <= 1.03
-    if name in ("SST", "EmoBank"):
-        assert found.naive == 0
-    least = {"V-reg": 0.6, "SST": 0.55}
-    if model == CHAT_13B and labels == 100 and name in least:
-        assert found.saved >= least[name]
+def test_the_influences_of_rows_on_a_correlation_are_what_leaving_each_out_changes() -> None:
+    """Rows of several weights: one of weight 2 is left out as two rows are."""
+    random = np.random.default_rng(4)
+    x, y, counts = random.normal(size=12), random.normal(size=12), np.repeat([1.0, 2.0, 0.5], 4)
+    found, influences = _fisher(x, y, counts)
+    assert found == pytest.approx(np.arctanh(np.cov(x, y, aweights=counts)[0, 1] / np.sqrt(np.prod(
+        [np.cov(one, aweights=counts) for one in (x, y)]))))  # fmt: skip
+    for row in range(12):
+        rest = np.delete(np.arange(12), row)
+        covariance = np.cov(x[rest], y[rest], aweights=counts[rest])
+        without = np.arctanh(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))
+        assert influences[row] == pytest.approx((found - without) * counts[rest].sum() / counts[row])
 
 
-@given(st.integers(0, 10_000), st.integers(30, 200), st.sampled_from(["mean", "difference"]))
-@settings(max_examples=60)
-def test_never_wider_than_by_people_alone(seed: int, labels: int, what: str) -> None:
-    """Whatever the predictions are: nearly right, of heavy tails, or nothing to do with the labels."""
-    random = np.random.default_rng(seed)
-    gold = random.normal(size=600)
-    predicted = random.choice([0, 0.2, 1.0, -1]) * gold + random.standard_t(2, 600) * random.choice([0.1, 1, 5])
-    labelled = np.sort(random.choice(600, labels, replace=False))
-    groups = (np.arange(600) % 3 == 0).astype(np.int64)
-    outcome = LabelledOutcome(predicted, gold[labelled], labelled, larger=bool(seed % 2))
-    found = mean(outcome) if what == "mean" else difference(outcome, groups)
-    assert found.rectified.width <= 1.03 * found.people.width
+def test_a_constant_has_no_correlation() -> None:
+    """Even where it is one row that makes the labels vary at all."""
+    gold, other, own = np.zeros(40), np.linspace(0, 1, 40), np.arange(40)
+    for value in (0.0, 1.0):
+        gold[7] = value
+        outcome = LabelledOutcome(np.tile(gold, 10), gold, own)
+        found = correlation(outcome, LabelledOutcome(np.tile(other, 10), other, own))
+        assert found.rectified.low < 0.1
+        assert np.isfinite([found.rectified.width, found.people.width]).all()
+
+
+@pytest.mark.parametrize(("seed", "is_rectified"), [(5, True), (58, False)])
+def test_a_rectified_logistic_loss_may_have_no_minimum(seed: int, is_rectified: bool) -> None:
+    """With the power 1, where the search for the best power begins, or with the best one: people's labels alone."""
+    random, rows, own = np.random.default_rng(seed), 600, np.arange(40)
+    mood = random.normal(0, 0.2, rows)
+    x = np.column_stack([np.ones(rows), mood + random.normal(0, 0.07, rows)])
+    gold = (mood + random.normal(0, 0.05, rows) > 0) * 1.0
+    outcome = LabelledOutcome((mood + random.normal(0, 0.07, rows) > 0) * 1.0, gold[own], own)
+    terms = Regressors(("one", "x"), x, x[own])
+    fit = fitted_to(outcome, terms, logistic=True)
+    assert (fit.solve(fit, 1.0) is None) == is_rectified
+    assert (rectified_coefficient(fit, 1) is not None) == is_rectified
+    found = regression(outcome, terms, logistic=True)["x"]
+    assert np.isfinite(found.rectified.width)
+    assert found.rectified == found.people or is_rectified
 
 
 def made_up(rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import emollms
+from emollms.annotation.drawing import draw, sampling_probabilities
 from emollms.annotation.estimands import LabelledOutcome, mean
-from emollms.annotation.sampling import _chances, _draw
 
 ROWS = 1_500
 
@@ -31,12 +31,12 @@ def annotated() -> pd.DataFrame:
 
 
 def test_rows_are_drawn_with_their_probabilities() -> None:
-    chances = _chances(np.array([1.0, 1, 2, 4, 30]), 3)
+    chances = sampling_probabilities(np.array([1.0, 1, 2, 4, 30]), 3)
     assert chances.sum() == pytest.approx(3)
     assert chances.max() == 1
     drawn = np.zeros(5)
     for seed in range(4_000):
-        own = _draw(chances, np.random.default_rng(seed))
+        own = draw(chances, np.random.default_rng(seed))
         assert len(own) == 3
         drawn[own] += 1
     assert drawn / 4_000 == pytest.approx(chances, abs=0.03)
@@ -48,8 +48,8 @@ def test_estimates_from_drawn_rows_hold_the_truth_and_are_narrower(annotated: pd
     held, widths = {"even": [], "drawn": []}, {"even": [], "drawn": []}
     for seed in range(600):
         for way, errors in (("even", np.ones(ROWS)), ("drawn", spread)):
-            chances = _chances(errors, 100)
-            own = _draw(chances, np.random.default_rng(seed))
+            chances = sampling_probabilities(errors, 100)
+            own = draw(chances, np.random.default_rng(seed))
             found = mean(LabelledOutcome(said, gold[own], own, None if way == "even" else 1 / chances[own]))
             held[way].append(found.rectified.low <= gold.mean() <= found.rectified.high)
             widths[way].append(found.rectified.width)

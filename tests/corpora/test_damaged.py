@@ -23,7 +23,7 @@ from emollms.corpora import registry
 from emollms.corpora.fetch import sha256_of
 from emollms.dataset import pipeline
 from emollms.dataset.build import build_repo
-from emollms.dataset.manifest import SourceEntry
+from emollms.dataset.manifest_entries import SourceEntry
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.dataset.writer import one_table

@@ -119,14 +119,25 @@ def test_the_card_shows_baselines_by_language_of_the_same_rows(
     figures = {
         "about": "How they were made.",
         "metrics": {"V-reg": "Pearson's r", "E-c": "accuracy"},
+        "names": ["constant", "VADER", "TextBlob"],
         "rows": {"V-reg": rows_hash(files), "E-c": "of other rows"},
-        "scores": {"V-reg": {"VADER": {"es": "0.298", "ar": "0.412"}}, "E-c": {"constant": {"es": "0.193"}}},
+        "scores": {
+            "V-reg": {
+                "VADER": {"mean": "0.355", "es": "0.298", "ar": "0.412 (0.261–0.540)"},
+                "TextBlob": {"es": "0.091"},
+            },
+            "E-c": {"constant": {"es": "0.193"}},
+        },
     }
     monkeypatch.setattr("emollms.dataset.baselines._figures", lambda: {"languages": figures})
     tables = {(task, "test"): SimpleNamespace(files=sorted((built["en"] / "data" / task).iterdir())) for task in TASKS}
     found = language_baselines(tables)
     assert found is not None
-    assert found.columns == (("V-reg", "Pearson's r", "VADER"),)
-    assert found.rows == (("ar", "Arabic", ("0.412",)), ("es", "Spanish", ("0.298",)))
+    assert found.metrics == {"V-reg": "Pearson's r"}
+    assert [(row.task, row.language, row.scores) for row in found.rows] == [
+        ("V-reg", "mean of 2", ("", "0.355", "")),
+        ("V-reg", "Arabic (ar)", ("", "0.412 (0.261–0.540)", "")),
+        ("V-reg", "Spanish (es)", ("", "0.298", "0.091")),
+    ]
     del tables["V-reg", "test"]
     assert language_baselines(tables) is None

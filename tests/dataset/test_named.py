@@ -8,6 +8,7 @@ from forks import Forks
 from tiny_corpus import Install, Tiny, settings
 
 from emollms.dataset.build import build_repo
+from emollms.dataset.settings_checks import check_settings
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 
@@ -40,25 +41,25 @@ def test_one_of_several_corpora_without_the_language(install: Install, monkeypat
     install(TESTS)
     monkeypatch.setattr(Tiny, "meta", Tiny.meta.model_copy(update={"languages": ("it",)}))
     with pytest.raises(UsageError, match=r"^tiny: no English rows; add --languages en,it$"):
-        settings("aeb", "sample", "tiny").check()
+        check_settings(settings("aeb", "sample", "tiny"))
     with pytest.raises(UsageError, match=r"^tiny: no rows in en or es; add --languages en,es,it$"):
-        settings("aeb", "sample", "tiny", languages=("en", "es")).check()
-    settings("aeb", "sample", "tiny", languages=("all",)).check()
+        check_settings(settings("aeb", "sample", "tiny", languages=("en", "es")))
+    check_settings(settings("aeb", "sample", "tiny", languages=("all",)))
 
 
 def test_a_corpus_of_other_splits(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install(TESTS)
     monkeypatch.setattr(Tiny, "meta", Tiny.meta.model_copy(update={"splits": ("test",)}))
     with pytest.raises(UsageError, match=r"^tiny: no train or validation rows, of which aaid is made; it has test$"):
-        settings("aaid", "sample", "tiny").check()
+        check_settings(settings("aaid", "sample", "tiny"))
 
 
 def test_tasks_that_no_corpus_or_only_others_have(install: Install) -> None:
     install(TESTS)
     with pytest.raises(UsageError, match=r"^sample: no task GoEmotions-28; add goemotions to --corpora$"):
-        settings("aeb", "sample", tasks=("V-reg", "GoEmotions-28")).check()
+        check_settings(settings("aeb", "sample", tasks=("V-reg", "GoEmotions-28")))
     with pytest.raises(UsageError, match=r"^tiny: none of the tasks TDT; it has V-reg$"):
-        settings("aeb", "sample", "tiny", tasks=("TDT",)).check()
+        check_settings(settings("aeb", "sample", "tiny", tasks=("TDT",)))
 
 
 def test_what_the_metadata_promise_and_the_files_lack(install: Install, tmp_path: Path) -> None:
@@ -81,5 +82,5 @@ def both(root: Path) -> Path:
 
 def test_the_corpora_of_a_data_set_need_not_all_have_a_task() -> None:
     data_set = DATA_SETS["aeb"]
-    Settings(data_set, tasks=("TDT",)).check()
-    Settings(data_set, corpora=data_set.corpora, tasks=("TDT",)).check()  # as a manifest has it
+    check_settings(Settings(data_set, tasks=("TDT",)))
+    check_settings(Settings(data_set, corpora=data_set.corpora, tasks=("TDT",)))  # as a manifest has it

@@ -16,6 +16,7 @@ from emollms.dataset.baselines import rows_hash
 from emollms.dataset.build import build_repo
 from emollms.dataset.diff import diff
 from emollms.dataset.reader import Dataset
+from emollms.dataset.settings_checks import check_settings
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.predictors import BaselinePredictor
@@ -46,7 +47,7 @@ def test_a_task_of_which_nothing_is_left_is_one_line(tiny: Path, tmp_path: Path)
 def test_a_corpus_in_another_language_says_which_option_is_missing(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Tiny, "meta", Tiny.meta.model_copy(update={"languages": ("it",)}))
     with pytest.raises(UsageError, match=r"^tiny: no English rows; add --languages it$"):
-        settings("aeb", "tiny").check()
+        check_settings(settings("aeb", "tiny"))
 
 
 def test_what_is_left_out_is_listed_the_serious_first(tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_the_card_of_the_benchmark(tmp_path: Path) -> None:
 def test_baselines_on_the_card_are_those_of_the_benchmark(corpora_dir: Path, tmp_path: Path) -> None:
     build_repo(Settings(DATA_SETS["aeb"], corpora=("tdt",)), tmp_path / "aeb", root=corpora_dir, validate=False)
     card = (tmp_path / "aeb" / "README.md").read_text(encoding="utf-8")
-    assert "| TDT | accuracy | 0.500 | 0.509 | 0.434 |" in card
+    assert "| TDT | accuracy | 0.500 (0.462 to 0.538) | 0.509 (0.473 to 0.546) | 0.434 (0.397 to 0.468) |" in card
     data = Dataset(tmp_path / "aeb")
     for name, figure in (("majority", 0.5), ("vader", 0.509), ("textblob", 0.434)):
         done = run_benchmark(BaselinePredictor(name), data, tmp_path / name, EvaluationOptions())

@@ -14,10 +14,12 @@ from evaluation.reference_rows import BLOOM, CHAT_13B, Answers, answers
 from scipy.special import softmax
 
 from emollms.errors import UsageError
-from emollms.evaluation import calibration, metrics, reliability
+from emollms.evaluation import metrics, reliability
 from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
+from emollms.evaluation.temperature import expected_value, fit_temperature, temper
+from emollms.evaluation.thresholds import apply_thresholds, fit_thresholds, fit_thresholds_together
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import OrdinalTask, get_task
 
@@ -43,7 +45,7 @@ def test_expected_class_of_ei_oc(reference_dir: Path, model: str, value: float) 
     """BLOOM's two answers without probabilities are left out."""
     table, gold, emotions = with_probabilities(answers(reference_dir, model, "EI-oc"), (0, 1, 2, 3))
     assert len(gold) == (4068 if model == CHAT_13B else 4066)
-    assert round(mean_pearson(calibration.expected_value(table, [0, 1, 2, 3]), gold, emotions), 3) == value
+    assert round(mean_pearson(expected_value(table, [0, 1, 2, 3]), gold, emotions), 3) == value
 
 
 @pytest.mark.corpora
@@ -63,8 +65,8 @@ def test_a_temperature_from_a_tenth_of_the_rows(
     rest = np.setdiff1d(np.arange(len(gold)), tenth)
     fitted = fit_task(EI_OC, table[tenth], gold[tenth], "validation")
     assert isinstance(EI_OC, OrdinalTask)
-    tempered = calibration.temper(table[rest], fitted.temperature or 1.0)
-    expected = calibration.expected_value(tempered, list(EI_OC.classes))
+    tempered = temper(table[rest], fitted.temperature or 1.0)
+    expected = expected_value(tempered, list(EI_OC.classes))
     assert round(mean_pearson(expected, gold[rest], [emotions[row] for row in rest]), 3) == value
     errors = [
         reliability.calibration_error(reliability.class_reliability(rows, gold[rest]))
@@ -80,8 +82,8 @@ def test_every_tenth_helps(reference_dir: Path, model: str, low: float, high: fl
     for seed in range(1, 9):
         tenth = np.random.default_rng(seed).choice(len(gold), len(gold) // 10, replace=False)
         rest = np.setdiff1d(np.arange(len(gold)), tenth)
-        warm = calibration.temper(table[rest], calibration.fit_temperature(table[tenth], gold[tenth]))
-        value = mean_pearson(calibration.expected_value(warm, [0, 1, 2, 3]), gold[rest], [emotions[r] for r in rest])
+        warm = temper(table[rest], fit_temperature(table[tenth], gold[tenth]))
+        value = mean_pearson(expected_value(warm, [0, 1, 2, 3]), gold[rest], [emotions[r] for r in rest])
         assert low < value < high
         assert reliability.calibration_error(reliability.class_reliability(warm, gold[rest])) < 0.11
 
@@ -96,7 +98,7 @@ def test_the_order_of_the_classes(reference_dir: Path, model: str, task: str, or
     sampled = [one.value for one, row in zip(read.parsed, read.probabilities, strict=True) if row]
     likely = np.array(order)[table.argmax(axis=1)]
     assert np.mean([a == b for a, b in zip(likely, sampled, strict=True)]) > 0.7
-    assert pearson(calibration.expected_value(table, order), gold.astype(float)).value > 0.75
+    assert pearson(expected_value(table, order), gold.astype(float)).value > 0.75
 
 
 @pytest.mark.corpora
@@ -113,16 +115,16 @@ def test_a_known_temperature_is_found() -> None:
     gold = np.array([generator.choice(4, p=row) for row in softmax(logits, axis=1)])
     for true in (0.5, 1.0, 3.0):
         too_sure = softmax(logits * true, axis=1)
-        assert calibration.fit_temperature(too_sure, gold, floor=1e-12) == pytest.approx(true, rel=0.05)
-        cured = calibration.temper(too_sure, true, floor=1e-12)
+        assert fit_temperature(too_sure, gold, floor=1e-12) == pytest.approx(true, rel=0.05)
+        cured = temper(too_sure, true, floor=1e-12)
         assert reliability.calibration_error(reliability.class_reliability(cured, gold)) < 0.02
 
 
 def test_temper() -> None:
-    assert calibration.temper(np.array([[0.8, 0.2]]), 1.0).tolist() == [pytest.approx([0.8, 0.2])]
-    assert calibration.temper(np.array([[8.0, 2.0]]), 0.5).tolist() == [pytest.approx([0.64 / 0.68, 0.04 / 0.68])]
-    assert calibration.temper(np.array([[1.0, 0.0]]), 1e6).tolist() == [pytest.approx([0.5, 0.5], abs=1e-4)]
-    assert calibration.fit_temperature(np.zeros((0, 4)), np.zeros(0, dtype=int)) == 1.0
+    assert temper(np.array([[0.8, 0.2]]), 1.0).tolist() == [pytest.approx([0.8, 0.2])]
+    assert temper(np.array([[8.0, 2.0]]), 0.5).tolist() == [pytest.approx([0.64 / 0.68, 0.04 / 0.68])]
+    assert temper(np.array([[1.0, 0.0]]), 1e6).tolist() == [pytest.approx([0.5, 0.5], abs=1e-4)]
+    assert fit_temperature(np.zeros((0, 4)), np.zeros(0, dtype=int)) == 1.0
 
 
 def test_what_is_no_distribution() -> None:
@@ -136,9 +138,9 @@ def test_thresholds_are_the_best_there_are() -> None:
     for _ in range(50):
         gold = generator.random((40, 1)) < 0.3
         table = np.round(np.clip(gold * 0.3 + generator.random((40, 1)) * 0.7, 0, 1), 1)
-        found = calibration.fit_thresholds(table, gold)
+        found = fit_thresholds(table, gold)
         tries = [f1(gold, table >= step / 20) for step in range(21)]
-        assert f1(gold, calibration.apply_thresholds(table, found)) == pytest.approx(max(tries))
+        assert f1(gold, apply_thresholds(table, found)) == pytest.approx(max(tries))
 
 
 def f1(gold: Flags, chosen: Flags) -> float:
@@ -146,7 +148,7 @@ def f1(gold: Flags, chosen: Flags) -> float:
 
 
 def test_a_label_that_nobody_has() -> None:
-    assert calibration.fit_thresholds(np.array([[0.9], [0.1]]), np.array([[False], [False]])).tolist() == [0.5]
+    assert fit_thresholds(np.array([[0.9], [0.1]]), np.array([[False], [False]])).tolist() == [0.5]
 
 
 def test_thresholds_together_beat_one_for_all_and_those_of_each() -> None:
@@ -159,10 +161,10 @@ def test_thresholds_together_beat_one_for_all_and_those_of_each() -> None:
         chosen = table >= limits
         return float(metrics.macro_f1(gold, chosen).value + metrics.jaccard(gold, chosen).value)
 
-    found = calibration.fit_thresholds_together(table, gold)
-    assert both(found) > both(calibration.fit_thresholds(table, gold))
+    found = fit_thresholds_together(table, gold)
+    assert both(found) > both(fit_thresholds(table, gold))
     assert both(found) > max(both(np.full(4, limit)) for limit in np.linspace(0, 1, 101))
-    few = calibration.fit_thresholds_together(table[:100], gold[:100])
+    few = fit_thresholds_together(table[:100], gold[:100])
     assert np.ptp(few) < np.ptp(found) / 2, "a hundred rows say little of each label"
 
 
@@ -170,15 +172,15 @@ def test_thresholds_together_pass_over_what_was_not_annotated() -> None:
     table = np.array([[0.9, 0.4], [0.8, 0.3], [0.2, 0.9], [0.1, 0.1]])
     gold = np.array([[True, False], [True, True], [False, False], [False, False]])
     known = np.array([[True, True], [True, True], [True, False], [True, True]])
-    found = calibration.fit_thresholds_together(table, gold, known)
+    found = fit_thresholds_together(table, gold, known)
     assert found[1] <= 0.3, "the row with .9 says nothing of this label"
-    assert calibration.fit_thresholds_together(table, np.zeros_like(gold)).tolist() == [0.5, 0.5]
+    assert fit_thresholds_together(table, np.zeros_like(gold)).tolist() == [0.5, 0.5]
 
 
 def test_at_least_one_label() -> None:
     table, thresholds = np.array([[0.4, 0.1], [0.1, 0.2]]), np.array([0.3, 0.5])
-    assert calibration.apply_thresholds(table, thresholds).tolist() == [[True, False], [False, False]]
-    assert calibration.apply_thresholds(table, thresholds, at_least_one=True)[1].tolist() == [True, False]
+    assert apply_thresholds(table, thresholds).tolist() == [[True, False], [False, False]]
+    assert apply_thresholds(table, thresholds, at_least_one=True)[1].tolist() == [True, False]
 
 
 def test_reliability_by_hand() -> None:

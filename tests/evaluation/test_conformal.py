@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.dummy import DummyRegressor
 
 from emollms.errors import UsageError
-from emollms.evaluation.conformal import NEAR, Conformal, conformal_quantile, folds_of
+from emollms.evaluation.conformal import NEAR, Conformal
+from emollms.evaluation.conformal_scores import conformal_quantile, folds_of
 from emollms.evaluation.metrics import Floats
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task, get_task
 

@@ -13,8 +13,9 @@ from emollms.dataset.build import build_repo
 from emollms.dataset.reader import Dataset, asked_rows
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import UsageError
+from emollms.evaluation.comparison import compare
 from emollms.evaluation.scores import Scores
-from emollms.evaluation.scoring import ScoredTask, compare, score
+from emollms.evaluation.scoring import ScoredTask, score
 from emollms.prompts.answers import ParsedAnswer
 from emollms.report.build import make_report
 from emollms.tasks import get_task

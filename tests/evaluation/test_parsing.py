@@ -9,8 +9,9 @@ import pytest
 
 from emollms.dataset.reader import TEST, Dataset
 from emollms.evaluation.run_folder import RunSettings
-from emollms.evaluation.scores import InvalidAnswers, MetricScore, ParseScores, ScoredRun, Scores, TaskScores
+from emollms.evaluation.scores import ScoredRun, Scores
 from emollms.evaluation.scoring import gold_label
+from emollms.evaluation.task_scores import InvalidAnswers, MetricScore, ParseScores, TaskScores
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.prompts.answers import answer
 from emollms.report.build import make_report

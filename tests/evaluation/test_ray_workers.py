@@ -2,9 +2,6 @@
 
 import json
 import pickle
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,21 +59,9 @@ def test_workers_need_a_model(options: dict[str, object], told: str, sample_aeb:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture
-def local_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Ray of two workers on this machine."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed")
-    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}.items():  # no token in HOME
-        monkeypatch.setenv(name, value)
-    folder = tempfile.mkdtemp(prefix="ray")  # that of the test is too long for the names of sockets
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
-    yield
-    ray.shutdown()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.mark.slow
-def test_two_workers_score_as_one_process(talkative: Path, sample_aeb: Path, tmp_path: Path, local_ray: None) -> None:
+@pytest.mark.usefixtures("local_ray")
+def test_two_workers_score_as_one_process(talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
     common = {"data": sample_aeb, "model": str(talkative), "task": TASKS, "dtype": "float32"}
     alone = emollms.evaluate(out=tmp_path / "alone", **common)
     shared = emollms.evaluate(out=tmp_path / "shared", ray=2, **common)

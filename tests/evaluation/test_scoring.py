@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from emollms.errors import UsageError
-from emollms.evaluation.scoring import ScoredTask, compare, gold_label, score
+from emollms.evaluation.comparison import compare
+from emollms.evaluation.scoring import ScoredTask, gold_label, score
 from emollms.evaluation.task_metrics import TASK_METRICS, metrics_of
 from emollms.prompts.answers import ParsedAnswer
 from emollms.tasks import TASKS, MultiLabelTask, OrdinalTask, Task, benchmark_tasks, get_task

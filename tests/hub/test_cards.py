@@ -17,7 +17,7 @@ from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 from tiny_corpus import settings
 
 from emollms.dataset.build import build_repo
-from emollms.dataset.card import SHOWN, rejected_examples
+from emollms.dataset.card_examples import SHOWN, rejected_examples
 from emollms.dataset.manifest import read_manifest
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import DATA_SETS, Settings

@@ -22,10 +22,10 @@ from emollms.dataset.reader import Dataset
 from emollms.dataset.specs import DATA_SETS, Settings
 from emollms.errors import EmollmsError, UsageError
 from emollms.evaluation.bootstrap import Interval
+from emollms.evaluation.comparison import Comparison
 from emollms.evaluation.predictors import BaselinePredictor
 from emollms.evaluation.published import published
 from emollms.evaluation.run import EvaluationOptions, run_benchmark
-from emollms.evaluation.scoring import Comparison
 from emollms.inference.predictions import Prediction, PredictionFile
 from emollms.report.build import build_report
 from emollms.report.charts import number

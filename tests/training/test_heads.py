@@ -174,6 +174,19 @@ def test_the_loss_skips_what_is_unknown_and_weighs_questions() -> None:
     assert logits.grad[1].abs().sum() == 0
 
 
+def test_labels_that_err_alike_move_the_outputs_as_far_however_many_there_are() -> None:
+    norms = {}
+    for name in ("TDT", "E-c", "GoEmotions-28"):
+        heads = Heads.of([get_task(name)])
+        logits = torch.zeros(1, len(heads.outputs), requires_grad=True)
+        HeadsLoss(heads, TuningArguments(family="llama"))(logits, torch.ones_like(logits)).backward()
+        assert logits.grad is not None
+        norms[name] = logits.grad.norm().item()
+    assert norms["E-c"] == pytest.approx(0.5)  # sigmoid(0) - 1 for each of 11 labels, in a step as long as for one
+    assert norms["GoEmotions-28"] == pytest.approx(0.5)
+    assert norms["TDT"] == pytest.approx(0.5 / math.sqrt(2)), "classes are told together: their mean counts"
+
+
 @pytest.mark.parametrize("kind", ["smollm2", "qwen3", "gemma3_text"])
 def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     torch.manual_seed(1)
@@ -188,7 +201,11 @@ def test_frozen_layers_are_computed_once_and_give_the_same(kind: str) -> None:
     with torch.no_grad():
         expected = model(**given).logits
     frozen = FrozenLayers(model, len(layers_of(model)) - 1)
+    above: list[object] = []
+    hook = layers_of(model)[-1].register_forward_hook(lambda *_: above.append(1))
     features = frozen.compute(tokenizer, ids, range(len(ids)), torch.no_grad)
+    hook.remove()
+    assert not above, "a pass ends with the last frozen layer"
     with torch.no_grad():
         assert torch.equal(model(**given).logits, expected), "without features they compute as before"
     calls: list[object] = []

@@ -80,7 +80,8 @@ def costs(**changed):
 
 def fit(seconds, tokens=(100,) * 50, limit=2, **changed):
     parsed = SimpleNamespace(
-        training=settings(train_batch_size=2), tuning=SimpleNamespace(selection_rows=limit, selection_share=None)
+        training=settings(train_batch_size=2),
+        tuning=SimpleNamespace(selection_rows=limit, selection_share=None, most_epochs=3),
     )
     return fitting_steps(parsed, tokens, 2 * len(tokens), costs(**changed), seconds)
 
@@ -203,16 +204,17 @@ def test_minutes_that_are_too_few_train_a_step_and_say_so(aaid, write_recipe, tm
     ],
 )
 def test_how_many_steps_fit_is_told(steps, needed, most, told):
-    assert trial._report(steps, needed, 90.0, most) == told
-    assert trial._report(5, 50.0, 60.0, 900) == "5 steps fit into 1 minute"
+    assert trial._report(steps, needed, 90.0, 3, most) == told
+    assert trial._report(5, 50.0, 60.0, 3, 900) == "5 steps fit into 1 minute"
 
 
-def test_many_minutes_are_three_epochs(aaid, write_recipe, tmp_path):
+@pytest.mark.parametrize(("set_epochs", "epochs"), [({}, 3), ({"most_epochs": 1}, 1)])
+def test_many_minutes_are_as_many_epochs_as_a_recipe_allows(aaid, write_recipe, tmp_path, set_epochs, epochs):
     warnings = []
-    path = str(write_recipe(max_steps=-1, train_limit=1))
+    path = str(write_recipe(max_steps=-1, train_limit=1, **set_epochs))
     run = run_training(load_recipe(path, minutes=500), aaid, tmp_path / "run", warn=warnings.append).manifest
-    assert (run.epochs, run.steps) == (3, 6)  # five rows an epoch
-    assert "6 steps fit into 500 minutes, as 3 epochs need no more" in warnings
+    assert (run.epochs, run.steps) == (epochs, 2 * epochs)  # five rows an epoch
+    assert f"{2 * epochs} steps fit into 500 minutes, as {epochs} epochs need no more" in warnings
 
 
 def test_a_trial_takes_steps_of_all_lengths():

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from emollms.annotation.agreement import Agreement, QuestionAgreement
-from emollms.annotation.annotated_tables import AnsweredQuestion, TableLike, text_of
+from emollms.annotation.answered_questions import AnsweredQuestion
 from emollms.annotation.compared import (
     Compared,
     Groups,
@@ -24,6 +24,7 @@ from emollms.annotation.compared import (
 from emollms.annotation.gold_tables import RATERS, GoldAndAnnotated, GoldQuestion, read_gold
 from emollms.annotation.open import listed
 from emollms.annotation.study_page import check_page, write_study
+from emollms.annotation.table_frames import TableLike, text_of
 from emollms.annotation.writer import format_of, table_bytes
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.agreement import Level, consensus, measures_of, take

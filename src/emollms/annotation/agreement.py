@@ -228,8 +228,12 @@ def signed(one: MeasuredValue) -> str:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Where values lie, and their standard deviation."""
-    return f"{number(min(values))} to {number(max(values))} (sd {number(float(np.std(values, ddof=1)))})"
+    """Where values lie that are defined, their standard deviation, and how many are not."""
+    known = [value for value in values if not math.isnan(value)]
+    if len(known) < 2:
+        return number(known[0] if known else math.nan)
+    undefined = f", {len(values) - len(known)} undefined" if len(known) < len(values) else ""
+    return f"{number(min(known))} to {number(max(known))} (sd {number(float(np.std(known, ddof=1)))}{undefined})"
 
 
 def mean_of(values: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from emollms.annotation.agreement import GroupBias, RaterAgreement, WordingAgreement
-from emollms.annotation.annotated_tables import AnsweredQuestion
+from emollms.annotation.answered_questions import AnsweredQuestion
 from emollms.evaluation import metrics
 from emollms.evaluation.agreement import (
     Level,

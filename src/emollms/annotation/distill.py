@@ -102,7 +102,7 @@ def distill(
         price: what an endpoint asks for a million tokens that it reads, and for a million that it writes.
         max_cost: stop before more than this is spent; needs `price`.
         set: settings of the recipe to override, as a mapping, or as lines `key=value`.
-        minutes: train as many steps as fit into this time here, up to three epochs, from when the teacher is done.
+        minutes: train as many steps as fit into this time here, up to `most_epochs`, from when the teacher is done.
         resume: whether it is an error if there is no run to resume.
         delimiter: what separates cells in a text file; None for what its ending says.
         encoding: of a text file.

@@ -1,18 +1,18 @@
-"""What can be estimated of an outcome: a mean, a difference of groups, a quantile, a correlation.
+"""What can be estimated of an outcome: a mean, a difference of groups, a fraction.
 
 Each three times: rectified, from people's labels alone, and as the naive average of a model's answers has it.
 """
 
 import math
-from bisect import bisect_left
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.gold_tables import Integers
-from emollms.annotation.rectify import LEVEL, Design, Rectified, less, quantile_of_t, rectify, with_variance
+from emollms.annotation.rectify import LEVEL, Design, Rectified, less, narrower, quantile_of_t, rectify, with_variance
+from emollms.evaluation.metrics import Floats, Integers
+
+WIDEST = 1.03
+"""How wide the interval of a rectified estimate may be against that by people's labels alone."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,30 @@ class ThreeWays:
     people: EstimateInterval
     naive: EstimateInterval
     lam: float
+
+
+def three_ways(rectified: EstimateInterval, people: EstimateInterval, naive: EstimateInterval, lam: float) -> ThreeWays:
+    """An estimate beside what it would be otherwise, and its interval never more than `WIDEST` times as wide.
+
+    Predictions are used where they make the estimate more certain. The width of an interval that depends on where the
+    estimate lies (of a fraction, a correlation, a quantile) may rise nevertheless, where it happens to move to a wide
+    place. Such an interval is shortened. To take people's labels alone there would choose between two estimates by
+    what was drawn, and their interval would hold the truth less often.
+
+    Args:
+        rectified: by the predictions of all rows, and people's labels of some.
+        people: by people's labels alone.
+        naive: by the predictions, as if they were the truth.
+        lam: the power of the predictions.
+    """
+    widest = WIDEST * people.width
+    if rectified.width <= widest:
+        return ThreeWays(rectified, people, naive, lam)
+    if not widest:
+        return ThreeWays(people, people, naive, 0.0)
+    value, part = rectified.value, widest / rectified.width
+    low, high = value - part * (value - rectified.low), value + part * (rectified.high - value)
+    return ThreeWays(EstimateInterval(value, low, high), people, naive, lam)
 
 
 @dataclass(frozen=True)
@@ -108,12 +132,12 @@ def difference(outcome: LabelledOutcome, groups: Integers, level: float = LEVEL)
     """
     first, second = (_means(outcome.of(np.flatnonzero(groups == number))) for number in (1, 0))
     found, alone, naive = (less(one, other) for one, other in zip(first, second, strict=True))
-    return _shown(found if found.half_width() < alone.half_width() else alone, alone, naive, level)
+    return _shown(narrower(found, alone), alone, naive, level)
 
 
 def _shown(found: Rectified, alone: Rectified, naive: Rectified, level: float) -> ThreeWays:
     shown = [EstimateInterval(one.value, *one.interval(level)) for one in (found, alone, naive)]
-    return ThreeWays(shown[0], shown[1], shown[2], found.lam)
+    return three_ways(shown[0], shown[1], shown[2], found.lam)
 
 
 def fraction(outcome: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
@@ -130,18 +154,20 @@ def fraction(outcome: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
     design = outcome.design
     found, alone, naive = _means(outcome)
     n, free = len(outcome.gold), 1.0 if design.larger else 1 - len(outcome.gold) / design.rows
+    usual = _wilson(naive, float(design.rows), level)
+    if not free:  # every row is labelled
+        exact = EstimateInterval(alone.value, alone.value, alone.value)
+        return three_ways(exact, exact, usual, 0.0)
     # Of the rows that were drawn least likely, since a rare disagreement among these counts most.
     supposed = free / 2 * (float(design.counts.max()) / design.rows) ** 2 * n / (n - 1)
-    ratio = (found.labelled + found.rest + supposed * (1 + found.lam) ** 2) / max(1e-12, alone.labelled + supposed)
+    variance = alone.labelled + alone.rest + supposed
+    ratio = (found.labelled + found.rest + supposed * (1 + found.lam) ** 2) / max(1e-12, variance)
+    if ratio >= 1:
+        found, ratio = alone, 1.0
     shrunk = (np.clip(alone.value, 0, 1) * n + 1) / (n + 2)
     # Uneven weights make labels worth less than their number.
-    worth = shrunk * (1 - shrunk) / (alone.labelled + alone.rest + supposed) if design.weights is not None else n / free
-    return ThreeWays(
-        _wilson(found, worth / ratio if found.lam else worth, level) if free else _exactly(found),
-        _wilson(alone, worth, level) if free else _exactly(alone),
-        _wilson(naive, float(design.rows), level),
-        found.lam,
-    )
+    worth = shrunk * (1 - shrunk) / variance if design.weights is not None else n / free
+    return three_ways(_wilson(found, worth / ratio, level), _wilson(alone, worth, level), usual, found.lam)
 
 
 def _wilson(found: Rectified, labels: float, level: float) -> EstimateInterval:
@@ -152,105 +178,9 @@ def _wilson(found: Rectified, labels: float, level: float) -> EstimateInterval:
     return EstimateInterval(value, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _exactly(found: Rectified) -> EstimateInterval:
-    return EstimateInterval(found.value, found.value, found.value)
-
-
 def _means(outcome: LabelledOutcome) -> tuple[Rectified, Rectified, Rectified]:
     """The mean: rectified, by people's labels alone, and naively."""
     design, model = outcome.design, outcome.predicted
     values = (design.mean(outcome.gold), design.mean(model[outcome.labelled]), float(model.mean()))
     naive = with_variance(outcome.as_truth().design, values[2], model, model, 0.0)
     return *rectify(design, outcome.gold, model, values), naive
-
-
-def correlation(outcome: LabelledOutcome, other: LabelledOutcome, level: float = LEVEL) -> ThreeWays:
-    """Pearson's correlation of two outcomes, of the same labelled rows.
-
-    The power and the interval are those of Fisher's transform, by whose influence function (Devlin, Gnanadesikan and
-    Kettenring 1975) rectified estimates are built as of any other estimator (Kluger et al., arXiv 2501.18577).
-
-    Args:
-        outcome: the first.
-        other: the second; where it is known of all rows, its `gold` is that.
-        level: of the intervals.
-    """
-    design = outcome.design
-    own = design.labelled
-    by_people, people = _fisher(outcome.gold, other.gold, design.counts)
-    by_model, _ = _fisher(outcome.predicted[own], other.predicted[own], design.counts)
-    of_all, model = _fisher(outcome.predicted, other.predicted, np.ones(design.rows))
-    found, alone = rectify(design, people, model, (by_people, by_model, of_all), lost=2)
-    naive = with_variance(outcome.as_truth().design, of_all, model, model, 0.0, lost=2)
-    shown = [_from_fisher(one, level) for one in (found, alone, naive)]
-    return ThreeWays(shown[0], shown[1], shown[2], found.lam)
-
-
-def _fisher(values: Floats, others: Floats, counts: Floats) -> tuple[float, Floats]:
-    """Fisher's transform of a correlation, and the influence of each row on it."""
-    x, y = _standardized(values, counts), _standardized(others, counts)
-    r = float(np.clip(np.average(x * y, weights=counts), -0.999999, 0.999999))
-    return math.atanh(r), np.asarray((x * y - r / 2 * (x**2 + y**2)) / (1 - r**2))
-
-
-def _standardized(values: Floats, counts: Floats) -> Floats:
-    centred = values - np.average(values, weights=counts)
-    return np.asarray(centred / max(1e-12, math.sqrt(np.average(centred**2, weights=counts))))
-
-
-def _from_fisher(found: Rectified, level: float) -> EstimateInterval:
-    low, high = found.interval(level)
-    return EstimateInterval(math.tanh(found.value), math.tanh(low), math.tanh(high))
-
-
-def quantile(outcome: LabelledOutcome, q: float, level: float = LEVEL) -> ThreeWays:
-    """The quantile `q`: the smallest value that at least the fraction `q` of rows does not exceed.
-
-    The interval holds the values that a test of their rectified cumulative fraction against `q` does not reject, with
-    the variance that holds if it is `q` (the score test, as of Wilson 1927).
-
-    Args:
-        outcome: the outcome.
-        q: above 0 and below 1.
-        level: of the intervals.
-    """
-    truth = outcome.as_truth()
-    found, lam = _quantile(outcome, q, level, tuned=True)
-    alone, _ = _quantile(outcome, q, level, tuned=False)
-    if found.width > alone.width:
-        found, lam = alone, 0.0
-    return ThreeWays(found, alone, _quantile(truth, q, level, tuned=False)[0], lam)
-
-
-def _quantile(outcome: LabelledOutcome, q: float, level: float, tuned: bool) -> tuple[EstimateInterval, float]:
-    design = outcome.design
-    low, high = outcome.gold.min(), outcome.gold.max()
-    between = outcome.predicted[(low < outcome.predicted) & (outcome.predicted < high)] if tuned else []
-    values = np.unique(np.concatenate([outcome.gold, between]))
-
-    @cache
-    def tested(place: int) -> tuple[float, float, float]:
-        people, model = ((one <= values[place]).astype(np.float64) for one in (outcome.gold, outcome.predicted))
-        return _tested(design, people, model, q, level, tuned)
-
-    # Fractions rise with the values, so that each end is found by bisection.
-    places = range(len(values) - 1)
-    at = bisect_left(places, True, key=lambda place: tested(place)[0] >= q - 1e-9)
-    first = bisect_left(places, True, key=lambda place: tested(place)[0] + tested(place)[1] >= q)
-    last = bisect_left(places, True, key=lambda place: tested(place)[0] - tested(place)[1] > q)
-    return EstimateInterval(*(float(values[place]) for place in (at, min(first, at), max(last, at)))), tested(at)[2]
-
-
-def _tested(
-    design: Design, people: Floats, model: Floats, q: float, level: float, tuned: bool
-) -> tuple[float, float, float]:
-    """A fraction of rows, how far it may be from `q` by chance if it is `q`, and the power."""
-    values = (design.mean(people), design.mean(model[design.labelled]), float(model.mean()))
-    found, alone = rectify(design, people, model, values)
-    found = found if tuned else alone
-    seen = float(np.average((people - values[0]) ** 2, weights=design.counts))
-    if seen > 1e-9:
-        return found.value, found.half_width(level) * math.sqrt(q * (1 - q) / seen), found.lam
-    # All labels are on one side: as many of them as q has of all rows are supposed to be on the other.
-    supposed = (np.arange(len(people)) < round(q * len(people))).astype(np.float64)
-    return found.value, with_variance(design, values[0], supposed, model, 0.0).half_width(level), 0.0

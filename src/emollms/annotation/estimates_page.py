@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from emollms import __version__
+from emollms.annotation.estimands import WIDEST
 from emollms.annotation.estimate_results import Estimates, OneEstimate
 from emollms.annotation.study_page import Study, StudySection, StudyTable
 from emollms.charts import draw, pointed_at
@@ -40,6 +41,10 @@ SOURCES = {
         "Kluger, D. M., Lu, K., Zrnic, T., Wang, S., and Bates, S. (2025). Prediction-powered inference with imputed "
         "covariates and nonuniform sampling.",
         "https://arxiv.org/abs/2501.18577",
+    ),
+    "jackknife": (
+        "Efron, B., and Stein, C. (1981). The jackknife estimate of variance. The Annals of Statistics 9, 586-596.",
+        None,
     ),
 }  # fmt: skip
 """What is cited."""
@@ -120,7 +125,7 @@ def sources(found: Estimates) -> list[str]:
         *(["survey"] if found.population == "table" else []),
         *(["dsl", "active"] if found.drawn != "evenly" else []),
         *(["wilson"] if statistics & {"fraction", "quantile"} else []),
-        *(["ptd"] if "correlation" in statistics else []),
+        *(["ptd", "jackknife"] if "correlation" in statistics else []),
     ]
 
 
@@ -140,6 +145,7 @@ def methods(found: Estimates) -> str:
         _ABOUT[found.population],
         f"Intervals are at {100 * found[0].level:g} %, by Student's t, with a degree of freedom less for the tuning.",
         *(text for kind, text in _EXTRA.items() if kind in statistics),
+        _WIDEST if statistics & {"fraction", "quantile", "correlation"} else "",
         _WELCH if any(" − " in one.group for one in found) else "",
         f"Computed with emollms {__version__}.",
     ]
@@ -158,9 +164,14 @@ _ABOUT = {
 _EXTRA = {
     "fraction": "Intervals of fractions are those of Wilson (1927), at the effective number of labels.",
     "quantile": "Intervals of quantiles invert a score test (Wilson 1927) of the rectified distribution function.",
-    "correlation": "Correlations were rectified on the scale of Fisher's transform (Kluger et al. 2025).",
-    "coefficient": "Standard errors of regression coefficients are robust to heteroscedasticity.",
+    "correlation": "Correlations were rectified on Fisher's scale (Kluger et al. 2025), with jackknife "
+    "variances (Efron and Stein 1981).",
+    "coefficient": "Standard errors of regression coefficients are robust to heteroscedasticity (HC3).",
 }
+_WIDEST = (
+    f"An interval that was more than {WIDEST - 1:.0%} wider than the one by people's labels alone, since the estimate "
+    "lies where intervals are wide, was shortened to that."
+)
 _WELCH = "Differences of groups have the degrees of freedom of Welch's test."
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import AnsweredQuestion, Floats
+from emollms.annotation.answered_questions import AnsweredQuestion
 from emollms.annotation.estimands import LabelledOutcome
 from emollms.annotation.gold_tables import GoldAndAnnotated
 from emollms.errors import UsageError
+from emollms.evaluation.metrics import Floats
 from emollms.tables.files import Warn
 from emollms.tasks import OrdinalTask
 

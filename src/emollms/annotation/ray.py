@@ -59,12 +59,12 @@ def annotate_dataset(
     Raises:
         UsageError: Ray is not installed.
     """
-    require("ray.data", "ray", "annotation by Ray")
+    data = require("ray.data", "ray", "annotation by Ray")
     return dataset.map_batches(
         BatchAnnotator,
         fn_constructor_args=(text_column, {"model": model, **options}),
         batch_format="pyarrow",
         batch_size=batch_size,
-        concurrency=concurrency,
+        compute=data.ActorPoolStrategy(size=concurrency),
         num_gpus=gpus,
     )

@@ -14,8 +14,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.gold_tables import Integers
+from emollms.evaluation.metrics import Floats, Integers
 from emollms.optional import require
 
 LEVEL = 0.95
@@ -139,7 +138,17 @@ def rectify(
     alone = with_variance(design, values[0], people, model, 0.0, lost)
     lam = tuned_power(design, people, model)
     found = with_variance(design, values[0] + lam * (values[2] - values[1]), people, model, lam, lost + 1)
-    return (found if found.half_width() < alone.half_width() else alone), alone
+    return narrower(found, alone), alone
+
+
+def narrower(found: Rectified, alone: Rectified) -> Rectified:
+    """A rectified estimate where predictions make it more certain, else the one by people's labels alone.
+
+    Args:
+        found: the rectified one.
+        alone: the one by people's labels.
+    """
+    return found if found.half_width() < alone.half_width() else alone
 
 
 def with_variance(design: Design, value: float, people: Floats, model: Floats, lam: float, lost: int = 0) -> Rectified:

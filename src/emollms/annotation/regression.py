@@ -1,7 +1,7 @@
 """Linear and logistic regression of an outcome that people labelled for some rows only (PPI++, sections 3 and 4).
 
 Each coefficient has a power of its own, the one of its least variance. Variances are robust (the sandwich of Huber and
-White).
+White, in the form HC3 of MacKinnon and White 1985).
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emollms.annotation.annotated_tables import Floats
-from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays
-from emollms.annotation.rectify import LEVEL, Rectified, tuned_power, with_variance
+from emollms.annotation.estimands import EstimateInterval, LabelledOutcome, ThreeWays, three_ways
+from emollms.annotation.rectify import LEVEL, Rectified, narrower, tuned_power, with_variance
 from emollms.errors import UsageError
+from emollms.evaluation.metrics import Floats
 from emollms.optional import require
 
 STEPS = 60
@@ -80,11 +80,11 @@ def regressors(right: str, every: pd.DataFrame, labelled: pd.DataFrame) -> Regre
 
 @dataclass(frozen=True)
 class Fit:
-    """An outcome and its regressors, and how coefficients follow from a power of the predictions."""
+    """An outcome and its regressors, and how coefficients follow from a power of the predictions; None: they do not."""
 
     outcome: LabelledOutcome
     terms: Regressors
-    solve: Callable[["Fit", float], Floats]
+    solve: Callable[["Fit", float], Floats | None]
     mean_of: Callable[[Floats], Floats]
     slope_of: Callable[[Floats], Floats]
 
@@ -110,8 +110,15 @@ class Fit:
         model = (self.outcome.predicted - self.mean_of(terms.every @ theta))[:, None] * terms.every
         return people @ inverse, model @ inverse
 
+    def leverages(self, theta: Floats) -> Floats:
+        """How much each labelled row draws the coefficients to itself, from 0 to 1."""
+        terms = self.terms.labelled
+        weights = self.slope_of(terms @ theta) * self.outcome.design.counts
+        inverse = np.linalg.pinv(terms.T @ (weights[:, None] * terms))
+        return np.asarray(weights * np.sum(terms @ inverse * terms, axis=1))
 
-def _least_squares(fit: Fit, power: float) -> Floats:
+
+def _least_squares(fit: Fit, power: float) -> Floats | None:
     """Coefficients of least squares: of people's labels less predictions, plus those of the others' predictions."""
     rows, _ = fit.others
     own = fit.outcome.labelled
@@ -129,8 +136,11 @@ def _weighted(regressors: Floats, values: Floats, counts: Floats) -> Floats:
     return np.asarray(np.linalg.lstsq(regressors * root[:, None], values * root, rcond=None)[0])
 
 
-def _logit(fit: Fit, power: float) -> Floats:
-    """Coefficients where the rectified gradient of the logistic loss is zero, by Newton's method."""
+def _logit(fit: Fit, power: float) -> Floats | None:
+    """Coefficients where the rectified gradient of the logistic loss is zero, by Newton's method.
+
+    There may be none: a term may tell all 0 from all 1, and a loss less that of predictions need not have a minimum.
+    """
     rows, _ = fit.others
     own, counts = fit.outcome.labelled, fit.outcome.design.counts / len(fit.outcome.predicted)
     parts = [(fit.terms.labelled, fit.outcome.gold, counts)]
@@ -149,10 +159,7 @@ def _logit(fit: Fit, power: float) -> Floats:
         theta = theta + step / max(1.0, float(np.abs(step).max()) / 2)
         if np.abs(step).max() < 1e-10:
             return np.asarray(theta)
-    raise UsageError(
-        "--logistic: the labels have no finite solution, as where a term tells all 0 from all 1; leave a term out, or "
-        "label more rows"
-    )
+    return None
 
 
 def _sigmoid(values: Floats) -> Floats:
@@ -180,32 +187,61 @@ def regression(
         terms: the regressors.
         logistic: whether it is logistic; coefficients are then log odds.
         level: of the intervals.
+
+    Raises:
+        UsageError: a logistic one has no finite solution.
     """
     fit = fitted_to(outcome, terms, logistic)
     truth = fitted_to(outcome.as_truth(), Regressors(terms.names, terms.every, terms.every), logistic)
     alone, naive = fit.solve(fit, 0.0), truth.solve(truth, 0.0)
+    if alone is None or naive is None:
+        which = "labels" if alone is None else "answers"
+        raise UsageError(
+            f"--logistic: the {which} have no finite solution, as where a term tells all 0 from all 1; leave a term "
+            "out, or label more rows"
+        )
     found: dict[str, ThreeWays] = {}
     for at, name in enumerate(terms.names):
         theirs = _coefficient(fit, alone, at, 0.0, alone=True)
-        ours = rectified_coefficient(fit, at)
-        ours = ours if ours.half_width(level) < theirs.half_width(level) else theirs
+        rectified = rectified_coefficient(fit, at)
+        ours = theirs if rectified is None else narrower(rectified, theirs)
         usual = _coefficient(truth, naive, at, 0.0, alone=True)
         shown = [EstimateInterval(one.value, *one.interval(level)) for one in (ours, theirs, usual)]
-        found[name] = ThreeWays(shown[0], shown[1], shown[2], ours.lam)
+        found[name] = three_ways(shown[0], shown[1], shown[2], ours.lam)
     return found
 
 
-def rectified_coefficient(fit: Fit, at: int) -> Rectified:
-    """A coefficient with the power of its least variance, which is found from the coefficients that it gives."""
+def rectified_coefficient(fit: Fit, at: int, power: float | None = None) -> Rectified | None:
+    """A coefficient that predictions rectify; None where this has no solution.
+
+    Args:
+        fit: the regression.
+        at: which coefficient.
+        power: of the predictions; None for the one of the coefficient's least variance, which is found from the
+            coefficients that it gives.
+    """
     _, share = fit.others
-    lam = 1 / share
-    for _ in range(2):
-        people, model = fit.influences(fit.solve(fit, lam * share))
+    lam = 1 / share if power is None else power
+    for _ in range(2 if power is None else 0):
+        theta = fit.solve(fit, lam * share)
+        theta = fit.solve(fit, 0.0) if theta is None else theta
+        if theta is None:
+            return None
+        people, model = fit.influences(theta)
         lam = tuned_power(fit.outcome.design, people[:, at], model[:, at])
-    return _coefficient(fit, fit.solve(fit, lam * share), at, lam)
+    found = fit.solve(fit, lam * share)
+    return None if found is None else _coefficient(fit, found, at, lam)
 
 
 def _coefficient(fit: Fit, theta: Floats, at: int, lam: float, alone: bool = False) -> Rectified:
-    people, model = fit.influences(theta, alone)
+    people, model = (every[:, at].copy() for every in fit.influences(theta, alone))
+    # Leaving a row out changes more than its influence tells, since the fit is near to the rows that it is of.
+    own, design = fit.outcome.labelled, fit.outcome.design
+    more = 1 / (1 - np.minimum(fit.leverages(theta), 0.99))
+    if lam:  # and the power is fitted to them, too
+        squares = design.deviations(model[own]) ** 2
+        more /= 1 - np.minimum(squares / squares.sum(), 0.99)
+    people *= more
+    model[own] *= more
     lost = len(theta) - 1 + (not alone)
-    return with_variance(fit.outcome.design, float(theta[at]), people[:, at], model[:, at], lam, lost)
+    return with_variance(design, float(theta[at]), people, model, lam, lost)

@@ -5,7 +5,6 @@ Uncertain rows are drawn more often (active inference, Zrnic and Candès, arXiv 
 """
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,45 +14,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from emollms.annotation.annotated_tables import (
-    AnnotatedTable,
-    AnsweredQuestion,
-    Floats,
-    TableLike,
-    read_annotated,
-    text_of,
-)
-from emollms.annotation.gold_tables import PROBABILITY, Integers, read_gold
+from emollms.annotation.annotated_tables import AnnotatedTable, read_annotated
+from emollms.annotation.answered_questions import AnsweredQuestion
+from emollms.annotation.drawing import draw, labels_of_groups, sampling_probabilities
+from emollms.annotation.expected_widths import ExpectedWidth, expected_widths
+from emollms.annotation.gold_tables import PROBABILITY, read_gold
 from emollms.annotation.labeling import TEXT, label_studio_config
 from emollms.annotation.questions import Question
+from emollms.annotation.row_ids import own_id_column
+from emollms.annotation.table_frames import TableLike, text_of
+from emollms.annotation.uncertainty import expected_errors
 from emollms.annotation.writer import format_of, table_bytes
 from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
+from emollms.evaluation.metrics import Floats, Integers
 from emollms.prompts.template import PromptParts
 from emollms.storage import write_json, write_whole
 from emollms.tables.files import Dialect, Warn, no_warning
 
-EVEN = 0.5
-"""The fraction of the probability that all rows share evenly, so that a wrong uncertainty costs little."""
-BUDGETS = (50, 100, 200, 400, 800)
 Format = Literal["label-studio"]
-
-
-@dataclass(frozen=True)
-class ExpectedWidth:
-    """How wide a 95 % interval of a mean is expected to be.
-
-    Args:
-        labels: labels by people.
-        people: by these alone.
-        even: with predictions, rows drawn evenly.
-        sample: with predictions, rows drawn as here.
-    """
-
-    labels: int
-    people: float
-    even: float
-    sample: float
 
 
 @dataclass(frozen=True)
@@ -141,7 +120,7 @@ def sample(
     asked = [table.question(name) for name in as_names(of) or table.questions]
     if not asked:
         raise UsageError(f"{table.name} has no column NAME_confidence; name what is to be labelled with --of")
-    column = _id_column(table, id)
+    column = own_id_column(table, id)
     done: Integers = np.empty(0, np.int64)
     labels: dict[str, tuple[Integers, Floats]] = {}
     kept = pd.DataFrame()
@@ -155,11 +134,11 @@ def sample(
     free = np.setdiff1d(np.arange(len(table.frame)), done)
     if not 1 <= budget <= len(free):
         raise UsageError(f"--budget {budget:,}: there are {len(free):,} rows without labels; give 1 to {len(free):,}")
-    errors = _expected_errors(asked, labels)
+    errors = expected_errors(asked, labels)
     groups = _groups(table, by, free)
-    by_group = [_chances(errors[rows], share) for rows, share in _shares(groups, budget)]
+    by_group = [sampling_probabilities(errors[rows], share) for rows, share in labels_of_groups(groups, budget)]
     random = np.random.default_rng(seed)
-    drawn = [_draw(chances, random) for chances in by_group]
+    drawn = [draw(chances, random) for chances in by_group]
     rows = np.concatenate([group[own] for group, own in zip(groups, drawn, strict=True)])
     probabilities = np.concatenate([chances[own] for chances, own in zip(by_group, drawn, strict=True)])
     result = _to_fill_in(table, asked, column, text_column, by, rows, probabilities)
@@ -170,70 +149,13 @@ def sample(
             names = [*as_names(gold_column), f"{name}_gold", f"gold_{name}", name]
             old[name] = next((kept[one].to_numpy() for one in names if one in kept), None)
         result = pd.concat([old, result], ignore_index=True)
-    widths = _widths(asked[0], labels.get(asked[0].name), errors, free, budget) if len(asked) == 1 or labels else ()
+    widths: tuple[ExpectedWidth, ...] = ()
+    if len(asked) == 1 or labels:
+        widths = expected_widths(asked[0], labels.get(asked[0].name), errors, free, budget)
     found = DrawnRows(result, " and ".join(one.name for one in asked), len(rows), len(table.frame), widths)
     if out is not None:
         _write(found, Path(out), asked, format)
     return found
-
-
-def _id_column(table: AnnotatedTable, id: str | None) -> str:
-    column = id or "id"
-    if column not in table.frame:
-        raise UsageError(f"{table.name} has no column {column!r}; name the one of the ids with --id")
-    values = [text_of(value) for value in table.frame[column]]
-    if None in values or len(set(values)) < len(values):
-        raise UsageError(f"{table.name}: {column} does not tell rows apart; give every row an id of its own")
-    return column
-
-
-def _expected_errors(asked: Sequence[AnsweredQuestion], labels: dict[str, tuple[Integers, Floats]]) -> Floats:
-    """How far each answer is expected to be from people's label, relative to the others; the mean over questions."""
-    found = []
-    for one in asked:
-        spread = _spread(one)
-        if one.name in labels and np.ptp(spread) > 0:
-            spread = _scaled(spread, one, *labels[one.name])
-        found.append(spread / spread.mean())
-    return np.asarray(np.mean(found, axis=0))
-
-
-def _spread(one: AnsweredQuestion) -> Floats:
-    """The standard deviation of people's labels about an answer, as the model sees it; 1 where it says nothing."""
-    if one.probabilities is not None and not np.isnan(one.probabilities).all():
-        shares = np.clip(np.nan_to_num(one.probabilities, nan=0.5), 0.0, 1.0)
-        if one.kind == "class":
-            shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-        return np.asarray(np.sqrt((shares * (1 - shares)).sum(axis=1)) + 1e-3)
-    confidence = one.confidence
-    if one.low is not None and one.high is not None and not np.isnan(one.high - one.low).all():
-        width = one.high - one.low
-        return np.asarray(np.where(np.isnan(width), np.nanmax(width), width) / 3.29 + 1e-3)  # a 90 % interval
-    if confidence is not None and not np.isnan(confidence).all():
-        sure = np.clip(np.nan_to_num(confidence, nan=0.0), 0.0, 1.0)
-        return np.asarray(np.sqrt(1 - sure) + 1e-3)
-    return np.ones(one.predicted.shape[0])
-
-
-def _scaled(spread: Floats, one: AnsweredQuestion, labelled: Integers, gold: Floats) -> Floats:
-    """The spread, where labels show that it tells how wrong answers are; and the more even, the less it does."""
-    missed = _missed(one, labelled, gold)
-    said = ~np.isnan(missed)
-    if said.sum() < 10 or np.ptp(spread[labelled[said]]) == 0:
-        return spread
-    squares = spread[labelled[said]] ** 2
-    slope, base = np.polyfit(squares, missed[said] ** 2, 1)
-    fitted = base + slope * spread**2
-    least = max(1e-6, float(np.mean(missed[said] ** 2)) / 4)
-    return np.asarray(np.sqrt(np.maximum(fitted, least))) if slope > 0 else np.ones_like(spread)
-
-
-def _missed(one: AnsweredQuestion, labelled: Integers, gold: Floats) -> Floats:
-    own = one.predicted[labelled]
-    if one.kind == "score" or (one.kind == "class" and one.task is not None):
-        return np.asarray(gold - own)
-    wrong = own != gold
-    return np.asarray(np.sqrt(wrong.sum(axis=1)) if wrong.ndim > 1 else wrong * 1.0)
 
 
 def _groups(table: AnnotatedTable, by: str | None, free: Integers) -> list[Integers]:
@@ -243,40 +165,6 @@ def _groups(table: AnnotatedTable, by: str | None, free: Integers) -> list[Integ
         raise unknown(f"column of {table.name}", by, map(str, table.frame.columns))
     names = np.array([text_of(value) or "" for value in table.frame[by]], dtype=object)[free]
     return [free[names == name] for name in sorted(set(names))]
-
-
-def _shares(groups: Sequence[Integers], budget: int) -> list[tuple[Integers, float]]:
-    """How many rows each group gets: as many as the others, and all of one that has fewer."""
-    left, found = float(budget), {}
-    for number, at in enumerate(sorted(range(len(groups)), key=lambda at: len(groups[at]))):
-        found[at] = min(float(len(groups[at])), left / (len(groups) - number))
-        left -= found[at]
-    return [(group, found[at]) for at, group in enumerate(groups)]
-
-
-def _chances(errors: Floats, budget: float) -> Floats:
-    """The probability of each row: half shared evenly, half by the expected error; they sum to the budget."""
-    wanted = EVEN / len(errors) + (1 - EVEN) * errors / errors.sum()
-    sure = np.zeros(len(errors), bool)
-    while True:  # what is wanted more than once is certain, and the others get its rest
-        left = budget - sure.sum()
-        found = np.where(sure, 1.0, wanted * max(0.0, left) / max(1e-12, wanted[~sure].sum()))
-        over = (found > 1) & ~sure
-        if not over.any():
-            return np.asarray(np.clip(found, 1e-9, 1.0))
-        sure |= over
-
-
-def _draw(chances: Floats, random: np.random.Generator) -> Integers:
-    """Rows drawn with exactly these probabilities, as many as they sum to (Hartley and Rao 1962).
-
-    Along all rows in a random order, every step of 1 from a random start draws the row that it falls on.
-    """
-    order = random.permutation(len(chances))
-    ends = np.cumsum(chances[order])
-    steps = np.arange(random.random(), float(ends[-1]) - 1e-9, 1.0)
-    at = np.minimum(np.searchsorted(ends, steps, side="right"), len(order) - 1)
-    return np.sort(np.unique(order[at]))
 
 
 def _to_fill_in(
@@ -293,45 +181,6 @@ def _to_fill_in(
     for one in asked:
         result[one.name] = None  # without the model's answer, which would sway people
     return result.assign(**{PROBABILITY: probabilities})
-
-
-def _widths(
-    one: AnsweredQuestion,
-    labels: tuple[Integers, Floats] | None,
-    errors: Floats,
-    free: Integers,
-    budget: int,
-) -> tuple[ExpectedWidth, ...]:
-    """The widths that some numbers of labels are expected to give, by labels or by calibrated intervals."""
-    if one.kind == "labels" or (one.kind == "class" and one.task is None):
-        return ()
-    if labels is not None:
-        own, gold = one.predicted[labels[0]], labels[1]
-        said = ~np.isnan(own) & ~np.isnan(gold)
-        if said.sum() < 10 or np.ptp(gold[said]) == 0:
-            return ()
-        slope = float(np.cov(own[said], gold[said])[0, 1] / max(1e-12, float(own[said].var(ddof=1))))
-        spread, missed = float(gold[said].std(ddof=1)), float((gold - slope * own)[said].std(ddof=2))
-    elif one.kind == "score" and one.low is not None and not np.isnan(_spread(one)).all() and np.ptp(_spread(one)) > 0:
-        missed = float(np.sqrt(np.mean(_spread(one)[free] ** 2)))
-        spread = math.hypot(float(np.nanstd(one.predicted)), missed)
-    else:
-        return ()
-    rows, relative = len(free), errors[free] / np.sqrt(np.mean(errors[free] ** 2))
-    found = []
-    for labels_count in sorted({*(count for count in BUDGETS if count < rows), budget}):
-        drawn = _chances(errors[free], float(labels_count))
-        variance = float(np.sum((1 - drawn) / drawn * relative**2)) / rows**2
-        even = (1 - labels_count / rows) / labels_count
-        found.append(
-            ExpectedWidth(
-                labels_count,
-                3.92 * spread * math.sqrt(even),
-                3.92 * missed * math.sqrt(even),
-                3.92 * missed * math.sqrt(variance),
-            )
-        )
-    return tuple(found)
 
 
 def _write(found: DrawnRows, out: Path, asked: Sequence[AnsweredQuestion], format: Format | None) -> None:

@@ -42,7 +42,8 @@ def leaderboard(
     require_hub()
     found = read_leaderboard(repo, as_names(task or []))
     print_table(*found.table(), found.as_json())
-    print_note(f"{len(found.mean_ranks)} models on {repo}, at commit {found.commit}")
+    count = len(found.mean_ranks)
+    print_note(f"{count} {'model' if count == 1 else 'models'} on {repo}, at commit {found.commit}")
 
 
 @app.command("leaderboard-page", epilog=_PAGE, cls=TableCommand)

@@ -21,7 +21,7 @@ Settings = Annotated[
 ]
 Minutes = Annotated[
     float | None,
-    typer.Option(metavar="N", help="Train as many steps as fit into N minutes on this machine, up to 3 epochs."),
+    typer.Option(metavar="N", help="Train as many steps as fit into N minutes on this machine, up to its most_epochs."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Fail if there is no run to resume.")]
 _TRAIN = examples(

@@ -1,7 +1,7 @@
 """What a card says of scores: the metric of each task, and what simple baselines reach on the benchmark."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,11 +17,13 @@ from emollms.dataset.schema import ROW_SCHEMA
 from emollms.dataset.writer import ContentHash
 
 READ = ["text", "emotion", "language", "score", "labels"]
+MEAN = "mean"
+"""What stands in place of a language for the mean over languages."""
 
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """The baselines' scores of one task, three decimals each; empty where a baseline does not answer it."""
+    """The baselines' scores of one task with their intervals; empty where a baseline does not answer it."""
 
     task: str
     metric: str
@@ -68,18 +70,29 @@ def baselines(tables: Tables) -> Baselines | None:
 
 
 @dataclass(frozen=True)
+class LanguageBaselineRow:
+    """The scores of one task in one language; those of what has no answer to it are empty."""
+
+    task: str
+    language: str
+    scores: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LanguageBaselines:
     """What baselines, and a small model, reach in each language.
 
     Args:
         about: how it was made.
-        columns: task, metric and name of what answered.
-        rows: code and name of each language, with three decimals in each column; empty where there are no rows.
+        metrics: the metric of each task.
+        names: what answered.
+        rows: a row for each task and language, and for the mean of a task that has several.
     """
 
     about: str
-    columns: tuple[tuple[str, str, str], ...]
-    rows: tuple[tuple[str, str, tuple[str, ...]], ...]
+    metrics: Mapping[str, str]
+    names: tuple[str, ...]
+    rows: tuple[LanguageBaselineRow, ...]
 
 
 def language_baselines(tables: Tables) -> LanguageBaselines | None:
@@ -90,16 +103,25 @@ def language_baselines(tables: Tables) -> LanguageBaselines | None:
     """
     figures = _figures().get("languages", {})
     tests = {task: table.files for (task, split), table in tables.items() if split == "test"}
-    same = [
-        task for task, digest in figures.get("rows", {}).items() if task in tests and rows_hash(tests[task]) == digest
-    ]
-    scores = {(task, name): own for task in same for name, own in figures["scores"].get(task, {}).items()}
-    if not scores:
+    same = [task for task in figures.get("scores", {}) if task in tests]
+    same = [task for task in same if rows_hash(tests[task]) == figures["rows"][task]]
+    if not same:
         return None
-    columns = tuple((task, figures["metrics"][task], name) for task, name in scores)
-    codes = sorted({code for own in scores.values() for code in own}, key=language_name)
-    rows = tuple((code, language_name(code), tuple(own.get(code, "") for own in scores.values())) for code in codes)
-    return LanguageBaselines(figures["about"], columns, rows)
+    names = tuple(figures["names"])
+    rows = tuple(row for task in same for row in _language_rows(task, figures["scores"][task], names))
+    return LanguageBaselines(figures["about"], {task: figures["metrics"][task] for task in same}, names, rows)
+
+
+def _language_rows(
+    task: str, scores: Mapping[str, Mapping[str, str]], names: Sequence[str]
+) -> Iterator[LanguageBaselineRow]:
+    """The mean over languages, where there is one, and then the languages by name."""
+    codes = {code for own in scores.values() for code in own} - {MEAN}
+    titles = {code: f"{language_name(code)} ({code})" for code in sorted(codes, key=language_name)}
+    if any(MEAN in own for own in scores.values()):
+        titles = {MEAN: f"mean of {len(codes)}", **titles}
+    for code, title in titles.items():
+        yield LanguageBaselineRow(task, title, tuple(scores.get(name, {}).get(code, "") for name in names))
 
 
 def rows_hash(files: Sequence[Path]) -> str:

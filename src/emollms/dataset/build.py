@@ -12,6 +12,7 @@ from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.dataset.manifest import Manifest, parse_version, read_manifest
 from emollms.dataset.pipeline import Pipeline
 from emollms.dataset.screening import index_search
+from emollms.dataset.settings_checks import check_settings
 from emollms.dataset.specs import Settings, as_names, get_data_set
 from emollms.errors import EmollmsError, UsageError, unknown
 from emollms.expectations.report import GateFailed
@@ -145,7 +146,7 @@ def build_repo(
         EmollmsError: `out` holds this version with other content.
         GateFailed: the data fails its suite; the draft is kept as `<out>.failed`.
     """
-    settings.check()
+    check_settings(settings)
     recover(out)
     before = _replaceable(out, settings, version)
     with _open_index(index, settings) as earlier, draft(out) as folder:

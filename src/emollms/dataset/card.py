@@ -1,46 +1,27 @@
 """The README of a dataset repo: YAML metadata that `load_dataset` reads, and a text, both made from the data."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from emollms.corpora.base import Selection
 from emollms.corpora.languages import language_name
-from emollms.corpora.reader import RawSource
-from emollms.corpora.registry import folder as corpus_folder
+from emollms.corpora.metadata import Unannotated
 from emollms.corpora.registry import get_corpus
 from emollms.dataset.baselines import baselines, language_baselines, metric_title
+from emollms.dataset.card_examples import card_rows, chosen_pairs, rejected_examples
 from emollms.dataset.card_metadata import Tables, card_metadata, languages
-from emollms.dataset.examples import to_arrow
 from emollms.dataset.manifest import Manifest
-from emollms.dataset.render import render_rows
-from emollms.dataset.schema import COLUMNS, ROW_SCHEMA, row_schema
+from emollms.dataset.manifest_entries import SourceEntry, by_seriousness
+from emollms.dataset.schema import COLUMNS, row_schema
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.statistics import Figures, statistics_tables
-from emollms.pii.mask import find_sensitive
 from emollms.prompts.instructions import instruction_languages, wordings
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task
 from emollms.templates import cell, code, render_card
 
-PAIRS = 3
-"""How many pairs of a kind the card shows."""
-SHORTEST, LONGEST = 40, 200
-"""Characters of a text that is shown: enough to be informative, and few enough for a card."""
-SEARCHED = 500
-"""Rows of a table among which one is searched."""
-MADE_UP = "sample"
-"""The corpus that comes with the package; its texts are made up."""
-SHOWN = ("id", "text", "prompt", "completion", "gold", "score", "label", "labels", "emotion", "target")
-"""Columns of a row that a card shows."""
 _KEY = re.compile(r"@\w+\{([^,}]+)")
 
 
@@ -70,7 +51,7 @@ def render_readme(
         columns={name: COLUMNS[name] for name in row_schema(manifest.profile).names},
         baselines=baselines(tables),
         language_baselines=language_baselines(tables),
-        pairs=_chosen(pairs),
+        pairs=chosen_pairs(pairs),
         rejected=rejected_examples(folder / "rejected.parquet"),
         statistics=statistics_tables(statistics),
     )
@@ -89,6 +70,7 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
     return {
         "manifest": manifest,
         "about": get_data_set(manifest.data_set).about,
+        "published": get_data_set(manifest.data_set).published,
         "tasks": tasks,
         "counts": _counts(manifest),
         "answers": {name: answer_form(task) for name, task in tasks.items()},
@@ -99,6 +81,8 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
         "citations": [meta.citation for meta in corpora.values()],
         "bound": [source for source in manifest.sources if source.redistribution != "text"],
         "languages": languages(manifest),
+        "unannotated": {source.corpus: _unannotated(source, languages(manifest)) for source in manifest.sources},
+        "by_emotion": any(task.emotions for task in tasks.values()),
         "by_language": _by_language(manifest, statistics),
         "mixing": manifest.mixing_weights(),
         "metrics": {name: metric_title(name) for name in tasks},
@@ -110,6 +94,7 @@ def card_values(manifest: Manifest, statistics: Figures) -> dict[str, Any]:
         "instruction_languages": sorted({code for name in tasks for code in instruction_languages(name)}),
         "command": build_command(manifest),
         "changes": list(changes(manifest)),
+        "reasons": sorted({reason for count in manifest.counts for reason in count.dropped}, key=by_seriousness),
         "config": filled[0].task if filled else "default",
         "split": filled[0].split if filled else "train",
         "first_file": next((file.path for file in manifest.files if file.path.startswith("data/")), ""),
@@ -157,6 +142,11 @@ def _missing(manifest: Manifest, code: str) -> str:
     return "; ".join(found)
 
 
+def _unannotated(source: SourceEntry, spoken: Sequence[str]) -> list[Unannotated]:
+    """What a corpus did not annotate, as far as it concerns the languages of the data set."""
+    return [one for one in source.unannotated if one.language is None or one.language in spoken]
+
+
 def _splits(manifest: Manifest) -> list[str]:
     chosen = manifest.settings["splits"]
     assert isinstance(chosen, list)
@@ -184,7 +174,6 @@ def build_command(manifest: Manifest) -> str:
         words += [f"--{name}", ",".join(chosen)] if chosen else []
     words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     words += [f"--{name}" for name in ("quarantine", "mask") if settings[name]]
-    words += ["--instructions", settings["instructions"]] if "instructions" in settings else []
     return shlex.join([*map(str, words), "--out", manifest.data_set])
 
 
@@ -226,128 +215,3 @@ def _texts_of(statistics: Figures) -> dict[str, int]:
         for corpus, count in figures.get("corpus", {}).items():
             found[corpus] = found.get(corpus, 0) + count
     return found
-
-
-def _chosen(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A few pairs of each kind, each pair of texts once, those first that may be shown."""
-    different = {(pair["kind"], pair["text_a"], pair["text_b"]): pair for pair in reversed(pairs)}
-    shown = sorted(map(_shown_pair, reversed(different.values())), key=lambda pair: pair["text_a"] is None)
-    kinds = dict.fromkeys(pair["kind"] for pair in pairs)
-    return [pair for kind in kinds for pair in [one for one in shown if one["kind"] == kind][:PAIRS]]
-
-
-def _shown_pair(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """A pair; its texts are None where one of them may not be shown."""
-    both = all(may_show(pair[f"corpus_{side}"], pair[f"text_{side}"]) for side in "ab")
-    return dict(pair) if both else {**pair, "text_a": None, "text_b": None}
-
-
-@dataclass(frozen=True)
-class CardRow:
-    """A row of a task.
-
-    Args:
-        task: the task.
-        origin: `real`, `made up`, or `id`, where only the id may be shown.
-        columns: what is shown of it.
-    """
-
-    task: str
-    origin: str
-    columns: Mapping[str, Any]
-
-    @property
-    def json(self) -> str:
-        """The columns that are not empty."""
-        shown = {name: _rounded(value) for name, value in self.columns.items() if value not in (None, [])}
-        return json.dumps(shown, ensure_ascii=False, indent=2)
-
-    @property
-    def kind(self) -> str:
-        """What is asked for: `score`, `class` or `labels`."""
-        task = get_task(self.task)
-        if isinstance(task, RegressionTask):
-            return "score"
-        return "labels" if isinstance(task, MultiLabelTask) else "class"
-
-
-def _rounded(value: object) -> object:
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def card_rows(tables: Tables) -> list[CardRow]:
-    """A row of each task: a real one where its text may be passed on, else a made-up one, else an id."""
-    found: dict[str, CardRow] = {}
-    for (task, _), table in tables.items():
-        if task not in found and table.rows:
-            found[task] = _card_row(task, _first_rows(table.files[0]))
-    return list(found.values())
-
-
-def may_show(corpus: str, text: str) -> bool:
-    """Whether a text may be shown: its corpus allows redistribution, and nothing in it is sensitive."""
-    return may_pass_on(corpus) and not find_sensitive(text)
-
-
-def may_pass_on(corpus: str) -> bool:
-    """Whether texts of a corpus may be passed on."""
-    return get_corpus(corpus).meta.redistribution == "text"
-
-
-def rejected_examples(path: Path, count: int = 2) -> list[dict[str, Any]]:
-    """A few rows that were left out for each reason, those first whose text may be shown; of others it is None.
-
-    Args:
-        path: `rejected.parquet`.
-        count: how many a reason.
-    """
-    table = pq.read_table(path)
-    examples: list[dict[str, Any]] = []
-    for reason in pc.unique(table["reason"]).to_pylist():
-        rows = table.filter(pc.equal(table["reason"], reason)).slice(0, SEARCHED).to_pylist()
-        examples += sorted(map(_shown_row, rows), key=lambda row: row["text"] is None)[:count]
-    return examples
-
-
-def _shown_row(row: dict[str, Any]) -> dict[str, Any]:
-    text = row["text"] or ""
-    shown = bool(text) and len(text) <= LONGEST and may_show(row["corpus"], text)
-    return row if shown else row | {"text": None}
-
-
-def _first_rows(path: Path) -> list[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
-        batch = next(file.iter_batches(SEARCHED), None)
-    return batch.to_pylist() if batch else []
-
-
-def _card_row(task: str, rows: list[dict[str, Any]]) -> CardRow:
-    for row in rows:
-        if SHORTEST <= len(row["text"]) <= LONGEST and may_show(row["corpus"], row["text"]):
-            return CardRow(task, "real", _shown(row))
-    if may_pass_on(MADE_UP) and task in get_corpus(MADE_UP).meta.tasks:
-        return CardRow(task, "made up", _made_up()[task])
-    return CardRow(task, "id", {"id": rows[0]["id"]})
-
-
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in SHOWN}
-
-
-@cache
-def _made_up() -> dict[str, dict[str, Any]]:
-    """The first row of each task of the corpus that is made up."""
-    return {task: _shown(row) for task, row in _made_up_rows()}
-
-
-def _made_up_rows() -> Iterator[tuple[str, dict[str, Any]]]:
-    corpus = get_corpus(MADE_UP)
-    source = RawSource(corpus.meta, corpus_folder(corpus))
-    seen = set()
-    for example in corpus("release").examples(source, Selection(corpus.meta.tasks, corpus.meta.splits, ("en",))):
-        if example.task not in seen:
-            seen.add(example.task)
-            row = to_arrow(example.task, [(MADE_UP, example)])
-            row = row.append_column("cluster", pa.nulls(1, pa.string()))
-            row = row.append_column("overlaps", pa.array([[]], ROW_SCHEMA.field("overlaps").type))
-            yield example.task, render_rows(get_task(example.task), row, "one").to_pylist()[0]

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from emollms.corpora.metadata import CorpusMetadata
 from emollms.corpora.registry import get_corpus
-from emollms.dataset.manifest import FileEntry, Manifest
+from emollms.dataset.manifest import Manifest
+from emollms.dataset.manifest_entries import FileEntry
 from emollms.dataset.schema import COLUMNS, features, row_schema
 from emollms.dataset.writer import LanguageTables, TableWriter
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task, get_task

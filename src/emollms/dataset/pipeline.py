@@ -25,17 +25,8 @@ from emollms.dataset.card_metadata import croissant
 from emollms.dataset.eval_yaml import NAME as EVAL_YAML
 from emollms.dataset.eval_yaml import render_eval_yaml
 from emollms.dataset.examples import ExampleStore, Group, mask_texts
-from emollms.dataset.manifest import (
-    README,
-    CountEntry,
-    FileEntry,
-    Manifest,
-    SensitiveCount,
-    SourceEntry,
-    Superseded,
-    entry,
-    strictest,
-)
+from emollms.dataset.manifest import README, Manifest, entry, strictest
+from emollms.dataset.manifest_entries import CountEntry, FileEntry, SensitiveCount, SourceEntry, Superseded
 from emollms.dataset.reader import TEST
 from emollms.dataset.render import render_rows
 from emollms.dataset.schema import REJECTED_SCHEMA, row_schema, typed_schema

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emollms.dataset.manifest import NAME as MANIFEST
-from emollms.dataset.manifest import README, CountEntry, entry, read_manifest
+from emollms.dataset.manifest import README, entry, read_manifest
+from emollms.dataset.manifest_entries import CountEntry
 from emollms.dataset.schema import ROW_SCHEMA
 from emollms.dataset.specs import ALL_LANGUAGES, DATA_SETS
 from emollms.errors import EmollmsError, UsageError, unknown

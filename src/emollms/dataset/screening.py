@@ -14,7 +14,7 @@ from emollms.corpora.metadata import CorpusMetadata, Split
 from emollms.corpora.reader import RawSource
 from emollms.corpora.registry import corpora, folder, get_corpus, is_here
 from emollms.dataset.examples import ExampleStore, Group, to_arrow
-from emollms.dataset.manifest import PairCount, ScreeningEntry, by_seriousness
+from emollms.dataset.manifest_entries import PairCount, ScreeningEntry, by_seriousness
 from emollms.dataset.render import stems
 from emollms.dataset.schema import REJECTED_SCHEMA
 from emollms.dataset.specs import VALIDATION, Settings, get_data_set, stand_ins

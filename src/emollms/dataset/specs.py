@@ -1,15 +1,15 @@
 """The data sets: which tasks and splits they hold, and how their rows are worded."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from emollms.corpora.base import Corpus, Profile, Selection
 from emollms.corpora.metadata import CorpusMetadata, Split
-from emollms.corpora.registry import corpora, get_corpus
-from emollms.errors import UsageError, unknown
-from emollms.prompts.instructions import ENGLISH, NATIVE, instruction_language, instruction_languages, wordings
-from emollms.tasks import TASKS, benchmark_tasks, get_task, training_tasks
+from emollms.corpora.registry import get_corpus
+from emollms.errors import unknown
+from emollms.prompts.instructions import ENGLISH
+from emollms.tasks import benchmark_tasks, get_task, training_tasks
 
 Wordings = Literal["all", "one"]
 VALIDATION: tuple[Split, ...] = ("validation",)
@@ -256,81 +256,6 @@ class Settings:
             # Other tasks ask about the same texts: none of the split would be left.
             splits = [split for split in wanted.splits if split != "validation"]
             yield CorpusPart(Selection(wanted.tasks, splits, (language,)))
-
-    def check(self) -> None:
-        """Check the settings before anything is read.
-
-        Raises:
-            UsageError: a name is unknown, `paper` is asked for something that was not published, or the wordings of a
-                task cannot be used.
-        """
-        sources = self.sources()
-        if self.profile == "paper" and not self.data_set.published:
-            raise UsageError(f"{self.data_set.name} was never published; build it with --profile release")
-        if self.profile == "paper" and tuple(self.languages) != ("en",):
-            raise UsageError("the published data sets are English; --profile paper goes with --languages en")
-        if self.profile == "paper" and self.mask:
-            raise UsageError("the published data sets are not masked; --mask goes with --profile release")
-        if self.profile == "paper" and self.instructions != ENGLISH:
-            raise UsageError("the published instructions are English; --instructions goes with --profile release")
-        spoken = {language for corpus in sources for language in corpus.meta.languages}
-        everywhere = {language for corpus in corpora().values() for language in corpus.meta.languages}
-        for language in self.languages:
-            if language not in spoken | everywhere | {ALL_LANGUAGES}:
-                raise unknown("language", language, spoken | {ALL_LANGUAGES})
-        if ALL_LANGUAGES not in self.languages and not spoken & set(self.languages):
-            names = ", ".join(corpus.meta.name for corpus in sources)
-            raise UsageError(f"{names}: no {_rows_in(self.languages)}; add --languages {_listed(sorted(spoken))}")
-        if not any(self.selection(corpus).tasks for corpus in sources):
-            raise UsageError(f"none of the corpora has a task of {self.data_set.name}; see `emollms corpora`")
-        for name in self.named_corpora:
-            self._check_corpus(get_corpus(name))
-        for name in self.tasks:
-            if not any(name in corpus.meta.tasks for corpus in sources):
-                having = " or ".join(one for one, corpus in corpora().items() if name in corpus.meta.tasks)
-                names = ", ".join(corpus.meta.name for corpus in sources)
-                raise UsageError(f"{names}: no task {name}; add {having or 'a corpus that has it'} to --corpora")
-        self._check_instructions([task for corpus in sources for task in self.selection(corpus).tasks], spoken)
-
-    def _check_instructions(self, tasks: Sequence[str], spoken: Collection[str]) -> None:
-        """Make sure that there are wordings in the language that is asked for, and that they can be used."""
-        known = {code for task in TASKS for code in instruction_languages(task)}
-        if self.instructions not in known | {NATIVE}:
-            raise unknown("language of instructions", self.instructions, known | {NATIVE})
-        codes = spoken if self.instructions == NATIVE else {self.instructions}
-        found = {(task, instruction_language(task, code, self.instructions)) for task in tasks for code in codes}
-        for task, code in sorted(found):
-            wordings(task, code)
-        if self.instructions not in (ENGLISH, NATIVE) and {code for _, code in found} == {ENGLISH}:
-            asked = ", ".join(dict.fromkeys(tasks))
-            raise UsageError(
-                f"no instruction wordings in {self.instructions!r} for {asked}; add "
-                f"instructions/{self.instructions}/{tasks[0]}.yaml, or leave --instructions out"
-            )
-
-    def _check_corpus(self, corpus: type[Corpus]) -> None:
-        """Make sure that a corpus that was named has what is asked for, as far as its metadata says."""
-        meta = corpus.meta
-        if not self.selection(corpus).tasks:
-            raise UsageError(f"{meta.name}: none of the tasks {', '.join(self.tasks)}; it has {', '.join(meta.tasks)}")
-        if not set(meta.splits) & set(self.data_set.splits):
-            wanted, own = " or ".join(self.data_set.splits), ", ".join(meta.splits)
-            raise UsageError(f"{meta.name}: no {wanted} rows, of which {self.data_set.name} is made; it has {own}")
-        if ALL_LANGUAGES not in self.languages and not set(meta.languages) & set(self.languages):
-            both = [*self.languages, *sorted(meta.languages)]
-            raise UsageError(f"{meta.name}: no {_rows_in(self.languages)}; add --languages {_listed(both)}")
-
-
-MANY_LANGUAGES = 6
-"""As many are listed in an error; for more of them it says `all`."""
-
-
-def _rows_in(languages: Sequence[str]) -> str:
-    return "English rows" if tuple(languages) == ("en",) else f"rows in {' or '.join(languages)}"
-
-
-def _listed(languages: Sequence[str]) -> str:
-    return ",".join(languages) if len(languages) <= MANY_LANGUAGES else ALL_LANGUAGES
 
 
 def as_names(values: str | Sequence[str]) -> tuple[str, ...]:

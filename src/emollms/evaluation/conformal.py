@@ -12,7 +12,6 @@ All is fitted on validation rows. What has parameters is fitted on folds and mea
 so that the same rows serve for both; the rows of one text are in one fold.
 """
 
-import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -21,6 +20,20 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from emollms.errors import UsageError
+from emollms.evaluation.conformal_scores import (
+    EVERYTHING,
+    class_scores,
+    conformal_quantile,
+    fit_confidence,
+    folds_of,
+    hit_rates,
+    interval_widths,
+    label_features,
+    last_true,
+    log_odds,
+    tenths_of,
+    tie_breaks,
+)
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.reliability import calibration_error, reliability
 from emollms.evaluation.ridge import fit_logistic, fit_softmax, logistic, logistics, softmax
@@ -29,12 +42,8 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 COVERAGE = 0.9
 NEAR = 0.1
 """A score is right that is at most so far from the gold score, on 0..1."""
-_FOLDS = 5
 _DRAWS = 16
-_FLOOR = 1e-4  # what a probability of 0 counts as: an answer alone says 0 and 1
 _DIGITS = 6  # equal errors may differ in their last bits
-_CLOSE = 1e-9
-_EVERYTHING = 2.0  # above all probabilities and errors on 0..1
 
 
 class Calibrated(NamedTuple):
@@ -156,20 +165,20 @@ class Conformal(BaseModel):
             told: as for `fit`.
         """
         if isinstance(task, RegressionTask):
-            width = self.width if self.width is not None else _EVERYTHING
+            width = self.width if self.width is not None else EVERYTHING
             widths = np.where(draws < self.tie, width if self.inner is None else self.inner, width)
-            confidence = np.array(self.confidence)[_tenths(predicted)]
+            confidence = np.array(self.confidence)[tenths_of(predicted)]
             return Intervals(None, confidence, np.maximum(0.0, predicted - widths), np.minimum(1.0, predicted + widths))
         if isinstance(task, OrdinalTask):
-            table = softmax(_log_odds(predicted), np.array(self.weights))
-            level = self.level if self.level is not None else _EVERYTHING
-            inside = _class_scores(table, draws) <= level
+            table = softmax(log_odds(predicted), np.array(self.weights))
+            level = self.level if self.level is not None else EVERYTHING
+            inside = class_scores(table, draws) <= level
             inside[np.arange(len(table)), table.argmax(axis=1)] = True  # an interval holds what is told
-            return Intervals(table, table.max(axis=1), inside.argmax(axis=1), _last(inside))
+            return Intervals(table, table.max(axis=1), inside.argmax(axis=1), last_true(inside))
         told = predicted >= 0.5 if told is None else told
-        table = logistics(_log_odds(predicted), np.array(self.weights))
-        ranked = table + _tie(draws)[:, None]
-        confidence = logistic(_label_features(table, told), np.array(self.confidence))
+        table = logistics(log_odds(predicted), np.array(self.weights))
+        ranked = table + tie_breaks(draws)[:, None]
+        confidence = logistic(label_features(table, told), np.array(self.confidence))
         certain, possible = ranked > np.array(self.certain), ranked >= np.array(self.possible)
         return Intervals(table, confidence, certain & possible, possible)
 
@@ -211,12 +220,12 @@ class Conformal(BaseModel):
     @classmethod
     def _fit_scores(cls, scores: Floats, gold: Floats, folds: Integers, coverage: float) -> Self:
         errors = np.round(np.abs(gold - scores), _DIGITS)
-        tenths, right = _tenths(scores), errors <= NEAR
+        tenths, right = tenths_of(scores), errors <= NEAR
         held_out = np.zeros(len(gold))
         for fold in np.unique(folds):
             inside = folds != fold
-            held_out[~inside] = np.array(_rates(tenths[inside], right[inside]))[tenths[~inside]]
-        width, inner, tie = _widths(errors, coverage)
+            held_out[~inside] = np.array(hit_rates(tenths[inside], right[inside]))[tenths[~inside]]
+        width, inner, tie = interval_widths(errors, coverage)
         return cls(
             coverage=coverage,
             rows=len(gold),
@@ -224,14 +233,14 @@ class Conformal(BaseModel):
             width=width,
             inner=inner,
             tie=tie,
-            confidence=_rates(tenths, right),
+            confidence=hit_rates(tenths, right),
         )
 
     @classmethod
     def _fit_classes(
         cls, probabilities: Floats, gold: Integers, folds: Integers, coverage: float, draws: Floats
     ) -> Self:
-        features = _log_odds(probabilities)
+        features = log_odds(probabilities)
         weights = fit_softmax(features, gold)
         held_out = np.zeros_like(features)
         for fold in np.unique(folds):
@@ -239,7 +248,7 @@ class Conformal(BaseModel):
             held_out[~inside] = softmax(features[~inside], fit_softmax(features[inside], gold[inside], weights))
         # Many draws a row, evenly spaced, in place of one: the level depends less on chance.
         spread = np.concatenate([(draws + part) / _DRAWS for part in range(_DRAWS)])
-        scores = _class_scores(np.tile(held_out, (_DRAWS, 1)), spread)[np.arange(len(spread)), np.tile(gold, _DRAWS)]
+        scores = class_scores(np.tile(held_out, (_DRAWS, 1)), spread)[np.arange(len(spread)), np.tile(gold, _DRAWS)]
         return cls(
             coverage=coverage,
             rows=len(gold),
@@ -259,7 +268,7 @@ class Conformal(BaseModel):
         draws: Floats,
         names: tuple[str, ...],
     ) -> Self:
-        features = _log_odds(probabilities)
+        features = log_odds(probabilities)
         columns = range(gold.shape[1])
         weights = [fit_logistic(features, gold[:, column]) for column in columns]
         held_out = np.zeros_like(features)
@@ -268,8 +277,8 @@ class Conformal(BaseModel):
             for column in columns:
                 fitted = fit_logistic(features[inside], gold[inside, column], weights[column])
                 held_out[~inside, column] = logistic(features[~inside], fitted)
-        ranked = held_out + _tie(draws)[:, None]
-        confidence, error = _fit_confidence(_label_features(held_out, told), (told == gold).all(axis=1), folds)
+        ranked = held_out + tie_breaks(draws)[:, None]
+        confidence, error = fit_confidence(label_features(held_out, told), (told == gold).all(axis=1), folds)
         return cls(
             coverage=coverage,
             rows=len(gold),
@@ -280,121 +289,3 @@ class Conformal(BaseModel):
             possible=[-conformal_quantile(-ranked[gold[:, one], one], coverage) for one in columns],
             confidence=confidence,
         )
-
-
-def conformal_quantile(scores: Floats, coverage: float) -> float:
-    """The ⌈(n + 1)·coverage⌉-th smallest of n scores, which a new one exceeds with probability 1 − coverage at most.
-
-    Where n is too small for that, the largest score there can be: 2, above all probabilities and errors on 0..1.
-    """
-    rank = _rank(len(scores), coverage)
-    return (
-        _EVERYTHING if rank > len(scores) else float(np.partition(np.asarray(scores, np.float64), rank - 1)[rank - 1])
-    )
-
-
-def folds_of(groups: Sequence[Hashable], seed: int = 0) -> Integers:
-    """The fold of each row, from 0; rows of one group are in one."""
-    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
-    drawn = np.random.default_rng(seed).permutation(len(places)) % _FOLDS
-    return np.array([drawn[places[group]] for group in groups], dtype=np.int64)
-
-
-def _rank(rows: int, coverage: float) -> int:
-    return math.ceil((rows + 1) * coverage - _CLOSE)  # (9 + 1) * 0.9 is a little more than 9 in floats, or less
-
-
-def _widths(errors: Floats, coverage: float) -> tuple[float, float | None, float]:
-    """The width, the next smaller one, and how often that is to be taken so that ties at the width are held exactly.
-
-    A new error that equals the width has the p-value (a + u·(t + 1)) / (n + 1), with a larger errors, t equal ones, and
-    u uniform on 0..1; it is held where that is above 1 − coverage.
-    """
-    width = conformal_quantile(errors, coverage)
-    larger, equal = int((errors > width).sum()), int((errors == width).sum())
-    smaller = errors[errors < width]
-    if equal < 2 or not len(smaller):
-        return min(width, 1.0), None, 0.0
-    tie = ((1 - coverage) * (len(errors) + 1) - larger) / (equal + 1)
-    return min(width, 1.0), float(smaller.max()), min(1.0, max(0.0, tie))
-
-
-def _class_scores(probabilities: Floats, draws: Floats) -> Floats:
-    """For each class, the probability mass of an interval as it takes the class in.
-
-    That is the mass of the classes that it took before, and a random part of the class's own. An interval begins with
-    the likeliest class and takes in the likelier of its two neighbours each time.
-    """
-    rows, classes = probabilities.shape
-    scores = np.zeros_like(probabilities)
-    each = np.arange(rows)
-    low = high = taken = probabilities.argmax(axis=1)
-    mass = np.zeros(rows)
-    for step in range(classes):
-        own = probabilities[each, taken]
-        scores[each, taken] = mass + draws * own
-        mass = mass + own
-        if step == classes - 1:
-            break
-        left = np.where(low > 0, probabilities[each, np.maximum(low - 1, 0)], -1.0)
-        right = np.where(high < classes - 1, probabilities[each, np.minimum(high + 1, classes - 1)], -1.0)
-        goes_left = left >= right
-        low, high = np.where(goes_left, low - 1, low), np.where(goes_left, high, high + 1)
-        taken = np.where(goes_left, low, high)
-    return scores
-
-
-def _last(flags: Flags) -> Integers:
-    """The last column that is true."""
-    return np.asarray(flags.shape[1] - 1 - flags[:, ::-1].argmax(axis=1), dtype=np.int64)
-
-
-def _tie(draws: Floats) -> Floats:
-    """What is added to equal probabilities so that a random one of them comes first."""
-    return 1e-6 * (draws - 0.5)
-
-
-def _log_odds(probabilities: Floats) -> Floats:
-    clipped = np.clip(probabilities, _FLOOR, 1 - _FLOOR)
-    return np.asarray(np.log(clipped / (1 - clipped)) / -math.log(_FLOOR), dtype=np.float64)
-
-
-def _tenths(scores: Floats) -> Integers:
-    return np.clip((scores * 10).astype(np.int64), 0, 9)
-
-
-def _rates(tenths: Integers, right: Flags) -> list[float]:
-    """How often scores in each tenth of the scale are right, drawn to how often all are.
-
-    How far follows from how much the tenths differ beyond chance: the moments of a beta-binomial model, Kleinman, 1973.
-    """
-    counts, hits = np.bincount(tenths, minlength=10), np.bincount(tenths, right, minlength=10)
-    rows, mean = counts.sum(), right.mean()
-    used = counts > 0
-    rates = hits / np.maximum(counts, 1)
-    chance = mean * (1 - mean)
-    spread = (counts * (rates - mean) ** 2).sum() - (used.sum() - 1) * chance
-    variance = spread / max(rows - (counts**2).sum() / rows, 1.0)
-    if variance <= 0 or chance == 0:
-        return [float(mean)] * 10
-    prior = max(chance / variance - 1, 0.0)
-    return [float(rate) for rate in (hits + prior * mean) / np.maximum(counts + prior, 1e-9)]
-
-
-def _label_features(probabilities: Floats, told: Flags) -> Floats:
-    """The log of the probability that what is told of all labels is right, if they were independent; and what is told.
-
-    The logistic model of being right (Platt, 1999) mends what is not independent.
-    """
-    shares = np.clip(np.where(told, probabilities, 1 - probabilities), _FLOOR, 1.0)
-    return np.concatenate([np.log(shares).sum(axis=1, keepdims=True), told], axis=1)
-
-
-def _fit_confidence(features: Floats, right: Flags, folds: Integers) -> tuple[list[float], float]:
-    """The logistic model of being right, and its calibration error on the rows that each fold left out."""
-    weights = fit_logistic(features, right)
-    found = np.zeros(len(right))
-    for fold in np.unique(folds):
-        inside = folds != fold
-        found[~inside] = logistic(features[~inside], fit_logistic(features[inside], right[inside], weights))
-    return weights.tolist(), calibration_error(reliability(found, right))

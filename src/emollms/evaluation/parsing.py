@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from emollms.dataset.reader import Row
 from emollms.errors import UsageError, unknown
-from emollms.evaluation.calibration import TaskCalibration, expected_value, temper
+from emollms.evaluation.calibration import TaskCalibration
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.reliability import calibration_error, class_reliability, reliability
 from emollms.evaluation.scales import Scale, ScaleChoice, choose_scale
-from emollms.evaluation.scores import NO_ANSWER, CalibrationScore
 from emollms.evaluation.task_metrics import PEARSON, metrics_of
+from emollms.evaluation.task_scores import NO_ANSWER, CalibrationScore
+from emollms.evaluation.temperature import expected_value, temper
 from emollms.inference.decoding import Decode, likely_labels
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer

@@ -30,9 +30,10 @@ from emollms.evaluation.run_folder import (
     read_record,
 )
 from emollms.evaluation.scales import Scale
-from emollms.evaluation.scores import SampledRows, ScoredRun, Scores, TaskScores
+from emollms.evaluation.scores import ScoredRun, Scores
 from emollms.evaluation.scoring import task_scores
 from emollms.evaluation.task_metrics import Policy
+from emollms.evaluation.task_scores import SampledRows, TaskScores
 from emollms.inference.decoding import Decode
 from emollms.inference.engine import EngineInfo
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions

@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from emollms.dataset.reader import Row
-from emollms.errors import UsageError, unknown
 from emollms.evaluation.bootstrap import Interval, interval, resample
 from emollms.evaluation.gold_vs_predicted import GoldAndPredictions, pair_up
 from emollms.evaluation.metrics import Flags, Floats
 from emollms.evaluation.parsing import ParsedPredictions
-from emollms.evaluation.scores import Figure, InvalidAnswers, MetricScore, ParseScores, SampledRows, TaskScores
 from emollms.evaluation.task_metrics import Metric, Policy, metrics_of
+from emollms.evaluation.task_scores import Figure, InvalidAnswers, MetricScore, ParseScores, SampledRows, TaskScores
 from emollms.prompts.answers import Parse, ParsedAnswer
 from emollms.tasks import MultiLabelTask, Task
 
 RESAMPLES = 1000
 NOT_A_NUMBER = "not a number"
-_ROUNDING = 1e-12
 GoldLabel = float | int | Collection[str]
 
 
@@ -37,7 +35,7 @@ class ScoredTask:
         scored: how many of them were scored; fewer where the policy drops invalid ones.
         invalid: how many answers could not be parsed, by reason, most common first.
         policy: what they count as.
-        pairs: gold and predictions, for `compare`.
+        pairs: gold and predictions, for `comparison.compare`.
     """
 
     task: str
@@ -65,7 +63,7 @@ class ScoredTask:
         return self.invalid_count / self.n if self.n else 0.0
 
     def on(self, rows: Flags) -> "ScoredTask":
-        """What `scoring.compare` needs of some of the rows; the metrics stay those of all."""
+        """What `comparison.compare` needs of some of the rows; the metrics stay those of all."""
         return replace(self, n=int(rows.sum()), pairs=self.pairs.only(rows))
 
     def to_scores(self, **further: Any) -> TaskScores:
@@ -83,35 +81,6 @@ class ScoredTask:
             metrics=dict(self.metrics),
             **further,
         )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the same rows of a task.
-
-    Args:
-        task: name of the task.
-        metric: name of the metric.
-        a: its value for the first.
-        b: its value for the second.
-        difference: a - b.
-        interval: the 95 % interval of the difference, from resamples of rows that are the same for both; None where the
-            metric is undefined for one of them.
-        n: the rows.
-    """
-
-    task: str
-    metric: str
-    a: float
-    b: float
-    difference: float
-    interval: Interval | None
-    n: int
-
-    @property
-    def above_noise(self) -> bool:
-        """Whether the interval leaves out 0: a difference that another draw of rows would mostly show, too."""
-        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
 def score(
@@ -188,87 +157,7 @@ def languages_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(row["language"]) for row in rows]
 
 
-def compare(
-    a: ScoredTask, b: ScoredTask, metric: str | None = None, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Comparison:
-    """Compare two models' answers to the same rows.
-
-    Rows that `drop` leaves out for one are left out for both.
-
-    Args:
-        a: score of the first.
-        b: score of the second.
-        metric: name of the metric; None for the main one.
-        resamples: how many bootstrap resamples.
-        seed: their seed.
-
-    Raises:
-        UsageError: task, rows or policies differ, or the task has no such metric.
-    """
-    if (a.task, a.policy) != (b.task, b.policy) or not a.pairs.same_rows(b.pairs):
-        raise UsageError(
-            f"{a.task} ({a.policy}, {a.n} rows) and {b.task} ({b.policy}, {b.n} rows) cannot be compared; "
-            "score both on the same rows in the same order, with the same policy"
-        )
-    metrics = metrics_of(a.pairs.task)
-    chosen = metrics.get(metric or a.main)
-    if chosen is None:
-        raise unknown(f"metric of task {a.task}", metric or a.main, a.metrics)
-    kept = a.pairs.valid & b.pairs.valid if a.policy == "drop" else np.ones(a.n, dtype=np.bool_)
-    both = [a.pairs.take(kept), b.pairs.take(kept)]
-    values, samples = zip(*_paired(both, chosen, resamples, seed), strict=True)
-    differences = samples[0] - samples[1]
-    differences[np.abs(differences) < _ROUNDING] = 0.0
-    found = interval(differences) if all(_is_defined(pairs, chosen) for pairs in both) else None
-    return Comparison(a.task, chosen.name, values[0], values[1], values[0] - values[1], found, int(kept.sum()))
-
-
-def paired_samples(
-    scored: Sequence[ScoredTask], resamples: int = RESAMPLES, seed: int = 0
-) -> list[tuple[float, Floats]]:
-    """The published metric of several models on the same rows of a task, and its values on the same resamples of them.
-
-    Args:
-        scored: the models.
-        resamples: how many bootstrap resamples.
-        seed: of the resamples.
-
-    Returns:
-        For each model its value, and an array of shape (resamples,).
-
-    Raises:
-        UsageError: the rows are not the same, or a policy leaves rows out.
-    """
-    first = scored[0]
-    for one in scored:
-        if "drop" in (one.policy, first.policy) or one.policy != first.policy or not first.pairs.same_rows(one.pairs):
-            raise UsageError(
-                f"{one.task}: {one.n:,} rows with policy {one.policy} cannot be ranked with {first.n:,} rows with "
-                f"policy {first.policy}; score all models on the same rows, by the policy official or worst"
-            )
-    return _paired([one.pairs for one in scored], metrics_of(first.pairs.task).main, resamples, seed)
-
-
-def _is_defined(pairs: GoldAndPredictions, metric: Metric) -> bool:
-    """Whether the metric has a value for any emotion asked for, or for the task as a whole."""
-    return any(metric.sums(*stratum.of(metric)).is_defined for stratum in pairs.strata())
-
-
-def _paired(
-    both: Sequence[GoldAndPredictions], metric: Metric, resamples: int, seed: int
-) -> list[tuple[float, Floats]]:
-    """The whole-task value and samples of one metric for each pairs, on the same draws."""
-    generator = np.random.default_rng(seed)
-    found: list[dict[str, list[tuple[float, Floats]]]] = [{} for _ in both]
-    for aligned in zip(*(pairs.strata() for pairs in both), strict=True):
-        sums = [metric.sums(*stratum.of(metric)) for stratum in aligned]
-        drawn = resample(sums, resamples, generator)
-        for own, stratum, one, samples in zip(found, aligned, sums, drawn, strict=True):
-            own.setdefault(stratum.language, []).append((one.value, samples))
-    return [_mean_over_languages(own.values()) for own in found]
-
-
-def _mean_over_languages(languages: Iterable[Sequence[tuple[float, Floats]]]) -> tuple[float, Floats]:
+def mean_over_languages(languages: Iterable[Sequence[tuple[float, Floats]]]) -> tuple[float, Floats]:
     """The mean over languages of the mean over emotions, of values and of their samples."""
     means = [
         (float(np.mean([value for value, _ in own])), np.mean([samples for _, samples in own], axis=0))
@@ -326,7 +215,7 @@ def _mean(measured: Sequence[_Measured]) -> Figure:
     languages: dict[str, list[tuple[float, Floats]]] = {}
     for one in measured:
         languages.setdefault(one.language, []).append((one.figure.value, one.samples))
-    value, samples = _mean_over_languages(languages.values())
+    value, samples = mean_over_languages(languages.values())
     found = interval(samples) if any(one.figure.interval for one in measured) else None
     return Figure(n=sum(one.figure.n for one in measured), **_value(value, found))
 

@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import ModelCardData
 
 from emollms.dataset.card_metadata import size_category
-from emollms.dataset.manifest import CountEntry
+from emollms.dataset.manifest_entries import CountEntry
 from emollms.errors import EmollmsError
 from emollms.evaluation.scores import Scores
 from emollms.hub.card_merge import split_card

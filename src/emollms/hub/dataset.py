@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from emollms.dataset.manifest import NAME, README, CountEntry, FileEntry, read_manifest
+from emollms.dataset.manifest import NAME, README, read_manifest
+from emollms.dataset.manifest_entries import CountEntry, FileEntry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import check_dataset_card, read_metadata, rows_by_config
 from emollms.hub.ids import IDS_SCHEMA, is_id_only, read_ids_manifest, read_original

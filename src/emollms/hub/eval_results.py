@@ -15,7 +15,8 @@ from emollms.dataset.eval_yaml import NAME as EVAL_YAML
 from emollms.dataset.eval_yaml import EvalTask, read_eval_yaml
 from emollms.dataset.manifest import NAME as MANIFEST
 from emollms.errors import EmollmsError, UsageError
-from emollms.evaluation.scores import Scores, TaskScores
+from emollms.evaluation.scores import Scores
+from emollms.evaluation.task_scores import TaskScores
 from emollms.hub.release import LocalFile, made_file
 from emollms.hub.repo import Remote
 from emollms.hub.state import EVAL_RESULTS

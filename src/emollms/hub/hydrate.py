@@ -15,7 +15,8 @@ from emollms.corpora.base import Corpus
 from emollms.corpora.registry import folder as corpus_folder
 from emollms.corpora.registry import get_corpus, is_here
 from emollms.dataset.build import build_repo
-from emollms.dataset.manifest import NAME, README, CountEntry, Manifest, entry, read_manifest
+from emollms.dataset.manifest import NAME, README, Manifest, entry, read_manifest
+from emollms.dataset.manifest_entries import CountEntry
 from emollms.dataset.specs import Settings, get_data_set
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.ids import IDS_SCHEMA, ORIGINAL, ids_of, read_ids_manifest, read_original

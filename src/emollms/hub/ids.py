@@ -17,16 +17,8 @@ from pydantic import ValidationError
 from emollms.dataset.card import card_values
 from emollms.dataset.card_metadata import Tables, sizes, tables_of
 from emollms.dataset.eval_yaml import NAME as EVAL_YAML
-from emollms.dataset.manifest import (
-    NAME,
-    README,
-    CountEntry,
-    ListedFiles,
-    Manifest,
-    SourceEntry,
-    entry,
-    read_manifest,
-)
+from emollms.dataset.manifest import NAME, README, ListedFiles, Manifest, entry, read_manifest
+from emollms.dataset.manifest_entries import CountEntry, SourceEntry
 from emollms.dataset.schema import features, row_hash
 from emollms.dataset.specs import get_data_set
 from emollms.dataset.writer import LanguageTables, TableWriter, language_of, open_table

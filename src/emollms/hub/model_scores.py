@@ -8,8 +8,9 @@ from typing import Any
 
 from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.evaluation.published import published_main, published_scores
-from emollms.evaluation.scores import Figure, MetricScore, Scores, TaskScores
+from emollms.evaluation.scores import Scores
 from emollms.evaluation.task_metrics import POLICIES
+from emollms.evaluation.task_scores import Figure, MetricScore, TaskScores
 from emollms.tasks import TASKS, get_task
 
 HUB_METRICS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emollms.dataset.manifest import FileEntry
+from emollms.dataset.manifest_entries import FileEntry
 from emollms.errors import EmollmsError, UsageError
 
 Kind = Literal["dataset", "model", "space"]

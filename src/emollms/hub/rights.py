@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from emollms.corpora.metadata import Redistribution
 from emollms.corpora.registry import corpora
-from emollms.dataset.manifest import SourceEntry
+from emollms.dataset.manifest_entries import SourceEntry
 from emollms.errors import EmollmsError
 from emollms.hub.release import LocalFile
 

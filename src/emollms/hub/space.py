@@ -16,7 +16,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from emollms import __version__
-from emollms.dataset.manifest import README, FileEntry, entry
+from emollms.dataset.manifest import README, entry
+from emollms.dataset.manifest_entries import FileEntry
 from emollms.errors import EmollmsError, UsageError
 from emollms.hub.card_checks import metadata_in
 from emollms.hub.model_files import ADAPTER

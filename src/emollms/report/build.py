@@ -13,7 +13,7 @@ from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError
 from emollms.evaluation.published import explanations, source
-from emollms.evaluation.scores import CalibrationScore, TaskScores
+from emollms.evaluation.task_scores import CalibrationScore, TaskScores
 from emollms.report.inputs import ScoredData, ScoredFolder, benchmark_of, read_runs
 from emollms.report.model import (
     ReliabilityDiagram,

@@ -16,21 +16,15 @@ from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.answer_sets import AnswerSet, asked_rows, is_answer_set, local_answers
 from emollms.evaluation.bootstrap import Interval, interval
 from emollms.evaluation.ceiling import ceiling_of
+from emollms.evaluation.comparison import paired_samples
 from emollms.evaluation.metrics import Floats
 from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.prediction_files import read_answers
 from emollms.evaluation.ranks import mean_ranks
-from emollms.evaluation.scores import Scores, TaskScores
-from emollms.evaluation.scoring import (
-    RESAMPLES,
-    ScoredTask,
-    gold_label,
-    paired_samples,
-    score,
-    task_scores,
-    unannotated_of,
-)
+from emollms.evaluation.scores import Scores
+from emollms.evaluation.scoring import RESAMPLES, ScoredTask, gold_label, score, task_scores, unannotated_of
 from emollms.evaluation.task_metrics import metrics_of
+from emollms.evaluation.task_scores import TaskScores
 from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.report.model import ScoreCell

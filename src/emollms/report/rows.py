@@ -11,8 +11,8 @@ from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.errors import EmollmsError, shorten
 from emollms.evaluation.metrics import Flags, Floats, to_classes
 from emollms.evaluation.parsing import parse_predictions
-from emollms.evaluation.scores import NO_ANSWER, InvalidAnswers
 from emollms.evaluation.scoring import ScoredTask, gold_label, languages_of, score, unannotated_of
+from emollms.evaluation.task_scores import NO_ANSWER, InvalidAnswers
 from emollms.inference.decoding import Decode
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import ParsedAnswer

@@ -7,10 +7,11 @@ import numpy as np
 
 from emollms.corpora.languages import language_name
 from emollms.evaluation.ceiling import ceiling_of
+from emollms.evaluation.comparison import Comparison, compare
 from emollms.evaluation.published import published, published_main, published_scores
-from emollms.evaluation.scores import Figure, MetricScore, TaskScores
-from emollms.evaluation.scoring import Comparison, ScoredTask, compare
+from emollms.evaluation.scoring import ScoredTask
 from emollms.evaluation.task_metrics import PEARSON, metrics_of
+from emollms.evaluation.task_scores import Figure, MetricScore, TaskScores
 from emollms.report.inputs import ScoredFolder
 from emollms.report.model import (
     LanguageScores,

@@ -44,7 +44,7 @@ def train(
         out: the folder of the run. It gets `model/` (weights or adapter, tokenizer, templates), `run.json` and
             `curves.png`.
         set: settings of the recipe to override, as a mapping, or as lines `key=value`.
-        minutes: train as many steps as fit into this time here, including loading, up to three epochs.
+        minutes: train as many steps as fit into this time here, including loading, up to the recipe's `most_epochs`.
         resume: whether it is an error if there is no run to resume.
         progress: whether to show progress on stderr; or a function to call with the newest loss, the steps done and the
             steps in all.

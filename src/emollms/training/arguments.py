@@ -64,7 +64,8 @@ class TuningArguments:
         precision: of the computation: `auto` (bfloat16 where it is faster than float32, else float32; see
             `emollms.hardware`), `float32`, `bfloat16` or `float16`. `bf16` and `fp16` take precedence.
         minutes: how long training takes, instead of `num_train_epochs` or `max_steps`: as many steps as fit into these
-            minutes on the machine, up to three epochs; see `emollms.training.trial`. None for no such limit.
+            minutes on the machine; see `emollms.training.trial`. None for no such limit.
+        most_epochs: with `minutes`, the most epochs, however many would fit; the paper trains three.
         template: of the prompts: `auto` (the model's chat template, if it has one), `frame` or `chat`.
         tasks: names of the tasks to train; None for all of the data set.
         languages: codes of the languages to train; None for all of the data set.
@@ -102,6 +103,7 @@ class TuningArguments:
     processes: int = 1
     precision: PrecisionName = "auto"
     minutes: float | None = None
+    most_epochs: int = 3
     template: Literal["auto", "frame", "chat"] = "auto"
     tasks: list[str] | None = None
     languages: list[str] | None = None

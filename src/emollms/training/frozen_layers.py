@@ -6,7 +6,7 @@ checkpoints; in a step that has kept features, the frozen layers pass them on in
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -18,6 +18,10 @@ from emollms.inference.heads_engine import batches, padded
 Features = dict[int, torch.Tensor]
 """What the last frozen layer gives for each token of a text, of shape (tokens, width), by number of the text."""
 _BATCH_TOKENS = 1024
+
+
+class _FrozenLayersRead(Exception):  # noqa: N818
+    """Ends a pass through the backbone: what the layers above would give is not wanted."""
 
 
 class FrozenLayers:
@@ -39,6 +43,7 @@ class FrozenLayers:
         self.model = model
         self._features: torch.Tensor | None = None
         self._seen: torch.Tensor | None = None
+        self._computing = False
         frozen = list(layers[: self.count])
         above = {id(one) for layer in layers[self.count :] for one in layer.parameters()}
         for name, weights in model.named_parameters():
@@ -61,8 +66,9 @@ class FrozenLayers:
             if self._features is None:
                 found = forward(hidden, *arguments, **options)
                 gives_tuple = isinstance(found, tuple)
-                if is_last:
+                if is_last and self._computing:
                     self._seen = found[0] if isinstance(found, tuple) else found
+                    raise _FrozenLayersRead
                 return found
             passed = self._features.to(hidden.dtype) if is_last else hidden
             return (passed, None) if gives_tuple else passed
@@ -92,15 +98,16 @@ class FrozenLayers:
         found: Features = {}
         was_training = self.model.training
         self.model.eval()
+        self._computing = True
         for batch in batches([len(ids[text]) for text in wanted], _BATCH_TOKENS):
             own = [wanted[number] for number in batch]
             given = padded(tokenizer, [ids[text] for text in own])
-            with precision():
+            with precision(), suppress(_FrozenLayersRead):
                 self.model.base_model(**{name: one.to(self.model.device) for name, one in given.items()})
             assert self._seen is not None
             for text, states in zip(own, self._seen.to(torch.bfloat16).cpu(), strict=True):
                 found[text] = states[: len(ids[text])].clone()
-        self._seen = None
+        self._seen, self._computing = None, False
         self.model.train(was_training)
         return found
 

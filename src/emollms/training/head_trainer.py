@@ -1,12 +1,13 @@
 """The trainer of one-pass classifiers: transformers' own, with a loss for every kind of output that skips missing gold.
 
 The loss of a text is the sum over its questions: the squared error of a score, times `objective_weight`; the mean
-binary cross entropy of a question's classes (at least this one, or not) or of its labels; each times the weight of the
-task. A step is the mean over its texts.
+binary cross entropy of a question's classes (at least this one, or not); that of its labels, summed and divided by the
+square root of their number; each times the weight of the task. A step is the mean over its texts.
 """
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from math import sqrt
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers import Trainer
 
 from emollms.inference.heads import Heads
 from emollms.inference.heads_engine import padded
-from emollms.tasks import RegressionTask, get_task
+from emollms.tasks import MultiLabelTask, RegressionTask, get_task
 from emollms.training.arguments import TuningArguments
 from emollms.training.frozen_layers import Features, FrozenLayers
 from emollms.training.head_rows import COLUMNS_OF_A_TEXT
@@ -39,7 +40,8 @@ class HeadsLoss:
             columns = heads.columns(task, question.emotion)
             count, score = columns.stop - columns.start, isinstance(task, RegressionTask)
             weight = tuning.task_weights.get(task.name, 1.0) * (tuning.objective_weight if score else 1.0)
-            weights += [weight / count] * count
+            # Labels err each by itself: the gradient of their mean would be smaller by the root of their number.
+            weights += [weight / (sqrt(count) if isinstance(task, MultiLabelTask) else count)] * count
             is_score += [score] * count
         self.weights, self.is_score = torch.tensor(weights), torch.tensor(is_score)
 

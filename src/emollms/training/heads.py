@@ -23,7 +23,7 @@ from transformers import PrinterCallback, set_seed
 
 from emollms.dataset.reader import Dataset, Row
 from emollms.errors import UsageError
-from emollms.evaluation.calibration import fit_thresholds_together
+from emollms.evaluation.thresholds import fit_thresholds_together
 from emollms.inference.decoding import likely_labels
 from emollms.inference.heads import FILE, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding

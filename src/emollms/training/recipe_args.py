@@ -33,7 +33,7 @@ from emollms.training.refused import REFUSED, check_key, check_model, check_opti
 _COUNTS = (
     "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "max_length",
     "processes", "train_limit", "selection_rows", "early_stopping_patience", "lora_r", "lora_alpha",
-    "save_total_limit",
+    "save_total_limit", "most_epochs",
 )  # fmt: skip
 _ABOVE_ZERO = (
     "num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps", "neftune_noise_alpha", "minutes",

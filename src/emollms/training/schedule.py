@@ -9,8 +9,6 @@ import numpy as np
 
 LEAST_ROWS = 4
 """Validation rows of a task that are evaluated each time, whatever `selection_share` says."""
-MOST_EPOCHS = 3
-"""The most epochs of a run of so many minutes: as many as the paper trains."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Costs:
 
 
 def fitting_steps(parsed: Any, tokens: Sequence[int], rows: int, costs: Costs, seconds: float) -> tuple[int, float]:
-    """The most steps that fit, at least one and at most three epochs, and the seconds that they take.
+    """The most steps that fit, at least one and at most `most_epochs`, and the seconds that they take.
 
     Args:
         parsed: the settings of the run (`recipe_args.ParsedRecipe`).
@@ -125,7 +123,7 @@ def fitting_steps(parsed: Any, tokens: Sequence[int], rows: int, costs: Costs, s
         costs: what the parts of a run cost.
         seconds: the time budget.
     """
-    training = np.cumsum(np.tile(np.asarray(tokens, dtype=np.float64), MOST_EPOCHS)) * costs.token
+    training = np.cumsum(np.tile(np.asarray(tokens, dtype=np.float64), parsed.tuning.most_epochs)) * costs.token
     needed = 0.0
     # Counted down, not bisected: the time is not monotonic in the steps. With `eval_steps: 0.25` one step more can
     # mean one evaluation less, and an epoch begun means rows to draw.

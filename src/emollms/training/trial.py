@@ -34,7 +34,7 @@ from emollms.training.prepare import prepare
 from emollms.training.prepared import Prepared, Rows, sampler_for
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import ParsedRecipe, parse
-from emollms.training.schedule import LEAST_ROWS, MOST_EPOCHS, Costs, Schedule, fitting_steps
+from emollms.training.schedule import LEAST_ROWS, Costs, Schedule, fitting_steps
 from emollms.training.soft_targets import SoftTargets
 
 _WARM_UP = 2
@@ -84,16 +84,17 @@ def time_steps(
     ]
     broadcast_object_list(found)  # clocks differ: what the first process measured counts for all
     max_steps, needed = found[0]
-    warn(_report(max_steps, needed, seconds, MOST_EPOCHS * len(steps)))
+    epochs = parsed.tuning.most_epochs
+    warn(_report(max_steps, needed, seconds, epochs, epochs * len(steps)))
     return max_steps, rows
 
 
-def _report(steps: int, needed: float, seconds: float, most: int) -> str:
+def _report(steps: int, needed: float, seconds: float, epochs: int, most: int) -> str:
     budget = f"{seconds / 60:g} minute{'s' if seconds != 60 else ''}"
     if needed > seconds:
         return f"{budget} are too few: loading, one step and its evaluation take about {needed / 60:.1f}"
     fit = "1 step fits" if steps == 1 else f"{steps:,} steps fit"
-    return f"{fit} into {budget}" + (f", as {MOST_EPOCHS} epochs need no more" if steps == most else "")
+    return f"{fit} into {budget}" + (f", as {epochs} epochs need no more" if steps == most else "")
 
 
 def _try(
