@@ -28,8 +28,8 @@ from emollms.tasks import MultiLabelTask, get_task
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
 """The baselines, and the columns that they are in: the first two answer different tasks."""
 MODEL = "emosmol"
-ROWS, BRIGHTER_ROWS = 200, 50
-"""Rows of each task and language that the model is asked about, and of BRIGHTER-E-c, which has 32 languages."""
+ROWS = 200
+"""Rows of each task and language that the model is asked about."""
 OUT = Path(__file__).parents[1] / "cards" / "baselines.json"
 ABOUT = (
     "By `emollms evaluate --baseline mean|majority|vader|textblob` on these test rows, with 95 % intervals. The "
@@ -42,10 +42,9 @@ LANGUAGES_ABOUT = (
     "the task ranks systems. The constant is the most common set of labels of a language; tasks of scores and "
     "classes, whose metric is a correlation, have none. VADER and TextBlob are lexicons of English: in other "
     "languages they know little but emoji and loan words. emosmol, the small model of the package, was tuned on "
-    f"English tweets alone. It was asked about {ROWS} rows of each task and language (all, where there are fewer), "
-    f"and {BRIGHTER_ROWS} of BRIGHTER-E-c, which it answers as it does E-c, with those of its labels that BRIGHTER "
-    "has. By `emollms evaluate` with `--baseline majority|vader|textblob`, and with `--model emosmol --limit "
-    f"{ROWS}`."
+    f"English tweets alone. It was asked about {ROWS} rows of each task and language (all, where there are fewer); "
+    "BRIGHTER-E-c it answers as it does E-c, with those of its labels that BRIGHTER has. By `emollms evaluate` with "
+    f"`--baseline majority|vader|textblob`, and with `--model emosmol --limit {ROWS}`."
 )
 
 
@@ -87,7 +86,7 @@ def by_language(data: Dataset, folder: Path) -> dict[str, Any]:
     tasks = [task.name for task in data.tasks("test") if not task.name.startswith("BRIGHTER")]
     done.append((MODEL, evaluate(data.folder, folder / MODEL, MODEL, task=tasks, limit=ROWS, progress=True)))
     answers = answers_to_brighter(data, folder / "brighter.jsonl")
-    brighter = {"task": "BRIGHTER-E-c", "limit": BRIGHTER_ROWS, "name": MODEL}
+    brighter = {"task": "BRIGHTER-E-c", "limit": ROWS, "name": MODEL}
     done.append((MODEL, evaluate(data.folder, folder / f"{MODEL}-brighter", predictions=answers, **brighter)))
     scores: dict[str, dict[str, dict[str, str]]] = {}
     for column, one in done:
@@ -107,7 +106,7 @@ def answers_to_brighter(data: Dataset, path: Path) -> Path:
     """Answers of the model to BRIGHTER-E-c, for which it has no outputs: those to E-c, with the labels of BRIGHTER."""
     asked, own = get_task("BRIGHTER-E-c"), get_task("E-c")
     assert isinstance(asked, MultiLabelTask)
-    rows = asked_rows(data.rows(asked.name, "test"), ALL_LANGUAGES, BRIGHTER_ROWS)
+    rows = asked_rows(data.rows(asked.name, "test"), ALL_LANGUAGES, ROWS)
     predictor = model_predictor(MODEL)
     with closing(predictor), PredictionFile(path) as file:
         missing = [row for row in rows if row["id"] not in file.known]
