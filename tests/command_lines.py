@@ -28,7 +28,7 @@ def run_calls(
 
 
 def serve(caught: tuple[type[BaseException], ...] = ()) -> None:
-    """Run the calls that stdin names; what is `caught` stands in place of an exit code."""
+    """Run the calls that stdin names; what is `caught` is given instead of an exit code."""
     from emollms import cli
 
     for words in json.load(sys.stdin):

@@ -1,4 +1,4 @@
-"""Damage to single rows of the sample corpus: what stands in place of a row, and what a build says of it."""
+"""Damage to single rows of the sample corpus: what a row is replaced by, and what a build says of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -92,7 +92,7 @@ def test_no_real_text_is_in_a_test_of_either_benchmark(real: Path) -> None:
 
 @pytest.mark.corpora
 def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
-    """Development tweets, which stand in for tests, are not read; training tweets near one are left out."""
+    """Development tweets that serve as tests are not read; training tweets near one are left out."""
     chosen = Settings(
         DATA_SETS["aaid-plus"], corpora=("semeval2018_task1",), tasks=("V-reg", "E-c"), languages=("ar", "es")
     )

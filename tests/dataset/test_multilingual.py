@@ -1,4 +1,4 @@
-"""Languages of instructions, and what stands in where a corpus has no test in a language."""
+"""Languages of instructions, and the validation split as a test where a corpus has none in a language."""
 
 from pathlib import Path
 from types import SimpleNamespace

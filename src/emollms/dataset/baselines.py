@@ -18,7 +18,7 @@ from emollms.dataset.writer import ContentHash
 
 READ = ["text", "emotion", "language", "score", "labels"]
 MEAN = "mean"
-"""What stands in place of a language for the mean over languages."""
+"""The key of the mean over languages, among codes of languages."""
 
 
 @dataclass(frozen=True)

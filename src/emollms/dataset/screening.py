@@ -225,7 +225,7 @@ def _benchmark(names: list[str], settings: Settings, root: Path | None) -> pa.Ta
 
 
 def _tests(meta: CorpusMetadata, settings: Settings) -> list[Selection]:
-    """The test texts of a corpus, in every language; and what stands in for a test in a benchmark of the data set."""
+    """The test texts of a corpus, in every language; and the validation texts that a benchmark tests on instead."""
     borrowers = [one for one in map(get_data_set, settings.data_set.benchmarks) if one.borrows_validation]
     borrowed = stand_ins(meta) if any(meta.name in one.corpora for one in borrowers) else {}
     further = [Selection(tasks, VALIDATION, (language,)) for language, tasks in borrowed.items()]

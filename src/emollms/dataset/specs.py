@@ -240,7 +240,7 @@ class Settings:
         return found
 
     def _knows_stand_ins(self, meta: CorpusMetadata) -> bool:
-        """Whether the validation split of a corpus stands in for a test here, or in a benchmark of this data set."""
+        """Whether the validation split of a corpus serves as a test here, or in a benchmark of this data set."""
         if self.data_set.borrows_validation:
             return True
         tested = [DATA_SETS[name] for name in self.data_set.benchmarks if "train" in self.data_set.splits]

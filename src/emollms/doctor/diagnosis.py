@@ -1,4 +1,4 @@
-"""All that is found on this machine, and what stands in the way of work."""
+"""A diagnosis of this machine: what is installed, what fits, and what is wrong."""
 
 import os
 import platform
@@ -41,8 +41,8 @@ class Diagnosis:
         hub_problem: why it cannot be asked; None where it answers.
         token: where a token of the Hub was found, which itself is never shown; None where there is none.
         recipes: which of them fit.
-        problems: what stands in the way of any work, a line each.
-        hints: what stands in the way of some, a line each.
+        problems: without a remedy nothing works; a line each.
+        hints: without a remedy some commands do not work; a line each.
     """
 
     emollms: str
@@ -118,7 +118,7 @@ def where_token() -> str | None:
 
 
 def _hints(has_torch: bool, caches: tuple[CacheState, ...]) -> Iterator[str]:
-    """What stands in the way of some work."""
+    """What some commands miss."""
     if not has_torch:
         yield "torch is not installed, so that no model runs here; run: pip install 'emollms[annotate]'"
     home = os.environ.get("EMOLLMS_CORPORA")

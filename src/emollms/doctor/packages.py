@@ -88,7 +88,7 @@ def _state(needed: Requirement) -> PackageState:
 
 
 def package_problems(packages: tuple[PackageState, ...]) -> Iterator[str]:
-    """What stands in the way of any work."""
+    """Packages that are missing, or that do not fit, without which nothing works."""
     if not packages:
         yield f"{PACKAGE} is not installed, so that versions cannot be checked; run: pip install -e ."
     for one in packages:

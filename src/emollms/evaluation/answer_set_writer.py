@@ -30,7 +30,7 @@ QUOTE = 20
 SHORTEST = 8
 """A text of fewer characters, such as `so sad`, is nobody's to keep."""
 GAP = "…"
-"""What stands in an answer for a quotation that may not be passed on."""
+"""What replaces a quotation that may not be passed on."""
 
 
 def write_answer_set(run: Path, data: Dataset, bound: Collection[str], out: Path) -> Scores:
@@ -145,7 +145,7 @@ def without_quotes(said: str, text: str, instead: Callable[[str], str] = lambda 
     Args:
         said: the answer.
         text: the text.
-        instead: gives what stands in place of a quotation; an ellipsis by default.
+        instead: gives what replaces a quotation; an ellipsis by default.
     """
     match = difflib.SequenceMatcher(None, said.lower(), text.lower(), autojunk=False).find_longest_match()
     if match.size < max(SHORTEST, min(QUOTE, len(text))):
