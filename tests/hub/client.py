@@ -103,7 +103,8 @@ class TestHub:
 
     def __init__(self, server: Server, folder: Path, xet: bool) -> None:
         self.server, self.folder, self.xet = server, folder, xet
-        self.repo = f"me/repo-{next(self._numbers)}"
+        # All of one length: a test adds to the name for repos of its own, and may not come to that of another test.
+        self.repo = f"me/repo-{next(self._numbers):05}"
         self._log_start = len(server.ask("GET", "/_admin/log"))
 
     def run(
