@@ -10,6 +10,7 @@ from inference.tiny_classifiers import THRESHOLDS, save_heads
 import emollms
 from emollms.dataset.reader import Dataset
 from emollms.errors import UsageError
+from emollms.evaluation.answer_set_writer import write_answer_set
 from emollms.evaluation.calibrate import calibrate
 from emollms.evaluation.run_folder import PREDICTIONS, RUN
 from emollms.inference.predictions import Prediction, PredictionFile, read_predictions
@@ -87,6 +88,16 @@ def test_a_run_that_was_cut_off_is_resumed_with_the_same_models_alone(pair, samp
         said(sample_aeb, tmp_path / "cut", pair[0])
     resumed = said(sample_aeb, tmp_path / "cut", pair)
     assert {key: one.answer for key, one in resumed.items()} == {key: one.answer for key, one in whole.items()}
+
+
+def test_its_answers_are_published_without_the_folders_of_its_models(pair, sample_aeb, tmp_path):
+    before = emollms.evaluate(sample_aeb, tmp_path / "run", pair, baseline="vader", **FEW)
+    (tmp_path / "set").mkdir()
+    write_answer_set(tmp_path / "run", Dataset(sample_aeb), (), tmp_path / "set")
+    shown = "".join(path.read_text() for path in (tmp_path / "set").rglob("*.json"))
+    assert "one + two + VADER" in shown
+    assert str(Path(pair[0]).parent) not in shown
+    assert emollms.evaluate(sample_aeb, tmp_path / "again", predictions=tmp_path / "set").tasks == before.tasks
 
 
 def test_its_calibration_is_that_of_these_models(pair, sample_aeb, sample_aaid, tmp_path):

@@ -133,6 +133,10 @@ def test_scores_are_those_of_the_model_here(hub: TestHub, model: Path, aeb: Path
     (hub.folder / "here" / "scores.json").write_text(json.dumps(spoilt))
     said = push(hub, model, "--scores", "here", code=2)
     assert f"error: here holds scores of other weights than those in {model}; evaluate these" in said
+    spoilt["run"]["settings"]["source"] = {"ensemble": [{"weights": "sha256:0"}, {"baseline": "vader"}]}
+    (hub.folder / "here" / "scores.json").write_text(json.dumps(spoilt))
+    said = push(hub, model, "--scores", "here", code=2)
+    assert "error: here holds scores of an ensemble" in said
 
 
 def test_versions(hub: TestHub, model: Path, other: Path) -> None:

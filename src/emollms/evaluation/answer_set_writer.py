@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,15 +179,24 @@ def _without_places(scores: Scores) -> Scores:
     run = scores.run
     source = {name: _name_only(value) for name, value in run.settings.source.items() if name != "endpoint"}
     data = {name: value for name, value in run.data.items() if name != "path"}
-    engine = dict(run.engine or {})
-    if engine.get("engine") == "endpoint":
-        engine["device"] = "a server"
-    if "model" in engine:
-        engine["model"] = _name_only(engine["model"])
+    engine = _engine_without_places(run.engine or {})
     hardware = {**run.hardware, **({"device": engine["device"]} if "device" in engine else {})}
     kept: dict[str, object] = {"command": [], "data": data, "engine": engine or None, "hardware": hardware}
     settings = run.settings.model_copy(update={"source": source})
     return scores.model_copy(update={"run": run.model_copy(update={"settings": settings, **kept})})
+
+
+def _engine_without_places(about: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for an engine, and for each of an ensemble."""
+    engine = dict(about)
+    if engine.get("engine") == "endpoint":
+        engine["device"] = "a server"
+    if "model" in engine:
+        engine["model"] = _name_only(engine["model"])
+    if models := engine.get("settings", {}).get("models"):
+        own = [_engine_without_places(one) if one else None for one in models]
+        engine["settings"] = {**engine["settings"], "models": own}
+    return engine
 
 
 def _name_only(value: object) -> object:

@@ -67,7 +67,7 @@ class EnsemblePredictor(Predictor):
 
         return EngineInfo(
             engine=shared("engine"),
-            model=" + ".join(info.model for info in found),
+            model=" + ".join(one.name for one in self.members),
             revision=" + ".join(str(info.revision) for info in found),
             dtype=shared("dtype"),
             device=shared("device"),

@@ -164,6 +164,8 @@ class Evidence:
         model = str(source.get("model", ""))
         if "baseline" in source:
             raise UsageError(f"{folder} holds scores of the baseline {source['baseline']}, not of the model")
+        if "ensemble" in source:
+            raise UsageError(f"{folder} holds scores of an ensemble, {scores.name}, not of the model alone")
         if "weights" in source and source["weights"] != self._hash:
             raise UsageError(f"{folder} holds scores of other weights than those in {self.folder}; evaluate these")
         if "endpoint" in source or "predictions" in source:
