@@ -188,11 +188,12 @@ def test_thresholds_together_are_steady_on_few_rows() -> None:
 
 
 def test_thresholds_together_pass_over_what_was_not_annotated() -> None:
-    table = np.array([[0.9, 0.4], [0.8, 0.3], [0.2, 0.9], [0.1, 0.1]])
-    gold = np.array([[True, False], [True, True], [False, False], [False, False]])
-    known = np.array([[True, True], [True, True], [True, False], [True, True]])
-    found = fit_thresholds_together(table, gold, known)
-    assert found[1] <= 0.3, "the row with .9 says nothing of this label"
+    """Rows with .35 of the second label, which was not asked there: as rows without it they raise its threshold."""
+    table = np.tile([[0.9, 0.4], [0.8, 0.3], [0.2, 0.35], [0.2, 0.35], [0.2, 0.35], [0.1, 0.1]], (20, 1))
+    gold = np.tile([[True, True], [True, True], *[[False, False]] * 4], (20, 1))
+    known = table != 0.35
+    assert fit_thresholds_together(table, gold, known)[1] <= 0.3
+    assert fit_thresholds_together(table, gold)[1] > 0.35
     assert fit_thresholds_together(table, np.zeros_like(gold)).tolist() == [0.5, 0.5]
 
 

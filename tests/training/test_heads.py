@@ -252,8 +252,8 @@ def test_the_tokenizer_adds_the_cue_and_keeps_it(tmp_path: Path) -> None:
 
 def test_thresholds_are_those_of_the_best_labels() -> None:
     task = get_task("E-c")
-    rows = [{"id": str(n), "labels": ["joy"] if n < 3 else [], "emotion": None} for n in range(6)]
-    shares = [0.30, 0.28, 0.26, 0.2, 0.1, 0.05]
+    shares = [0.30, 0.28, 0.26, 0.2, 0.1, 0.05] * 10
+    rows = [{"id": str(n), "labels": ["joy"] if one > 0.25 else [], "emotion": None} for n, one in enumerate(shares)]
     predicted = {str(n): Prediction(str(n), "", dict.fromkeys(task.labels, share)) for n, share in enumerate(shares)}
     found = best_thresholds(task, rows, predicted)
     assert 0.2 < found["joy"] <= 0.26
