@@ -130,7 +130,7 @@ def test_what_does_not_go_with_several(options, message, pair, sample_aeb, tmp_p
 
 
 def test_a_lexicon_joins(pair, sample_aeb, tmp_path):
-    """And is told nothing of a task that it cannot answer."""
+    """And is left out of a task that it has no answer to."""
     together = said(sample_aeb, tmp_path / "both", pair[0], baseline="vader", task="V-reg,E-c")
     one, two = said(sample_aeb, tmp_path / "one", pair[0], task="V-reg,E-c"), said(
         sample_aeb, tmp_path / "two", None, baseline="vader", task="V-reg"
@@ -144,7 +144,7 @@ def test_a_lexicon_joins(pair, sample_aeb, tmp_path):
 
 
 def test_scores_of_a_prompted_model_join(pair, talkative, sample_aeb, tmp_path):
-    """One that writes its answers: its probabilities of classes and labels are averaged with those of a classifier."""
+    """A model that writes its answers: its class probabilities are averaged with those of a classifier."""
     together = said(sample_aeb, tmp_path / "both", [pair[0], str(talkative)], task="V-oc")
     one, two = said(sample_aeb, tmp_path / "one", pair[0], task="V-oc"), said(
         sample_aeb, tmp_path / "two", str(talkative), task="V-oc"

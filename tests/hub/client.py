@@ -103,7 +103,7 @@ class TestHub:
 
     def __init__(self, server: Server, folder: Path, xet: bool) -> None:
         self.server, self.folder, self.xet = server, folder, xet
-        # All of one length: a test adds to the name for repos of its own, and may not come to that of another test.
+        # Padded: a test that appends to its name (repo-1 and 2) must not arrive at the name of another test (repo-12).
         self.repo = f"me/repo-{next(self._numbers):05}"
         self._log_start = len(server.ask("GET", "/_admin/log"))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from emollms.dataset.reader import Row
@@ -18,18 +18,17 @@ from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
 @dataclass
 class EnsemblePredictor(Predictor):
-    """An ensemble. Each task is answered by those of its members that can; one without a valid answer is left out.
+    """An ensemble. Each task is answered by the members that can; an invalid answer is left out of the mean.
 
     Args:
         members: models and lexicons, two or more.
-        display_name: its name for people, if it is another than theirs.
+        display_name: its name for people; None for theirs, joined by a plus.
     """
 
     kind: ClassVar[PredictorKind] = "model"
     decode: ClassVar[Decode] = Decode.expected_value
     members: Sequence[Predictor]
     display_name: str | None = None
-    _answering: dict[str, list[Predictor]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -57,7 +56,7 @@ class EnsemblePredictor(Predictor):
         return combined_thresholds([one.thresholds(task) for one in self._members(task)])
 
     def start(self, begun: Mapping[str, Any] | None = None) -> EngineInfo:
-        """Load the models; what is the same of all is said once."""
+        """Load the models; a value that all of them share is given once."""
         before = dict(begun or {}).get("settings", {}).get("models") or [None] * len(self.members)
         infos = [one.start(known) for one, known in zip(self.members, before, strict=True)]
         found = [info for info in infos if info is not None]
@@ -100,9 +99,7 @@ class EnsemblePredictor(Predictor):
             one.close()
 
     def _members(self, task: Task) -> list[Predictor]:
-        if task.name not in self._answering:
-            self._answering[task.name] = [one for one in self.members if can_answer(one, task)]
-        return self._answering[task.name]
+        return [one for one in self.members if can_answer(one, task)]
 
 
 def _together(task: Task, row: Row, said: Sequence[Prediction], thresholds: Mapping[str, float] | None) -> Prediction:

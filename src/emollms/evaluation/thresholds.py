@@ -10,7 +10,7 @@ from emollms.evaluation.metrics import Flags, Floats, jaccard, macro_f1
 
 _GRID = np.linspace(0.05, 0.8, 76)
 """Thresholds that are tried; those of rare labels are low."""
-_RESAMPLES = 100
+_BOOTSTRAP_SAMPLES = 100
 _ROUNDS = 3
 _DEPARTURE = 3000.0
 """What a threshold of its own costs a label, by the square of its distance from that of all, over the number of rows.
@@ -48,8 +48,8 @@ def fit_thresholds_together(probabilities: Floats, gold: Flags, known: Flags | N
 
     The best F1 of each label alone names too many labels of a row for its Jaccard index, and on a few hundred rows the
     threshold of a rare label is chance: the search begins at one threshold for all labels, from which a label departs
-    only as far as it pays. That one is the mean of the best on resampled rows (bagging: Breiman, 1996), since on few
-    rows the sum is nearly the same over a wide range: on 274 rows of E-c the best lay between .2 and .5.
+    only as far as it pays. That one is the mean of the best on bootstrap samples (bagging: Breiman, 1996), since on
+    few rows the sum is flat over a wide range: on samples of 274 rows of E-c the best lay between .2 and .5.
 
     Args:
         probabilities: of each label, of validation rows.
@@ -77,12 +77,13 @@ def fit_thresholds_together(probabilities: Floats, gold: Flags, known: Flags | N
 
 
 def _shared_threshold(shares: Floats, right: Flags) -> float:
+    """The threshold at which the search begins for every label."""
     random, chosen = np.random.default_rng(0), [shares >= limit for limit in _GRID]
     found = []
-    for _ in range(_RESAMPLES):
+    for _ in range(_BOOTSTRAP_SAMPLES):
         rows = random.integers(len(right), size=len(right))
         sums = np.array([_f1_and_jaccard(right[rows], one[rows]) for one in chosen])
-        found.append(_GRID[np.isclose(sums, sums.max())].mean())  # of thresholds that do equally well, the middle
+        found.append(_GRID[np.isclose(sums, sums.max())].mean())  # the middle of those that tie
     return float(np.mean(found))
 
 
