@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -23,7 +24,10 @@ from emollms.evaluation.model_predictor import ModelPredictor, model_predictor
 from emollms.evaluation.predictors import identity
 from emollms.inference.heads_engine import TorchClassifier
 from emollms.inference.predictions import read_predictions
+from emollms.storage import write_json
 from emollms.tasks import get_task
+from emollms.training.arguments import TuningArguments
+from emollms.training.data import examples_of, held_out_texts, validation_rows
 from emollms.training.tiny import make_tiny_classifier
 
 MOODS = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}}
@@ -145,6 +149,23 @@ def test_intervals_are_fitted_on_scores_that_have_no_probabilities(heads, sample
     scores = emollms.evaluate(sample_aeb, tmp_path / "run", str(heads), calibration=tmp_path / "fitted.json", **FEW)
     assert scores.tasks["E-c"].calibration.thresholds == limits
     assert scores.tasks["V-oc"].calibration.temperature == fitted.tasks["V-oc"].temperature
+
+
+def test_texts_that_the_model_was_trained_on_do_not_calibrate_it(heads, sample_aaid, tmp_path):
+    """What a model was fitted to, it answers better than anything else: its intervals would be too narrow."""
+    folder, told = copytree(heads, tmp_path / "heads"), []
+    write_json(folder / "run.json", {"recipe": {"values": {"validation_fraction": 0.4}}})
+    fitted = emollms_calibrate(sample_aaid, tmp_path / "fitted.json", folder, task="V-reg", warn=told.append)
+    data, tuning = Dataset(sample_aaid), TuningArguments(family="llama", validation_fraction=0.4)
+    kept = {row["text"] for row in validation_rows(data, tuning, 0)["V-reg"]}
+    trained = set(examples_of(data, "V-reg", tuning, held_out_texts(data, tuning), 0).rows["text"].to_pylist())
+    assert kept
+    assert not kept & trained
+    assert fitted.tasks["V-reg"].rows == len(kept)
+    assert told == [f"{folder} was trained on validation texts too; the 40% that it was not trained on are used"]
+    assert fitted.settings["validation_fraction"] == 0.4
+    whole = emollms_calibrate(sample_aaid, tmp_path / "whole.json", heads, task="V-reg")
+    assert whole.tasks["V-reg"].rows > len(kept)
 
 
 def emollms_calibrate(data: Path, out: Path, model: Path, **options: Any) -> Any:

@@ -61,7 +61,7 @@ def differ(one, other):
 def test_merged_models_say_what_the_adapter_said(tmp_path, kind):
     template = "chat" if kind == "llama-chat" else "frame"
     run = finished(tmp_path, kind, template=template, **lora(kind))
-    done = write_merged(run, tmp_path / "merged")
+    done = write_merged([run], tmp_path / "merged")
     model, tokenizer = load(tmp_path / "merged")
     base = tmp_path / f"base-{kind}"
     found = answers(model, tokenizer, template)
@@ -97,7 +97,7 @@ def test_merged_models_say_what_the_adapter_said(tmp_path, kind):
 )
 def test_embeddings_that_are_tied_trained_or_longer(tmp_path, kind, options):
     run = finished(tmp_path, kind, **options)
-    write_merged(run, tmp_path / "merged")
+    write_merged([run], tmp_path / "merged")
     model, tokenizer = load(tmp_path / "merged")
     assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / f"base-{kind}")) < 1e-5
     if options.get("resized"):
@@ -108,7 +108,7 @@ def test_embeddings_that_are_tied_trained_or_longer(tmp_path, kind, options):
 @pytest.mark.parametrize("kind", ["llama", "t5"])
 def test_a_full_run_is_written_as_it_is(tmp_path, kind):
     run = finished(tmp_path, kind)
-    assert write_merged(run, tmp_path / "merged").difference == 0
+    assert write_merged([run], tmp_path / "merged").difference == 0
     before, after = load(run / "model")[0].state_dict(), load(tmp_path / "merged")[0].state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -117,7 +117,7 @@ def test_a_full_run_is_written_as_it_is(tmp_path, kind):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_lower_precision_is_written_and_read_back(tmp_path, dtype):
     run = finished(tmp_path, "llama", **lora())
-    done = write_merged(run, tmp_path / "merged", dtype=dtype)
+    done = write_merged([run], tmp_path / "merged", dtype=dtype)
     assert done.dtype == dtype
     assert 0 < done.difference <= BOUNDS[dtype]
     assert json.loads((tmp_path / "merged" / "config.json").read_text())["dtype"] == dtype
@@ -130,16 +130,16 @@ def test_auto_is_the_precision_of_the_base(tmp_path):
     model, _ = load(tmp_path / "base-llama")
     model.to(torch.bfloat16).save_pretrained(tmp_path / "base-llama")
     with pytest.raises(EmollmsError, match="not the model that the run was trained on"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     told = []
-    done = write_merged(run, tmp_path / "merged", base=str(tmp_path / "base-llama"), warn=told.append)
+    done = write_merged([run], tmp_path / "merged", base=str(tmp_path / "base-llama"), warn=told.append)
     assert done.dtype == "bfloat16"
     assert any("not the model that the run was trained on" in line for line in told)
 
 
 def test_many_files_with_an_index(tmp_path):
     run = finished(tmp_path, "llama", **lora())
-    done = write_merged(run, tmp_path / "merged", shard_size="50KB")
+    done = write_merged([run], tmp_path / "merged", shard_size="50KB")
     assert len(done.files) > 2
     index = json.loads((tmp_path / "merged" / "model.safetensors.index.json").read_text())
     assert set(index["weight_map"].values()) == set(done.files)
@@ -149,13 +149,13 @@ def test_many_files_with_an_index(tmp_path):
 
 def test_a_second_time_nothing_is_done(tmp_path):
     run, out = finished(tmp_path, "llama", **lora()), tmp_path / "merged"
-    first = write_merged(run, out)
+    first = write_merged([run], out)
     times = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    again = write_merged(run, out)
+    again = write_merged([run], out)
     assert (first.already, again.already, again.files) == (False, True, first.files)
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == times
     with pytest.raises(UsageError, match="holds this run's model in float32, not bfloat16"):
-        write_merged(run, out, dtype="bfloat16")
+        write_merged([run], out, dtype="bfloat16")
 
 
 def test_another_thing_is_never_overwritten(tmp_path):
@@ -165,14 +165,14 @@ def test_another_thing_is_never_overwritten(tmp_path):
     with pytest.raises(
         UsageError, match=r"already exists and is not this run.s model; choose another --out, or remove it"
     ):
-        write_merged(run, out)
+        write_merged([run], out)
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
 def test_an_evaluation_is_no_training_run(tmp_path):
     (tmp_path / "run.json").write_text('{"name": "VADER", "settings": {}}')
     with pytest.raises(UsageError, match="holds no training run; train one with `emollms train`"):
-        write_merged(tmp_path, tmp_path / "merged")
+        write_merged([tmp_path], tmp_path / "merged")
 
 
 def gone(run, base):
@@ -227,7 +227,7 @@ def test_what_is_missing_or_broken_is_told_and_leaves_nothing(tmp_path, harm, me
     run = finished(tmp_path, "llama", **lora())
     harm(run, tmp_path / "base-llama")
     with pytest.raises(EmollmsError, match=message) as told:
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     assert "\n" not in str(told.value)
     assert not list(tmp_path.glob("*merged*"))
 
@@ -236,7 +236,7 @@ def test_a_base_that_moved(tmp_path):
     run = finished(tmp_path, "llama", **lora())
     (tmp_path / "base-llama").rename(tmp_path / "moved")
     told = []
-    write_merged(run, tmp_path / "merged", base=str(tmp_path / "moved"), warn=told.append)
+    write_merged([run], tmp_path / "merged", base=str(tmp_path / "moved"), warn=told.append)
     assert not any("hashes of its files" in line for line in told)
     model, tokenizer = load(tmp_path / "merged")
     assert differ(answers(model, tokenizer, "frame"), adapter_answers(run, tmp_path / "moved")) < 1e-5
@@ -246,7 +246,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkey
     run = finished(tmp_path, "llama", **lora())
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(EmollmsError, match=r"too small: the merged model needs .* and 1\.0 kB are free"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     assert not list(tmp_path.glob("*merged*"))
 
 
@@ -262,7 +262,7 @@ def test_a_merge_that_says_something_else_is_not_kept(tmp_path, monkeypatch):
     with pytest.raises(
         EmollmsError, match=r"logits differ by .* of the largest, and float32 allows 1e-05; nothing was"
     ):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     assert not list(tmp_path.glob("*merged*"))
 
 
@@ -294,11 +294,11 @@ def test_the_model_of_a_run_is_merged_as_the_run_is(tmp_path, recorded):
     if recorded == "in it":  # as `emollms train` writes it, and as it may be copied elsewhere
         shutil.copyfile(run / "run.json", run / "model" / "run.json")
         shutil.copytree(run / "model", tmp_path / "copied")
-    write_merged(run, tmp_path / "of-run")
-    write_merged(run / "model", tmp_path / "of-model")
+    write_merged([run], tmp_path / "of-run")
+    write_merged([run / "model"], tmp_path / "of-model")
     folders = [tmp_path / "of-run", tmp_path / "of-model"]
     if recorded == "in it":
-        write_merged(tmp_path / "copied", tmp_path / "of-copy")
+        write_merged([tmp_path / "copied"], tmp_path / "of-copy")
         folders.append(tmp_path / "of-copy")
     first, *others = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
     assert "run.json" in first
@@ -309,8 +309,8 @@ def test_the_model_of_a_run_is_merged_as_the_run_is(tmp_path, recorded):
 def test_a_checkpoint_is_merged_where_it_is_whole(aaid, write_recipe, tmp_path, more):
     run_training(load_recipe(str(write_recipe(**SAVES, **more))), aaid, tmp_path / "run")
     last, told = tmp_path / "run" / "checkpoints" / "checkpoint-4", []
-    write_merged(last, tmp_path / "of-checkpoint", warn=told.append)
-    write_merged(tmp_path / "run", tmp_path / "of-run")
+    write_merged([last], tmp_path / "of-checkpoint", warn=told.append)
+    write_merged([tmp_path / "run"], tmp_path / "of-run")
     one, other = tmp_path / "of-checkpoint", tmp_path / "of-run"
     assert {file.name for file in one.iterdir()} == {file.name for file in other.iterdir()} - {"run.json"}
     for name in ("model.safetensors", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"):
@@ -320,7 +320,7 @@ def test_a_checkpoint_is_merged_where_it_is_whole(aaid, write_recipe, tmp_path, 
     weights = next(last.glob("*model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-10])
     with pytest.raises(EmollmsError, match=r"checkpoint-4 cannot be merged: .*safetensors has .* bytes instead of"):
-        write_merged(last, tmp_path / "again")
+        write_merged([last], tmp_path / "again")
     assert not (tmp_path / "again").exists()
 
 
@@ -346,7 +346,7 @@ def elsewhere(folder, config=None, kind="llama"):
 )
 def test_an_adapter_made_elsewhere_is_merged_with_the_same_checks(tmp_path, config):
     adapter, told = elsewhere(tmp_path, config), []
-    done = write_merged(adapter, tmp_path / "merged", warn=told.append)
+    done = write_merged([adapter], tmp_path / "merged", warn=told.append)
     assert 0 <= done.difference <= 1e-5
     model, tokenizer = load(tmp_path / "merged")
     base, of_base = load(tmp_path / "base")
@@ -357,7 +357,7 @@ def test_an_adapter_made_elsewhere_is_merged_with_the_same_checks(tmp_path, conf
     assert not (tmp_path / "merged" / "run.json").exists()
     assert "`emollms publish model` needs" in told[-1]
     with pytest.raises(UsageError, match=r"already exists and is not this run.s model; choose another --out"):
-        write_merged(adapter, tmp_path / "merged")
+        write_merged([adapter], tmp_path / "merged")
 
 
 def settings_of(adapter, **changed):
@@ -412,7 +412,7 @@ def test_an_adapter_made_elsewhere_says_why_not_in_one_line(tmp_path, harm, mess
     adapter = elsewhere(tmp_path)
     harm(adapter)
     with pytest.raises(EmollmsError, match=message) as told:
-        write_merged(adapter, tmp_path / "merged")
+        write_merged([adapter], tmp_path / "merged")
     assert "\n" not in str(told.value)
     assert not list(tmp_path.glob("*merged*"))
 
@@ -421,7 +421,7 @@ def test_a_base_that_an_adapter_does_not_name_can_be_given(tmp_path):
     adapter = elsewhere(tmp_path)
     settings_of(adapter, base_model_name_or_path=None)
     AutoTokenizer.from_pretrained(tmp_path / "base").save_pretrained(adapter)
-    assert write_merged(adapter, tmp_path / "merged", base=str(tmp_path / "base")).difference <= 1e-5
+    assert write_merged([adapter], tmp_path / "merged", base=str(tmp_path / "base")).difference <= 1e-5
 
 
 def test_a_prompt_that_was_tuned_cannot_be_merged(tmp_path):
@@ -429,20 +429,20 @@ def test_a_prompt_that_was_tuned_cannot_be_merged(tmp_path):
                            PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4))  # fmt: skip
     model.save_pretrained(tmp_path / "prompt")
     with pytest.raises(UsageError, match=r"of the kind PROMPT_TUNING, which adds tokens to a prompt"):
-        write_merged(tmp_path / "prompt", tmp_path / "merged")
+        write_merged([tmp_path / "prompt"], tmp_path / "merged")
 
 
 def test_folders_that_hold_nothing_to_merge(aaid, write_recipe, tmp_path):
     make_tiny("llama", tmp_path / "whole")
     with pytest.raises(UsageError, match=r"whole holds a whole model and no adapter, so there is nothing to merge"):
-        write_merged(tmp_path / "whole", tmp_path / "merged")
+        write_merged([tmp_path / "whole"], tmp_path / "merged")
     with pytest.raises(UsageError, match=r"no such folder: .*nowhere; give a finished run"):
-        write_merged(tmp_path / "nowhere", tmp_path / "merged")
+        write_merged([tmp_path / "nowhere"], tmp_path / "merged")
     run_training(load_recipe(str(write_recipe(**SAVES))), aaid, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     shutil.rmtree(tmp_path / "run" / "model")
     with pytest.raises(UsageError, match=r"finish it with the same `emollms train`, or give one of .*checkpoints"):
-        write_merged(tmp_path / "run", tmp_path / "merged")
+        write_merged([tmp_path / "run"], tmp_path / "merged")
 
 
 def test_a_full_run_that_is_not_whole_or_no_number_is_never_merged(tmp_path):
@@ -452,10 +452,10 @@ def test_a_full_run_that_is_not_whole_or_no_number_is_never_merged(tmp_path):
     name = "model.layers.0.mlp.gate_proj.weight"
     save_file({key: tensor for key, tensor in tensors.items() if key != name}, file, {"format": "pt"})
     with pytest.raises(EmollmsError, match=rf"1 tensor is missing, such as {name}"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     save_file(tensors | {name: tensors[name] * float("nan")}, file, {"format": "pt"})
     with pytest.raises(EmollmsError, match=rf"the model gives no numbers \(NaN or infinite weights, such as {name} of"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     assert not list(tmp_path.glob("*merged*"))
 
 
@@ -467,7 +467,7 @@ from emollms.training import merge as module
 for moment, place in (("writing", "_check"), ("checking", "commit")):
     if (child := os.fork()) == 0:
         setattr(module, place, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-        module.write_merged(Path(sys.argv[1]), Path(sys.argv[2]) / moment)
+        module.write_merged([Path(sys.argv[1])], Path(sys.argv[2]) / moment)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 """
 
@@ -477,8 +477,8 @@ def test_a_kill_leaves_nothing_in_the_place_and_the_next_merge_goes_through(tmp_
     subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], check=True)
     assert {path.name for path in out.iterdir()} == {".writing.draft", ".checking.draft"}
     assert (out / ".checking.draft" / "model.safetensors").is_file()
-    write_merged(run, out / "writing")
-    write_merged(run, out / "checking")
+    write_merged([run], out / "writing")
+    write_merged([run], out / "checking")
     assert {path.name for path in out.iterdir()} == {"writing", "checking"}
 
 
@@ -507,7 +507,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
 def test_a_run_that_was_trained_answers_the_same_when_it_is_merged(aaid, write_recipe, tmp_path, kind, family):
     adapter = {"use_peft": True, "lora_r": 4, "lora_dropout": 0.2, "lora_target_modules": "all-linear"}
     run_training(load_recipe(str(write_recipe(kind, family, learning_rate=0.02, **adapter))), aaid, tmp_path / "run")
-    write_merged(tmp_path / "run", tmp_path / "merged")
+    write_merged([tmp_path / "run"], tmp_path / "merged")
     before, after = open_model(str(tmp_path / "run" / "model")), open_model(str(tmp_path / "merged"))
     assert not hasattr(after.model, "peft_config")
     assert before.encoder.template == after.encoder.template == read_run(tmp_path / "merged").template

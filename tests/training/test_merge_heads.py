@@ -61,7 +61,7 @@ def said(folder: Path) -> dict[str, float]:
 @pytest.mark.parametrize("kind", TARGETS)
 def test_a_merged_classifier_says_what_the_run_said(kind: str, lora: bool, tmp_path):
     run = finished(tmp_path, kind, lora)
-    done = write_merged(run, tmp_path / "merged")
+    done = write_merged([run], tmp_path / "merged")
     assert done.difference <= 1e-5
     assert said(tmp_path / "merged") == pytest.approx(said(run / "model"), abs=1e-5)
     config = json.loads((tmp_path / "merged" / "config.json").read_text())
@@ -77,12 +77,12 @@ def test_a_merged_classifier_says_what_the_run_said(kind: str, lora: bool, tmp_p
     assert {name: shares[f"E-c/{name}"] for name in said(run / "model")} == pytest.approx(said(run / "model"), abs=1e-5)
     load_and_read(tmp_path / "merged")
     load_and_read(run / "model")
-    assert write_merged(run, tmp_path / "merged").already
+    assert write_merged([run], tmp_path / "merged").already
 
 
 def test_an_adapter_is_not_left_out(tmp_path):
     run = finished(tmp_path, "llama", lora=True)
-    write_merged(run, tmp_path / "merged")
+    write_merged([run], tmp_path / "merged")
     merged = said(tmp_path / "merged")
     (run / "model" / "adapter_model.safetensors").unlink()
     model = load_whole(str(tmp_path / "base-llama"), heads=heads_of())
@@ -98,14 +98,14 @@ def test_an_adapter_that_lacks_a_layer_above_the_backbone(tmp_path):
     settings["modules_to_save"] = ["classifier", "score"]  # as PEFT has it by itself
     (run / "model" / "adapter_config.json").write_text(json.dumps(settings))
     with pytest.raises(EmollmsError, match="1 tensor is missing, such as pooler"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
 
 
 def test_an_adapter_without_what_its_outputs_answer(tmp_path, capsys, monkeypatch):
     run = finished(tmp_path, "llama", lora=True)
     (run / "model" / FILE).unlink()
     with pytest.raises(UsageError, match=r"lacks heads\.json, which says what its outputs answer"):
-        write_merged(run, tmp_path / "merged")
+        write_merged([run], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
 
 

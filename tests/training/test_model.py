@@ -63,7 +63,7 @@ def test_generation_settings_that_the_others_make_void_go_no_further(aaid, write
     save = {"save_strategy": "steps", "save_steps": 1}
     path = write_recipe("llama-chat", max_steps=1, model_name_or_path=str(base), **save, **more)
     run_training(load_recipe(str(path)), aaid, tmp_path / "run")
-    write_merged(tmp_path / "run", tmp_path / "merged")
+    write_merged([tmp_path / "run"], tmp_path / "merged")
     for folder in (tmp_path / "run" / "model", tmp_path / "merged"):
         written = json.loads((folder / "generation_config.json").read_text())
         assert not written.keys() & {"temperature", "top_p", "early_stopping", "output_scores"}

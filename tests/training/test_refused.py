@@ -24,7 +24,7 @@ EFFECTIVE = set(
     torch_compile_backend torch_compile_mode use_liger_kernel neftune_noise_alpha torch_empty_cache_steps
     logging_strategy logging_steps logging_first_step log_on_each_node include_num_input_tokens_seen log_level
     log_level_replica report_to run_name project eval_strategy eval_steps eval_delay per_device_eval_batch_size
-    eval_on_start save_strategy save_steps save_on_each_node save_total_limit full_determinism seed use_cpu
+    eval_on_start save_strategy save_steps save_on_each_node save_total_limit full_determinism seed data_seed use_cpu
     dataloader_num_workers dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor
     dataloader_multiprocessing_context dataloader_in_order train_sampling_strategy ddp_find_unused_parameters
     ddp_bucket_cap_mb ddp_broadcast_buffers ddp_static_graph ddp_backend ddp_timeout fsdp fsdp_config deepspeed debug
@@ -55,7 +55,7 @@ def test_no_field_is_both():
 
 
 VALUES = {
-    "hub_strategy": "end", "hub_token": "abc", "loss_type": "dft", "label_smoothing_factor": 0.1, "data_seed": 0,
+    "hub_strategy": "end", "hub_token": "abc", "loss_type": "dft", "label_smoothing_factor": 0.1,
     "completion_only_loss": False, "load_best_model_at_end": False, "greater_is_better": False, "do_train": False,
     "remove_unused_columns": False, "restore_callback_states_from_checkpoint": False, "disable_tqdm": False,
     "prediction_loss_only": False, "eval_do_concat_batches": False, "hub_private_repo": False, "local_rank": 0,

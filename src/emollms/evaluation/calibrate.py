@@ -3,10 +3,13 @@
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
+from emollms.dataset.held_out import is_held_out
 from emollms.dataset.reader import Dataset, Row, choose_language, one_wording, sample
 from emollms.dataset.specs import as_names
 from emollms.errors import EmollmsError, UsageError, unknown
@@ -19,6 +22,7 @@ from emollms.evaluation.model_predictor import ModelPredictor, model_predictor, 
 from emollms.evaluation.parsing import probability_names
 from emollms.evaluation.predictors import BaselinePredictor, Predictor, can_answer, identity
 from emollms.inference import engines
+from emollms.inference.companions import held_out_fraction
 from emollms.inference.predictions import Prediction
 from emollms.locations import is_local
 from emollms.progress import OnProgress, show_progress, silent
@@ -55,7 +59,8 @@ def calibrate(
     baselines are calibrated as the ensemble that `annotate` makes of them.
 
     Args:
-        data: a data set with a validation split; each of its texts is asked about with one wording.
+        data: a data set with a validation split; each of its texts is asked about with one wording. Those that a model
+            was trained on (`validation_fraction` of its recipe, in its `run.json`) are left out.
         out: the file; it appears when all is done. None for `calibration.json` in the folder of a model, where
             `annotate` and `publish model` find it.
         model: as for `evaluate`; several for an ensemble.
@@ -111,8 +116,17 @@ def calibrate(
     with show_progress(progress=progress) as on_progress:
         return fit_calibration(
             predictors, opened, place, tasks=tasks, coverage=coverage, limit=limit, seed=seed, language=language,
-            tuned=tuned, on_progress=on_progress,
+            tuned=tuned, held_out=_held_out(() if endpoint else models, warn), on_progress=on_progress,
         )  # fmt: skip
+
+
+def _held_out(models: Sequence[str], warn: Warn) -> float:
+    """Of validation texts, the fraction that none of some models was trained on."""
+    fractions = {model: held_out_fraction(model) for model in models}
+    for model, fraction in fractions.items():
+        if fraction < 1:
+            warn(f"{model} was trained on validation texts too; the {fraction:.0%} that it was not trained on are used")
+    return min(fractions.values(), default=1.0)
 
 
 def _place(out: str | Path | None, models: Sequence[str], others: bool) -> Path:
@@ -137,6 +151,7 @@ def fit_calibration(
     seed: int = 0,
     language: str | None = None,
     tuned: Sequence[str] = (),
+    held_out: float = 1.0,
     on_progress: OnProgress = silent,
 ) -> Calibration:
     """Calibrate who answers, one or an ensemble, open or not; otherwise as `calibrate`.
@@ -151,9 +166,10 @@ def fit_calibration(
         seed: of samples and folds.
         language: code of the language.
         tuned: the tasks that the models were tuned on: those without validation rows are listed as uncalibrated.
+        held_out: of validation texts, the fraction that was not trained on; see `is_held_out`.
         on_progress: called with the task, the rows that are answered, and all rows.
     """
-    rows = _rows(predictors, data, tasks, limit, seed, language)
+    rows = _rows(predictors, data, tasks, limit, seed, language, held_out)
     answering = {name: [one for one in predictors if can_answer(one, get_task(name))] for name in rows}
     done, total = 0, sum(len(own) * len(answering[name]) for name, own in rows.items())
     fitted: dict[str, TaskCalibration] = {}
@@ -188,6 +204,7 @@ def fit_calibration(
             "template": info.template if info else None,
             "limit": limit,
             "coverage": coverage,
+            **({} if held_out >= 1 else {"validation_fraction": held_out}),
         },
         tasks=fitted,
         uncalibrated=_uncalibrated(predictors, data, fitted, tuned),
@@ -203,6 +220,7 @@ def _rows(
     limit: int | None,
     seed: int,
     language: str | None,
+    held_out: float,
 ) -> dict[str, list[Row]]:
     """The validation rows of tasks that can be calibrated, by name of the task."""
     if limit is not None and limit < 1:
@@ -215,6 +233,9 @@ def _rows(
     every = {task.name: data.rows(task.name, VALIDATION) for task in fitting}
     spoken = choose_language((row for rows in every.values() for row in rows), language)
     own = {task: one_wording([row for row in rows if row["language"] == spoken], seed) for task, rows in every.items()}
+    for task, rows in own.items():
+        kept = is_held_out(pa.array([row["text"] for row in rows], pa.string()), held_out)
+        own[task] = list(compress(rows, kept))
     return {task: sample(rows, limit, seed) for task, rows in own.items() if rows}
 
 

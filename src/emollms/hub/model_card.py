@@ -158,7 +158,8 @@ def _usage(run: RunManifest) -> dict[str, Any]:
 
 def _commands(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """What makes the model, and its scores, again."""
-    words = [command_line(run.command), *(command_line(one.run.command) for one in scores)]
+    runs = [run.command, *(one.command for one in run.averaged_with)]
+    words = [command_line(one) for one in (*runs, *(one.run.command for one in scores))]
     return list(dict.fromkeys(words))
 
 
@@ -188,6 +189,7 @@ def facts(run: RunManifest) -> list[tuple[str, str]]:
         ("energy", energy),
         ("peak memory", gib(run.peak_memory)),
         ("seed", str(run.seed)),
+        *_averaged(run),
         ("versions", cell(", ".join(f"{name} {number}" for name, number in run.versions.items()))),
     ]  # fmt: skip
 
@@ -206,6 +208,16 @@ def _taught_on(run: RunManifest) -> list[tuple[str, str]]:
             ("teacher", f"{cell(about)} {code(shown_word(texts.name))} ({code(texts.sha256[:16])}){questions}")
         )
     return found
+
+
+def _averaged(run: RunManifest) -> list[tuple[str, str]]:
+    """What the other runs were whose weights went into the mean."""
+    if not (others := run.averaged_with):
+        return []
+    settings = "; ".join(code(shown_word(", ".join(one.overrides) or "as the recipe has it")) for one in others)
+    seconds, tokens = (sum(getattr(one, name) for one in (run, *others)) for name in ("seconds", "tokens"))
+    about = f"the weights are the mean of {1 + len(others)} runs, the one above and those with {settings}"
+    return [("average", f"{about}; {duration(seconds)} and {amount(tokens)} tokens in all")]
 
 
 def _base(run: RunManifest) -> str:

@@ -30,6 +30,15 @@ def tuned_on(model: str) -> tuple[str, ...] | None:
     return None
 
 
+def held_out_fraction(model: str) -> float:
+    """Of validation texts, the fraction that a model was not trained on, as its record has it; 1 without one."""
+    if (path := beside(model, RUN)) is not None:
+        with suppress(OSError, ValueError, AttributeError, KeyError, TypeError):
+            values = json.loads(path.read_text(encoding="utf-8"))["recipe"]["values"]
+            return float(values.get("validation_fraction", 1.0))
+    return 1.0
+
+
 def beside(model: str, name: str) -> Path | None:
     """A small file that comes with a model: in its folder, in that of its run, or in its repo; None where it is not."""
     if model == PACKAGED_MODEL:

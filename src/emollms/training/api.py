@@ -102,7 +102,7 @@ def train(
 
 
 def merge(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     *,
     out: str | Path,
     dtype: str = "auto",
@@ -113,12 +113,16 @@ def merge(
 ) -> "Merged":
     """Merge an adapter into its base, with tokenizer, chat template and settings, as a model of its own.
 
+    Several runs are averaged, each merged first: a model soup (Wortsman et al., 2022), as fast as one model. They must
+    have been tuned from the same base; runs of one recipe that differ in `data_seed` serve best. Thresholds of labels
+    are averaged, too.
+
     A base that was trained on in 4 or 8 bits is loaded again in full precision. The result is read back before it
     appears: its tokens must be equal, and its logits within 1e-5 of the largest one in float32 (1e-2 in float16, 6e-2
     in bfloat16, whose weights are rounded) from those of base and adapter. A run of all weights is written alike.
 
     Args:
-        run: a finished run of `emollms.train`, its `model/`, a checkpoint, or an adapter made elsewhere.
+        run: a finished run of `emollms.train`, its `model/`, a checkpoint, or an adapter made elsewhere; or several.
         out: the folder of the model; it appears once it is complete and checked.
         dtype: `float32`, `bfloat16` or `float16`; `auto` is that of the base, or of the weights of a full run.
         shard_size: the largest size of a file of weights, such as `2GB`.
@@ -130,18 +134,24 @@ def merge(
         The merged model; one that already existed is not merged again.
 
     Raises:
-        UsageError: an option is wrong, there is nothing to merge, or `out` holds something else.
+        UsageError: an option is wrong, there is nothing to merge, several do not fit together, or `out` holds something
+            else.
         EmollmsError: the disk is too small, the base is not that of the training, or a check failed: weights that do
             not fill the model exactly or are not finite, a merged model with other logits.
     """
-    run, out = Path(run), Path(out)
-    _check_merge(run, dtype, shard_size, base, warn)
+    runs, out = [Path(run)] if isinstance(run, str | Path) else [Path(one) for one in run], Path(out)
+    if not runs:
+        raise UsageError("no run to merge; give one, or several to average")
+    for number, one in enumerate(runs):
+        if one.resolve() in (other.resolve() for other in runs[:number]):
+            raise UsageError(f"{one} is given twice; give each run once")
+        _check_merge(one, dtype, shard_size, base, warn)
     set_library_defaults()
     engine = require("emollms.training.merge", "train")
     with warnings.catch_warnings(), show_progress("steps", progress=progress) as on_progress:
         warnings.filterwarnings("ignore", category=FutureWarning)  # of transformers, about what PEFT calls
         merged: Merged = engine.write_merged(
-            run, out, dtype=dtype, shard_size=shard_size, base=base, on_progress=on_progress, warn=warn
+            runs, out, dtype=dtype, shard_size=shard_size, base=base, on_progress=on_progress, warn=warn
         )
     return merged
 

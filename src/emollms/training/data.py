@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import sha256
 from math import ceil
 
 import numpy as np
@@ -17,6 +16,7 @@ from datasets import Dataset as TokenDataset
 from datasets.table import InMemoryTable
 from numpy.typing import NDArray
 
+from emollms.dataset.held_out import is_held_out
 from emollms.dataset.reader import Dataset, Row, one_wording, sample
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError, unknown
@@ -177,7 +177,7 @@ def validation_rows(data: Dataset, tuning: TuningArguments, seed: int) -> dict[s
     found = {}
     for task in data.tasks(VALIDATION, tuning.tasks or ()):
         rows = data.rows(task.name, VALIDATION)
-        kept = _is_held_out(pa.array([row["text"] for row in rows]), tuning)
+        kept = is_held_out(pa.array([row["text"] for row in rows]), tuning.validation_fraction)
         rows = [row for row, is_kept in zip(rows, kept, strict=True) if is_kept and _is_of(row, tuning)]
         found[task.name] = sample(one_wording(rows, seed), tuning.selection_rows, seed)
     return {name: rows for name, rows in found.items() if rows}
@@ -199,18 +199,10 @@ def _is_of(row: Row, tuning: TuningArguments) -> bool:
     return not tuning.languages or row["language"] in tuning.languages
 
 
-def _is_held_out(texts: pa.Array | pa.ChunkedArray, tuning: TuningArguments) -> NDArray[np.bool_]:
-    """Which texts of the validation split stay in it; by hash, so that a text is on one side in every task."""
-    if tuning.validation_fraction >= 1:
-        return np.ones(len(texts), np.bool_)
-    digests = (sha256(text.encode()).digest() for text in normalize(texts).to_pylist())
-    return np.array([int.from_bytes(one[:8]) < tuning.validation_fraction * 2**64 for one in digests], np.bool_)
-
-
 def held_out_texts(data: Dataset, tuning: TuningArguments) -> pa.Array:
     """The texts of validation, normalized, that are trained on for no task."""
     texts = split_texts(data, VALIDATION)
-    return texts.filter(pa.array(_is_held_out(texts, tuning)))
+    return texts.filter(pa.array(is_held_out(texts, tuning.validation_fraction)))
 
 
 def split_texts(data: Dataset, *splits: str) -> pa.Array:
@@ -241,7 +233,8 @@ def examples_of(
     rows = data.table(name, TRAIN, columns)
     if tuning.validation_fraction < 1 and name in {task.name for task in data.tasks(VALIDATION)}:
         more = data.table(name, VALIDATION, columns)
-        rows = pa.concat_tables([rows, more.filter(pa.array(~_is_held_out(more["text"], tuning)))])
+        trained = ~is_held_out(more["text"], tuning.validation_fraction)
+        rows = pa.concat_tables([rows, more.filter(pa.array(trained))])
     if tuning.languages:
         rows = rows.filter(pc.is_in(rows["language"], pa.array(tuning.languages)))
     stems = np.array([_WORDING.sub("", row_id) for row_id in rows["id"].to_pylist()], dtype=object)

@@ -185,6 +185,24 @@ class LossPoint(Strict):
     learning_rate: float
 
 
+class AveragedRun(Strict):
+    """A further run, whose weights went into the mean that a model has.
+
+    Args:
+        command: the command line.
+        overrides: the settings of the recipe that were overridden, as `key=value`.
+        best_step: the step whose weights were taken.
+        seconds, tokens, energy_joules: as in `RunManifest`.
+    """
+
+    command: list[str]
+    overrides: list[str]
+    best_step: int
+    seconds: float
+    tokens: int
+    energy_joules: float | None
+
+
 class RunManifest(Strict):
     """The record of a finished run.
 
@@ -215,6 +233,7 @@ class RunManifest(Strict):
         losses: the training loss.
         evaluations: on the validation rows.
         made_with: version of this package.
+        averaged_with: of a model with the mean weights of several runs, the others.
     """
 
     format: Literal[1] = 1
@@ -246,6 +265,7 @@ class RunManifest(Strict):
     losses: list[LossPoint]
     evaluations: list[Evaluation]
     made_with: str
+    averaged_with: list[AveragedRun] = Field(default_factory=list)
 
     @property
     def sources(self) -> list[DataSource]:
@@ -254,7 +274,11 @@ class RunManifest(Strict):
 
     def write(self, folder: Path) -> None:
         """Write `run.json` into a folder, whole or not at all."""
-        write_whole(folder / NAME, self.model_dump_json(indent=2) + "\n")
+        write_whole(folder / NAME, self.to_json())
+
+    def to_json(self) -> str:
+        """The text of `run.json`."""
+        return self.model_dump_json(indent=2) + "\n"
 
 
 def read_run(folder: Path) -> RunManifest:

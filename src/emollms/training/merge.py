@@ -1,7 +1,9 @@
-"""Merge an adapter into its base: the result is read back and checked before it appears at its place."""
+"""Merge an adapter into its base, or average runs: the result is read back and checked before it is at its place."""
 
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from emollms.storage import commit, draft
 from emollms.training.checkpoints import check_space, model_size
 from emollms.training.folder import check_shard_size
 from emollms.training.generation import drop_unused
-from emollms.training.manifest import NAME
+from emollms.training.manifest import NAME, read_run
+from emollms.training.merge_average import RunningMean, averaged, check_alike, mean_thresholds
 from emollms.training.merge_checks import Answers, Framing, answers, check_same, check_tokenizer
 from emollms.training.merge_source import (
     MergeSource,
@@ -36,8 +39,8 @@ class Merged:
         dtype: type of its weights.
         parameters: the number of them; 0 if it already existed.
         files: names of the files with its weights.
-        difference: the largest difference of a logit from that of base and adapter, as a fraction of the largest
-            logit; 0 if it already existed.
+        difference: the largest difference of a logit from that before the model was written, of base and adapter or of
+            the mean, as a fraction of the largest logit; 0 if it already existed.
         already: whether it already existed, and was not merged again.
     """
 
@@ -60,7 +63,7 @@ class Merged:
 
 
 def write_merged(
-    run: Path,
+    runs: Sequence[Path],
     out: Path,
     *,
     dtype: str = "auto",
@@ -73,13 +76,15 @@ def write_merged(
     if dtype not in ("auto", *DTYPES):
         raise unknown("dtype", dtype, ("auto", *DTYPES))
     check_shard_size(shard_size)
-    source = find_source(run)
-    tokenizer = read_tokenizer(source)
+    sources = [find_source(run) for run in runs]
+    tokenizers = [read_tokenizer(source) for source in sources]
+    check_alike(sources, tokenizers, warn)
+    record = _record(sources)
     if out.exists():
-        return _already(source, out, dtype)
+        return _already(record, out, dtype)
     with draft(out) as folder:
         try:
-            made = _merge(source, tokenizer, folder, dtype, shard_size, base, on_progress, warn)
+            made = _merge(sources, tokenizers, record, folder, dtype, shard_size, base, on_progress, warn)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -88,8 +93,9 @@ def write_merged(
 
 
 def _merge(
-    source: MergeSource,
-    tokenizer: Any,
+    sources: Sequence[MergeSource],
+    tokenizers: Sequence[Any],
+    record: bytes | None,
     folder: Path,
     dtype: str,
     shard_size: str,
@@ -97,8 +103,38 @@ def _merge(
     on_progress: OnProgress,
     warn: Warn,
 ) -> Merged:
+    source, tokenizer = sources[0], tokenizers[0]
     template = source.framing(tokenizer)
-    on_progress("loading the model", 0, None)
+    load = partial(_whole, template=template, dtype=dtype, base=base, on_progress=on_progress, warn=warn)
+    model, wanted = load(source, tokenizer)
+    if len(sources) > 1:
+        _average(model, sources, (load(*other)[0] for other in zip(sources[1:], tokenizers[1:], strict=True)))
+        wanted = answers(model, tokenizer, template)
+    check_space(folder, model_size(model), "the merged model")
+    on_progress("writing", 0, None)
+    numbers = _write(model, tokenizer, source.weights, folder, shard_size)
+    del model  # the check loads it again, and a large model must not be in memory twice
+    on_progress("checking", 0, None)
+    difference = _check(folder, numbers, tokenizer, template, wanted)
+    if record:
+        (folder / NAME).write_bytes(record)
+    else:
+        warn(f"no finished run, so the model has no {NAME}, which `emollms publish model` needs")
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    return Merged(folder, numbers.dtype, numbers.parameters, files, difference)
+
+
+def _whole(
+    source: MergeSource,
+    tokenizer: Any,
+    template: Framing,
+    dtype: str,
+    base: str | None,
+    on_progress: OnProgress,
+    warn: Warn,
+) -> tuple[Any, Answers]:
+    """A model, its adapter merged into its base, and the logits that it had before that."""
+    on_progress(f"loading {source.weights}", 0, None)
     if source.is_adapter:
         model = load_adapter(load_base(source, tokenizer, dtype, base, warn), source.weights)
     else:
@@ -107,18 +143,27 @@ def _merge(
     if hasattr(model, "merge_and_unload"):
         on_progress("merging the adapter into its base", 0, None)
         model = model.merge_and_unload()
-    check_space(folder, model_size(model), "the merged model")
-    on_progress("writing", 0, None)
-    numbers = _write(model, tokenizer, source.weights, folder, shard_size)
-    del model  # the check loads it again, and a large model must not be in memory twice
-    on_progress("checking", 0, None)
-    difference = _check(folder, numbers, tokenizer, template, wanted)
-    if source.record:
-        shutil.copyfile(source.record, folder / NAME)
-    else:
-        warn(f"no finished run, so the model has no {NAME}, which `emollms publish model` needs")
-    files = sorted(path.name for path in folder.glob("*.safetensors"))
-    return Merged(folder, numbers.dtype, numbers.parameters, files, difference)
+    return model, wanted
+
+
+def _average(model: Any, sources: Sequence[MergeSource], others: Iterable[Any]) -> None:
+    """Give the model of the first source the mean weights and thresholds of all."""
+    mean = RunningMean(model)
+    for other, source in zip(others, sources[1:], strict=True):
+        mean.add(other, str(source.weights))
+    mean.into(model)
+    if heads := [source.heads for source in sources if source.heads]:
+        model.config.update(mean_thresholds(heads).config())
+
+
+def _record(sources: Sequence[MergeSource]) -> bytes | None:
+    """What `run.json` of the model will hold; None where one of the sources is no finished run."""
+    records = [source.record for source in sources if source.record]
+    if len(records) < len(sources):
+        return None
+    if len(records) == 1:
+        return records[0].read_bytes()
+    return averaged([read_run(record.parent) for record in records]).to_json().encode()
 
 
 @dataclass(frozen=True)
@@ -147,14 +192,14 @@ def _check(folder: Path, numbers: _Numbers, tokenizer: Any, template: Framing, w
     return check_same(wanted, answers(model, written, template), numbers.dtype)
 
 
-def _already(source: MergeSource, out: Path, dtype: str) -> Merged:
+def _already(record: bytes | None, out: Path, dtype: str) -> Merged:
     """The result of the same merge, done before.
 
     Raises:
         UsageError: the folder holds something else.
     """
-    record, there = source.record, out / NAME
-    same = record is not None and there.is_file() and there.read_bytes() == record.read_bytes()
+    there = out / NAME
+    same = record is not None and there.is_file() and there.read_bytes() == record
     if not same or not (out / "config.json").is_file():
         raise UsageError(f"{out} already exists and is not this run's model; choose another --out, or remove it")
     found = str(AutoConfig.from_pretrained(out).dtype).removeprefix("torch.")

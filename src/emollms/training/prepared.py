@@ -54,5 +54,5 @@ def sampler_for(parsed: ParsedRecipe, rows: Rows) -> EpochSampler:
         rows.lengths,
         batch=Schedule(training, len(rows.draws[0])).batch,
         group=training.train_sampling_strategy == "group_by_length",
-        seed=training.seed,
+        seed=training.seed if training.data_seed is None else training.data_seed,
     )

@@ -39,7 +39,9 @@ _ABOVE_ZERO = (
     "num_train_epochs", "learning_rate", "eval_steps", "save_steps", "logging_steps", "neftune_noise_alpha", "minutes",
     "selection_share", "head_learning_rate",
 )  # fmt: skip
-_FROM_ZERO = ("weight_decay", "max_grad_norm", "eval_delay", "objective_weight", "seed", "freeze_layers")
+_FROM_ZERO = (
+    "weight_decay", "max_grad_norm", "eval_delay", "objective_weight", "seed", "data_seed", "freeze_layers",
+)  # fmt: skip
 _MOST_SEED = 2**32 - 1
 
 
@@ -53,9 +55,9 @@ def check_size(key: str, value: Any) -> None:
         raise ValueError(f"give a number above 0, not {value}")
     if key == "validation_fraction" and not 0 < value <= 1:
         raise ValueError(f"give a fraction above 0, at most 1, not {value}")
-    if key in _FROM_ZERO and not value >= 0:
+    if key in _FROM_ZERO and value is not None and not value >= 0:
         raise ValueError(f"give 0 or more, not {value}")
-    if key == "seed" and value > _MOST_SEED:
+    if key in ("seed", "data_seed") and value is not None and value > _MOST_SEED:
         raise ValueError(f"give at most {_MOST_SEED}, not {value}")
     if key == "task_weights" and not all(0 <= weight < math.inf for weight in value.values()):
         raise ValueError(f"give weights of 0 or more, not {value}")

@@ -30,7 +30,7 @@ _TRUE, _NULL = (None, True), (None,)
 _ROWS = "rows are prepared by this package: completion-only loss, no packing, one template for training and inference"
 _LOSS = "the loss is that of `objective`"
 _BEST = "the best checkpoint is chosen by `selection`, whenever there are evaluations"
-_ORDER = "the order of rows depends on `seed` alone, and each epoch has all of them"
+_ORDER = "the order of rows depends on `seed` and `data_seed` alone, and each epoch has all of them"
 _BATCHES = "the batch size is that of per_device_train_batch_size, gradient_accumulation_steps and `processes`"
 _LOGITS = "evaluations keep only the loss, and score the model with the decoding of emollms"
 _PUBLISH = "publish with emollms publish model"
@@ -54,7 +54,7 @@ REFUSED: Mapping[str, _Refusal] = {
     **_refuse(_ROWS, "completion_only_loss", "remove_unused_columns", allowed=_TRUE),
     **_refuse(_BEST, "metric_for_best_model", "greater_is_better", allowed=_NULL),
     **_refuse(_BEST, "load_best_model_at_end", allowed=_TRUE),
-    **_refuse(_ORDER, "shuffle_dataset", "sortish_sampler", "dataloader_drop_last", "data_seed"),
+    **_refuse(_ORDER, "shuffle_dataset", "sortish_sampler", "dataloader_drop_last"),
     **_refuse(_BATCHES, "auto_find_batch_size", "accelerator_config"),
     **_refuse("give a file of accelerate's settings as `accelerate`", "parallelism_config", allowed=_NULL),
     **_refuse(
