@@ -315,6 +315,29 @@ def test_examples_are_those_that_may_be_shown(tmp_path: Path) -> None:
     assert found == [("near", "3", texts[2][2]), ("near", "1", None), ("empty", None, None)]
 
 
+def test_a_card_of_averaged_runs_names_them_all() -> None:
+    train = ["emollms", "train", "emo-tiny", "--data", "out/aaid", "--out"]
+    other = {"overrides": ["data_seed=2"], "best_step": 90, "energy_joules": None}
+    others = [
+        {"command": [*train, "out/second", "--set", "data_seed=2"], "seconds": 5400.0, "tokens": 2_000_000, **other},
+        {
+            "command": [*train, "/home/jane/runs/third"],
+            "seconds": 3600.0,
+            "tokens": 1_000_000,
+            **other,
+            "overrides": [],
+        },
+    ]
+    run = {"averaged_with": others, "command": [*train, "out/first"], "seconds": 1800.0, "tokens": 500_000}
+    card = model_card(run=run)
+    assert "the weights are the mean of 3 runs" in card
+    assert "`data_seed=2`; nothing changed" in card
+    assert "3 h 00 min and 3.5M tokens in all" in card
+    assert "emollms train emo-tiny --data out/aaid --out out/second --set data_seed=2" in card
+    assert "emollms merge out/first out/second third --out MODEL" in card
+    assert "mean of" not in model_card()
+
+
 def test_a_card_must_have_everything() -> None:
     with pytest.raises(EmollmsError, match=r"README\.md: the metadata lacks language, library_name"):
         check_card("---\nlicense: mit\ntags: [a]\npipeline_tag: text-generation\n---\n# A\n", "README.md", "model")

@@ -142,6 +142,13 @@ def test_other_settings_are_told_and_the_order_is_not(tmp_path):
     assert told == [f"{third / 'model'} was trained with another learning_rate, data than {run / 'model'}"]
 
 
+def _other_validation(run: Path, folder: Path) -> tuple[Path, str]:
+    recipe = read_run(run).recipe.model_copy(update={"values": {"validation_fraction": 0.3}})
+    return another(
+        run, "second", recipe=recipe
+    ), "was trained with another validation_fraction than .*; train them alike"
+
+
 def _other_base(run: Path, folder: Path) -> tuple[Path, str]:
     about = read_run(run).model.model_copy(update={"name": "other", "revision": "sha256:" + "0" * 64})
     return another(run, "second", model=about), "were tuned from other models"
@@ -169,7 +176,7 @@ def _longer(run: Path, folder: Path) -> tuple[Path, str]:
     return second, r"tensors of other names or shapes, such as model\.layers\.1\."
 
 
-@pytest.mark.parametrize("make", [_other_base, _other_template, _other_tokens, _longer])
+@pytest.mark.parametrize("make", [_other_validation, _other_base, _other_template, _other_tokens, _longer])
 def test_runs_that_have_no_useful_mean(make, tmp_path):
     run = finished(tmp_path, "llama-chat")
     second, problem = make(run, tmp_path)

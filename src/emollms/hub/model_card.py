@@ -159,6 +159,9 @@ def _usage(run: RunManifest) -> dict[str, Any]:
 def _commands(run: RunManifest, scores: Sequence[Scores]) -> list[str]:
     """What makes the model, and its scores, again."""
     runs = [run.command, *(one.command for one in run.averaged_with)]
+    if run.averaged_with:
+        folders = [word for one in runs for before, word in pairwise(one) if before == "--out"]
+        runs.append(["emollms", "merge", *folders, "--out", "MODEL"])
     words = [command_line(one) for one in (*runs, *(one.run.command for one in scores))]
     return list(dict.fromkeys(words))
 
@@ -214,7 +217,8 @@ def _averaged(run: RunManifest) -> list[tuple[str, str]]:
     """What the other runs were whose weights went into the mean."""
     if not (others := run.averaged_with):
         return []
-    settings = "; ".join(code(shown_word(", ".join(one.overrides) or "as the recipe has it")) for one in others)
+    changes = [", ".join(code(shown_word(setting)) for setting in one.overrides) for one in others]
+    settings = "; ".join(one or "nothing changed" for one in changes)
     seconds, tokens = (sum(getattr(one, name) for one in (run, *others)) for name in ("seconds", "tokens"))
     about = f"the weights are the mean of {1 + len(others)} runs, the one above and those with {settings}"
     return [("average", f"{about}; {duration(seconds)} and {amount(tokens)} tokens in all")]

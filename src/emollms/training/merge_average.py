@@ -67,7 +67,8 @@ def check_alike(sources: Sequence[MergeSource], tokenizers: Sequence[Any], warn:
         warn: is called where they were trained differently.
 
     Raises:
-        UsageError: they read other texts, answer other questions, or were tuned from other models.
+        UsageError: they read other texts, answer other questions, were tuned from other models, or one was trained on
+            texts that the other was validated on.
     """
     first = sources[0]
     framing = first.framing(tokenizers[0])
@@ -84,8 +85,12 @@ def check_alike(sources: Sequence[MergeSource], tokenizers: Sequence[Any], warn:
             problem = f"were tuned from other models ({source.base}, {first.base})"
         if problem:
             raise UsageError(f"{source.weights} and {first.weights} {problem}, so their weights have no useful mean")
-        if changed := _differing(first, source):
-            warn(f"{source.weights} was trained with another {', '.join(changed)} than {first.weights}")
+        changed = _differing(first, source)
+        told = f"{source.weights} was trained with another {', '.join(changed)} than {first.weights}"
+        if "validation_fraction" in changed:
+            raise UsageError(f"{told}; train them alike, or one has learned what the other was validated on")
+        if changed:
+            warn(told)
 
 
 def _questions(source: MergeSource) -> object:
