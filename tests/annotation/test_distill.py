@@ -110,10 +110,12 @@ def test_withheld_and_missing_answers_have_no_target(tiny: Path) -> None:
         assert np.isnan(soft_targets(made.questions[1], table)[:, 0]).tolist() == [False, True, False]
 
 
-def soft(tasks: list[str], texts: list[str], values: list[list[float]], weight: float = 1.0) -> SoftTargets:
+def soft(
+    tasks: list[str], texts: list[str], values: list[list[float]], weight: float = 1.0, alpha: float = 0.0
+) -> SoftTargets:
     numbers = dict.fromkeys(("rows", "no_text", "repeated", "held_out", "no_answer", "validation", "train"), 0)
     record = TeacherRecord(
-        names=[], predictors=[], questions=[], calibrated=False, min_confidence=None, weight=weight,
+        names=[], predictors=[], questions=[], calibrated=False, min_confidence=None, weight=weight, alpha=alpha,
         texts=TaughtTexts(name="", sha256="", **numbers),
     )  # fmt: skip
     return SoftTargets(Heads.of([get_task(name) for name in tasks]), texts, np.array(values, np.float32), record)
@@ -127,6 +129,29 @@ def test_gold_wins_and_the_teacher_fills_in() -> None:
     assert texts == ["so good", ("so good", "the cake"), "meh"]
     assert np.nan_to_num(found, nan=-1) == pytest.approx(np.array([[0.9, 0.7, 0.6], [0.1, -1, -1], [0.3, 0.5, 0.4]]))
     assert weights == pytest.approx(np.array([[1, 0.25, 0.25], [1, 1, 1], [0.25, 0.25, 0.25]]))
+
+
+def test_alpha_mixes_the_two_losses() -> None:
+    """The loss of the mixed target has the gradient of (1 - alpha) of that of gold and alpha of that of the teacher."""
+    heads = Heads.of([get_task("V-reg"), get_task("TDT")])
+    gold = np.array([[0.9, 1.0, 0.0], [0.2, np.nan, np.nan], [0.4, 1.0, 1.0]], np.float32)
+    said = soft(["TDT", "V-reg"], ["b", "a", "d"], [[0.5, 0.4, 0.3], [0.7, 0.6, np.nan], [0.1, 0.1, 0.1]], alpha=0.25)
+    texts, mixture, weights = mixed(heads, ["a", "b", "c"], gold, said)
+    assert texts == ["a", "b", "c", "d"]
+    wanted = [[0.9, 0.925, 0.15], [0.225, 0.5, 0.4], [0.4, 1.0, 1.0], [0.1, 0.1, 0.1]]
+    assert mixture == pytest.approx(np.array(wanted), abs=1e-6)
+    assert (weights == 1).all()
+    loss = HeadsLoss(heads, TuningArguments(family="llama"))
+
+    def gradient(targets: Any) -> torch.Tensor:
+        logits = torch.tensor([[0.3, -1.0, 0.5]], requires_grad=True)
+        loss(logits, torch.tensor(np.array([targets]), dtype=torch.float32)).backward()
+        assert logits.grad is not None
+        return logits.grad
+
+    _, kept, _ = mixed(heads, ["a"], gold[:1], soft(["TDT", "V-reg"], ["a"], [[0.7, 0.6, 0.5]], alpha=0.25))
+    teacher = [0.5, 0.7, 0.6]
+    assert torch.allclose(gradient(kept[0]), 0.75 * gradient(gold[0]) + 0.25 * gradient(teacher), atol=1e-6)
 
 
 def test_an_output_that_nobody_speaks_of() -> None:
@@ -305,6 +330,7 @@ def test_another_teacher_or_other_texts_are_another_run(
     for change, said in [
         ({"baseline": "textblob"}, "teacher.predictors"),
         ({"weight": 2.0}, r"teacher.weight: 1.0, not 2.0"),
+        ({"alpha": 0.5}, r"teacher.alpha: 0.0, not 0.5"),
         ({"task": "valence"}, "teacher.questions.sentiment"),
         ({"min_confidence": 0.5}, "teacher.min_confidence"),
     ]:
@@ -345,6 +371,8 @@ def test_minutes_begin_when_the_teacher_is_done(
     [
         ({"weight": 0}, "--weight 0: give a number above 0"),
         ({"weight": float("nan")}, "--weight nan"),
+        ({"alpha": -0.1}, "--alpha -0.1: give 0 to 1"),
+        ({"alpha": float("nan")}, "--alpha nan"),
         ({"baseline": None}, "name who teaches: --teacher"),
         ({"task": "E-c"}, "VADER has no answer to 'E-c'"),
         ({"task": "valense"}, "unknown question 'valense'; did you mean valence"),

@@ -35,6 +35,7 @@ def distill(
     baseline: str | Sequence[str] | None = None,
     task: str | Sequence[str] | None = None,
     weight: float = 1.0,
+    alpha: float = 0.0,
     text_column: str = "text",
     min_confidence: float | None = None,
     calibration: str | Path | None = None,
@@ -84,8 +85,8 @@ def distill(
         baseline: `vader` or `textblob`, or both.
         task: what the teacher is asked, by names as in `emollms annotate`; None for the tasks of the recipe, or of the
             data set, or, without these, what the teacher was tuned on.
-        weight: of a target of the teacher in the loss, against 1 for gold; above 0. Gold takes the place of the
-            teacher's target where a text has both.
+        weight: of a target of the teacher in the loss, against 1 for gold; above 0.
+        alpha: the part of the teacher in a target that has gold too, 0..1 (Hinton et al., 2015); 0 for gold alone.
         text_column: the column of the texts.
         min_confidence: 0..1; answers that are less sure are not taught.
         calibration: a file of `emollms calibrate`; None for the one that comes with the teacher.
@@ -132,7 +133,7 @@ def distill(
     chosen = load_recipe(str(recipe), overrides_of(set), minutes)
     if not (listed(teacher) or endpoint or listed(baseline)):
         raise UsageError("name who teaches: --teacher, --endpoint or --baseline")
-    _check(chosen, out, weight, warn)
+    _check(chosen, out, weight, alpha, warn)
     opened = Dataset(data) if data is not None else None
     with tempfile.TemporaryDirectory(prefix="emollms-") as scratch:
         dialect = Dialect(delimiter, encoding, not no_quotes)
@@ -147,7 +148,7 @@ def distill(
         limit_threads()
         rooms = require("emollms.annotation.teacher", "train"), require("emollms.training.run", "train")
         with annotator, show_progress("steps", progress=progress) as on_progress:
-            labels = rooms[0].Teacher(annotator, source, str(texts), opened, weight, out, warn)
+            labels = rooms[0].Teacher(annotator, source, str(texts), opened, weight, alpha, out, warn)
             run: TrainingRun = rooms[1].run_training(
                 chosen, opened, out, teacher=labels, resume=resume, command=command, begun=time.monotonic(),
                 on_progress=on_progress, warn=warn,
@@ -155,7 +156,7 @@ def distill(
     return run
 
 
-def _check(recipe: Recipe, out: Path, weight: float, warn: Warn) -> None:
+def _check(recipe: Recipe, out: Path, weight: float, alpha: float, warn: Warn) -> None:
     """Check what takes neither torch nor the network."""
     from emollms.evaluation.run_folder import check_place
     from emollms.training.api import check_base
@@ -166,6 +167,8 @@ def _check(recipe: Recipe, out: Path, weight: float, warn: Warn) -> None:
 
     if not (math.isfinite(weight) and weight > 0):
         raise UsageError(f"--weight {weight:g}: give a number above 0, what a text of the teacher counts against gold")
+    if not 0 <= alpha <= 1:
+        raise UsageError(f"--alpha {alpha:g}: give 0 to 1, the part of the teacher in targets that have gold too")
     check_keys(recipe)
     check_recipe(recipe)
     objective = recipe.values.get("objective", "cross_entropy")

@@ -49,6 +49,7 @@ class Teacher:
         name: of the file, or of the data set on the Hub.
         data: whose validation and test texts are left out; None without one.
         weight: of a target of the teacher in the loss, against 1 for gold.
+        alpha: the part of the teacher in a target that has gold too, 0..1.
         out: the folder of the run, which keeps the answers.
         warn: is called with the numbers of texts.
     """
@@ -58,12 +59,13 @@ class Teacher:
     name: str
     data: Dataset | None
     weight: float
+    alpha: float
     out: Path
     warn: Warn
 
     def settings(self) -> dict[str, object]:
         """What the targets depend on. Nothing is loaded for it: a server may be gone when a run is resumed."""
-        return {**self._asked, "weight": self.weight}
+        return {**self._asked, "weight": self.weight, "alpha": self.alpha}
 
     @cached_property
     def _asked(self) -> dict[str, object]:
@@ -156,6 +158,7 @@ class Teacher:
             calibrated=self.annotator.calibration is not None,
             min_confidence=self.annotator.min_confidence,
             weight=self.weight,
+            alpha=self.alpha,
             texts=TaughtTexts(name=self.name, sha256=self.source.digest.removeprefix("sha256:"), **counts),
         )
 

@@ -16,6 +16,7 @@ app = typer.Typer()
 
 _EXAMPLES = examples(
     "emollms distill --recipe emosmol-135m-heads --teacher OWNER/MODEL --texts a.csv --data out/aaid --out out/small",
+    "emollms distill --recipe emosmol-135m-heads --teacher big --texts a.csv --data out/aaid --alpha .5 --out out/s",
     "emollms distill --recipe emosmol-135m-heads --baseline vader --task valence --texts posts.jsonl --out out/valence",
     "emollms annotate a.csv --model OWNER/MODEL --task E-c --plan   # what the teacher will take",
 )
@@ -50,6 +51,9 @@ def distill(
     weight: Annotated[
         float, typer.Option(metavar="W", help="What a text of the teacher counts in the loss, against one with gold.")
     ] = 1.0,
+    alpha: Annotated[
+        float, typer.Option(metavar="A", help="The part of the teacher in targets that have gold too, 0 to 1.")
+    ] = 0.0,
     text_column: Annotated[str, typer.Option(metavar="NAME", help="The column of the texts.")] = "text",
     min_confidence: Annotated[
         float | None, typer.Option(metavar="P", help="Leave out answers that are less sure, 0 to 1.")
@@ -84,8 +88,8 @@ def distill(
 
     run = emollms.distill(
         recipe, texts=texts, out=out, data=data, teacher=teacher, endpoint=endpoint, baseline=baseline, task=task,
-        weight=weight, text_column=text_column, min_confidence=min_confidence, calibration=calibration, map=map,
-        split=split, config=config, store=store, fresh=fresh, engine=engine, template=template, dtype=dtype,
+        weight=weight, alpha=alpha, text_column=text_column, min_confidence=min_confidence, calibration=calibration,
+        map=map, split=split, config=config, store=store, fresh=fresh, engine=engine, template=template, dtype=dtype,
         workers=workers, per_minute=per_minute, price=price, max_cost=max_cost, set=set or (), minutes=minutes,
         resume=resume, delimiter=delimiter, encoding=encoding, no_quotes=no_quotes, progress=True, warn=print_note,
     )  # fmt: skip

@@ -205,7 +205,9 @@ def _taught_on(run: RunManifest) -> list[tuple[str, str]]:
         found.append(("data", f"{about} {code(data.content_hash[:16])}"))
     if teacher:
         texts = teacher.texts
-        about = f"{' + '.join(map(shown_word, teacher.names))}, weight {teacher.weight:g}, on {texts.train:,} texts of "
+        part = f", {teacher.alpha:.0%} of targets that have gold too" if teacher.alpha else ""
+        names = " + ".join(map(shown_word, teacher.names))
+        about = f"{names}, weight {teacher.weight:g}{part}, on {texts.train:,} texts of "
         questions = cell(f", asked {', '.join(teacher.questions)}")
         found.append(
             ("teacher", f"{cell(about)} {code(shown_word(texts.name))} ({code(texts.sha256[:16])}){questions}")

@@ -85,7 +85,7 @@ def prepare_heads(
     evaluates = training.eval_strategy != "no" and bool(validation)
     complete_arguments(parsed, evaluates=evaluates)
     use_liger(training, training.device)
-    validate = partial(_validation_set, loaded, heads, longest, tuning.selection == "metric")
+    validate = partial(_validation_set, loaded, heads, longest)
     texts, scorer = validate(validation) if evaluates else (None, None)
     trainer = HeadsTrainer(
         model=_adapted(parsed, loaded.model),
@@ -184,7 +184,7 @@ def _adapted(parsed: ParsedRecipe, model: Any) -> Any:
 
 
 def _validation_set(
-    loaded: LoadedModel, heads: Heads, longest: int, by_metric: bool, chosen: Mapping[str, Sequence[Row]]
+    loaded: LoadedModel, heads: Heads, longest: int, chosen: Mapping[str, Sequence[Row]]
 ) -> tuple[Any, Any]:
     """The texts of validation rows with their gold labels, and what scores a model on them."""
     gold = Gold(heads)
@@ -192,7 +192,7 @@ def _validation_set(
         for row in rows:
             gold.add(get_task(name), row)
     texts = HeadRows(encode_all(loaded.tokenizer, gold.texts, longest), gold.targets())
-    return texts, _scorer(loaded.tokenizer, heads, chosen) if by_metric else None
+    return texts, _scorer(loaded.tokenizer, heads, chosen)
 
 
 def _scorer(tokenizer: Any, heads: Heads, chosen: Mapping[str, Sequence[Row]]) -> Callable[[Any], dict[str, float]]:

@@ -139,6 +139,7 @@ class TeacherRecord(Strict):
         calibrated: whether the probabilities were calibrated.
         min_confidence: below it, an answer was not taught.
         weight: of a target of the teacher in the loss, against 1 for gold.
+        alpha: the part of the teacher in a target that has gold too, 0..1.
         texts: the texts that it labelled.
     """
 
@@ -148,6 +149,7 @@ class TeacherRecord(Strict):
     calibrated: bool
     min_confidence: float | None
     weight: float
+    alpha: float = 0.0
     texts: TaughtTexts
 
 

@@ -1,6 +1,6 @@
-"""Soft targets: what a teacher says of texts without gold, beside the gold of a data set, for one-pass classifiers.
+"""Soft targets: what a teacher says of texts, beside the gold of a data set, for one-pass classifiers.
 
-Gold always wins: a teacher fills in what a text has no gold for.
+A teacher fills in what a text has no gold for; where it has, `alpha` is the teacher's part of the target.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,8 +105,11 @@ def mixed(
     targets, weight = gold.copy(), soft.record.weight
     weights = np.ones_like(gold) if weights is None else weights.copy()
     places = np.array(plain, dtype=np.int64)[found.drop_null().to_numpy()]
-    missing = np.isnan(targets[places])
-    targets[places] = np.where(missing, taught[has_gold], targets[places])
+    own, said, alpha = targets[places], taught[has_gold], soft.record.alpha
+    missing = np.isnan(own)
+    # Cross entropy is linear in its target, and a squared error too but for a constant: this mixes the two losses.
+    both = np.where(np.isnan(said), own, (1 - alpha) * own + alpha * said)
+    targets[places] = np.where(missing, said, both)
     weights[places] = np.where(missing, weight, weights[places])
     new = taught[~has_gold]
     targets = np.concatenate([targets, new])
