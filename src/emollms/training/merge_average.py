@@ -22,7 +22,7 @@ _OWN = {"data_seed", "minutes"}
 
 
 class RunningMean:
-    """The mean of the weights of models, in float32, one after the other: two are in memory at a time.
+    """The mean of the weights of models, in float32, one after the other; in memory are two models and the mean.
 
     Args:
         model: the first model.
