@@ -28,6 +28,7 @@ from emollms.tasks import get_task
 from emollms.training.arguments import TuningArguments
 from emollms.training.head_trainer import HeadsLoss
 from emollms.training.manifest import TaughtTexts, TeacherRecord
+from emollms.training.result import TrainingRun
 from emollms.training.soft_targets import SoftTargets, mixed
 from emollms.training.tiny import make_tiny
 
@@ -62,7 +63,7 @@ def texts(tmp_path: Path) -> Path:
     return write(tmp_path / "texts.jsonl", TEXTS)
 
 
-def distill(base: Path, texts: Path, out: Path, **given: Any) -> emollms.training.manifest.TrainingRun:  # type: ignore[name-defined]
+def distill(base: Path, texts: Path, out: Path, **given: Any) -> TrainingRun:
     settings = {"model_name_or_path": str(base), **SMALL, **given.pop("set", {})}
     return emollms.distill("emosmol-135m-heads", texts=texts, out=out, set=settings, **{"baseline": "vader"} | given)
 

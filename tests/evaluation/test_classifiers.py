@@ -164,6 +164,9 @@ def test_texts_that_the_model_was_trained_on_do_not_calibrate_it(heads, sample_a
     assert fitted.tasks["V-reg"].rows == len(kept)
     assert told == [f"{folder} was trained on validation texts too; the 40% that it was not trained on are used"]
     assert fitted.settings["validation_fraction"] == 0.4
+    write_json(folder / "run.json", {"recipe": {"values": {"validation_fraction": 1e-9}}})
+    with pytest.raises(UsageError, match="no validation text is left of V-reg"):
+        emollms_calibrate(sample_aaid, tmp_path / "none.json", folder, task="V-reg")
     whole = emollms_calibrate(sample_aaid, tmp_path / "whole.json", heads, task="V-reg")
     assert whole.tasks["V-reg"].rows > len(kept)
 

@@ -9,7 +9,7 @@ from training.finished_run import curves, record
 
 from emollms.errors import UsageError
 from emollms.training import api
-from emollms.training.manifest import TrainingRun
+from emollms.training.result import TrainingRun
 
 
 def test_train_takes_a_mapping_and_returns_the_run(aaid, write_recipe, tmp_path):

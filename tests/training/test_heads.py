@@ -25,6 +25,7 @@ from emollms.training.head_rows import Gold, head_rows, targets_of
 from emollms.training.head_trainer import HeadsLoss
 from emollms.training.heads import add_cue, best_thresholds
 from emollms.training.recipe import load_recipe
+from emollms.training.result import TrainingRun
 from emollms.training.tiny import make_tiny, tiny_model, tiny_tokenizer
 
 TEXTS = ["what a lovely day", "I will never forgive them for this 😡", "meh", "nobody came, and the cake was cold"]
@@ -46,7 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny("smollm2", tmp_path_factory.mktemp("base") / "model")
 
 
-def train(base: Path, data: Path, out: Path, **settings: object) -> emollms.training.manifest.TrainingRun:  # type: ignore[name-defined]
+def train(base: Path, data: Path, out: Path, **settings: object) -> TrainingRun:
     return emollms.train(
         "emosmol-135m-heads", data=data, out=out, set={"model_name_or_path": str(base), **SMALL, **settings}
     )

@@ -144,9 +144,7 @@ def test_other_settings_are_told_and_the_order_is_not(tmp_path):
 
 def _other_validation(run: Path, folder: Path) -> tuple[Path, str]:
     recipe = read_run(run).recipe.model_copy(update={"values": {"validation_fraction": 0.3}})
-    return another(
-        run, "second", recipe=recipe
-    ), "was trained with another validation_fraction than .*; train them alike"
+    return another(run, "second", recipe=recipe), "was trained with another validation_fraction than"
 
 
 def _other_base(run: Path, folder: Path) -> tuple[Path, str]:
@@ -196,7 +194,7 @@ def test_classifiers_that_answer_other_questions(tmp_path):
 
 
 @pytest.mark.parametrize("lora", [False, True], ids=["all weights", "adapter"])
-def test_runs_in_another_order_begin_alike_and_end_elsewhere(lora: bool, aaid, write_recipe, tmp_path):
+def test_data_seed_is_the_order_of_the_rows(lora: bool, aaid, write_recipe, tmp_path):
     adapter = {"use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear"} if lora else {}
     recipe = str(write_recipe(**adapter))
     for seed in (None, 1, 2):

@@ -16,8 +16,8 @@ from emollms.optional import require
 from emollms.progress import OnProgress, Warn, show_progress
 from emollms.prompts.framing import Template
 from emollms.training.api import overrides_of, set_library_defaults
-from emollms.training.manifest import TrainingRun
 from emollms.training.recipe import Recipe, load_recipe
+from emollms.training.result import TrainingRun
 
 if TYPE_CHECKING:
     from emollms.annotation.questions import Question

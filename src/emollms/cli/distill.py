@@ -16,7 +16,7 @@ app = typer.Typer()
 
 _EXAMPLES = examples(
     "emollms distill --recipe emosmol-135m-heads --teacher OWNER/MODEL --texts a.csv --data out/aaid --out out/small",
-    "emollms distill --recipe emosmol-135m-heads --teacher out/mean --texts a.csv --data aaid --alpha .5 --out out/s",
+    "emollms distill --recipe emosmol-135m-heads --teacher out/mean --texts a.csv --data out/aaid --alpha .5 --out s",
     "emollms distill --recipe emosmol-135m-heads --baseline vader --task valence --texts posts.jsonl --out out/valence",
     "emollms annotate a.csv --model OWNER/MODEL --task E-c --plan   # what the teacher will take",
 )

@@ -11,7 +11,7 @@ from emollms.cli.base import TableCommand
 from emollms.cli.output import examples, print_error, print_fields, print_note
 
 if TYPE_CHECKING:
-    from emollms.training.manifest import TrainingRun
+    from emollms.training.result import TrainingRun
 
 app = typer.Typer()
 

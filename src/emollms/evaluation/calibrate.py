@@ -236,7 +236,10 @@ def _rows(
     for task, rows in own.items():
         kept = is_held_out(pa.array([row["text"] for row in rows], pa.string()), held_out)
         own[task] = list(compress(rows, kept))
-    return {task: sample(rows, limit, seed) for task, rows in own.items() if rows}
+    found = {task: sample(rows, limit, seed) for task, rows in own.items() if rows}
+    if not found:
+        raise UsageError(f"no validation text is left of {', '.join(own)} that the model was not trained on")
+    return found
 
 
 def _uncalibrated(

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from emollms.errors import UsageError
 from emollms.optional import require
 from emollms.progress import OnProgress, Warn, show_progress
-from emollms.training.manifest import MODEL, NAME, TrainingRun, read_run
+from emollms.training.manifest import MODEL, NAME, read_run
 from emollms.training.recipe import Recipe, load_recipe
+from emollms.training.result import TrainingRun
 
 if TYPE_CHECKING:
     from emollms.training.merge import Merged

@@ -1,7 +1,7 @@
 """Merge an adapter into its base, or average runs: the result is read back and checked before it is at its place."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from emollms.training.checkpoints import check_space, model_size
 from emollms.training.folder import check_shard_size
 from emollms.training.generation import drop_unused
 from emollms.training.manifest import NAME, read_run
-from emollms.training.merge_average import RunningMean, averaged, check_alike, mean_thresholds
+from emollms.training.merge_average import average, averaged, check_alike
 from emollms.training.merge_checks import Answers, Framing, answers, check_same, check_tokenizer
 from emollms.training.merge_source import (
     MergeSource,
@@ -108,7 +108,7 @@ def _merge(
     load = partial(_whole, template=template, dtype=dtype, base=base, on_progress=on_progress, warn=warn)
     model, wanted = load(source, tokenizer)
     if len(sources) > 1:
-        _average(model, sources, (load(*other)[0] for other in zip(sources[1:], tokenizers[1:], strict=True)))
+        average(model, (load(*other)[0] for other in zip(sources[1:], tokenizers[1:], strict=True)), sources)
         wanted = answers(model, tokenizer, template)
     check_space(folder, model_size(model), "the merged model")
     on_progress("writing", 0, None)
@@ -144,16 +144,6 @@ def _whole(
         on_progress("merging the adapter into its base", 0, None)
         model = model.merge_and_unload()
     return model, wanted
-
-
-def _average(model: Any, sources: Sequence[MergeSource], others: Iterable[Any]) -> None:
-    """Give the model of the first source the mean weights and thresholds of all."""
-    mean = RunningMean(model)
-    for other, source in zip(others, sources[1:], strict=True):
-        mean.add(other, str(source.weights))
-    mean.into(model)
-    if heads := [source.heads for source in sources if source.heads]:
-        model.config.update(mean_thresholds(heads).config())
 
 
 def _record(sources: Sequence[MergeSource]) -> bytes | None:

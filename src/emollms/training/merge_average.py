@@ -4,7 +4,7 @@ Runs that differ in the order of their rows err differently. The mean of their w
 ensemble does, and costs no more than one model to run. It needs weights that lie near each other, hence one base.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,37 +21,32 @@ _OWN = {"data_seed", "minutes"}
 """Settings in which runs of one recipe differ as they should."""
 
 
-class RunningMean:
-    """The mean of the weights of models, in float32, one after the other; in memory are two models and the mean.
+def average(model: Any, others: Iterable[Any], sources: Sequence[MergeSource]) -> None:
+    """Give a model the mean of the weights, in float32, and of the thresholds.
 
     Args:
-        model: the first model.
+        model: of the first source; it keeps its precision.
+        others: of the other sources; one after the other is in memory, beside the first and the mean.
+        sources: all of them.
+
+    Raises:
+        UsageError: one of them is another model.
     """
-
-    def __init__(self, model: Any) -> None:
-        self._count = 1
-        self._mean = {name: _number(one) for name, one in model.state_dict().items()}
-
-    def add(self, model: Any, name: str) -> None:
-        """One more model.
-
-        Raises:
-            UsageError: it is another model.
-        """
-        weights: Mapping[str, torch.Tensor] = model.state_dict()
-        shapes, wanted = ({key: one.shape for key, one in some.items()} for some in (weights, self._mean))
-        if other := sorted(key for key in shapes.keys() | wanted.keys() if shapes.get(key) != wanted.get(key)):
+    mean = {name: _number(one) for name, one in model.state_dict().items()}
+    shapes = {name: one.shape for name, one in mean.items()}
+    for count, (other, source) in enumerate(zip(others, sources[1:], strict=True), 2):
+        weights: Mapping[str, torch.Tensor] = other.state_dict()
+        found = {name: one.shape for name, one in weights.items()}
+        if odd := sorted(name for name in found.keys() | shapes.keys() if found.get(name) != shapes.get(name)):
             raise UsageError(
-                f"{name} has tensors of other names or shapes, such as {other[0]}; average runs of one model"
+                f"{source.weights} has tensors of other names or shapes, such as {odd[0]}; average runs of one model"
             )
-        self._count += 1
-        for key, one in weights.items():
+        for name, one in weights.items():
             if one.is_floating_point():
-                self._mean[key].add_((one.float() - self._mean[key]) / self._count)
-
-    def into(self, model: Any) -> None:
-        """Give a model the mean as its weights, in its own precision."""
-        model.load_state_dict(self._mean)
+                mean[name].add_((one.float() - mean[name]) / count)
+    model.load_state_dict(mean)
+    if heads := [source.heads for source in sources if source.heads]:
+        model.config.update(_mean_thresholds(heads).config())
 
 
 def _number(weights: torch.Tensor) -> torch.Tensor:
@@ -113,7 +108,7 @@ def _differing(first: MergeSource, other: MergeSource) -> list[str]:
     return [key for key in found if key not in _OWN] + ["data"] * (hashes[0] != hashes[1])
 
 
-def mean_thresholds(heads: Sequence[Heads]) -> Heads:
+def _mean_thresholds(heads: Sequence[Heads]) -> Heads:
     """The outputs of averaged classifiers, with the means of their thresholds."""
     tasks = dict.fromkeys(task for one in heads for task in one.record.thresholds)
     found = {task: combined_thresholds([one.record.thresholds.get(task) for one in heads]) or {} for task in tasks}

@@ -32,12 +32,13 @@ from emollms.training.folder import (
     kept_resolved,
     write_settings,
 )
-from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, TrainingRun, read_run
+from emollms.training.manifest import CHECKPOINTS, CURVES, MODEL, RunManifest, read_run
 from emollms.training.prepare import prepare
 from emollms.training.prepared import Prepared, Rows
 from emollms.training.recipe import Recipe
 from emollms.training.recipe_args import KEEP, ParsedRecipe, parse
 from emollms.training.record import draw_curves, make_manifest, settings_of
+from emollms.training.result import TrainingRun
 from emollms.training.soft_targets import SoftTargets, TargetSource
 from emollms.training.trial import time_steps
 

@@ -11,7 +11,8 @@ from emollms.evaluation.run_folder import RUN, SCORES, EvaluationRecord, read_re
 from emollms.evaluation.scores import Scores
 from emollms.locations import missing
 from emollms.training.folder import SETTINGS, is_finished
-from emollms.training.manifest import TrainingRun, read_run
+from emollms.training.manifest import read_run
+from emollms.training.result import TrainingRun
 
 
 @dataclass(frozen=True)
