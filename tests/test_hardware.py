@@ -19,6 +19,7 @@ from emollms.hardware import (
     limit_threads,
     main_memory,
     peak_memory,
+    slow_bfloat16,
     training_attention,
     training_precision,
 )
@@ -174,6 +175,19 @@ def test_inference_on_a_cpu_is_in_float32_whatever_its_speed(speeds, speed):
     found = inference_precision(CPU)
     assert found.name == "float32"
     assert "must not depend on how rows are batched" in found.reason
+
+
+def test_whoever_asks_for_bfloat16_is_told_where_it_is_slow(speeds, cache):
+    measured = speeds(0.0712)
+    assert slow_bfloat16("bfloat16", CPU) == (
+        "bfloat16 is 0.071 times as fast as float32 on this machine; take float32"
+    )
+    assert measured == [1]
+    cache.unlink()
+    measured = speeds(1.0)
+    assert slow_bfloat16("bfloat16", CPU) is None
+    assert [slow_bfloat16(name, CPU) for name in ("auto", "float32", "float16")] == [None] * 3
+    assert measured == [1]  # for bfloat16 alone
 
 
 def test_the_speed_is_measured_once_and_kept_for_the_machine(speeds, cache, monkeypatch):

@@ -90,6 +90,18 @@ def inference_precision(device: "torch.device") -> Precision:
     return _measured(device)
 
 
+def slow_bfloat16(name: str, device: "torch.device") -> str | None:
+    """A line for somebody who asked for bfloat16 where float32 is faster; None for any other precision, and elsewhere.
+
+    Args:
+        name: the precision that was asked for.
+        device: what computes.
+    """
+    if name != "bfloat16" or (speed := _bfloat16_speed(device)) >= 1:
+        return None
+    return f"bfloat16 is {_shown(speed)} times as fast as float32 on this machine; take float32"
+
+
 def training_attention(device: "torch.device", precision: str) -> str | None:
     """The fastest implementation of attention for training; None for the default of transformers, mostly torch's sdpa.
 
@@ -118,11 +130,18 @@ def default_device() -> "torch.device":
 
 
 def _measured(device: "torch.device") -> Precision:
-    speed = bfloat16_speed(device, cpu_name() if device.type == "cpu" else accelerator()[0])
-    shown = f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
+    speed = _bfloat16_speed(device)
     return Precision(
-        "bfloat16" if speed >= MIN_SPEEDUP else "float32", f"bfloat16 is {shown} times as fast as float32 here"
+        "bfloat16" if speed >= MIN_SPEEDUP else "float32", f"bfloat16 is {_shown(speed)} times as fast as float32 here"
     )
+
+
+def _bfloat16_speed(device: "torch.device") -> float:
+    return bfloat16_speed(device, cpu_name() if device.type == "cpu" else accelerator()[0])
+
+
+def _shown(speed: float) -> str:
+    return f"{speed:.0f}" if speed >= 10 else f"{speed:.2g}"
 
 
 def describe_hardware(

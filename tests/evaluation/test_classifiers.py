@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import torch
 from evaluation import interrupted
+from inference import tiny_models
 from inference.tiny_classifiers import TASKS, THRESHOLDS, heads_of, save_heads
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast, pipeline
 
 import emollms
+from emollms import hardware
 from emollms.annotation.annotator import Annotator
 from emollms.annotation.asking import Item
 from emollms.dataset.reader import Dataset
@@ -117,6 +119,20 @@ def test_the_same_with_avx2_alone(heads, sample_aeb, tmp_path):
     environment = os.environ | interrupted.AVX2 | {"PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_number_type_that_is_slow_here_is_told(heads, tmp_path, monkeypatch, writes):
+    if writes:
+        tiny_models.model("smollm2").save_pretrained(tmp_path)
+        tiny_models.tokenizer("smollm2").save_pretrained(tmp_path)
+    monkeypatch.setattr(hardware, "bfloat16_speed", lambda device, name: 0.25)
+    said: dict[str, list[str]] = {"auto": [], "bfloat16": []}
+    for dtype, lines in said.items():
+        predictor = model_predictor(str(tmp_path if writes else heads), dtype=dtype, warn=lines.append)
+        predictor.start()
+        predictor.close()
+    assert said == {"auto": [], "bfloat16": ["bfloat16 is 0.25 times as fast as float32 on this machine; take float32"]}
 
 
 def test_labels_that_are_told_are_those_that_are_scored(heads, sample_aeb, tmp_path):

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
+from emollms import hardware
 from emollms.cli import main
 from emollms.errors import UsageError
 from emollms.inference.loading import load
@@ -105,6 +106,20 @@ def test_settings_that_were_refused_can_be_corrected(aaid, write_recipe, tmp_pat
             run_training(load_recipe(path, ["tasks=V-rg", wrong]), aaid, tmp_path / "run")
     done = run_training(load_recipe(path, ["tasks=V-reg"]), aaid, tmp_path / "run")
     assert list(done.manifest.rows) == ["V-reg"]
+
+
+def test_what_does_not_suit_this_machine_is_told_once(aaid, write_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "bfloat16_speed", lambda device, name: 0.25)
+    recipe, said = load_recipe(str(write_recipe(bf16=True, optim="paged_adamw_8bit", max_steps=1))), []
+    run_training(recipe, aaid, tmp_path / "run", warn=said.append)
+    for line in (
+        "optim: paged_adamw_8bit → adamw_torch_fused, without a GPU",
+        "precision: bfloat16 is 0.25 times as fast as float32 on this machine; take float32",
+    ):
+        assert said.count(line) == 1
+    again: list[str] = []
+    assert run_training(recipe, aaid, tmp_path / "run", warn=again.append).already
+    assert again == []
 
 
 def test_resume_needs_a_run(aaid, write_recipe, tmp_path):

@@ -18,6 +18,7 @@ from emollms.inference.engine import EngineInfo
 from emollms.inference.heads import Text, text_of
 from emollms.inference.model_names import resolve_model
 from emollms.inference.predictions import Prediction
+from emollms.tables.files import Warn, no_warning
 from emollms.tasks import Task
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class ClassifierPredictor(Predictor):
         dtype: the numbers' type.
         display_name: its name for people, if it is another.
         engine: `transformers` or `onnx`.
+        warn: called with a line that the user should see.
     """
 
     kind: ClassVar[PredictorKind] = "model"
@@ -48,6 +50,7 @@ class ClassifierPredictor(Predictor):
     dtype: str = "auto"
     display_name: str | None = None
     engine: engines.Name = "transformers"
+    warn: Warn = no_warning
     _opened: "tuple[TorchClassifier, EngineInfo] | None" = field(default=None, repr=False)
     _begun_dtype: str | None = field(default=None, repr=False)
     _windows: list[Sequence[Text]] = field(default_factory=list, repr=False)
@@ -154,7 +157,6 @@ class ClassifierPredictor(Predictor):
     def _engine(self) -> "tuple[TorchClassifier, EngineInfo]":
         if self._opened is None:
             model, revision = split_revision(resolve_model(self.model))
-            self._opened = engines.open_classifier(
-                self.engine, model, revision=revision, dtype=self._begun_dtype or self.dtype, outputs=self.outputs
-            )
+            options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "outputs": self.outputs}
+            self._opened = engines.open_classifier(self.engine, model, warn=self.warn, **options)
         return self._opened

@@ -123,7 +123,7 @@ class ModelPredictor(Predictor):
             else:
                 model, revision = split_revision(resolve_model(self.model))
                 options = {"revision": revision, "dtype": self._begun_dtype or self.dtype, "template": self.template}
-                self._opened = engines.open_engine(name, model, **options)
+                self._opened = engines.open_engine(name, model, warn=self.warn, **options)
         return self._opened
 
     def _open_endpoint(self) -> Engine:
@@ -196,7 +196,7 @@ def model_predictor(
     check_dtype(dtype, engine)
     if engine == "onnx":
         check_installed(engines.ONNX, "onnx", "--engine onnx")
-    return ClassifierPredictor(model, outputs, dtype, display_name, engine or "transformers")
+    return ClassifierPredictor(model, outputs, dtype, display_name, engine or "transformers", warn)
 
 
 def tasks_of(predictor: Predictor) -> tuple[str, ...] | None:

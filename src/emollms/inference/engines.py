@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from emollms.errors import unknown
-from emollms.hardware import limit_threads
+from emollms.hardware import default_device, limit_threads, slow_bfloat16
 from emollms.inference.engine import Engine, EngineInfo
 from emollms.optional import check_installed, needing
+from emollms.progress import Warn
 
 if TYPE_CHECKING:
     from emollms.inference.heads_engine import TorchClassifier
@@ -17,12 +19,13 @@ ONNX = ("onnx", "onnxruntime", "onnxscript")
 """What the engine `onnx` needs besides torch."""
 
 
-def open_engine(name: Name, model: str, **options: Any) -> Engine:
+def open_engine(name: Name, model: str, *, warn: Warn = lambda text: None, **options: Any) -> Engine:
     """An engine that is ready.
 
     Args:
         name: which engine.
         model: folder or repository.
+        warn: is told that the number type is slow here.
         options: further arguments of `loading.load` or `VllmEngine`.
 
     Raises:
@@ -37,15 +40,19 @@ def open_engine(name: Name, model: str, **options: Any) -> Engine:
     _let_threads_sleep()
     with needing("annotate"):
         from emollms.inference.loading import load
+    _tell_if_slow(options, warn)
     return load(model, **options)
 
 
-def open_classifier(name: Name, model: str, **options: Any) -> "tuple[TorchClassifier, EngineInfo]":
+def open_classifier(
+    name: Name, model: str, *, warn: Warn = lambda text: None, **options: Any
+) -> "tuple[TorchClassifier, EngineInfo]":
     """A classifier that is ready, and what the manifest of a run says about it.
 
     Args:
         name: `transformers` or `onnx`.
         model: folder or repository.
+        warn: is told that the number type is slow here.
         options: further arguments of `loading.load_classifier` and `loading.load_onnx_classifier`.
 
     Raises:
@@ -56,7 +63,13 @@ def open_classifier(name: Name, model: str, **options: Any) -> "tuple[TorchClass
     _let_threads_sleep()
     with needing("annotate"):
         from emollms.inference.loading import load_classifier, load_onnx_classifier
+    _tell_if_slow(options, warn)
     return (load_onnx_classifier if name == "onnx" else load_classifier)(model, **options)
+
+
+def _tell_if_slow(options: Mapping[str, Any], warn: Warn) -> None:
+    if line := slow_bfloat16(options.get("dtype", "auto"), default_device()):
+        warn(line)
 
 
 def _let_threads_sleep() -> None:

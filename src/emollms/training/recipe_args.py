@@ -21,7 +21,7 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.utils import get_peft_config
 
 from emollms.errors import UsageError, unknown
-from emollms.hardware import default_device
+from emollms.hardware import default_device, slow_bfloat16
 from emollms.training.arguments import TuningArguments, architecture
 from emollms.training.blame import settings_errors
 from emollms.training.fields import as_type, family_of, unknown_key
@@ -116,7 +116,7 @@ class ParsedRecipe:
         peft: those of the adapter; None to train all weights.
         keep: how many checkpoints are kept, always with the newest and the best; None for all.
         resolved: what was decided on this machine, or on the one on which the run started.
-        notes: what was changed for a machine without an accelerator, one line each.
+        notes: what was changed for a machine without an accelerator, and what is slow on this one, one line each.
     """
 
     tuning: TuningArguments
@@ -179,6 +179,8 @@ def parse(
             model = replace(model, lora_task_type="SEQ_CLS")
         peft = _adapter(model)
     check_steps(recipe, training)
+    slow = slow_bfloat16(resolved.precision, place)
+    notes = (*notes, f"precision: {slow}") if slow else notes
     keep = cast(int | None, values.get("save_total_limit", KEEP))
     return ParsedRecipe(tuning, training, model, peft, resolved, keep, notes)
 

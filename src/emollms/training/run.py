@@ -84,6 +84,8 @@ def run_training(
             return TrainingRun(out, read_run(out), already=True)
         if first:
             begin(out, settings(), parsed.resolved, resume)
+            for note in parsed.notes:
+                warn(note)
         run = _Run(recipe, data, teacher, out, parsed, settings, tuple(command), begun, on_progress, warn)
         return TrainingRun(out, run.train())
 
