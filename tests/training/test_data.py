@@ -102,11 +102,17 @@ def test_long_rows_are_left_out_and_counted(aaid, encoder):
         drawn(aaid, encoder, tasks=["V-reg"], max_length=5)
 
 
+def test_a_recipe_may_weigh_tasks_that_a_data_set_lacks(aaid, encoder):
+    plain = drawn(aaid, encoder, tasks=["V-reg"], epochs=1)
+    weighted = drawn(aaid, encoder, tasks=["V-reg"], task_weights={"SST": 2.0, "E-c": 3.0}, epochs=1)
+    assert texts(weighted, encoder, 0) == texts(plain, encoder, 0)
+
+
 def test_what_is_not_there_is_named(aaid, encoder):
     with pytest.raises(UsageError, match=r"V-rge.*did you mean V-reg"):
         drawn(aaid, encoder, tasks=["V-rge"])
-    with pytest.raises(UsageError, match="task in task_weights 'SST'"):
-        drawn(aaid, encoder, task_weights={"SST": 2.0})
+    with pytest.raises(UsageError, match=r"task in task_weights 'V-rge'; did you mean V-reg"):
+        drawn(aaid, encoder, task_weights={"V-rge": 2.0})
     with pytest.raises(UsageError, match="no rows to train on"):
         drawn(aaid, encoder, languages=["xx"])
 

@@ -21,7 +21,7 @@ from emollms.dataset.reader import Dataset, Row, one_wording, sample
 from emollms.dedup.normalize import normalize
 from emollms.errors import UsageError, unknown
 from emollms.inference.encoding import PromptEncoder
-from emollms.tasks import RegressionTask, get_task
+from emollms.tasks import TASKS, RegressionTask, get_task
 from emollms.training.arguments import TuningArguments, Wordings
 from emollms.training.expected_value_loss import NumberTrees
 from emollms.training.manifest import RowsRecord
@@ -128,12 +128,11 @@ def task_names(data: Dataset, tuning: TuningArguments) -> list[str]:
     """The tasks of a run.
 
     Raises:
-        UsageError: the data set has no such task, or none that has a weight.
+        UsageError: there is no such task, or the data set lacks it.
     """
-    there = [task.name for task in data.tasks(TRAIN, ())]
-    for name in tuning.task_weights:  # weights of tasks that are not trained do no harm
-        if name not in there:
-            raise unknown("task in task_weights", name, there)
+    for name in tuning.task_weights:  # a recipe may weigh tasks that a data set lacks
+        if name not in TASKS:
+            raise unknown("task in task_weights", name, TASKS)
     return [task.name for task in data.tasks(TRAIN, tuning.tasks or ())]
 
 
