@@ -177,7 +177,7 @@ def test_inference_on_a_cpu_is_in_float32_whatever_its_speed(speeds, speed):
     assert "must not depend on how rows are batched" in found.reason
 
 
-def test_whoever_asks_for_bfloat16_is_told_where_it_is_slow(speeds, cache):
+def test_asking_for_slow_bfloat16_gives_a_warning(speeds, cache):
     measured = speeds(0.0712)
     assert slow_bfloat16("bfloat16", CPU) == (
         "bfloat16 is 0.071 times as fast as float32 on this machine; take float32"

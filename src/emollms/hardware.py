@@ -6,6 +6,7 @@ import re
 import resource
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,7 +92,7 @@ def inference_precision(device: "torch.device") -> Precision:
 
 
 def slow_bfloat16(name: str, device: "torch.device") -> str | None:
-    """A line for somebody who asked for bfloat16 where float32 is faster; None for any other precision, and elsewhere.
+    """A warning, if bfloat16 was asked for and float32 is faster on this device; otherwise None.
 
     Args:
         name: the precision that was asked for.
@@ -173,10 +174,8 @@ def peak_memory() -> int:
 
     if torch.accelerator.is_available():
         devices = range(torch.accelerator.device_count())
-        try:
+        with suppress(RuntimeError, NotImplementedError, AttributeError):  # some kinds do not tell what they allocated
             return max(torch.accelerator.max_memory_allocated(one) for one in devices)
-        except (RuntimeError, NotImplementedError, AttributeError):  # not every kind of accelerator counts
-            pass
     return _peak_resident()
 
 

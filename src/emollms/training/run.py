@@ -64,7 +64,7 @@ def run_training(
         teacher: labels other texts, for recipes with `objective: heads`; `minutes` begin when it is done.
         resume: whether there must be a run to resume.
         command: the command line, for the record.
-        begun: `time.monotonic()` when the `minutes` of the recipe began; None for now.
+        begun: `time.monotonic()` when the `minutes` of the recipe began; None if they begin with this call.
         on_progress: is called with the newest loss, the steps done and the steps in all.
         warn: is called with each line that the user should see: rows left out, evaluations, what was resumed.
 
