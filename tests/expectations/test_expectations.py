@@ -7,6 +7,7 @@ import pytest
 
 from emollms.errors import EmollmsError
 from emollms.expectations.engine import ExpectationCall, ask
+from emollms.expectations.expectations import CompletionsParseBack, GoldLabelsOfTheirTask
 from emollms.expectations.report import Row
 
 
@@ -124,6 +125,15 @@ def test_rows_that_fail_are_counted_and_shown(
     assert (failed.success, failed.checked, failed.failed) == (False, len(bad), len(rows))
     assert [row.id for row in failed.rows] == [name for name, _ in rows]
     assert all(part in row.value for row, (_, part) in zip(failed.rows, rows, strict=True))
+
+
+@pytest.mark.parametrize("metric", [CompletionsParseBack, GoldLabelsOfTheirTask])
+def test_equal_answers_are_looked_at_once(metric: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing scores among them: NaN is equal to nothing."""
+    frame, looked = texts(*[{}, E_C, V_OC] * 20)[list(dict.fromkeys(ANSWER + GOLD))], []
+    monkeypatch.setattr(metric, "_fits", lambda **row: looked.append(row) or True)
+    assert metric._each(frame).all()
+    assert len(looked) == 3
 
 
 def test_at_most_five_rows_are_shown_and_all_are_counted() -> None:

@@ -101,13 +101,16 @@ class ColumnPairValuesInScriptOfLanguage(ColumnPairMapMetricProvider):
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: "pd.Series[Any]", column_B: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N803, N805
         own = {language: re.compile(f"[{_OTHER_LETTERS.get(language, _LATIN)}]") for language in column_B.unique()}
-        fits = [
+
+        @cache  # a text has a row for each of its tasks and emotions
+        def fits(text: str, language: str) -> bool:
             # All letters of ASCII are Latin, and most texts are ASCII: the search is for the others.
-            (language not in _OTHER_LETTERS and text.isascii())
-            or 2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
-            for text, language in zip(column_A, column_B, strict=True)
-        ]
-        return pd.Series(fits, index=column_A.index, dtype=bool)
+            if language not in _OTHER_LETTERS and text.isascii():
+                return True
+            return 2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
+
+        found = [fits(text, language) for text, language in zip(column_A, column_B, strict=True)]
+        return pd.Series(found, index=column_A.index, dtype=bool)
 
 
 class ExpectColumnPairValuesToBeInScriptOfLanguage(ColumnPairMapExpectation):
@@ -193,7 +196,9 @@ class _AnswersMetric(MulticolumnMapMetricProvider):
     def _each(cls, columns: pd.DataFrame) -> "pd.Series[bool]":
         known: dict[Hashable, bool] = {}
         fits = []
-        for row in zip(*(columns[name] for name in columns.columns), strict=True):
+        # A missing number is NaN, which is equal to nothing: each would be another combination.
+        filled = [columns[name].astype(object).where(columns[name].notna(), None) for name in columns.columns]
+        for row in zip(*filled, strict=True):
             if row not in known:
                 known[row] = cls._fits(**dict(zip(columns.columns, row, strict=True)))
             fits.append(known[row])
