@@ -182,7 +182,7 @@ def open_model(model: str, revision: str | None, dtype: Any, heads: Heads | None
     Args:
         model: folder or repository.
         revision: of it.
-        dtype: of its numbers.
+        dtype: of its numbers; an adapter is merged in float32.
         heads: outputs that an adapter brings; None for a whole model, or an adapter of one that writes answers.
 
     Raises:
@@ -194,7 +194,11 @@ def open_model(model: str, revision: str | None, dtype: Any, heads: Heads | None
     if name == model:
         return load_whole(name, base_revision, dtype=dtype)
     loaded = load_whole(name, base_revision, dtype=dtype, heads=heads)
-    return load_adapter(loaded, model, revision).get_base_model()
+    adapted = load_adapter(loaded, model, revision)
+    # Merged, a layer takes one product in place of three. In half precision the sum would be rounded.
+    if loaded.dtype == torch.float32 and hasattr(adapted, "merge_and_unload"):
+        return adapted.merge_and_unload()
+    return adapted.get_base_model()
 
 
 def load_tokenizer(model: str, revision: str | None = None) -> Any:
