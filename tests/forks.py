@@ -16,6 +16,11 @@ from typing import Any, NoReturn
 
 BUILDS = ("emollms.cli", "emollms.dataset.build", "emollms.dedup.screen", "emollms.expectations.gx", "pandas")
 """What the commands that read corpora and build data sets import."""
+ANNOTATES = (
+    "emollms.cli", "emollms.annotation.open", "emollms.annotation.run", "emollms.inference.transformers_engine",
+    "transformers.models.llama.modeling_llama", "vaderSentiment.vaderSentiment",
+)  # fmt: skip
+"""What the commands that annotate import."""
 
 
 class Forks:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -45,6 +46,17 @@ def render(template: str, filters: Mapping[str, Callable[..., str]] | None = Non
         filters: filters beside those of cards.
         values: what the template is filled with.
     """
+    text: str = _environment(*(filters or {}).items()).get_template(template).render(**values)
+    return text
+
+
+@cache
+def _environment(*filters: tuple[str, Callable[..., str]]) -> Environment:
+    """What compiles the templates, each once in a process: it takes longer than to fill one in.
+
+    Args:
+        filters: names and functions of filters beside those of cards.
+    """
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -64,10 +76,9 @@ def render(template: str, filters: Mapping[str, Callable[..., str]] | None = Non
         "bars": bars,
         "listed": listed,
         "tojson_plain": lambda text: json.dumps(text, ensure_ascii=False),
-        **(filters or {}),
+        **dict(filters),
     }
-    text: str = environment.get_template(template).render(**values)
-    return text
+    return environment
 
 
 def dump_metadata(metadata: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from forks import Forks
 from transformers import AutoModelForSequenceClassification
 
 import emollms
@@ -295,11 +294,11 @@ def test_a_one_pass_classifier_teaches(whole: Path) -> None:
 
 @pytest.mark.parametrize(("where", "at"), [("answers", 2), ("table", 2), ("step", 3)])
 def test_a_killed_run_ends_as_one_that_was_not(
-    where: str, at: int, base: Path, whole: Path, texts: Path, tmp_path: Path
+    where: str, at: int, annotate_forks: Forks, base: Path, whole: Path, texts: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-c", KILLED.format(small=SMALL), where, str(at), str(texts), str(base), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    script = KILLED.format(small=SMALL)
+    done = annotate_forks.run(script, where, at, texts, base, out, folder=tmp_path / "printed")
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (out / "run.json").exists()
     lines: list[str] = []

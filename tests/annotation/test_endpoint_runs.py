@@ -3,7 +3,6 @@
 import json
 import resource
 import subprocess
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from forks import Forks
 
 import emollms
 from emollms.annotation.inputs import open_input
@@ -200,17 +200,17 @@ main()
 
 
 @pytest.mark.parametrize("limit", [50_000, 250_000])  # the store is full, or a part of the output is
-def test_a_full_disk_is_one_line_and_the_same_command_resumes(limit: int, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_the_same_command_resumes(
+    limit: int, annotate_forks: Forks, tmp_path: Path
+) -> None:
     path = tmp_path / "in.csv"
     path.write_text("text\n" + "".join(f"good {n} {'x' * 500}\n" for n in range(1500)), encoding="utf-8")
     unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     assert unlimited == resource.RLIM_INFINITY
 
     def run(out: Path, most: int) -> subprocess.CompletedProcess[str]:
-        more = ["annotate", str(path), "--baseline", "vader", "--task", "valence", "--out", str(out)]
-        return subprocess.run(
-            [sys.executable, "-c", FULL, str(most), *more], capture_output=True, text=True, check=False
-        )
+        words = ("annotate", path, "--baseline", "vader", "--task", "valence", "--out", out)
+        return annotate_forks.run(FULL, most, *words, folder=tmp_path / "printed")
 
     full = run(tmp_path / "out.csv", limit)
     assert full.returncode == 1, full.stderr

@@ -1,5 +1,6 @@
 """Intervals hold the truth, and are never much wider than by people's labels alone."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from emollms.annotation.regression import Regressors, regression
 from emollms.errors import UsageError
 
 JUST_OVER = 1 + 1e-9
+MORE = partial(pytest.param, marks=pytest.mark.slow)
 KINDS = ("mean", "difference", "fraction", "quantile", "correlation", "linear", "logistic")
 
 
-@pytest.mark.parametrize("labels", [30, 100, 400])
+@pytest.mark.parametrize("labels", [MORE(30), 100, MORE(400)])
 @pytest.mark.parametrize("name", ["V-reg", "EI-reg", "SST", *EMOBANK])
 @pytest.mark.parametrize("model", MODELS)
 def test_intervals_hold_the_truth_on_real_answers(reference_dir: Path, model: str, name: str, labels: int) -> None:
@@ -34,7 +36,7 @@ def test_intervals_hold_the_truth_on_real_answers(reference_dir: Path, model: st
         assert found.saved >= least[name]
 
 
-@pytest.mark.parametrize("name", ["V-reg", "SST", EMOBANK[0]])
+@pytest.mark.parametrize("name", ["V-reg", MORE("SST"), MORE(EMOBANK[0])])
 @pytest.mark.parametrize("model", MODELS)
 def test_no_statistic_is_wider_than_by_people_alone_on_real_answers(reference_dir: Path, model: str, name: str) -> None:
     """With few labels, where estimates move most; 60 draws tell of coverage only that none is far off."""

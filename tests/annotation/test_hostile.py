@@ -8,10 +8,12 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forks import Forks
 
 COMMAND = [sys.executable, "-m", "emollms", "annotate"]
 VADER = ["--baseline", "vader", "--task", "valence"]
@@ -36,9 +38,19 @@ def hostile(count: int, seed: int = 13) -> list[str]:
     return texts
 
 
-def annotated(path: Path, out: Path, *options: str) -> None:
-    done = subprocess.run([*COMMAND, str(path), *VADER, *options, "--out", str(out)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+class Annotate(Protocol):
+    """Writes the annotations of a table to another."""
+
+    def __call__(self, path: Path, out: Path, *options: str) -> None: ...
+
+
+@pytest.fixture
+def annotate(annotate_forks: Forks, tmp_path: Path) -> Annotate:
+    def call(path: Path, out: Path, *options: str) -> None:
+        done = annotate_forks.emollms("annotate", path, *VADER, *options, "--out", out, folder=tmp_path / "printed")
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    return call
 
 
 COUNTS = pytest.mark.parametrize("count", [pytest.param(2000), pytest.param(100_000, marks=pytest.mark.slow)])
@@ -61,12 +73,12 @@ def delimited(texts: list[str], delimiter: str, end: str) -> list[bytes]:
 @pytest.mark.parametrize(
     ("suffix", "delimiter", "end"), [("csv", ",", "\n"), ("tsv", "\t", "\r\n"), ("csv.gz", ",", "\n")]
 )
-def test_delimited(suffix: str, delimiter: str, end: str, count: int, tmp_path: Path) -> None:
+def test_delimited(suffix: str, delimiter: str, end: str, count: int, annotate: Annotate, tmp_path: Path) -> None:
     rows = delimited(hostile(count), delimiter, end)
     path, out = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     content = b"".join(rows)
     path.write_bytes(gzip.compress(content, 1) if suffix.endswith("gz") else content)
-    annotated(path, out)
+    annotate(path, out)
     after = gzip.decompress(out.read_bytes()) if suffix.endswith("gz") else out.read_bytes()
     place = 0
     for raw in rows:
@@ -85,14 +97,14 @@ def test_delimited(suffix: str, delimiter: str, end: str, count: int, tmp_path: 
 
 @COUNTS
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
-def test_json_lines(suffix: str, count: int, tmp_path: Path) -> None:
+def test_json_lines(suffix: str, count: int, annotate: Annotate, tmp_path: Path) -> None:
     odd = [None, 7, 1.50, True, ["a"], {"a": None}, "\ud800 lone", 10**400, float("nan")]
     texts: list[object] = [*odd, *hostile(count - len(odd))]
     lines = [json.dumps({"n": n, "text": text}, ensure_ascii=n % 2 == 0 or n == 6) for n, text in enumerate(texts)]
     content = "\n".join(lines).encode("utf-8").replace(b"GOOD", b"G\xffOD")
     path, out = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     path.write_bytes(gzip.compress(content, 1) if suffix.endswith("gz") else content)
-    annotated(path, out)
+    annotate(path, out)
     after = gzip.decompress(out.read_bytes()) if suffix.endswith("gz") else out.read_bytes()
     got = after.removesuffix(b"\n").split(b"\n")
     assert len(got) == count
@@ -105,7 +117,7 @@ def test_json_lines(suffix: str, count: int, tmp_path: Path) -> None:
 
 
 @COUNTS
-def test_parquet(count: int, tmp_path: Path) -> None:
+def test_parquet(count: int, annotate: Annotate, tmp_path: Path) -> None:
     texts: list[str | None] = [*hostile(count - 2), None, None]
     table = pa.table({
         "text": texts,
@@ -114,7 +126,7 @@ def test_parquet(count: int, tmp_path: Path) -> None:
         "double": pa.array([float("nan") if n % 5 == 0 else n / 3 for n in range(count)]),
     })  # fmt: skip
     pq.write_table(table, tmp_path / "in.parquet", row_group_size=max(1, count // 3))
-    annotated(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    annotate(tmp_path / "in.parquet", tmp_path / "out.parquet")
     after = pq.read_table(tmp_path / "out.parquet")
     kept = after.select(["text", "struct", "bytes"])
     assert kept.equals(table.select(["text", "struct", "bytes"]))
@@ -125,10 +137,10 @@ def test_parquet(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [".csv", ".jsonl", ".parquet"])
-def test_from_one_format_to_another_no_row_is_lost(end: str, tmp_path: Path) -> None:
+def test_from_one_format_to_another_no_row_is_lost(end: str, annotate: Annotate, tmp_path: Path) -> None:
     texts = hostile(300)
     (tmp_path / "in.tsv").write_bytes(b"".join(delimited(texts, "\t", "\n")))
-    annotated(tmp_path / "in.tsv", tmp_path / f"out{end}")
+    annotate(tmp_path / "in.tsv", tmp_path / f"out{end}")
     out = tmp_path / f"out{end}"
     if end == ".csv":
         found = [row[1] for row in csv.reader(io.StringIO(out.read_bytes().decode(), newline=""))][1:]
@@ -141,12 +153,12 @@ def test_from_one_format_to_another_no_row_is_lost(end: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-def test_utf16_keeps_its_byte_order(encoding: str, suffix: str, tmp_path: Path) -> None:
+def test_utf16_keeps_its_byte_order(encoding: str, suffix: str, annotate: Annotate, tmp_path: Path) -> None:
     header = "\ufefftext\n" if suffix == "csv" else "\ufeff"
     row = "{}\n" if suffix == "csv" else '{{"text": "{}"}}\n'
     content = header + "".join(row.format(text) for text in ["good", "שלום", "😀"])
     (tmp_path / f"in.{suffix}").write_bytes(content.encode(encoding))
-    annotated(tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}", "--encoding", "utf-16")
+    annotate(tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}", "--encoding", "utf-16")
     after = (tmp_path / f"out.{suffix}").read_bytes().decode(encoding)
     assert after.count("\ufeff") == 1
     assert [line.split(",")[0].rstrip("}") for line in after.splitlines()] == [
@@ -182,12 +194,12 @@ def test_standard_input_to_standard_output(form: str) -> None:
     ids=["gzip", "utf-16", "cp1252"],
 )  # fmt: skip
 def test_what_cannot_be_read_or_written_is_one_line(
-    name: str, content: bytes, options: list[str], message: str, tiny: Path, tmp_path: Path
+    name: str, content: bytes, options: list[str], message: str, annotate_forks: Forks, tiny: Path, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
     asked = ["--model", str(tiny)] if "--labels" in options else VADER
-    command = [*COMMAND, str(tmp_path / name), *asked, *options, "--out", str(tmp_path / "out.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = ("annotate", tmp_path / name, *asked, *options, "--out", tmp_path / "out.csv")
+    done = annotate_forks.emollms(*words, folder=tmp_path / "printed")
     assert done.returncode in (1, 2)
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,11 +4,11 @@ import json
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from forks import Forks
 
 import emollms
 from emollms.annotation.annotator import Annotator
@@ -49,10 +49,9 @@ print(count)
 """
 
 
-def drive(at: int, path: Path, out: Path, model: Path) -> subprocess.CompletedProcess[str]:
+def drive(forks: Forks, at: int, path: Path, out: Path, model: Path) -> subprocess.CompletedProcess[str]:
     out.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", DRIVER, str(at), str(path), str(out), str(model)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return forks.run(DRIVER, at, path, out, model, folder=path.parent / "printed")
 
 
 def some_texts(count: int, seed: int = 1) -> list[str]:
@@ -67,17 +66,17 @@ def write(path: Path, texts: list[str]) -> Path:
 
 
 @pytest.mark.parametrize("kills", [pytest.param(3), pytest.param(20, marks=pytest.mark.slow)])
-def test_killed_runs_end_with_the_same_bytes(kills: int, tiny: Path, tmp_path: Path) -> None:
+def test_killed_runs_end_with_the_same_bytes(kills: int, annotate_forks: Forks, tiny: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl", some_texts(120))
-    whole = drive(0, path, tmp_path / "whole" / "out.parquet", tiny)
+    whole = drive(annotate_forks, 0, path, tmp_path / "whole" / "out.parquet", tiny)
     assert whole.returncode == 0, whole.stderr
     events = int(whole.stdout)
     draw = random.Random(kills)
     out = tmp_path / "killed" / "out.parquet"
     for _ in range(kills):
-        done = drive(draw.randint(1, events), path, out, tiny)
+        done = drive(annotate_forks, draw.randint(1, events), path, out, tiny)
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    assert drive(0, path, out, tiny).returncode == 0
+    assert drive(annotate_forks, 0, path, out, tiny).returncode == 0
     assert out.read_bytes() == (tmp_path / "whole" / "out.parquet").read_bytes()
     assert sorted(left.name for left in out.parent.iterdir() if not left.name.startswith("store")) == [
         "out.parquet",
@@ -136,8 +135,8 @@ def test_an_ensemble_is_the_mean_of_its_distributions(tiny: Path) -> None:
         assert mean.valence == pytest.approx((one.valence + other.valence) / 2, abs=0.001)
 
 
-def test_the_record_beside_the_output(tiny: Path, tmp_path: Path) -> None:
-    done = drive(0, write(tmp_path / "in.jsonl", ["good"]), tmp_path / "out" / "out.parquet", tiny)
+def test_the_record_beside_the_output(annotate_forks: Forks, tiny: Path, tmp_path: Path) -> None:
+    done = drive(annotate_forks, 0, write(tmp_path / "in.jsonl", ["good"]), tmp_path / "out" / "out.parquet", tiny)
     assert done.returncode == 0
     record = json.loads((tmp_path / "out" / "out.parquet.json").read_text(encoding="utf-8"))
     assert record["predictors"][0]["revision"].startswith("sha256:")

@@ -7,7 +7,7 @@ import pytest
 
 from emollms.corpora.base import Example, Selection
 from emollms.corpora.reader import RawSource
-from emollms.corpora.registry import corpora, folder, get_corpus, is_here
+from emollms.corpora.registry import corpora, folder, get_corpus
 from emollms.tasks import TASKS
 
 SPLITS = ("train", "validation", "test")
@@ -43,36 +43,30 @@ LEFT_OUT = {
 
 @pytest.mark.corpora
 @pytest.mark.parametrize("name", DEFECTS)
-def test_defects(name: str, corpora_dir: Path) -> None:
-    _, source = read(name, corpora_dir)
+def test_defects_and_metadata(name: str, corpora_dir: Path) -> None:
+    rows, source = read(name, corpora_dir)
     assert {defect: source.defects[defect] for defect in DEFECTS[name]} == DEFECTS[name]
     assert Counter(row.reason for row in source.left_out) == LEFT_OUT.get(name, {})
+    meta = get_corpus(name).meta
+    assert {row.task for row in rows} == set(meta.tasks)
+    assert {row.language for row in rows} == set(meta.languages)
+    assert {row.split for row in rows} == set(meta.splits)
 
 
 def test_every_corpus_has_a_test_of_its_rows() -> None:
     own = {name for name, corpus in corpora().items() if corpus.__module__.startswith("emollms.builders.")}
     tests = {path.stem.removeprefix("test_corpus_") for path in Path(__file__).parent.glob("test_corpus_*.py")}
-    assert own - {"sample"} == tests
+    assert own - {"sample"} == tests == set(DEFECTS)
 
 
 def test_sample_comes_with_the_package() -> None:
     rows, _ = read("sample", None)
     assert Counter(row.split for row in rows) == {"train": 634, "validation": 190, "test": 382}
-    assert {row.task for row in rows if row.split == "test"} == set(get_corpus("sample").meta.tasks)
-    assert {row.language for row in rows} == {"en", "es", "ar"}
+    meta = get_corpus("sample").meta
+    assert {row.task for row in rows if row.split == "test"} == set(meta.tasks)
+    assert {row.language for row in rows} == set(meta.languages) == {"en", "es", "ar"}
     train, test = ({row.text for row in rows if row.split == split} for split in ("train", "test"))
     assert not train & test
-
-
-@pytest.mark.corpora
-def test_metadata_agrees_with_the_rows(corpora_dir: Path) -> None:
-    for name, corpus in corpora().items():
-        if not is_here(corpus, None if corpus.meta.bundled else corpora_dir):
-            continue
-        rows, _ = read(name, None if corpus.meta.bundled else corpora_dir)
-        assert {row.task for row in rows} == set(corpus.meta.tasks), name
-        assert {row.language for row in rows} == set(corpus.meta.languages), name
-        assert {row.split for row in rows} == set(corpus.meta.splits), name
 
 
 @pytest.mark.corpora
@@ -90,17 +84,12 @@ def test_goemotions_groups_are_those_of_the_distribution(corpora_dir: Path) -> N
 
 
 @pytest.mark.corpora
-def test_emobank_keeps_perspectives_apart(corpora_dir: Path) -> None:
-    rows, _ = read("emobank", corpora_dir)
-    first = {row.task: row.value for row in rows if row.source_id == "110CYL068_1036_1079" and row.emotion == "arousal"}
-    assert first == {"EmoBank": 3.0, "EmoBank-reader": 3.2, "EmoBank-writer": 2.8}
-
-
-@pytest.mark.corpora
-def test_emobank_has_the_spread_of_all_raters(corpora_dir: Path) -> None:
+def test_emobank_keeps_perspectives_apart_and_has_the_spread_of_all_raters(corpora_dir: Path) -> None:
     """Five readers with mean 3.2 and deviation 0.4, five writers with 2.8 and 0.98: worked out by hand for all ten."""
     rows, _ = read("emobank", corpora_dir)
     first = {row.task: row for row in rows if row.source_id == "110CYL068_1036_1079" and row.emotion == "arousal"}
+    values = {task: row.value for task, row in first.items()}
+    assert values == {"EmoBank": 3.0, "EmoBank-reader": 3.2, "EmoBank-writer": 2.8}
     assert {task: row.raters for task, row in first.items()} == {
         "EmoBank": 10,
         "EmoBank-reader": 5,

@@ -64,8 +64,12 @@ def test_it_has_no_published_form(tmp_path: Path) -> None:
 
 def test_weights_are_those_of_tasks_above_the_limit(tmp_path: Path) -> None:
     built = [
-        build_repo(Settings(replace(DATA_SETS[name], mixing_limit=limit), corpora=("sample",)), tmp_path / str(limit))
-        for name, limit in (("aaid-plus", 80), ("aaid-plus", 10_000))
+        build_repo(
+            Settings(replace(DATA_SETS["aaid-plus"], mixing_limit=limit), corpora=("sample",)),
+            tmp_path / str(limit),
+            validate=False,
+        )
+        for limit in (80, 10_000)
     ]
     small, large = (read_manifest(one.folder) for one in built)
     texts = {count.task: count.read - sum(count.dropped.values()) for count in small.counts if count.split == "train"}
@@ -111,7 +115,8 @@ def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir:
 def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
     """Film reviews of SST that VADER tests are most of it; nothing more of AAID than AAID itself leaves out."""
     for task in FIVE:
-        assert rows_by_id(real / "aaid-plus", task) == rows_by_id(real / "aaid", task)
+        plus, plain = (pq.read_table(real / name / "data" / task).sort_by("id") for name in ("aaid-plus", "aaid"))
+        assert plus.equals(plain)
     rejected = pq.read_table(real / "aaid-plus" / "rejected.parquet").to_pylist()
     assert all(row["reason"] for row in rejected)
     hit = Counter((row["task"], row["duplicate_of"].split("/")[1]) for row in rejected if row["duplicate_of"])

@@ -173,7 +173,7 @@ def test_columns_of_the_user_mean_nothing_whatever_they_are_called(emollms: Run,
 
 
 def test_wordings_of_ours_keep_their_meaning_when_dedup_is_run_again(emollms: Run) -> None:
-    code, _, err = emollms("build", "aaid", "--corpora", "sample", "--out", "aaid")
+    code, _, err = emollms("build", "aaid", "--corpora", "sample", "--tasks", "V-reg", "--out", "aaid")
     assert code == 0, err
     for source, out in (("aaid", "once"), ("once", "twice")):
         code, printed, err = emollms("dedup", source, "--out", out, "--policy", "drop")

@@ -14,6 +14,7 @@ from shutil import copytree
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 
 from emollms.dataset.reader import Dataset
@@ -25,6 +26,9 @@ from emollms.inference.predictions import PredictionFile
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 """What makes a CPU behave as one with AVX2 alone, where float32 sums depend most on what else is in a batch."""
+BEYOND_AVX2 = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() == "AVX2", reason="this CPU has AVX2 alone: the other tests run that"
+)
 WINDOW, BATCH_TOKENS = 16, 700
 
 

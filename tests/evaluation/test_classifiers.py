@@ -114,6 +114,7 @@ def test_a_run_that_was_cut_off_is_resumed_to_the_same_bytes(heads, sample_aeb, 
     interrupted.compare(heads, sample_aeb, tmp_path / "few", interrupted.FEW)
 
 
+@interrupted.BEYOND_AVX2
 def test_the_same_with_avx2_alone(heads, sample_aeb, tmp_path):
     command = [sys.executable, "-m", "evaluation.interrupted", *map(str, (heads, sample_aeb, tmp_path))]
     environment = os.environ | interrupted.AVX2 | {"PYTHONPATH": str(Path(__file__).parents[1])}

@@ -136,6 +136,7 @@ def test_a_run_that_is_cut_off_anywhere_ends_with_the_same_bytes(
     interrupted.compare(talkative, sample_aeb, tmp_path, case)
 
 
+@interrupted.BEYOND_AVX2
 def test_the_same_with_avx2_alone(talkative: Path, sample_aeb: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "evaluation.interrupted", *map(str, (talkative, sample_aeb, tmp_path))]
     environment = os.environ | interrupted.AVX2 | {"PYTHONPATH": str(Path(__file__).parents[1])}

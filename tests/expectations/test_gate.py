@@ -27,9 +27,8 @@ TRAIN = "data/V-reg/train-00000.parquet"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gate")
-    build_repo(settings("aaid", "sample", tasks=("V-reg",)), folder / "aaid")
-    build_repo(settings("aaid-plus", "sample", tasks=("V-reg",)), folder / "aaid-plus")
-    build_repo(settings("aeb", "sample"), folder / "aeb")
+    for name, chosen in (("aaid", {"tasks": ("V-reg",)}), ("aaid-plus", {"tasks": ("V-reg",)}), ("aeb", {})):
+        build_repo(settings(name, "sample", **chosen), folder / name, validate=False)
     return folder
 
 

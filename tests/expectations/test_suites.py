@@ -186,9 +186,9 @@ def test_the_real_data_sets_fail_as_known_and_no_more(name: str, profile: str, r
         ("aaid", {"mask": True}),
         ("aaid", {"tasks": ("E-c",), "languages": ("all",)}),
         pytest.param("aaid-plus", {"tasks": ("BRIGHTER-EI-oc",), "languages": ("all",)}, marks=pytest.mark.slow),
-        ("aeb", {"corpora": ("brighter",)}),
+        pytest.param("aeb", {"corpora": ("brighter",)}, marks=pytest.mark.slow),
         ("aeb", {"tasks": ("GoEmotions-28", "EmoBank-reader")}),
-        ("aeb", {"tasks": ("GoEmotions",), "profile": "paper"}),
+        pytest.param("aeb", {"tasks": ("GoEmotions",), "profile": "paper"}, marks=pytest.mark.slow),
     ],
 )
 def test_parts_and_forms_of_the_real_data_sets_pass(

@@ -270,6 +270,7 @@ class TestFaults:
         assert [commit["title"] for commit in now["history"]] == ["emo-tiny 1.0.0", "initial commit"]
         assert now["tags"] == {"v1.0.0": now["head"]}
 
+    @pytest.mark.slow  # tests/hub/test_faults.py kills with a data set
     def test_a_kill_at_any_request_and_a_second_run(self, hub: TestHub, model: Path) -> None:
         from hub.test_faults import KILLED
 

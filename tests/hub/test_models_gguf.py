@@ -78,7 +78,7 @@ def greedy(tokenizer: PreTrainedTokenizerFast, model: AutoModelForCausalLM) -> l
     return said
 
 
-@pytest.mark.parametrize("kind", ["f32", "q8_0"])
+@pytest.mark.parametrize("kind", ["f32", pytest.param("q8_0", marks=pytest.mark.slow)])
 def test_it_gives_the_same_greedy_answers(kind: str, converter: Path, model: Path, tmp_path: Path) -> None:
     made = convert(model, kind, tmp_path)
     assert made.name == f"model-{kind}.gguf"
@@ -106,6 +106,7 @@ def test_it_annotates_as_the_model_does(converter: Path, model: Path, tmp_path: 
             assert row[question.name].probabilities == pytest.approx(said[text].probabilities, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_every_time(converter: Path, model: Path, tmp_path: Path) -> None:
     """By the converter that is fetched, and by the same one as a user names it."""
     made = []
@@ -160,6 +161,7 @@ def test_a_converter_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch, tmp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_is_published_with_the_model(converter: Path, hub: TestHub, model: Path) -> None:
     options = ("--repo", hub.repo, "--license", "mit", "--gguf", "q8_0", "--yes")
     hub.emollms("publish", "model", model, *options, models=True)

@@ -1,5 +1,6 @@
 """Classifiers in ONNX Runtime say what they say in torch."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ pytest.importorskip("onnxscript")
 
 TEXTS = ["I cannot stop smiling today.", "no", "Nobody came, and the cake is still here: " + "sad " * 30, "why? " * 7]
 
+MORE = partial(pytest.param, marks=pytest.mark.slow)
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,7 +46,7 @@ def said(classifier: TorchClassifier, texts: list[Any] = TEXTS) -> np.ndarray:
     return np.array([found[number] for number in range(len(texts))])
 
 
-@pytest.mark.parametrize("kind", ["smollm2", "modernbert", "xlm-roberta"])
+@pytest.mark.parametrize("kind", ["smollm2", MORE("modernbert"), MORE("xlm-roberta")])
 def test_float32_says_the_same_as_torch_whatever_is_in_the_batch(kind: str, tmp_path: Path) -> None:
     folder = str(save_heads(tmp_path / "model", kind))
     expected = said(load_classifier(folder, device="cpu")[0])
@@ -91,6 +94,7 @@ class _Layer(torch.nn.Module):
         return torch.from_numpy(session.run(None, {"rows": rows.numpy()})[0])
 
 
+@pytest.mark.slow
 def test_token_types_reach_the_export(tmp_path: Path) -> None:
     torch.manual_seed(0)
     size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}

@@ -138,9 +138,9 @@ def fitting(monkeypatch):
 @pytest.mark.parametrize(
     ("kind", "family", "more", "steps"),
     [
-        ("smollm2", "llama", {"objective": "expected_value", "wordings": "all"}, 7),
+        pytest.param("smollm2", "llama", {"objective": "expected_value", "wordings": "all"}, 7, marks=pytest.mark.slow),
         ("smollm2", "llama", LORA | {"train_limit": 4, "gradient_accumulation_steps": 2}, 6),  # more than an epoch
-        ("t5", "t5", {}, 4),
+        pytest.param("t5", "t5", {}, 4, marks=pytest.mark.slow),
     ],
     ids=["full", "lora", "encoder-decoder"],
 )
@@ -281,6 +281,7 @@ def test_how_long_to_train_is_said_once(tmp_path):
     assert said()["minutes"] == 60
 
 
+@pytest.mark.slow
 def test_several_processes_agree_on_the_steps(aaid, write_recipe, tmp_path):
     script = Path(__file__).with_name("timed_run.py")
     path = write_recipe(**SAVES, per_device_train_batch_size=2, processes=2, bf16=None)

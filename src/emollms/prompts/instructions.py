@@ -74,12 +74,17 @@ def instruction_language(task_name: str, language: str, instructions: str = ENGL
 
 def _folders(task_name: str) -> Iterator[Traversable]:
     """Where wordings of a task may be: in the package that has the task, then in those that bring corpora or tasks."""
-    entries = [entry for group in (BUILDERS, TASK_ENTRIES) for entry in entry_points(group=group)]
-    others = sorted(entry.module.partition(".")[0] for entry in entries)
-    for package in dict.fromkeys([TASKS.package(task_name), *others]):
+    for package in dict.fromkeys([TASKS.package(task_name), *_other_packages()]):
         with suppress(Exception, SystemExit):  # a package that is broken or gone has no wordings
             if (folder := files(package) / "instructions").is_dir():
                 yield folder
+
+
+@cache
+def _other_packages() -> list[str]:
+    """Those that bring corpora or tasks; found once, because it reads what every installed package has."""
+    entries = [entry for group in (BUILDERS, TASK_ENTRIES) for entry in entry_points(group=group)]
+    return sorted(entry.module.partition(".")[0] for entry in entries)
 
 
 def _source(task_name: str, language: str) -> Traversable | None:
