@@ -28,7 +28,7 @@ from emollms.tasks import MultiLabelTask, get_task
 BASELINES = {"mean": "constant", "majority": "constant", "vader": "VADER", "textblob": "TextBlob"}
 """The baselines, and the columns that they are in: the first two answer different tasks."""
 MODEL = "emosmol"
-ROWS = 200
+ROWS = 50
 """Rows of each task and language that the model is asked about."""
 OUT = Path(__file__).parents[1] / "cards" / "baselines.json"
 ABOUT = (
