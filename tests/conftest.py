@@ -67,6 +67,12 @@ def real_repo(corpora_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     return build
 
 
+@pytest.fixture
+def sample_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the sample corpus is here: AAID+ reads the tests of every corpus that is."""
+    monkeypatch.delenv("EMOLLMS_CORPORA", raising=False)
+
+
 @pytest.fixture(scope="session")
 def build_forks() -> Iterator[Forks]:
     """Runs commands that build, without importing what builds need each time."""

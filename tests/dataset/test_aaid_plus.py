@@ -34,6 +34,7 @@ def test_the_command_knows_every_data_set() -> None:
     assert set(get_args(names)) == set(DATA_SETS)
 
 
+@pytest.mark.usefixtures("sample_alone")
 def test_the_tasks_of_aaid_have_the_rows_of_aaid(tmp_path: Path) -> None:
     for name in ("aaid", "aaid-plus"):
         build_repo(settings(name, "sample"), tmp_path / name, validate=False)
@@ -62,6 +63,7 @@ def test_it_has_no_published_form(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("sample_alone")
 def test_weights_are_those_of_tasks_above_the_limit(tmp_path: Path) -> None:
     built = [
         build_repo(

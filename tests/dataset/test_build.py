@@ -35,6 +35,7 @@ def tree(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.usefixtures("sample_alone")
 @pytest.mark.parametrize("name", ["aaid", "aaid-plus", "aeb"])
 def test_sample_loads(name: str, tmp_path: Path) -> None:
     from datasets import ClassLabel, get_dataset_config_names, load_dataset

@@ -23,7 +23,9 @@ def plus(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """AAID+ from the sample corpus, whose tasks have 60 to 121 training texts."""
     out = tmp_path_factory.mktemp("plus") / "aaid-plus"
     data_set = replace(DATA_SETS["aaid-plus"], mixing_limit=LIMIT)
-    build_repo(Settings(data_set, corpora=("sample",)), out, validate=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("EMOLLMS_CORPORA", raising=False)  # it would read the tests of every corpus that is here
+        build_repo(Settings(data_set, corpora=("sample",)), out, validate=False)
     return Dataset(out)
 
 
