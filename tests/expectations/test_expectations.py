@@ -108,7 +108,7 @@ MAPS = {
     "gold labels that were not annotated": (
         "expect_gold_labels_to_be_of_their_task",
         {"column_list": GOLD},
-        texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "nobody knows it"}),
+        texts({**DISGUST, "language": "de"}, {**DISGUST, "corpus": "unknown"}),
         texts(DISGUST, {**DISGUST, "labels": ("joy",)}),
         [("r0", "disgust")],
     ),
@@ -127,13 +127,21 @@ def test_rows_that_fail_are_counted_and_shown(
     assert all(part in row.value for row, (_, part) in zip(failed.rows, rows, strict=True))
 
 
-@pytest.mark.parametrize("metric", [CompletionsParseBack, GoldLabelsOfTheirTask])
-def test_equal_answers_are_looked_at_once(metric: type, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("metric", "name", "columns"),
+    [
+        (CompletionsParseBack, "expect_completions_to_parse_back", ANSWER),
+        (GoldLabelsOfTheirTask, "expect_gold_labels_to_be_of_their_task", GOLD),
+    ],
+)
+def test_equal_answers_are_looked_at_once(
+    metric: type, name: str, columns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Missing scores among them: NaN is equal to nothing."""
-    frame, looked = texts(*[{}, E_C, V_OC] * 20)[list(dict.fromkeys(ANSWER + GOLD))], []
+    looked: list[dict[str, object]] = []
     monkeypatch.setattr(metric, "_fits", lambda **row: looked.append(row) or True)
-    assert metric._each(frame).all()
-    assert len(looked) == 3
+    (found,) = ask(texts(*[{}, E_C, V_OC] * 20), [ExpectationCall(name, {"column_list": columns})])
+    assert (found.checked, found.failed, len(looked)) == (60, 0, 3)
 
 
 def test_at_most_five_rows_are_shown_and_all_are_counted() -> None:

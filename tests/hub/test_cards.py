@@ -63,9 +63,9 @@ def test_data_set(data_set: Path) -> None:
     against_golden("dataset.md", (data_set / "README.md").read_text(encoding="utf-8"))
 
 
-def test_data_set_with_a_mixing_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("sample_alone")
+def test_data_set_with_a_mixing_limit(tmp_path: Path) -> None:
     """EI-reg exceeds the limit, V-oc does not; the texts are checked against the tests of the sample alone."""
-    monkeypatch.delenv("EMOLLMS_CORPORA", raising=False)
     data_set = replace(DATA_SETS["aaid-plus"], mixing_limit=80)
     chosen = Settings(data_set, corpora=("sample",), tasks=("V-oc", "EI-reg"))
     build_repo(chosen, tmp_path / "plus", validate=False)

@@ -8,7 +8,7 @@ makes them known to GX, and takes the seconds that GX takes.
 # mypy: disable-error-code="attr-defined, untyped-decorator, assignment"
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, Literal
 
@@ -61,6 +61,24 @@ _PAIR = ("batch_id", "column_A", "column_B", "row_condition", "condition_parser"
 _LETTER = re.compile(r"[^\W\d_]")
 
 
+def _each_once(rows: pd.DataFrame, fits: Callable[..., bool]) -> "pd.Series[bool]":
+    """Whether each row fits. Equal ones are looked at once: a text has a row for each question, and answers are few.
+
+    Args:
+        rows: whose columns are the arguments of `fits`; what is missing in them is None there.
+        fits: whether one does.
+    """
+    known: dict[Hashable, bool] = {}
+    found = []
+    # NaN, which is equal to nothing, would make every row without a number another one.
+    columns = [rows[name].astype(object).where(rows[name].notna(), None) for name in rows.columns]
+    for row in zip(*columns, strict=True):
+        if row not in known:
+            known[row] = fits(**dict(zip(rows.columns, row, strict=True)))
+        found.append(known[row])
+    return pd.Series(found, index=rows.index, dtype=bool)
+
+
 class ColumnValuesFreeOfMojibake(ColumnMapMetricProvider):
     """Whether a text would stay as it is when a misread encoding is undone."""
 
@@ -102,15 +120,13 @@ class ColumnPairValuesInScriptOfLanguage(ColumnPairMapMetricProvider):
     def _pandas(cls, column_A: "pd.Series[Any]", column_B: "pd.Series[Any]", **_: object) -> "pd.Series[bool]":  # noqa: N803, N805
         own = {language: re.compile(f"[{_OTHER_LETTERS.get(language, _LATIN)}]") for language in column_B.unique()}
 
-        @cache  # a text has a row for each of its tasks and emotions
         def fits(text: str, language: str) -> bool:
             # All letters of ASCII are Latin, and most texts are ASCII: the search is for the others.
             if language not in _OTHER_LETTERS and text.isascii():
                 return True
             return 2 * len(own[language].findall(text)) >= len(_LETTER.findall(text))
 
-        found = [fits(text, language) for text, language in zip(column_A, column_B, strict=True)]
-        return pd.Series(found, index=column_A.index, dtype=bool)
+        return _each_once(pd.DataFrame({"text": column_A, "language": column_B}), fits)
 
 
 class ExpectColumnPairValuesToBeInScriptOfLanguage(ColumnPairMapExpectation):
@@ -189,42 +205,22 @@ class ExpectCompoundColumnsToBeUniqueOrMarked(MulticolumnMapExpectation):
     success_keys = ("mark", "mostly")
 
 
-class _AnswersMetric(MulticolumnMapMetricProvider):
-    """Looks at each different combination of values once: a data set has many rows, and few different answers."""
-
-    @classmethod
-    def _each(cls, columns: pd.DataFrame) -> "pd.Series[bool]":
-        known: dict[Hashable, bool] = {}
-        fits = []
-        # A missing number is NaN, which is equal to nothing: each would be another combination.
-        filled = [columns[name].astype(object).where(columns[name].notna(), None) for name in columns.columns]
-        for row in zip(*filled, strict=True):
-            if row not in known:
-                known[row] = cls._fits(**dict(zip(columns.columns, row, strict=True)))
-            fits.append(known[row])
-        return pd.Series(fits, index=columns.index, dtype=bool)
-
-    @classmethod
-    def _fits(cls, **row: Any) -> bool:
-        raise NotImplementedError
-
-
-class CompletionsParseBack(_AnswersMetric):
+class CompletionsParseBack(MulticolumnMapMetricProvider):
     """Whether reading an answer gives the score, label and labels beside it, and nothing surrounds it."""
 
     condition_metric_name = "multicolumn_values.completions_parse_back"
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, **_: object) -> "pd.Series[bool]":  # noqa: N805
-        return cls._each(column_list)
+        return _each_once(column_list, cls._fits)
 
     @classmethod
     def _fits(cls, **row: Any) -> bool:
-        task, emotion = TASKS.get(row["task"]), _or_none(row["emotion"])
+        task, emotion = TASKS.get(row["task"]), row["emotion"]
         if task is None or not _has_emotion(task, emotion):
             return False
         value = parse_answer(task, row["completion"], emotion).value
-        score, label, labels = _or_none(row["score"]), _or_none(row["label"]), tuple(row["labels"])
+        score, label, labels = row["score"], row["label"], tuple(row["labels"])
         if value is None or cut_surroundings(row["completion"], task, emotion) != row["completion"]:
             return False
         if isinstance(task, RegressionTask):
@@ -242,21 +238,21 @@ class ExpectCompletionsToParseBack(MulticolumnMapExpectation):
     ignore_row_if: Literal["never"] = "never"
 
 
-class GoldLabelsOfTheirTask(_AnswersMetric):
+class GoldLabelsOfTheirTask(MulticolumnMapMetricProvider):
     """Whether task, emotion, score, class and labels are ones that the task knows and the corpus annotated."""
 
     condition_metric_name = "multicolumn_values.gold_labels_of_their_task"
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, **_: object) -> "pd.Series[bool]":  # noqa: N805
-        return cls._each(column_list)
+        return _each_once(column_list, cls._fits)
 
     @classmethod
     def _fits(cls, **row: Any) -> bool:
         task = TASKS.get(row["task"])
-        if task is None or not _has_emotion(task, _or_none(row["emotion"])):
+        if task is None or not _has_emotion(task, row["emotion"]):
             return False
-        score, label, labels = _or_none(row["score"]), _or_none(row["label"]), tuple(row["labels"])
+        score, label, labels = row["score"], row["label"], tuple(row["labels"])
         if isinstance(task, RegressionTask):
             return score is not None and 0 <= score <= 1
         if isinstance(task, OrdinalTask):
@@ -277,10 +273,6 @@ class ExpectGoldLabelsToBeOfTheirTask(MulticolumnMapExpectation):
 
     map_metric = "multicolumn_values.gold_labels_of_their_task"
     ignore_row_if: Literal["never"] = "never"
-
-
-def _or_none(value: Any) -> Any:
-    return None if value is None or value != value else value  # NaN differs from itself
 
 
 def _has_emotion(task: Task, emotion: str | None) -> bool:
