@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EXTRAS := dev,train
+# Python compiles what it imports; pip would compile all there is, which takes longer than everything else here.
+INSTALL := -m pip install --quiet --no-compile
 OUT := out
 
 .PHONY: demo test test-all lint types docs notebooks bench clean
@@ -40,14 +42,14 @@ clean:
 # torch comes first and pinned: its CPU build, where one is at hand, keeps the accelerator libraries away.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet torch==2.13.0
-	$(BIN)/pip install --quiet --editable ".[$(EXTRAS)]"
+	$(BIN)/python $(INSTALL) --upgrade pip
+	$(BIN)/python $(INSTALL) torch==2.13.0
+	$(BIN)/python $(INSTALL) --editable ".[$(EXTRAS)]"
 	touch .venv/ready
 
 # Ray and Argilla are large: their tests run in test-all alone.
 .venv/ready-all: .venv/ready
-	$(BIN)/pip install --quiet --editable ".[$(EXTRAS),ray]" argilla
+	$(BIN)/python $(INSTALL) --editable ".[$(EXTRAS),ray]" argilla
 	touch .venv/ready-all
 
 # Inspect wants other versions of some packages than datasets allows, so it has an environment of its own; what is not in
@@ -56,5 +58,5 @@ clean:
 	$(PYTHON) -m venv .venv-inspect
 	echo "import site; site.addsitedir('$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')')" \
 		> "$$(.venv-inspect/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
-	.venv-inspect/bin/pip install --quiet "inspect-ai>=0.3.250,<0.4"
+	.venv-inspect/bin/python $(INSTALL) "inspect-ai>=0.3.250,<0.4"
 	touch .venv-inspect/ready

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emollms.dataset.reader import Dataset
 from emollms.inference.loading import load_tokenizer, open_model
 from emollms.inference.model_names import PACKAGED_MODEL, resolve_model
-from emollms.training.heads import add_cue
+from emollms.training.classifier_tokenizers import add_cue
 from emollms.training.recipe import load_recipe
 
 TASK = "V-reg"

@@ -1,6 +1,6 @@
 """Puts a run into the package, as the model that comes with it, in half precision.
 
-emollms train emosmol --data out/aaid --out out/emosmol
+emollms train emosmol --data out/aaid --out out/emosmol --set data_seed=1042
 python models/pack.py out/emosmol
 emollms calibrate --model emosmol --data out/aaid --out models/emosmol/calibration.json
 emollms evaluate --model emosmol --data out/aeb --task V-reg,V-oc,EI-reg,EI-oc,E-c --out out/scores
@@ -31,7 +31,7 @@ def main(run: Path) -> None:
     for name in ("heads.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(model / name, FOLDER / name)
     record = read_run(run)
-    names = {record.data.target: "out/aaid", record.command[-1]: "out/emosmol"}  # the folders of one machine
+    names = {record.data.target: "out/aaid", str(run): "out/emosmol"}  # the folders of one machine
     record = record.model_copy(
         update={
             "name": FOLDER.name,

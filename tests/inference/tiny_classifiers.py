@@ -5,7 +5,7 @@ from typing import Any
 
 from emollms.inference.heads import Heads
 from emollms.tasks import get_task
-from emollms.training.heads import add_cue
+from emollms.training.classifier_tokenizers import add_cue
 from emollms.training.tiny import tiny_classifier
 
 ENCODERS = ("deberta-v2", "modernbert", "xlm-roberta")

@@ -110,6 +110,7 @@ def test_a_gradient_that_is_no_number_never_reaches_the_weights(aaid, write_reci
     assert all(torch.isfinite(weights).all() for weights in seen[-1].parameters())
 
 
+@pytest.mark.slow  # three processes that import torch
 def test_all_processes_stop_with_one_line(aaid, write_recipe, tmp_path):
     path, out = write_recipe(learning_rate=1e30, per_device_train_batch_size=2, processes=2), tmp_path / "run"
     command = [sys.executable, "-m", "emollms", "train", path, "--data", aaid.target, "--out", out]

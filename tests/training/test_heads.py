@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 import emollms
@@ -20,10 +22,11 @@ from emollms.inference.heads_engine import TorchClassifier, batches, padded
 from emollms.inference.predictions import Prediction
 from emollms.tasks import get_task
 from emollms.training.arguments import TuningArguments
+from emollms.training.classifier_tokenizers import add_cue, spell_out
 from emollms.training.frozen_layers import FrozenLayers, layers_of
 from emollms.training.head_rows import Gold, head_rows, targets_of
 from emollms.training.head_trainer import HeadsLoss
-from emollms.training.heads import add_cue, best_thresholds
+from emollms.training.heads import best_thresholds
 from emollms.training.recipe import load_recipe
 from emollms.training.result import TrainingRun
 from emollms.training.tiny import make_tiny, tiny_model, tiny_tokenizer
@@ -251,6 +254,39 @@ def test_the_tokenizer_adds_the_cue_and_keeps_it(tmp_path: Path) -> None:
     assert cut[-len(cue) :] == cue, "long texts are cut, and the cue stays"
 
 
+@pytest.mark.parametrize(
+    ("what", "text", "read"),
+    [
+        (["emoji"], "Yes 😂😂 #LoveThis", "Yes face with tears of joy face with tears of joy #LoveThis"),
+        (["emoji"], "❤️ you 🤷🏻‍♀️", "heart you shrug"),  # with its colour, a skin tone, and a gender
+        (["emoji"], "💙", "blue heart"),
+        (["hashtags"], "#LoveThis #so_sad at 5 # 1", "# Love This # so_sad at 5 # 1"),
+        (["hashtags"], "WE WON 😂", "WE WON 😂"),
+        (["line_breaks"], "one\\ntwo", "one\ntwo"),
+        (["emoji", "hashtags", "line_breaks"], "so\\n#happyDay 😀", "so\n# happy Day grinning face"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["llama", "smollm2", "xlm-roberta"])
+def test_a_tokenizer_reads_what_it_spells_out(kind: str, what: list[str], text: str, read: str, tmp_path: Path) -> None:
+    plain, tokenizer = (deepcopy(tiny_tokenizer(kind)) for _ in range(2))
+    add_cue(tokenizer, "\nFeelings:")
+    spell_out(tokenizer, what)
+    tokenizer.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert again(text, add_special_tokens=False).input_ids == plain(read, add_special_tokens=False).input_ids
+    assert again.decode(again(text).input_ids).endswith("Feelings:")
+
+
+WORDS = st.text(st.characters(exclude_categories=["Z", "C", "S", "Lu"], exclude_characters="#\\\ufe0f"), min_size=1)
+
+
+@given(words=st.lists(WORDS, min_size=1))
+def test_texts_with_nothing_to_spell_out_are_read_as_they_are(words: list[str]) -> None:
+    plain, tokenizer = (deepcopy(tiny_tokenizer("smollm2")) for _ in range(2))
+    spell_out(tokenizer, ["emoji", "hashtags", "line_breaks"])
+    assert tokenizer(" ".join(words)).input_ids == plain(" ".join(words)).input_ids
+
+
 def test_thresholds_are_those_of_the_best_labels() -> None:
     task = get_task("E-c")
     shares = [0.30, 0.28, 0.26, 0.2, 0.1, 0.05] * 10
@@ -312,6 +348,9 @@ def _weights(folder: Path) -> list[torch.Tensor]:
         (["features=frozen", "use_peft=true"], "use_peft adapts layers that features: frozen"),
         (["objective=cross_entropy", "freeze_layers=0", "head_learning_rate=null"],
          "cue goes with `objective: heads` alone"),
+        (["objective=cross_entropy", "freeze_layers=0", "head_learning_rate=null", "cue=''", "spell_out=[emoji]"],
+         "spell_out goes with `objective: heads` alone"),
+        (["spell_out=[smileys]"], "spell_out: .*emoji"),
         (["family=modernbert"], "cue is for decoders"),
         (["family=t5", "cue=''"], "takes decoders and encoders"),
         (["family=modernbert", "cue=''", "objective=cross_entropy", "freeze_layers=0", "head_learning_rate=null"],

@@ -1,4 +1,4 @@
-"""One-pass classifiers, merged: the adapter's outputs, their names, and the tokenizer with its cue."""
+"""One-pass classifiers, merged: the adapter's outputs, their names, and the tokenizer with its cue and its rules."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ from emollms.inference.loading import load_and_read
 from emollms.inference.weights import above_backbone, load_whole
 from emollms.storage import weights_hash, write_json
 from emollms.tasks import get_task
-from emollms.training.heads import add_cue
+from emollms.training.classifier_tokenizers import add_cue, spell_out
 from emollms.training.merge import write_merged
 from emollms.training.tiny import make_tiny
 
 TARGETS = {"llama": ["q_proj", "v_proj"], "smollm2": ["q_proj"], "modernbert": ["Wqkv"], "xlm-roberta": ["query"],
            "deberta-v2": ["query_proj"]}  # fmt: skip
-TEXT = "best day of my life!!"
+TEXT = "best day of my life!! 🎉 #NoRegrets"
 
 
 def finished(folder: Path, kind: str, lora: bool) -> Path:
@@ -34,6 +34,7 @@ def finished(folder: Path, kind: str, lora: bool) -> Path:
     model, tokenizer = load_whole(str(base), heads=heads), AutoTokenizer.from_pretrained(base)
     if kind not in ENCODERS:
         add_cue(tokenizer, "\nFeelings:")
+    spell_out(tokenizer, ["emoji", "hashtags", "line_breaks"])
     read_out_before_padding(model, tokenizer)
     tokenizer.model_max_length = 100
     if lora:

@@ -44,6 +44,7 @@ def architecture(family: str) -> Architecture:
 Wordings = Literal["per_epoch", "all"]
 Objective = Literal["cross_entropy", "expected_value", "heads"]
 Features = Literal["tuned", "frozen"]
+SpellOut = Literal["emoji", "hashtags", "line_breaks"]
 Selection = Literal["metric", "loss"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -86,6 +87,8 @@ class TuningArguments:
         freeze_layers: with `heads`, how many of the lower layers stay as they are, and are computed once a text.
         head_learning_rate: with `heads`, the learning rate of the outputs; None for that of the backbone.
         cue: with `heads`, the words that the tokenizer adds to a text, and at whose end a decoder is read out.
+        spell_out: with `heads`, what the tokenizer makes words of before it reads a text: `emoji`, `hashtags`, and
+            `line_breaks` written as a backslash and an n. For backbones of books and pages, which know few of them.
         selection: what chooses the best checkpoint, and stops early: `metric`, the mean over tasks of Pearson's r
             and of macro-F1 on a sample of validation rows, or `loss`, on the same rows.
         selection_rows: the most validation rows of a task in one evaluation.
@@ -117,6 +120,7 @@ class TuningArguments:
     freeze_layers: int = 0
     head_learning_rate: float | None = None
     cue: str = ""
+    spell_out: list[SpellOut] = field(default_factory=list)
     selection: Selection = "metric"
     selection_rows: int = 64
     selection_share: float | None = None

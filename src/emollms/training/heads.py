@@ -17,12 +17,10 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
-from tokenizers import processors
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, set_seed
 
 from emollms.dataset.reader import Dataset, Row
-from emollms.errors import UsageError
 from emollms.evaluation.thresholds import fit_thresholds_together
 from emollms.inference.decoding import likely_labels
 from emollms.inference.heads import FILE, KEY, Heads, text_of
@@ -33,6 +31,8 @@ from emollms.progress import Warn
 from emollms.prompts.answers import answer
 from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
+from emollms.training.arguments import TuningArguments
+from emollms.training.classifier_tokenizers import add_cue, spell_out
 from emollms.training.frozen_layers import FrozenLayers, layers_of
 from emollms.training.head_rows import Gold, HeadRows, encode_all, head_rows
 from emollms.training.head_trainer import HeadsCollator, HeadsLoss, HeadsTrainer
@@ -65,7 +65,7 @@ def prepare_heads(
     heads = Heads.of(tasks_of(data, tuning, soft))
     set_seed(training.seed)  # the outputs are drawn at random
     loaded = load_model(parsed, heads)
-    longest = _fit_tokenizer(loaded, tuning.cue, training.max_length)
+    longest = _fit_tokenizer(loaded, tuning, training.max_length)
     start = time.monotonic()
     with training.main_process_first(local=True, desc="reading the data"):
         rows = drawn or head_rows(
@@ -110,41 +110,18 @@ def prepare_heads(
     )  # fmt: skip
 
 
-def _fit_tokenizer(loaded: LoadedModel, cue: str, max_length: int | None) -> int:
-    """Let a tokenizer add the cue and pad; returns the most tokens of a text, which it keeps for its users."""
+def _fit_tokenizer(loaded: LoadedModel, tuning: TuningArguments, max_length: int | None) -> int:
+    """Let a tokenizer spell out, add the cue, and pad; returns the most tokens of a text, which it keeps for users."""
     tokenizer, model = loaded.tokenizer, loaded.model
-    if cue:
-        add_cue(tokenizer, cue)
+    if tuning.cue:
+        add_cue(tokenizer, tuning.cue)
+    spell_out(tokenizer, tuning.spell_out)  # after the cue, of whose line break nothing would be left
     read_out_before_padding(model, tokenizer)
     model.config.use_cache = False
     longest = min(max_length or LONGEST, max_tokens(model.config, tokenizer))
     tokenizer.model_max_length = longest
     tokenizer.padding_side = "right"
     return longest
-
-
-def add_cue(tokenizer: Any, cue: str) -> None:
-    """Let a tokenizer add the tokens of a cue after each text, or after each two texts, which a line break parts.
-
-    It is part of `tokenizer.json`, so that whatever loads the model reads texts as it was tuned to.
-
-    Raises:
-        UsageError: the tokenizer has no such file.
-    """
-    if not tokenizer.is_fast:
-        raise UsageError(
-            "cue: the tokenizer of this model has no tokenizer.json, which would hold the cue; leave it out"
-        )
-    begin = tokenizer("").input_ids  # what it adds before any text
-    end, between = (tokenizer(words, add_special_tokens=False).input_ids for words in (cue, "\n"))
-    pieces = {"[begin]": begin, "[between]": between, "[cue]": end}
-    special = [
-        {"id": name, "ids": ids, "tokens": tokenizer.convert_ids_to_tokens(ids)} for name, ids in pieces.items() if ids
-    ]
-    prefix = "[begin] " if begin else ""
-    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{prefix}$A [cue]", pair=f"{prefix}$A [between] $B [cue]", special_tokens=special
-    )
 
 
 def _freeze(parsed: ParsedRecipe, loaded: LoadedModel) -> FrozenLayers | None:

@@ -192,7 +192,8 @@ def _check_heads(tuning: TuningArguments, model: ModelConfig) -> None:
         if kind == "encoder":
             raise ValueError(f"{tuning.family} models are encoders, which write no answers; set `objective: heads`")
         for key, value in (("features", tuning.features == "frozen"), ("freeze_layers", tuning.freeze_layers),
-                           ("head_learning_rate", tuning.head_learning_rate), ("cue", tuning.cue)):  # fmt: skip
+                           ("head_learning_rate", tuning.head_learning_rate), ("cue", tuning.cue),
+                           ("spell_out", tuning.spell_out)):  # fmt: skip
             if value:
                 raise ValueError(f"{key} goes with `objective: heads` alone; leave it out")
         return
