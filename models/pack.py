@@ -1,6 +1,6 @@
 """Puts a run into the package, as the model that comes with it, in half precision.
 
-emollms train emosmol --data out/aaid --out out/emosmol --set data_seed=1042
+emollms train emosmol --data out/aaid --out out/emosmol
 python models/pack.py out/emosmol
 emollms calibrate --model emosmol --data out/aaid --out models/emosmol/calibration.json
 emollms evaluate --model emosmol --data out/aeb --task V-reg,V-oc,EI-reg,EI-oc,E-c --out out/scores
