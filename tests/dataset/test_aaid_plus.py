@@ -96,6 +96,7 @@ def test_no_real_text_is_in_a_test_of_either_benchmark(real: Path) -> None:
         assert {(one.split, one.equal, one.near) for one in found} == {("train", 0, 0), ("validation", 0, 0)}
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir: Path, tmp_path: Path) -> None:
     """Development tweets that serve as tests are not read; training tweets near one are left out."""

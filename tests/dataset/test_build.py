@@ -303,6 +303,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return int(done.stdout.split()[-1])
 
 
+@pytest.mark.slow
 def test_memory_is_flat_in_the_number_of_rows(tmp_path: Path) -> None:
     assert peak_of_a_build(tmp_path / "large", 30_000) <= 1.3 * peak_of_a_build(tmp_path / "small", 3_000)
 

@@ -109,6 +109,7 @@ def test_answers_are_those_of_a_pipeline_and_each_text_is_read_once(heads, sampl
                 assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_is_resumed_to_the_same_bytes(heads, sample_aeb, tmp_path, one_thread):
     interrupted.compare(heads, sample_aeb, tmp_path / "many", interrupted.MANY)
     interrupted.compare(heads, sample_aeb, tmp_path / "few", interrupted.FEW)

@@ -128,7 +128,12 @@ def test_a_killed_run_goes_on_and_answers_the_same(
 
 
 @pytest.mark.parametrize(
-    "case", [interrupted.MANY, interrupted.FEW, replace(interrupted.MANY, mode="greedy", stops=(40,))]
+    "case",
+    [
+        pytest.param(interrupted.MANY, marks=pytest.mark.slow),
+        interrupted.FEW,
+        replace(interrupted.MANY, mode="greedy", stops=(40,)),
+    ],
 )
 def test_a_run_that_is_cut_off_anywhere_ends_with_the_same_bytes(
     case: interrupted.Case, talkative: Path, sample_aeb: Path, tmp_path: Path

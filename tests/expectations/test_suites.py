@@ -184,7 +184,7 @@ def test_the_real_data_sets_fail_as_known_and_no_more(name: str, profile: str, r
     ("name", "chosen"),
     [
         ("aaid", {"mask": True}),
-        ("aaid", {"tasks": ("E-c",), "languages": ("all",)}),
+        pytest.param("aaid", {"tasks": ("E-c",), "languages": ("all",)}, marks=pytest.mark.slow),
         pytest.param("aaid-plus", {"tasks": ("BRIGHTER-EI-oc",), "languages": ("all",)}, marks=pytest.mark.slow),
         pytest.param("aeb", {"corpora": ("brighter",)}, marks=pytest.mark.slow),
         ("aeb", {"tasks": ("GoEmotions-28", "EmoBank-reader")}),

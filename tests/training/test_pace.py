@@ -139,7 +139,9 @@ def fitting(monkeypatch):
     ("kind", "family", "more", "steps"),
     [
         pytest.param("smollm2", "llama", {"objective": "expected_value", "wordings": "all"}, 7, marks=pytest.mark.slow),
-        ("smollm2", "llama", LORA | {"train_limit": 4, "gradient_accumulation_steps": 2}, 6),  # more than an epoch
+        pytest.param(  # more than an epoch
+            "smollm2", "llama", LORA | {"train_limit": 4, "gradient_accumulation_steps": 2}, 6, marks=pytest.mark.slow
+        ),
         pytest.param("t5", "t5", {}, 4, marks=pytest.mark.slow),
     ],
     ids=["full", "lora", "encoder-decoder"],

@@ -83,6 +83,7 @@ def test_when_one_process_is_asked_all_stop_at_the_same_step(tmp_path):
     assert {"rng_state_0.pth", "rng_state_1.pth"} <= {path.name for path in newest.iterdir()}
 
 
+@pytest.mark.slow
 def test_when_the_one_above_the_launcher_is_asked_its_processes_save_and_stop(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNAL_TO", str(os.getpid()))
     assert run_until_stopped(launcher(tmp_path, "SIGTERM", 3, 0)) == EXIT_CODE

@@ -43,7 +43,7 @@ def killed(recipe, data, out, step, by="SIGKILL"):
             id="full",
             marks=pytest.mark.slow,
         ),
-        pytest.param("smollm2", "llama", LORA | PARTS, (5,), id="lora"),
+        pytest.param("smollm2", "llama", LORA | PARTS, (5,), id="lora", marks=pytest.mark.slow),
         pytest.param("t5", "t5", {}, (4,), id="encoder-decoder", marks=pytest.mark.slow),
     ],
 )
