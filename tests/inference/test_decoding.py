@@ -156,11 +156,14 @@ def test_only_annotated_labels_are_asked_for():
     assert len(found.probabilities) == 5
 
 
-def test_labels_are_those_at_their_thresholds():
+def test_labels_are_the_best_set_by_thresholds_or_those_from_one_half_on():
     task, shares = get_task("E-c"), dict.fromkeys(get_task("E-c").labels, 0.1) | {"joy": 0.6, "love": 0.5}
     assert likely_labels(task, shares) == ["joy", "love"]
-    assert likely_labels(task, shares, {"joy": 0.7, "fear": 0.05}) == ["fear", "love"]
+    assert likely_labels(task, shares, {"joy": 0.9, "fear": 0.05}) == ["fear", "love"]
     assert likely_labels(task, dict.fromkeys(task.labels, 0.1)) == []
+    beside_joy = dict.fromkeys(task.labels, 0.0) | {"joy": 1.0, "love": 0.45}
+    assert likely_labels(task, beside_joy, {"love": 0.5}) == ["joy"]
+    assert likely_labels(task, beside_joy | {"joy": 0.0}, {"love": 0.4}) == ["love"]
     needed = get_task("GoEmotions")
     assert likely_labels(needed, dict.fromkeys(needed.labels, 0.1) | {"fear": 0.2}) == ["fear"]
 

@@ -18,8 +18,9 @@ from emollms.evaluation.conformal_scores import folds_of
 from emollms.evaluation.metrics import Flags, Floats, Integers
 from emollms.evaluation.reliability import calibration_error, class_reliability, normalized, reliability
 from emollms.evaluation.temperature import fit_temperature, temper
-from emollms.evaluation.thresholds import apply_thresholds, fit_thresholds
+from emollms.evaluation.thresholds import fit_thresholds
 from emollms.inference.decoding import likely_labels
+from emollms.inference.label_sets import best_label_sets
 from emollms.storage import write_whole
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
 
@@ -46,12 +47,6 @@ class TaskCalibration(BaseModel):
     error_before: float | None = Field(default=None, ge=0, le=1)
     error_after: float = Field(ge=0, le=1)
     conformal: Conformal | None = None
-
-    def labels(self, task: MultiLabelTask, probabilities: Floats) -> Flags:
-        """The labels of each row; at least one where the task has no answer without."""
-        thresholds = self.thresholds or {}
-        limits = np.array([thresholds.get(label, 0.5) for label in task.labels])
-        return apply_thresholds(probabilities, limits, at_least_one=task.nothing is None)
 
     def apply(
         self, task: Task, score: float | None, probabilities: Mapping[str, float] | None, draw: float
@@ -224,7 +219,7 @@ def fit_task(
         )
     assert isinstance(task, MultiLabelTask)
     right, names = np.asarray(gold, dtype=np.bool_), tuple(labels or task.labels)
-    limits = dict(zip(names, fit_thresholds(predicted, right).tolist(), strict=True)) if surely else None
+    limits = dict(zip(names, fit_thresholds(task, predicted, right).tolist(), strict=True)) if surely else None
     told = _told(task, predicted, right, folds_of(groups or range(rows), seed)) if surely else None
     fitted = Conformal.fit(task, predicted, right, groups, coverage, names, told, seed)
     error = calibration_error(reliability(predicted.ravel(), right.ravel()))
@@ -236,6 +231,6 @@ def _told(task: MultiLabelTask, probabilities: Floats, gold: Flags, folds: Integ
     told = np.zeros_like(gold)
     for fold in np.unique(folds):
         inside = folds != fold
-        limits = fit_thresholds(probabilities[inside], gold[inside])
-        told[~inside] = apply_thresholds(probabilities[~inside], limits, at_least_one=task.nothing is None)
+        limits = fit_thresholds(task, probabilities[inside], gold[inside])
+        told[~inside] = best_label_sets(probabilities[~inside], limits, at_least_one=task.nothing is None)
     return told

@@ -4,9 +4,13 @@ import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from itertools import compress
+
+import numpy as np
 
 from emollms.errors import unknown
 from emollms.inference.engine import NO_NUMBERS, RELEASE, Engine, EngineError, EngineResult, Sampling
+from emollms.inference.label_sets import best_label_sets
 from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, RegressionTask, Task
@@ -51,17 +55,22 @@ def label_probabilities(task: MultiLabelTask, labels: Sequence[str], scores: Seq
 def likely_labels(
     task: MultiLabelTask, probabilities: Mapping[str, float], thresholds: Mapping[str, float] | None = None
 ) -> list[str]:
-    """The labels to answer with: those at or above their threshold; where one is needed, at least the likeliest.
+    """The labels to answer with; where one is needed, at least the likeliest.
 
     Args:
         task: the task.
         probabilities: of each label.
-        thresholds: of labels; .5 for those that have none.
+        thresholds: fitted ones of labels, .5 for those that have none, by which the best set is found (see
+            `best_label_sets`); None for the labels more probable than not.
     """
-    limits = thresholds or {}
-    chosen = [label for label, probability in probabilities.items() if probability >= limits.get(label, 0.5)]
+    labels = list(probabilities)
+    if thresholds:
+        limits = np.array([thresholds.get(label, 0.5) for label in labels])
+        (named,) = best_label_sets(np.array([[*probabilities.values()]]), limits, at_least_one=task.nothing is None)
+        return list(compress(labels, named))
+    chosen = [label for label in labels if probabilities[label] >= 0.5]
     if not chosen and task.nothing is None:
-        return [max(probabilities, key=lambda label: probabilities[label])]
+        return [max(labels, key=lambda label: probabilities[label])]
     return chosen
 
 

@@ -21,7 +21,7 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback, set_seed
 
 from emollms.dataset.reader import Dataset, Row
-from emollms.evaluation.thresholds import fit_thresholds_together
+from emollms.evaluation.thresholds import fit_thresholds
 from emollms.inference.decoding import likely_labels
 from emollms.inference.heads import FILE, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
@@ -210,14 +210,14 @@ def _predict(
 
 
 def best_thresholds(task: Task, rows: Sequence[Row], predicted: Mapping[str, Prediction]) -> dict[str, float]:
-    """The thresholds of labels with the best macro-F1 and Jaccard index on rows; none for a task without labels."""
+    """The thresholds that `fit_thresholds` finds on rows, by label; none for a task without labels."""
     if not isinstance(task, MultiLabelTask) or not rows:
         return {}
     shares = [predicted[str(row["id"])].probabilities or {} for row in rows]
     table = np.array([[one.get(label, 0.0) for label in task.labels] for one in shares])
     gold = np.array([[label in row["labels"] for label in task.labels] for row in rows])
     known = np.array([[label in task.labels_asked(row) for label in task.labels] for row in rows])
-    found = fit_thresholds_together(table, gold, known)
+    found = fit_thresholds(task, table, gold, known)
     return {
         label: round(float(limit), 4)
         for place, (label, limit) in enumerate(zip(task.labels, found, strict=True))
