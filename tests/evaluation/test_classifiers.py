@@ -139,7 +139,7 @@ def test_a_number_type_that_is_slow_here_is_told(heads, tmp_path, monkeypatch, w
 
 def test_labels_that_are_told_are_those_that_are_scored(heads, sample_aeb, tmp_path):
     scores = emollms.evaluate(sample_aeb, tmp_path / "run", str(heads), task="E-c")
-    assert scores.tasks["E-c"].scored_by == "labels above thresholds"
+    assert scores.tasks["E-c"].scored_by == "likeliest labels"
     said = read_predictions(tmp_path / "run" / "predictions.jsonl")
     rows = [row for row in Dataset(sample_aeb).rows("E-c", "test") if row["id"] in said]
     assert not any(row.get("unannotated") for row in rows)

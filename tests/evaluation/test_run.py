@@ -327,7 +327,7 @@ def test_the_sample_is_stated_balanced_and_part_of_larger_ones(sample_aeb: Path)
 def test_expected_classes_and_thresholds_are_scored(expected: Path, sample_aeb: Path) -> None:
     scores = json.loads((expected / "scores.json").read_text(encoding="utf-8"))["tasks"]
     rules = {name: task["scored_by"] for name, task in scores.items()}
-    assert rules == {"EI-oc": "expected class", "V-reg": "answer", "E-c": "labels above thresholds"}
+    assert rules == {"EI-oc": "expected class", "V-reg": "answer", "E-c": "likeliest labels"}
     assert "calibration" not in scores["V-reg"]
     bins = scores["EI-oc"]["calibration"]["bins"]
     assert sum(bar["n"] for bar in bins) == 6

@@ -21,7 +21,7 @@ from emollms.inference.predictions import Prediction
 from emollms.prompts.answers import Parse, ParsedAnswer, parse_answer
 from emollms.tasks import MultiLabelTask, OrdinalTask, Task
 
-ScoredBy = Literal["answer", "expected class", "likeliest class", "labels above thresholds"]
+ScoredBy = Literal["answer", "expected class", "likeliest class", "likeliest labels"]
 """What is scored. The expected class is better by Pearson's r, the likeliest one by accuracy."""
 
 
@@ -96,7 +96,7 @@ def parse_predictions(
         return ParsedPredictions("answer", by_parse, parse, chosen, None)
     shares = np.array([table[place] for place in places], dtype=np.float64)
     rule, better, calibration = _by_probability(task, names, shares, [rows[place] for place in places], fitted)
-    # Labels that a model named, with a probability each, are those above its own thresholds.
+    # Labels that a model named, with a probability each, were chosen by its own thresholds.
     keeps_named = isinstance(task, MultiLabelTask) and not (fitted and fitted.thresholds)
     for parsed in by_parse.values():
         for place, answer in zip(places, better, strict=True):
@@ -155,7 +155,7 @@ def _by_probability(
         said = [likely_labels(task, dict(zip(names, row, strict=True)), limits) for row in shares.tolist()]
         applied: dict[str, Any] = {"thresholds": limits or None}
         return (
-            "labels above thresholds",
+            "likeliest labels",
             [ParsedAnswer(tuple(labels), None) for labels in said],
             _calibration(task, names, shares, rows, **applied),
         )
