@@ -45,7 +45,8 @@ def test_annotate_finds_what_calibrate_left_with_the_model(model: Path) -> None:
         assert -3 <= classes.low <= classes.value <= classes.high <= 3  # type: ignore[operator]
         assert classes.confidence == pytest.approx(max((classes.probabilities or {}).values()), abs=0.001)
         assert set(emotions.low) <= set(emotions.high)  # type: ignore[arg-type]
-        assert all(0 < one.confidence < 1 for one in (valence, classes, emotions))  # type: ignore[operator]
+        assert all(0 < one.confidence < 1 for one in (valence, classes))  # type: ignore[operator]
+        assert 0 <= emotions.confidence < 1  # type: ignore[operator]  # of 20 rows, none may have been right
         assert (row["SST"].confidence, row["SST"].low, row["SST"].high) == (None, None, None)
 
 

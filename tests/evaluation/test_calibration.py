@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from emollms.errors import UsageError
 from emollms.evaluation import metrics, reliability
-from emollms.evaluation.calibration import Calibration, TaskCalibration, fit_task
+from emollms.evaluation.calibration import Calibration, fit_task
 from emollms.evaluation.metrics import Flags, Floats, Integers, pearson
 from emollms.evaluation.scoring import score
 from emollms.evaluation.temperature import expected_value, fit_temperature, temper

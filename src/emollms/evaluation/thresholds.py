@@ -23,8 +23,8 @@ _PRIOR_ROWS = 300
 def fit_thresholds(task: MultiLabelTask, probabilities: Floats, gold: Flags, known: Flags | None = None) -> Floats:
     """The thresholds of labels whose sets have the best macro-F1; .5 for labels without gold rows.
 
-    Where the source of a task ranks by the Jaccard index, its sum with macro-F1 is to be the best. On a few hundred rows
-    the best threshold of a rare label is chance, so only two numbers are fitted for all labels: how high their
+    Where the source of a task ranks by the Jaccard index, its sum with macro-F1 is to be the best. On a few hundred
+    rows the best threshold of a rare label is chance, so only two numbers are fitted for all labels: how high their
     thresholds are, and how far apart. They start from what the probabilities say themselves: the threshold with the
     best F1 of a label is half of that F1 (Lipton et al., 2014). The two are the mean of the best on bootstrap samples
     (bagging: Breiman, 1996), since on few rows the quality is flat over a wide range.
