@@ -14,7 +14,9 @@ from emollms.inference.label_sets import best_label_sets
 from emollms.tasks import MultiLabelTask
 
 _HEIGHTS = np.linspace(-1.5, 1.5, 16)
+"""In log-odds, how much higher thresholds are than halves of F1: a set of labels takes more than a label alone."""
 _SPREADS = np.linspace(0, 1.25, 6)
+"""Which part of the differences between these halves thresholds keep; none is one threshold for all."""
 _BOOTSTRAP_SAMPLES = 100
 _PRIOR_ROWS = 300
 """How many rows the frequency of a label by its probabilities counts as, beside those with gold."""
