@@ -102,7 +102,7 @@ def told(
         draw: a number on 0..1 that the text decides, which breaks ties of discrete intervals.
         scale: whether scores are on 0..1 or on the native scale.
         min_confidence: below it there is no value.
-        thresholds: from which probability on labels are told, where no calibration has thresholds; None for .5.
+        thresholds: by which labels are told, where no calibration has thresholds, see `likely_labels`.
     """
     task = question.task
     shares, confidence, low, high = found.probabilities, None, None, None

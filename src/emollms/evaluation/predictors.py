@@ -72,7 +72,7 @@ class Predictor(ABC):
         """The predictions of `rows` whose ids are not `known`, as they come."""
 
     def thresholds(self, task: Task) -> Mapping[str, float] | None:
-        """From which probability on it names a label of `task`, by label; None where that is .5 for all."""
+        """The thresholds by which it names labels of `task`, see `likely_labels`; None where none were fitted."""
         return None
 
     def count_tokens(self, asked: Sequence[tuple[Task, Row]]) -> int:

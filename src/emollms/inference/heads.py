@@ -63,7 +63,7 @@ class HeadsRecord(Strict):
     Args:
         format: number of this form.
         questions: in the order of their outputs.
-        thresholds: from which probability on a label is named, by task and label; .5 where there is none.
+        thresholds: of labels, by task and label, see `best_label_sets`; .5 where there is none.
     """
 
     format: Literal[1] = 1
@@ -156,7 +156,7 @@ class Heads:
         return all((task.name, emotion) in self._columns for emotion in task.emotions or (None,))
 
     def thresholds(self, task: Task) -> Mapping[str, float] | None:
-        """From which probability on a label is named, by label; None where that is .5 for all."""
+        """The thresholds by which labels are named, see `likely_labels`; None where none were fitted."""
         return self.record.thresholds.get(task.name)
 
     def columns(self, task: Task, emotion: str | None) -> slice:
