@@ -99,6 +99,7 @@ def test_a_connection_that_is_refused(folder: Path) -> None:
     check(folder, {"HF_ENDPOINT": address}, f"the Hub ({address}) cannot be reached: Connection refused")
 
 
+@pytest.mark.slow
 def test_a_name_that_is_unknown(folder: Path) -> None:
     check(folder, {"HF_ENDPOINT": "http://hub.invalid"}, "the Hub (http://hub.invalid) cannot be reached: ")
 
@@ -110,6 +111,7 @@ def test_a_hub_that_never_answers_is_asked_once_a_command(folder: Path) -> None:
     assert 0 < len(asked) <= len(FROM_CACHE) + len(FROM_THE_HUB)
 
 
+@pytest.mark.slow
 def test_a_proxy_that_refuses(folder: Path) -> None:
     with listening(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as (address, asked):
         proxies = {"HTTPS_PROXY": address, "https_proxy": address, "HF_ENDPOINT": "https://hub.invalid"}

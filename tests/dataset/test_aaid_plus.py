@@ -89,6 +89,7 @@ def real(real_repo: Callable[..., Path]) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_no_real_text_is_in_a_test_of_either_benchmark(real: Path) -> None:
     for benchmark in ("aeb", "aeb-multilingual"):
@@ -114,6 +115,7 @@ def test_no_real_text_in_arabic_or_spanish_is_in_a_test(real: Path, corpora_dir:
     assert any(row["reason"] == "near-duplicate of a text of the benchmark" for row in rejected)
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
     """Film reviews of SST that VADER tests are most of it; nothing more of AAID than AAID itself leaves out."""
@@ -127,6 +129,7 @@ def test_what_is_left_out_of_the_real_corpora(real: Path) -> None:
     assert sum(number for (task, tested), number in hit.items() if task == "TDT" and tested == "TDT") == 38
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_the_real_one_is_as_large_as_documented(real: Path) -> None:
     manifest = read_manifest(real / "aaid-plus")

@@ -224,7 +224,8 @@ def test_a_damaged_index_is_one_line(url: str) -> None:
             find_duplicates(SECOND, index=url)
 
 
-@pytest.mark.parametrize("url", ["folder", pytest.param("redis", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("url", ["folder", "redis"], indirect=True)
 def test_a_build_uses_the_same_index(tmp_path: Path, url: str, emollms: Emollms) -> None:
     command = ("build", "aaid", "--corpora", "sample", "--tasks", "V-reg")
     assert emollms(*command, "--out", tmp_path / "plain")[0] == 0

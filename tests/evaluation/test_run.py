@@ -132,7 +132,7 @@ def test_a_killed_run_goes_on_and_answers_the_same(
     [
         pytest.param(interrupted.MANY, marks=pytest.mark.slow),
         interrupted.FEW,
-        replace(interrupted.MANY, mode="greedy", stops=(40,)),
+        pytest.param(replace(interrupted.MANY, mode="greedy", stops=(40,)), marks=pytest.mark.slow),
     ],
 )
 def test_a_run_that_is_cut_off_anywhere_ends_with_the_same_bytes(

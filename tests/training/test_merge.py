@@ -472,6 +472,7 @@ for moment, place in (("writing", "_check"), ("checking", "commit")):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_nothing_in_the_place_and_the_next_merge_goes_through(tmp_path):
     run, out = finished(tmp_path, "llama", **lora()), tmp_path / "out"
     subprocess.run([sys.executable, "-c", KILLED, str(run), str(out)], check=True)

@@ -193,7 +193,9 @@ def test_classifiers_that_answer_other_questions(tmp_path):
         write_merged([run, second], tmp_path / "mean")
 
 
-@pytest.mark.parametrize("lora", [False, True], ids=["all weights", "adapter"])
+@pytest.mark.parametrize(
+    "lora", [pytest.param(False, id="all weights"), pytest.param(True, id="adapter", marks=pytest.mark.slow)]
+)
 def test_data_seed_is_the_order_of_the_rows(lora: bool, aaid, write_recipe, tmp_path):
     adapter = {"use_peft": True, "lora_r": 4, "lora_target_modules": "all-linear"} if lora else {}
     recipe = str(write_recipe(**adapter))

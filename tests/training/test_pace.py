@@ -165,6 +165,7 @@ def test_a_run_of_minutes_is_the_run_of_its_steps_to_the_last_bit(
     assert one.tasks == 5
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_steps_and_is_not_timed_again(aaid, write_recipe, tmp_path, fitting, monkeypatch):
     fitting(6)
     path = str(write_recipe(**SAVES))
