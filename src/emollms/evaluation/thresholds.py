@@ -6,7 +6,6 @@ Probabilities are floats of shape (rows, labels), in the order of `task.labels`.
 from itertools import product
 
 import numpy as np
-from scipy.special import expit, logit
 
 from emollms.evaluation.metrics import Flags, Floats, jaccard, macro_f1
 from emollms.evaluation.task_metrics import JACCARD, metrics_of
@@ -45,22 +44,28 @@ def fit_thresholds(task: MultiLabelTask, probabilities: Floats, gold: Flags, kno
     shares, right = np.where(there, probabilities, 0.0)[:, used], (gold & there)[:, used]
     rows = there[:, used].sum(axis=0)
     said = _log_odds(shares.sum(axis=0) / rows)
-    seen = _log_odds((right.sum(axis=0) + _PRIOR_ROWS * expit(said)) / (rows + _PRIOR_ROWS))
+    seen = _log_odds((right.sum(axis=0) + _PRIOR_ROWS * _probabilities(said)) / (rows + _PRIOR_ROWS))
     bias = said - seen  # of the probabilities of each label, in log-odds
-    halves = _log_odds(_best_expected_f1(np.where(there[:, used], expit(_log_odds(shares) - bias), 0.0)) / 2)
+    halves = _log_odds(_best_expected_f1(np.where(there[:, used], _probabilities(_log_odds(shares) - bias), 0.0)) / 2)
     middle = halves.mean()
     pairs = list(product(_HEIGHTS, _SPREADS))
-    tried = [expit(middle + height + spread * (halves - middle) + bias) for height, spread in pairs]
+    tried = [_probabilities(middle + height + spread * (halves - middle) + bias) for height, spread in pairs]
     random = np.random.default_rng(0)
     samples = random.multinomial(len(right), np.full(len(right), 1 / len(right)), _BOOTSTRAP_SAMPLES).astype(np.float64)
     quality = np.array([_quality(task, right, shares, one, samples) for one in tried])
     height, spread = np.array(pairs)[quality.argmax(axis=0)].mean(axis=0)
-    limits[used] = expit(middle + height + spread * (halves - middle) + bias)
+    limits[used] = _probabilities(middle + height + spread * (halves - middle) + bias)
     return limits
 
 
 def _log_odds(probabilities: Floats) -> Floats:
-    found: Floats = logit(np.clip(probabilities, 1e-4, 1 - 1e-4))
+    clipped = np.clip(probabilities, 1e-4, 1 - 1e-4)
+    found: Floats = np.log(clipped / (1 - clipped))
+    return found
+
+
+def _probabilities(log_odds: Floats) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-log_odds))
     return found
 
 
