@@ -82,4 +82,5 @@ def _quality(task: MultiLabelTask, gold: Flags, probabilities: Floats, threshold
     named = best_label_sets(probabilities, thresholds, at_least_one=task.nothing is None)
     by_sets = metrics_of(task).source_metric is JACCARD
     sums = [macro_f1(gold, named), *([jaccard(gold, named)] if by_sets else [])]
-    return np.sum([one.total(samples @ one.columns) for one in sums], axis=0)
+    total: Floats = np.sum([one.total(samples @ one.columns) for one in sums], axis=0)
+    return total
