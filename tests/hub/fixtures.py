@@ -15,9 +15,9 @@ def hub_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["lfs", "xet"])
+@pytest.fixture(params=[pytest.param("lfs", marks=pytest.mark.slow), "xet"])
 def hub(hub_server: Server, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestHub]:
-    """The Hub, once with uploads by LFS and once by Xet."""
+    """The Hub, once with uploads by Xet, as its client has them, and once, with the slow tests, by LFS."""
     (tmp_path / "hub").mkdir()
     seen = TestHub(hub_server, tmp_path / "hub", request.param == "xet")
     yield seen

@@ -134,6 +134,7 @@ def test_a_folder_with_something_else_is_left_alone(aaid, write_recipe, tmp_path
         run_training(load_recipe(str(write_recipe())), aaid, tmp_path / "mine")
 
 
+@pytest.mark.slow
 def test_a_half_written_checkpoint_is_passed_over(aaid, write_recipe, tmp_path):
     path = write_recipe(**SAVES)
     killed(path, aaid, tmp_path / "run", 5)
