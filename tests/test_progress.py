@@ -65,6 +65,18 @@ def test_what_is_slow_is_told_in_seconds_each(clock: Clock) -> None:
     assert lines.line() == "3 of 30 steps (10 %), 5.0 s/step, 2:15 left: loss 1.904"
 
 
+def test_what_is_counted_may_change(clock: Clock) -> None:
+    lines, _ = lines_of(clock, "steps")
+    lines.update("texts", 0, 400)
+    clock.now += 10
+    lines.update("texts", 100, 400)
+    assert lines.line() == "100 of 400 texts (25 %), 10.0 texts/s, 0:30 left"
+    lines.update("loss 1.904", 1, 30)
+    clock.now += 4
+    lines.update("loss 1.904", 3, 30)
+    assert lines.line() == "3 of 30 steps (10 %), 2.0 s/step, 0:54 left: loss 1.904"
+
+
 def test_bytes_are_megabytes_of_each_file(clock: Clock) -> None:
     lines, _ = lines_of(clock, "bytes")
     lines.update("a/one.txt", 0, 10_000_000)

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 OnProgress = Callable[[str, int, int | None], None]
-"""Takes what is worked on, how much of it is done, and how much there is to do (None where that is unknown)."""
+"""Takes what is worked on, how much of it is done, and how much there is to do (None where that is unknown).
+
+What is worked on may be what is counted: `rows` or `texts`.
+"""
+_COUNTED = ("rows", "texts")
 EVERY = 10.0
 """Seconds between two lines."""
 MEGABYTE = 1e6
@@ -131,10 +135,10 @@ class Lines:
         rate = (self.done - self.first) / max(self.clock() - self.since, 1e-9)
         if rate > 0:
             is_slow = rate < 1 and self.unit != "bytes"
-            parts.append(f"{1 / rate:,.1f} s/{self.unit.removesuffix('s')}" if is_slow else self._rate(rate))
+            parts.append(f"{1 / rate:,.1f} s/{self._unit.removesuffix('s')}" if is_slow else self._rate(rate))
             if self.total is not None:
                 parts.append(f"{duration((self.total - self.done) / rate)} left")
-        return f"{', '.join(parts)}: {self.label}"
+        return ", ".join(parts) + ("" if self.label in _COUNTED else f": {self.label}")
 
     def _rate(self, rate: float) -> str:
         return f"{self._amount(rate)} {self._unit}/s"
@@ -152,7 +156,12 @@ class Lines:
 
     @property
     def _unit(self) -> str:
-        return "MB" if self.unit == "bytes" else self.unit
+        return _unit(self.unit, self.label)
+
+
+def _unit(unit: str, label: str) -> str:
+    """What a count is of."""
+    return label if label in _COUNTED else "MB" if unit == "bytes" else unit
 
 
 def duration(seconds: float) -> str:
@@ -184,7 +193,7 @@ def _bars(unit: str, start: str) -> Iterator[OnProgress]:
             task = tasks[label] if each else first
             speed = next(one.speed for one in bars.tasks if one.id == task)
             shown = speed / MEGABYTE if each and speed else speed
-            rate = f"{shown:,.1f} {'MB' if each else unit}/s" if shown else ""
+            rate = f"{shown:,.1f} {_unit(unit, label)}/s" if shown else ""
             bars.update(task, description=label, completed=done, total=total, rate=rate)
             if each and total is not None and done >= total:
                 bars.update(task, visible=False)

@@ -18,7 +18,7 @@ from emollms.dataset.build import build_repo
 from emollms.errors import EmollmsError, UsageError
 from emollms.inference.decoding import decode
 from emollms.inference.engine import EngineError
-from emollms.inference.loading import load, load_and_read
+from emollms.inference.loading import load, load_and_read, open_model
 from emollms.inference.weights import load_whole
 from emollms.tasks import get_task
 from emollms.training.tiny import KINDS, make_tiny
@@ -163,6 +163,19 @@ def test_an_adapter_without_a_tokenizer_takes_that_of_its_base(adapter, tmp_path
     assert engine.encoder.tokenizer.get_vocab() == plain.encoder.tokenizer.get_vocab()
     assert next(engine.score(prompts, said)).value != next(plain.score(prompts, said)).value
     load_and_read(adapter)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_adapter_is_merged_into_its_base(adapter, tmp_path, dtype):
+    name = "layers.0.self_attn.q_proj"
+    parts = load_file(adapter / FILE)
+    down, up = (parts[TENSOR.replace("lora_A", letter)] for letter in ("lora_A", "lora_B"))
+    before = load_file(tmp_path / "base/model.safetensors")[f"model.{name}.weight"]
+    scale = 8 / 4  # lora_alpha of PEFT, by r
+    layer = open_model(str(adapter), None, dtype).model.get_submodule(name)
+    assert type(layer) is torch.nn.Linear
+    # Base, product and sum are rounded; where they nearly cancel, by the size of the terms.
+    assert torch.allclose(layer.weight.float(), before + scale * up @ down, rtol=0.01, atol=0.004)
 
 
 def test_a_tokenizer_of_its_own_counts(adapter, tmp_path):

@@ -20,6 +20,7 @@ from emollms.errors import EmollmsError, UsageError
 from emollms.inference.heads import KEY, Heads, class_probabilities, outputs_of
 from emollms.inference.heads_engine import TorchClassifier, batches, padded
 from emollms.inference.predictions import Prediction
+from emollms.progress import OnProgress, silent
 from emollms.tasks import get_task
 from emollms.training.arguments import TuningArguments
 from emollms.training.classifier_tokenizers import add_cue, spell_out
@@ -50,10 +51,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny("smollm2", tmp_path_factory.mktemp("base") / "model")
 
 
-def train(base: Path, data: Path, out: Path, **settings: object) -> TrainingRun:
-    return emollms.train(
-        "emosmol-135m-heads", data=data, out=out, set={"model_name_or_path": str(base), **SMALL, **settings}
-    )
+def train(base: Path, data: Path, out: Path, progress: OnProgress = silent, **settings: object) -> TrainingRun:
+    own = {"model_name_or_path": str(base), **SMALL, **settings}
+    return emollms.train("emosmol-135m-heads", data=data, out=out, set=own, progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +319,12 @@ def test_a_run_writes_a_plain_classifier(run: Path) -> None:
 
 
 def test_frozen_features_train_the_outputs_alone(base: Path, data: Path, tmp_path: Path) -> None:
-    done = train(base, data, tmp_path / "run", features="frozen")
+    told: list[tuple[str, int, int | None]] = []
+    done = train(base, data, tmp_path / "run", lambda *what: told.append(what), features="frozen")
+    read = [(number, of) for label, number, of in told if label == "texts"]
+    assert read == sorted(read)
+    assert read[-1][0] == read[-1][1], "it takes most of the time, and is told"
+    assert told[-1][1:] == (4, 4), "steps come after it"
     before = AutoModelForSequenceClassification.from_pretrained(base, num_labels=2).state_dict()
     after = AutoModelForSequenceClassification.from_pretrained(done.model).state_dict()
     changed = {name for name in after if name not in before or not torch.equal(after[name], before[name])}

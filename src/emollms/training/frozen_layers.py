@@ -14,6 +14,7 @@ from torch import nn
 
 from emollms.errors import UsageError
 from emollms.inference.heads_engine import batches, padded
+from emollms.progress import OnProgress, silent
 
 Features = dict[int, torch.Tensor]
 """What the last frozen layer gives for each token of a text, of shape (tokens, width), by number of the text."""
@@ -85,7 +86,14 @@ class FrozenLayers:
             self._features = None
 
     @torch.no_grad()
-    def compute(self, tokenizer: Any, ids: Sequence[Sequence[int]], texts: Iterable[int], precision: Any) -> Features:
+    def compute(
+        self,
+        tokenizer: Any,
+        ids: Sequence[Sequence[int]],
+        texts: Iterable[int],
+        precision: Any,
+        on_progress: OnProgress = silent,
+    ) -> Features:
         """The features of texts.
 
         Args:
@@ -93,6 +101,7 @@ class FrozenLayers:
             ids: the tokens of all texts.
             texts: those that are wanted, by number.
             precision: makes the context in which the model is computed.
+            on_progress: is called with the texts done, and all.
         """
         wanted = list(texts)
         found: Features = {}
@@ -107,6 +116,7 @@ class FrozenLayers:
             assert self._seen is not None
             for text, states in zip(own, self._seen.to(torch.bfloat16).cpu(), strict=True):
                 found[text] = states[: len(ids[text])].clone()
+            on_progress("texts", len(found), len(wanted))
         self._seen, self._computing = None, False
         self.model.train(was_training)
         return found

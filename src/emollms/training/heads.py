@@ -27,7 +27,7 @@ from emollms.inference.heads import FILE, KEY, Heads, text_of
 from emollms.inference.heads_engine import TorchClassifier, max_tokens, read_out_before_padding
 from emollms.inference.predictions import Prediction
 from emollms.inference.weights import above_backbone
-from emollms.progress import Warn
+from emollms.progress import OnProgress, Warn, silent
 from emollms.prompts.answers import answer
 from emollms.storage import write_json
 from emollms.tasks import MultiLabelTask, Task, get_task
@@ -55,6 +55,7 @@ def prepare_heads(
     drawn: HeadRows | None = None,
     order: Callable[[Any], Sampler[int]] | None = None,
     soft: SoftTargets | None = None,
+    on_progress: OnProgress = silent,
 ) -> Prepared:
     """Load the backbone, read the texts, and make the trainer; see `emollms.training.prepare.prepare`.
 
@@ -75,7 +76,8 @@ def prepare_heads(
     frozen = _freeze(parsed, loaded)
     if frozen and (missing := sorted(set(np.concatenate(rows.draws).tolist()) - rows.features.keys())):
         warn(f"computing {frozen.count} frozen layers for {len(missing):,} texts, once")
-        rows.features.update(frozen.compute(loaded.tokenizer, rows.ids, missing, partial(_autocast, parsed)))
+        precision = partial(_autocast, parsed)
+        rows.features.update(frozen.compute(loaded.tokenizer, rows.ids, missing, precision, on_progress))
     draw_seconds = time.monotonic() - start
     for name, count in rows.counts.items():
         if count.shared and drawn is None:

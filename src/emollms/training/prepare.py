@@ -12,7 +12,7 @@ from transformers import PrinterCallback
 
 from emollms.dataset.reader import Dataset
 from emollms.inference.encoding import PromptEncoder
-from emollms.progress import Warn
+from emollms.progress import OnProgress, Warn, silent
 from emollms.prompts.framing import framing_chat_template
 from emollms.training.data import TrainingRows, training_rows, validation_rows, validation_tokens
 from emollms.training.heads import prepare_heads
@@ -36,6 +36,7 @@ def prepare(
     drawn: Rows | None = None,
     order: Order | None = None,
     soft: SoftTargets | None = None,
+    on_progress: OnProgress = silent,
 ) -> Prepared:
     """Load the model, draw the rows, and make the trainer.
 
@@ -46,12 +47,13 @@ def prepare(
         drawn: rows that a trial drew for the same recipe; reused if this run would draw the same ones.
         order: makes another order of rows than that of the run, for a trial.
         soft: what a teacher says, for one-pass classifiers.
+        on_progress: is called with the texts whose frozen layers are computed, and all.
 
     Raises:
         UsageError: recipe, model and data do not fit together.
     """
     if parsed.tuning.objective == "heads":
-        return prepare_heads(parsed, data, warn, cast(Any, drawn), order, soft)
+        return prepare_heads(parsed, data, warn, cast(Any, drawn), order, soft, on_progress)
     assert data is not None
     training, tuning = parsed.training, parsed.tuning
     loaded = load_model(parsed)

@@ -118,7 +118,7 @@ class _Run:
             drawn = self._fix_steps(soft) if self.parsed.tuning.minutes and not self.parsed.resolved.max_steps else None
         checkpoints = self.out / CHECKPOINTS
         with settings_errors(self.recipe):
-            ready = prepare(self.parsed, self.data, self.warn, drawn, soft=soft)
+            ready = prepare(self.parsed, self.data, self.warn, drawn, soft=soft, on_progress=self.on_progress)
         newest = self._newest(checkpoints)
         usage = UsageCallback(self._usage(newest))
         stop = StopCallback()
@@ -146,7 +146,9 @@ class _Run:
 
     def _fix_steps(self, soft: SoftTargets | None) -> Rows:
         """Time a few steps, and record how many fit into the minutes; returns the rows that were drawn for it."""
-        max_steps, rows = time_steps(self.recipe, self.parsed, self.data, self.out, self.begun, self.warn, soft)
+        max_steps, rows = time_steps(
+            self.recipe, self.parsed, self.data, self.out, self.begun, self.warn, soft, self.on_progress
+        )
         resolved = self.parsed.resolved.model_copy(update={"max_steps": max_steps})
         if self.parsed.training.process_index == 0:
             write_settings(self.out, self.settings(), resolved)

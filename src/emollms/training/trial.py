@@ -27,7 +27,7 @@ from transformers.trainer_utils import SaveStrategy
 
 from emollms.dataset.reader import Dataset
 from emollms.hardware import default_device
-from emollms.progress import Warn
+from emollms.progress import OnProgress, Warn, silent
 from emollms.training.callbacks import any_process
 from emollms.training.checkpoints import checkpoint_size
 from emollms.training.prepare import prepare
@@ -58,6 +58,7 @@ def time_steps(
     begun: float,
     warn: Warn,
     soft: SoftTargets | None = None,
+    on_progress: OnProgress = silent,
 ) -> tuple[int, Rows]:
     """Find out how many steps fit into the `minutes` of a recipe.
 
@@ -69,13 +70,14 @@ def time_steps(
         begun: `time.monotonic()` when the minutes began.
         warn: is called with the result.
         soft: what a teacher says.
+        on_progress: see `emollms.training.prepare.prepare`.
 
     Returns:
         The steps, and the rows of the first epoch, which the run would draw as well.
     """
     seconds = 60 * float(parsed.tuning.minutes or 0)
     with _random_state_kept():
-        costs, rows = _try(recipe, parsed, data, out, seconds, soft)
+        costs, rows = _try(recipe, parsed, data, out, seconds, soft, on_progress)
     clear_device_cache(garbage_collection=True)  # the run must find the memory that the trial had
     costs = replace(costs, fixed=costs.fixed + time.monotonic() - begun)
     steps = _steps_of(parsed, rows)
@@ -98,12 +100,21 @@ def _report(steps: int, needed: float, seconds: float, epochs: int, most: int) -
 
 
 def _try(
-    recipe: Recipe, parsed: ParsedRecipe, data: Dataset | None, out: Path, seconds: float, soft: SoftTargets | None
+    recipe: Recipe,
+    parsed: ParsedRecipe,
+    data: Dataset | None,
+    out: Path,
+    seconds: float,
+    soft: SoftTargets | None,
+    on_progress: OnProgress,
 ) -> tuple[Costs, Rows]:
     """Train a few steps, evaluate a few rows, and write a file; `fixed` is without what came before the trial."""
     start = time.monotonic()
     trial = _trial_settings(recipe, parsed)
-    ready = prepare(trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)), soft=soft)
+    ready = prepare(
+        trial, data, lambda text: None, order=lambda rows: _Order(_sampled(trial, rows)), soft=soft,
+        on_progress=on_progress,
+    )  # fmt: skip
     loading = time.monotonic() - start - ready.draw_seconds
     steps, trainer = _sampled(trial, ready.rows), ready.trainer
     timer = _TimerCallback(seconds)
